@@ -12,7 +12,7 @@
 namespace fcm::apps {
 int Output::print(nlohmann::json result) const {
   if (!group->writes()) return static_cast<int>(ExitCode::kDone);
-  tasks::settle_numbers(result, reporter);
+  tasks::replace_non_finite(result, reporter);
   print_result(result, json);
   return static_cast<int>(ExitCode::kDone);
 }

@@ -179,7 +179,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   return line;
 }
 
-bool print_what_is_asked(const CommandLine& line) {
+bool print_help_or_version(const CommandLine& line) {
   if (!line.help.empty()) {
     print_text(line.help);
   } else if (line.version) {

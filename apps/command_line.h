@@ -26,6 +26,6 @@ struct CommandLine {
 CommandLine parse_command_line(const std::vector<std::string>& arguments);
 
 // Prints the help or the version if requested; returns whether it did.
-bool print_what_is_asked(const CommandLine& line);
+bool print_help_or_version(const CommandLine& line);
 
 }  // namespace fcm::apps

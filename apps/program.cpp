@@ -43,14 +43,14 @@ int run_in_group(const CommandLine& line, const dist::Placement& placement, Repo
 int run(const std::vector<std::string>& arguments, const std::function<void()>& before_work,
         dist::Placement& placement) {
   const CommandLine line = parse_command_line(arguments);
-  if (print_what_is_asked(line)) return 0;
+  if (print_help_or_version(line)) return 0;
   if (before_work && !line.command.starts_with("recipe ")) before_work();
   StderrReporter reporter(style_of_stderr(line.quiet));
   if (line.command != "launch") placement = placement_of_process();
   if (placement.size > 1 && line.in_group) return run_in_group(line, placement, reporter);
   if (placement.rank > 0) {
     reporter.info(fmt::format("{} is done by rank 0 alone; this process is rank {} of {} ({})",
-                              line.command, placement.rank, placement.size, placement.told_by));
+                              line.command, placement.rank, placement.size, placement.source));
     return 0;
   }
   return line.action({reporter, line.json, dist::group_of_one(), line.quiet});
@@ -95,9 +95,9 @@ int run_program(const std::vector<std::string>& arguments,
   } catch (const dist::SharedError& error) {
     const bool says_it = placement.rank == 0 || error.code() == ExitCode::kPeerLost;
     if (!says_it) return static_cast<int>(error.code());
-    return end_with(error.code(), said_by(placement, error.what()));
+    return end_with(error.code(), with_rank(placement, error.what()));
   } catch (const Error& error) {
-    return end_with(error.code(), said_by(placement, error.what()));
+    return end_with(error.code(), with_rank(placement, error.what()));
   } catch (const std::bad_alloc&) {
     return end_with(ExitCode::kDevice, kOutOfMemory);
   } catch (const std::length_error&) {  // a size beyond any container's limit

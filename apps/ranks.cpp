@@ -35,7 +35,7 @@ std::shared_ptr<dist::Process> join_ranks(const dist::Placement& placement, Repo
   options.program = fmt::format("fastconvmae {} ({})", facts.at("version").get<std::string>(),
                                 facts.at("revision").get<std::string>());
   options.on_lost = [placement](const std::string& cause) {
-    StderrReporter(style_of_stderr(false)).error(said_by(placement, cause));
+    StderrReporter(style_of_stderr(false)).error(with_rank(placement, cause));
     write_error_file(cause);
     // The main thread may be blocked forever waiting for the lost rank. Ending here is safe: files
     // are written so that the process may end at any time.
@@ -60,7 +60,7 @@ void write_error_file(const std::string& message) {
   }
 }
 
-std::string said_by(const dist::Placement& placement, const std::string& line) {
+std::string with_rank(const dist::Placement& placement, const std::string& line) {
   return placement.rank == 0 ? line : fmt::format("rank {}: {}", placement.rank, line);
 }
 
@@ -68,7 +68,7 @@ void RankReporter::info(const std::string& line) {
   if (placement_.rank == 0) to_.info(line);
 }
 
-void RankReporter::warn(const std::string& line) { to_.warn(said_by(placement_, line)); }
+void RankReporter::warn(const std::string& line) { to_.warn(with_rank(placement_, line)); }
 
 void RankReporter::progress(const std::string& line) {
   if (placement_.rank == 0) to_.progress(line);

@@ -38,6 +38,6 @@ class RankReporter final : public Reporter {
 };
 
 // Prefixes `line` with "rank N: " for ranks other than 0.
-std::string said_by(const dist::Placement& placement, const std::string& line);
+std::string with_rank(const dist::Placement& placement, const std::string& line);
 
 }  // namespace fcm::apps

@@ -38,7 +38,7 @@ std::string teachers_text(const tasks::TeacherFiles& files) {
   return text;
 }
 
-void add_threads_and_cache(Flags& flags, tasks::Machine& machine) {
+void add_threads_and_cache(Flags& flags, tasks::MachineOptions& machine) {
   machine.cache = cache_folder();
   flags.add("--threads", machine.threads, {0, 4096},
             "Threads; 0: one for each core that this process may use");
@@ -97,12 +97,12 @@ Flag add_teachers(Flags& flags, tasks::TeacherFiles& files) {
       "Published weights of a teacher in the recipe's targets; may be repeated");
 }
 
-void add_machine(Flags& flags, tasks::Machine& machine) {
+void add_machine(Flags& flags, tasks::MachineOptions& machine) {
   flags.add("--device", machine.device, "NAME", "auto, cpu, cuda or cuda:N");
   add_threads_and_cache(flags, machine);
 }
 
-void add_threads(Flags& flags, tasks::Machine& machine) {
+void add_threads(Flags& flags, tasks::MachineOptions& machine) {
   machine.device = "cpu";
   add_threads_and_cache(flags, machine);
 }
@@ -113,7 +113,7 @@ void add_reading_threads(Flags& flags, int64_t& threads) {
             "use");
 }
 
-Flag add_cuda_graph(Flags& flags, tasks::Machine& machine) {
+Flag add_cuda_graph(Flags& flags, tasks::MachineOptions& machine) {
   return flags.add_negative("--no-cuda-graph", machine.cuda_graph,
                             "On a GPU: launch operators one by one instead of a CUDA graph");
 }

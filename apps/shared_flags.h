@@ -33,12 +33,12 @@ void add_weights(Flags& flags, tasks::CheckpointRequest& checkpoint);
 Flag add_teachers(Flags& flags, tasks::TeacherFiles& files);
 
 // --device and --threads.
-void add_machine(Flags& flags, tasks::Machine& machine);
+void add_machine(Flags& flags, tasks::MachineOptions& machine);
 // --threads for commands that use only the CPU.
-void add_threads(Flags& flags, tasks::Machine& machine);
+void add_threads(Flags& flags, tasks::MachineOptions& machine);
 // --threads for commands that only read files.
 void add_reading_threads(Flags& flags, int64_t& threads);
 // --no-cuda-graph
-Flag add_cuda_graph(Flags& flags, tasks::Machine& machine);
+Flag add_cuda_graph(Flags& flags, tasks::MachineOptions& machine);
 
 }  // namespace fcm::apps

@@ -6,11 +6,11 @@ namespace fcm::apps {
 namespace {
 
 // A signal handler can only use statics; this is the only one of the program.
-std::atomic<bool> stop_asked{false};
+std::atomic<bool> stop_requested{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
-void ask_to_stop(int signal) {
-  stop_asked.store(true);
+void request_stop(int signal) {
+  stop_requested.store(true);
   if (signal == SIGINT) std::signal(SIGINT, SIG_DFL);
 }
 
@@ -25,14 +25,14 @@ bool is_ignored(int signal) {
 
 const std::atomic<bool>* catch_stop_signals() {
   struct sigaction action {};
-  action.sa_handler = ask_to_stop;
+  action.sa_handler = request_stop;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
   for (const int signal : {SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU}) {
     sigaction(signal, &action, nullptr);
   }
   if (!is_ignored(SIGHUP)) sigaction(SIGHUP, &action, nullptr);
-  return &stop_asked;
+  return &stop_requested;
 }
 
 }  // namespace fcm::apps

@@ -23,7 +23,7 @@ struct BenchStepRequest {
   // Profiles the fast one over as many further steps: "profile", rows of Profile::table.
   bool profile = false;
   std::filesystem::path timeline;  // SVG file, only with several processes; empty: none
-  tasks::Machine machine;
+  tasks::MachineOptions machine;
 };
 // Each rank takes its slice of the batch; speeds are those of the group. "communication" has
 // seconds: "alone", of the all-reduce of gradients by itself; "waited", per step for it and for
@@ -41,7 +41,7 @@ struct BenchLoaderRequest {
   // published transform of pretraining (RandomResizedCrop to 224, bicubic, flip).
   std::optional<recipe::Recipe> recipe;
   double seconds = 10;  // approximate duration
-  tasks::Machine machine;
+  tasks::MachineOptions machine;
 };
 // Speed of the training loader, alternating with its stages alone (only for pretraining) and with
 // decoding the same files whole on as many threads: "plain_decode" has that speed and the loader's
@@ -52,7 +52,7 @@ struct BenchTuneRequest {
   recipe::Recipe recipe;  // of any task
   std::string data;       // empty: the loader is not measured
   double seconds = 60;    // no step starts after them
-  tasks::Machine machine;
+  tasks::MachineOptions machine;
 };
 // Times steps of the recipe with growing micro-batches, in both precisions and with fewer threads:
 // "tried" and "best" have rows of micro_batch, threads, precision and images_per_second; "flags",
@@ -65,7 +65,7 @@ struct BenchPredictRequest {
   std::string precision;                // empty: the recipe's
   std::string implementation = "both";  // fast, reference or both
   int64_t rounds = 3;
-  tasks::Machine machine;
+  tasks::MachineOptions machine;
 };
 // Seconds from an image in memory to a prediction, alternating with the reference: "seconds"; for
 // both also "ratio". Segmentation: from a resized image to its class map; "windows", and
@@ -77,7 +77,7 @@ nlohmann::json bench_predict(const BenchPredictRequest& request, Reporter& repor
 struct BenchKnnRequest {
   int64_t bank = 50'000, queries = 10'000, width = 768, k = 20;
   int64_t rounds = 3;
-  tasks::Machine machine;
+  tasks::MachineOptions machine;
 };
 // Seconds of a whole eval::knn on random features, and its share of the machine's peak.
 nlohmann::json bench_knn(const BenchKnnRequest& request, Reporter& reporter);
@@ -89,10 +89,11 @@ nlohmann::json bench_knn(const BenchKnnRequest& request, Reporter& reporter);
 // "products": rows of the products of recipes, their GFLOP/s with `by` (own kernels, or the
 // library) and share of the peak, beside every library at hand: "mkl", "onednn", "openblas", null
 // where one is not there.
-nlohmann::json bench_peak(tasks::Machine machine, Reporter& reporter);
+nlohmann::json bench_peak(tasks::MachineOptions machine, Reporter& reporter);
 
 // Times the operators and cases whose name contains `filter`.
-nlohmann::json bench_ops(const std::string& filter, tasks::Machine machine, Reporter& reporter);
+nlohmann::json bench_ops(const std::string& filter, tasks::MachineOptions machine,
+                         Reporter& reporter);
 
 // Speed and memory of a trained classifier on synthetic images of the recipe's size, in fp32 and
 // bf16, with batch 1 and `batch`: "latency", rows of precision, batch, images_per_second, times of

@@ -8,7 +8,7 @@
 
 #include "bench/bench.h"
 #include "bench/learner_step.h"
-#include "bench/published_form.h"
+#include "bench/reference_training.h"
 #include "bench/step_timing.h"
 #include "fcm/base/error.h"
 #include "fcm/loss/classification.h"
@@ -32,15 +32,15 @@ reference::ClassifierOptions reference_classifier(const recipe::Recipe& recipe,
   return options;
 }
 
-class ReferenceClassifier final : public PublishedForm {
+class ReferenceClassifier final : public ReferenceTraining {
  public:
   ReferenceClassifier(const recipe::Recipe& recipe, const train::ClassifierLearner& fast,
                       const loader::Batch& batch, at::ScalarType compute)
-      : PublishedForm(fast.model().parameters(), fast.optimizer().groups(), recipe.optim),
+      : ReferenceTraining(fast.model().parameters(), fast.optimizer().groups(), recipe.optim),
         model_(fast.model()),
         ids_(batch.sample_ids),
         options_(reference_classifier(recipe, compute)),
-        images_BCHW_(models::pictures_of(batch)
+        images_BCHW_(models::images_of(batch)
                          .to(model_.device())
                          .permute({0, 3, 1, 2})
                          .to(at::kFloat)

@@ -10,7 +10,7 @@
 #include "bench/bench.h"
 #include "bench/learner_step.h"
 #include "bench/predict.h"
-#include "bench/published_form.h"
+#include "bench/reference_training.h"
 #include "bench/step_timing.h"
 #include "fcm/boxes/sampler.h"
 #include "fcm/eval/detection_accuracy.h"
@@ -50,12 +50,12 @@ models::Detector make_detector(const recipe::Recipe& recipe, at::Device device) 
 }
 
 // From bytes [B, H, W, 3] to the reference's input: [B, 3, H, W], normalised.
-at::Tensor normalised_images(const at::Tensor& pictures_BHWC, const loader::DataOptions& data,
+at::Tensor normalised_images(const at::Tensor& images_BHWC, const loader::DataOptions& data,
                              at::Device device) {
   const at::Tensor mean_311 = at::tensor(data.mean, at::kFloat).view({3, 1, 1}),
-                   deviation_311 = at::tensor(data.deviation, at::kFloat).view({3, 1, 1});
-  const at::Tensor pictures_BCHW = pictures_BHWC.permute({0, 3, 1, 2}).to(at::kFloat) / 255;
-  return ((pictures_BCHW - mean_311) / deviation_311).contiguous().to(device);
+                   stddev_311 = at::tensor(data.stddev, at::kFloat).view({3, 1, 1});
+  const at::Tensor images_BCHW = images_BHWC.permute({0, 3, 1, 2}).to(at::kFloat) / 255;
+  return ((images_BCHW - mean_311) / stddev_311).contiguous().to(device);
 }
 
 // Corners and class of each object: [N, 5], float64, on the CPU.
@@ -73,16 +73,16 @@ double share_found_in(const at::Tensor& all_M5, const at::Tensor& some_N5) {
 
 // Trains like the detector: the same draws for sampling anchors and regions, from its own
 // proposals, and the same masks.
-class ReferenceDetector final : public PublishedForm {
+class ReferenceDetector final : public ReferenceTraining {
  public:
   ReferenceDetector(const recipe::Recipe& recipe, const train::DetectorLearner& fast,
                     const loader::Batch& batch, at::ScalarType compute)
-      : PublishedForm(fast.model().parameters(), fast.optimizer().groups(), recipe.optim),
+      : ReferenceTraining(fast.model().parameters(), fast.optimizer().groups(), recipe.optim),
         model_(fast.model()),
         ids_(batch.sample_ids),
         labelled_(batch.targets.instances()),
         options_(reference_detector(model_, compute)) {
-    images_BCHW_ = normalised_images(models::pictures_of(batch), recipe.data, model_.device());
+    images_BCHW_ = normalised_images(models::images_of(batch), recipe.data, model_.device());
     for (const loader::Instances& one : labelled_) frames_.push_back(frame_of(one));
   }
 
@@ -98,7 +98,7 @@ class ReferenceDetector final : public PublishedForm {
             at::tensor(classes, at::kLong).to(model_.device())};
   }
 
-  at::Tensor masks_within(int64_t picture, const at::Tensor& boxes_M4,
+  at::Tensor masks_within(int64_t image, const at::Tensor& boxes_M4,
                           const at::Tensor& truths_M) const {
     constexpr int64_t kSide = models::Detector::kMaskSide;
     const at::Tensor boxes = boxes_M4.cpu().to(at::kFloat).contiguous();
@@ -106,7 +106,7 @@ class ReferenceDetector final : public PublishedForm {
     std::vector<at::Tensor> masks;
     for (int64_t i = 0; i < boxes.size(0); ++i) {
       const auto* corner = boxes.const_data_ptr<float>() + 4 * i;
-      const loader::Instances& of = labelled_[static_cast<size_t>(picture)];
+      const loader::Instances& of = labelled_[static_cast<size_t>(image)];
       std::vector<uint8_t> mask =
           loader::mask_target_of(of.instances[static_cast<size_t>(truths[i].item<int64_t>())],
                                  {corner[0], corner[1], corner[2], corner[3]}, kSide);
@@ -119,9 +119,9 @@ class ReferenceDetector final : public PublishedForm {
     const models::Detector::Draws draws = model_.draw(0, 0, ids_);
     const auto choose = [](const std::vector<boxes::Choice>& choices, int64_t total,
                            int64_t most_positive) {
-      return [&choices, total, most_positive](int64_t picture, const at::Tensor& label_N) {
+      return [&choices, total, most_positive](int64_t image, const at::Tensor& label_N) {
         const boxes::Sampled sampled = boxes::sample(label_N.to(at::kChar), {total, most_positive},
-                                                     choices[static_cast<size_t>(picture)]);
+                                                     choices[static_cast<size_t>(image)]);
         return std::pair(sampled.positive_P, sampled.negative_Q);
       };
     };
@@ -129,8 +129,8 @@ class ReferenceDetector final : public PublishedForm {
     pass.drop_path = draws.drop_path;
     pass.anchors = choose(draws.anchors, options_.sampled_anchors, options_.sampled_anchors / 2);
     pass.regions = choose(draws.regions, options_.sampled_regions, options_.sampled_regions / 4);
-    pass.masks = [this](int64_t picture, const at::Tensor& boxes_M4, const at::Tensor& truths_M) {
-      return masks_within(picture, boxes_M4, truths_M);
+    pass.masks = [this](int64_t image, const at::Tensor& boxes_M4, const at::Tensor& truths_M) {
+      return masks_within(image, boxes_M4, truths_M);
     };
     return reference::detector_losses(weights(), options_, images_BCHW_, frames_, pass).total();
   }
@@ -171,7 +171,7 @@ nlohmann::json bench_detector_predict(const BenchPredictRequest& request,
   any_score.detect().detector.score = 0;
   const models::Detector model = make_detector(any_score, device);
   const loader::TestFrame frame = loader::frame_for_testing(
-      noise_picture(request.size[0], request.size[1], 3), eval::frame_options(any_score));
+      noise_image(request.size[0], request.size[1], 3), eval::frame_options(any_score));
   const at::Tensor frames_1HWC =
       at::tensor(at::ArrayRef<uint8_t>(frame.frame.pixels), at::kByte)
           .view({1, frame.frame.rows, frame.frame.cols, frame.frame.channels});

@@ -43,7 +43,7 @@ nlohmann::json measure(const tasks::TrainedClassifier& trained, int64_t batch,
   const at::NoGradGuard no_grad;
   const models::Classifier& model = *trained.model;
   const loader::DataOptions& data = trained.recipe.data;
-  const at::Tensor pictures_BHWC =
+  const at::Tensor images_BHWC =
       at::arange(batch * data.image_size[0] * data.image_size[1] * data.channels)
           .remainder(251)
           .to(at::kByte)
@@ -53,7 +53,7 @@ nlohmann::json measure(const tasks::TrainedClassifier& trained, int64_t batch,
   ::malloc_trim(0);  // frees what loading and earlier passes left resident
   train::reset_peak_memory(model.device());
   const Spread seconds = spread_of(times_of([&] {
-    const at::Tensor pixels = models::pixels_of(pictures_BHWC, plan, model.geometry(), data);
+    const at::Tensor pixels = models::pixels_of(images_BHWC, plan, model.geometry(), data);
     model.classify(model.features(pixels, plan, compute));
     train::wait_for(model.device());
   }));

@@ -8,7 +8,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/random.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 
 namespace fcm::bench {
 namespace {
@@ -61,17 +61,17 @@ class PhaseTimer final : public ops::WorkListener {
 
 }  // namespace
 
-loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
+loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t images, int64_t classes,
                           const dist::Group& group) {
-  const loader::Range mine = loader::Slice{group.rank(), group.size()}.of(pictures);
+  const loader::Range mine = loader::Slice{group.rank(), group.size()}.of(images);
   if (mine.size() == 0) {
-    fail(ExitCode::kUsage, "--batch {} has fewer images than there are processes ({})", pictures,
+    fail(ExitCode::kUsage, "--batch {} has fewer images than there are processes ({})", images,
          group.size());
   }
   loader::Batch batch;
   batch.batch = mine.size();
   batch.first = mine.begin;
-  batch.global_batch = pictures;
+  batch.global_batch = images;
   batch.rows = recipe.data.image_size[0];
   batch.cols = recipe.data.image_size[1];
   batch.channels = recipe.data.channels;
@@ -89,10 +89,10 @@ loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_
   return batch;
 }
 
-loader::Batch noise_scenes(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
+loader::Batch noise_scenes(const recipe::Recipe& recipe, int64_t images, int64_t classes,
                            const dist::Group& group) {
   constexpr int64_t kBlock = 16;
-  loader::Batch batch = noise_batch(recipe, pictures, /*classes=*/0, group);
+  loader::Batch batch = noise_batch(recipe, images, /*classes=*/0, group);
   batch.targets = loader::Targets(loader::TargetKind::kMap, batch.batch, batch.rows, batch.cols);
   batch.extents.assign(static_cast<size_t>(batch.batch), {batch.rows, batch.cols});
   const int64_t across = (batch.cols + kBlock - 1) / kBlock;
@@ -111,10 +111,10 @@ loader::Batch noise_scenes(const recipe::Recipe& recipe, int64_t pictures, int64
   return batch;
 }
 
-loader::Batch noise_frames(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
+loader::Batch noise_frames(const recipe::Recipe& recipe, int64_t images, int64_t classes,
                            const dist::Group& group) {
   constexpr int64_t kObjects = 8, kCorners = 24;
-  loader::Batch batch = noise_batch(recipe, pictures, /*classes=*/0, group);
+  loader::Batch batch = noise_batch(recipe, images, /*classes=*/0, group);
   batch.targets = loader::Targets(loader::TargetKind::kInstances, batch.batch);
   batch.extents.assign(static_cast<size_t>(batch.batch), {batch.rows, batch.cols});
   const auto side = static_cast<double>(batch.rows);
@@ -146,7 +146,7 @@ loader::Batch noise_frames(const recipe::Recipe& recipe, int64_t pictures, int64
 
 void LearnerStep::use(std::unique_ptr<train::Execution> queued, bool alone) {
   queued_ = std::move(queued);
-  most_unread_after_ = alone ? queued_->most_unread() - 1 : 0;
+  max_in_flight_after_ = alone ? queued_->max_in_flight() - 1 : 0;
 }
 
 Parts LearnerStep::step() {
@@ -164,8 +164,8 @@ Parts LearnerStep::step() {
 
 Parts LearnerStep::queued_step() {
   const Stopwatch watch;
-  queued_->give(batch_, plan_);
-  for (++unread_; unread_ > most_unread_after_; --unread_) queued_->read();
+  queued_->enqueue(batch_, plan_);
+  for (++in_flight_; in_flight_ > max_in_flight_after_; --in_flight_) queued_->wait_result();
   return {{"update", watch.seconds()}};
 }
 

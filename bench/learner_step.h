@@ -13,17 +13,17 @@
 
 namespace fcm::bench {
 
-// This rank's slice of a batch of `pictures` images of noise, as the loader would return it, with
+// This rank's slice of a batch of `images` images of noise, as the loader would return it, with
 // labels below `classes` (0: none).
-loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
+loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t images, int64_t classes,
                           const dist::Group& group);
 
 // The same with one class map for all images: random classes of blocks of 16 x 16 pixels.
-loader::Batch noise_scenes(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
+loader::Batch noise_scenes(const recipe::Recipe& recipe, int64_t images, int64_t classes,
                            const dist::Group& group);
 
 // The same with eight objects per image: 24-sided polygons of many sizes.
-loader::Batch noise_frames(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
+loader::Batch noise_frames(const recipe::Recipe& recipe, int64_t images, int64_t classes,
                            const dist::Group& group);
 
 class LearnerStep final : public Implementation {
@@ -45,7 +45,7 @@ class LearnerStep final : public Implementation {
   loader::Batch batch_;
   train::StepPlan plan_;
   std::unique_ptr<train::Execution> queued_;
-  int64_t unread_ = 0, most_unread_after_ = 0;
+  int64_t in_flight_ = 0, max_in_flight_after_ = 0;
 };
 
 }  // namespace fcm::bench

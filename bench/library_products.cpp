@@ -11,10 +11,10 @@ namespace fcm::bench {
 namespace {
 
 // OpenBLAS is loaded if the system has it; the rest of the program does not use it.
-using Sgemm = void (*)(const char* turn_a, const char* turn_b, const int* rows, const int* columns,
-                       const int* depth, const float* alpha, const float* a, const int* a_leading,
-                       const float* b, const int* b_leading, const float* beta, float* c,
-                       const int* c_leading);
+using Sgemm = void (*)(const char* transpose_a, const char* transpose_b, const int* rows,
+                       const int* columns, const int* depth, const float* alpha, const float* a,
+                       const int* a_leading, const float* b, const int* b_leading,
+                       const float* beta, float* c, const int* c_leading);
 
 Sgemm find_openblas() {
   void* const library = ::dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
@@ -28,13 +28,13 @@ at::Tensor by_openblas(Sgemm sgemm, const at::Tensor& left_MK, const at::Tensor&
   const auto gemm = ops::gemm_of(strided(left_MK), strided(right_KN));
   require(gemm.has_value(), "a product of matrices without a stride of 1");
   const at::Tensor product_MN = at::empty({left_MK.size(0), right_KN.size(1)}, left_MK.options());
-  const auto turned = [](bool turn) { return turn ? "T" : "N"; };
+  const auto letter = [](bool transpose) { return transpose ? "T" : "N"; };
   const auto rows = static_cast<int>(gemm->d.rows), columns = static_cast<int>(gemm->d.columns);
   const auto depth = static_cast<int>(left_MK.size(1));
   const auto a = static_cast<int>(gemm->a.leading), b = static_cast<int>(gemm->b.leading);
   const auto c = static_cast<int>(gemm->d.leading);
   const float one = 1, none = 0;
-  sgemm(turned(gemm->turn_a), turned(gemm->turn_b), &rows, &columns, &depth, &one,
+  sgemm(letter(gemm->transpose_a), letter(gemm->transpose_b), &rows, &columns, &depth, &one,
         right_KN.const_data_ptr<float>(), &a, left_MK.const_data_ptr<float>(), &b, &none,
         product_MN.data_ptr<float>(), &c);
   return product_MN;

@@ -15,7 +15,7 @@
 #include "fcm/recipe/recipe.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
-#include "fcm/tasks/segmentation_pictures.h"
+#include "fcm/tasks/segmentation_sheets.h"
 
 namespace fcm::bench {
 namespace {
@@ -129,9 +129,8 @@ class Bench {
         section = dataset_->get_section(sample, options_.channels, choose);
       }
       lap(one.decode);
-      image::crop_resize(section.picture, section.box, options_.image_size[0],
-                         options_.image_size[1], image::Interpolation::kBicubic, crop.mirror,
-                         out.data());
+      image::crop_resize(section.image, section.box, options_.image_size[0], options_.image_size[1],
+                         image::Interpolation::kBicubic, crop.mirror, out.data());
       lap(one.resize);
       one.images = 1;
       sum += one;
@@ -154,7 +153,7 @@ loader::LoaderRequest asked_for(const BenchLoaderRequest& request, Reporter& rep
   loader::LoaderRequest asked;
   constexpr loader::Split kTrain = loader::Split::kTrain;
   if (!request.recipe) {
-    asked.dataset = tasks::open_pictures(request.data, kTrain, request.machine, reporter);
+    asked.dataset = tasks::open_images(request.data, kTrain, request.machine, reporter);
     return asked;
   }
   const recipe::Recipe& recipe = *request.recipe;

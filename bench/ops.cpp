@@ -34,7 +34,8 @@ double peak_share(const ops::OpTiming& timing, const Peaks& peaks) {
 
 }  // namespace
 
-nlohmann::json bench_ops(const std::string& filter, tasks::Machine machine, Reporter& reporter) {
+nlohmann::json bench_ops(const std::string& filter, tasks::MachineOptions machine,
+                         Reporter& reporter) {
   constexpr double kSecondsPerCase = 0.5;
   tasks::set_up_machine(machine);
   const at::Device device = tasks::device_of(machine);

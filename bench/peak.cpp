@@ -59,19 +59,19 @@ void add_figures(json& row, const char* unit, int64_t threads,
   }
 }
 
-struct Way {
+struct Candidate {
   std::string name;
   std::function<at::Tensor()> product;
 };
 
 // The shortest of several calls of each way, alternating, after a warm-up round.
-std::vector<double> seconds_of(const std::vector<Way>& ways) {
+std::vector<double> seconds_of(const std::vector<Candidate>& candidates) {
   constexpr int kRounds = 5;
-  std::vector<double> seconds(ways.size(), std::numeric_limits<double>::infinity());
+  std::vector<double> seconds(candidates.size(), std::numeric_limits<double>::infinity());
   for (int round = 0; round <= kRounds; ++round) {
-    for (size_t i = 0; i < ways.size(); ++i) {
+    for (size_t i = 0; i < candidates.size(); ++i) {
       const Stopwatch watch;
-      ways[i].product();
+      candidates[i].product();
       if (round > 0) seconds[i] = std::min(seconds[i], watch.seconds());
     }
   }
@@ -87,20 +87,20 @@ struct Factors {
 // `own`: the product as the program makes it.
 json product_row(const std::string& name, const Factors& factors, at::ScalarType type, double flops,
                  double peak, const std::function<at::Tensor()>& own) {
-  std::vector<Way> ways = {{"", own}};
+  std::vector<Candidate> candidates = {{"", own}};
   for (const LibraryProduct& library : library_products(type)) {
-    ways.push_back({library.name, [&factors, multiply = library.multiply] {
-                      return multiply(factors.left, factors.right);
-                    }});
+    candidates.push_back({library.name, [&factors, multiply = library.multiply] {
+                            return multiply(factors.left, factors.right);
+                          }});
   }
-  const std::vector<double> seconds = seconds_of(ways);
+  const std::vector<double> seconds = seconds_of(candidates);
   json row = {{"case", name}, {"pass", factors.pass}, {"dtype", recipe::compute_name(type)}};
   row["gflops"] = flops / seconds[0] * 1e-9;
   row["peak_share"] = flops / seconds[0] / peak;
   for (const char* library : {"mkl", "onednn", "openblas"}) row[library] = nullptr;
   double best = 0;
-  for (size_t i = 1; i < ways.size(); ++i) {
-    row[ways[i].name] = flops / seconds[i] * 1e-9;
+  for (size_t i = 1; i < candidates.size(); ++i) {
+    row[candidates[i].name] = flops / seconds[i] * 1e-9;
     best = std::max(best, flops / seconds[i] * 1e-9);
   }
   row["best_library_share"] = best * 1e9 / peak;
@@ -116,17 +116,17 @@ json products(at::ScalarType type, Reporter& reporter) {
     const ops::OpCase::Inputs inputs = op_case.inputs(type, 1);
     const at::Tensor &x_MI = inputs[0], weight_OI = inputs[1].to(type), bias_O = inputs[2].to(type);
     const at::Tensor dy_MO = at::mm(x_MI, weight_OI.t());
-    const ops::OwnKernels way = ops::fastest_products(x_MI);
+    const ops::OwnKernels kernels = ops::fastest_products(x_MI);
     const auto add = [&](const Factors& factors, const std::function<at::Tensor()>& own) {
       rows.push_back(product_row(op_case.name, factors, type, op_case.forward_flops, peak, own));
-      rows.back()["by"] = way ? "own" : "library";
+      rows.back()["by"] = kernels ? "own" : "library";
     };
     add({"forward", x_MI, weight_OI.t()},
-        [&] { return ops::product_with_bias(way, x_MI, weight_OI.t(), bias_O); });
+        [&] { return ops::product_with_bias(kernels, x_MI, weight_OI.t(), bias_O); });
     add({"input gradient", dy_MO, weight_OI},
-        [&] { return ops::product_with_bias(way, dy_MO, weight_OI, {}); });
+        [&] { return ops::product_with_bias(kernels, dy_MO, weight_OI, {}); });
     add({"weight gradient", dy_MO.t(), x_MI},
-        [&] { return ops::weight_gradients(way, dy_MO, x_MI).first; });
+        [&] { return ops::weight_gradients(kernels, dy_MO, x_MI).first; });
     reporter.progress(
         fmt::format("bench peak: {} of {}", op_case.name, recipe::compute_name(type)));
   }
@@ -135,7 +135,7 @@ json products(at::ScalarType type, Reporter& reporter) {
 
 }  // namespace
 
-json bench_peak(tasks::Machine machine, Reporter& reporter) {
+json bench_peak(tasks::MachineOptions machine, Reporter& reporter) {
   machine.device = "cpu";
   const int64_t threads = tasks::set_up_machine(machine);
   reporter.info("bench peak: nothing else should run on this machine now");

@@ -17,12 +17,12 @@
 
 namespace fcm::bench {
 
-image::Image noise_picture(int64_t rows, int64_t cols, int64_t channels) {
-  image::Image picture{rows, cols, channels, {}};
+image::Image noise_image(int64_t rows, int64_t cols, int64_t channels) {
+  image::Image image{rows, cols, channels, {}};
   KeyedRandom random(0, Purpose::kSynthetic, 0, 1);
-  picture.pixels.resize(static_cast<size_t>(rows * cols * channels));
-  for (uint8_t& value : picture.pixels) value = static_cast<uint8_t>(random.below(256));
-  return picture;
+  image.pixels.resize(static_cast<size_t>(rows * cols * channels));
+  for (uint8_t& value : image.pixels) value = static_cast<uint8_t>(random.below(256));
+  return image;
 }
 
 nlohmann::json time_forms(const TimedForms& forms, const BenchPredictRequest& request,

@@ -12,7 +12,7 @@
 namespace fcm::bench {
 
 // Noise, the same in every run.
-image::Image noise_picture(int64_t rows, int64_t cols, int64_t channels);
+image::Image noise_image(int64_t rows, int64_t cols, int64_t channels);
 
 struct TimedForms {
   std::function<void()> fast, reference;

@@ -7,12 +7,13 @@
 #include <string>
 #include <utility>
 
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 
 namespace fcm::bench {
 
-// Times the operators called on this thread while the object exists: ours by name (ops/part.h), and
-// LibTorch's outside of them. Nested operators count for the outermost. One object at a time.
+// Times the operators called on this thread while the object exists: ours by name
+// (ops/profile_scope.h), and LibTorch's outside of them. Nested operators count for the outermost.
+// One object at a time.
 class Profile : public ops::WorkListener {
  public:
   struct Line {

@@ -12,7 +12,7 @@
 #include "bench/bench.h"
 #include "bench/learner_step.h"
 #include "bench/predict.h"
-#include "bench/published_form.h"
+#include "bench/reference_training.h"
 #include "bench/step_timing.h"
 #include "fcm/base/error.h"
 #include "fcm/eval/segmentation_accuracy.h"
@@ -44,11 +44,11 @@ models::Segmenter make_segmenter(const recipe::Recipe& recipe, at::Device device
 }
 
 // The upstream program also computes an accuracy in every step; this does not.
-class ReferenceSegmenter final : public PublishedForm {
+class ReferenceSegmenter final : public ReferenceTraining {
  public:
   ReferenceSegmenter(const recipe::Recipe& recipe, const train::SegmenterLearner& fast,
                      const loader::Batch& batch, at::ScalarType compute)
-      : PublishedForm(fast.model().parameters(), fast.optimizer().groups(), recipe.optim),
+      : ReferenceTraining(fast.model().parameters(), fast.optimizer().groups(), recipe.optim),
         model_(fast.model()),
         ids_(batch.sample_ids),
         aux_weight_(recipe.segment().segmenter.aux_weight),
@@ -110,33 +110,30 @@ nlohmann::json bench_segmenter_predict(const BenchPredictRequest& request,
   const at::Device device = tasks::device_of(request.machine);
   const at::ScalarType compute = recipe::compute_type(recipe.model.precision, device);
   const models::Segmenter model = make_segmenter(recipe, device);
-  const image::Image picture =
-      noise_picture(request.size[0], request.size[1], recipe.data.channels);
+  const image::Image image = noise_image(request.size[0], request.size[1], recipe.data.channels);
   const eval::WindowLogits logits = [&](const at::Tensor& windows_NHWC) {
     return models::logits_of(model, windows_NHWC, compute);
   };
   const reference::Weights weights = published_weights(model.parameters());
   const reference::SegmenterOptions options = reference_segmenter(model.options(), compute);
-  std::vector<float> values = loader::normalised_scene_pixels(picture, recipe.data);
-  const at::Tensor picture_1CHW =
-      at::from_blob(values.data(), {1, picture.rows, picture.cols, picture.channels})
+  std::vector<float> values = loader::normalised_scene_pixels(image, recipe.data);
+  const at::Tensor image_1CHW =
+      at::from_blob(values.data(), {1, image.rows, image.cols, image.channels})
           .permute({0, 3, 1, 2})
           .contiguous()
           .to(device);
 
   at::Tensor fast_HW, plain_HW;
   nlohmann::json result = time_forms(
-      {[&] {
-         fast_HW = eval::classes_of_scene(logits, recipe, picture, picture.rows, picture.cols);
-       },
+      {[&] { fast_HW = eval::classes_of_scene(logits, recipe, image, image.rows, image.cols); },
        [&] {
-         plain_HW = reference::slide(weights, options, picture_1CHW, {stride[0], stride[1]},
-                                     picture.rows, picture.cols)
+         plain_HW = reference::slide(weights, options, image_1CHW, {stride[0], stride[1]},
+                                     image.rows, image.cols)
                         .cpu();
        }},
       request, compute, reporter);
   const eval::SlideOptions windows{crop[0], crop[1], stride[0], stride[1]};
-  result["windows"] = eval::slide_windows(picture.rows, picture.cols, windows).size();
+  result["windows"] = eval::slide_windows(image.rows, image.cols, windows).size();
   if (fast_HW.defined() && plain_HW.defined()) {
     result["same_class"] = fast_HW.eq(plain_HW).to(at::kDouble).mean().item<double>();
   }

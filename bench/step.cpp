@@ -8,7 +8,7 @@
 
 #include "bench/bench.h"
 #include "bench/learner_step.h"
-#include "bench/published_form.h"
+#include "bench/reference_training.h"
 #include "bench/step_timing.h"
 #include "fcm/base/error.h"
 #include "fcm/models/inputs.h"
@@ -81,13 +81,13 @@ std::vector<optim::ParameterGroup> one_group(const nn::Parameters& parameters, d
   return {group};
 }
 
-class Reference final : public PublishedForm {
+class Reference final : public ReferenceTraining {
  public:
   Reference(const recipe::Recipe& recipe, const models::MaskedAutoencoder& model,
-            const at::Tensor& pictures_BHWC, at::ScalarType compute)
-      : PublishedForm(model.parameters(), one_group(model.parameters(), recipe.optim.weight_decay),
-                      recipe.optim) {
-    images_BCHW_ = pictures_BHWC.permute({0, 3, 1, 2}).to(at::kFloat).div(255).contiguous();
+            const at::Tensor& images_BHWC, at::ScalarType compute)
+      : ReferenceTraining(model.parameters(),
+                          one_group(model.parameters(), recipe.optim.weight_decay), recipe.optim) {
+    images_BCHW_ = images_BHWC.permute({0, 3, 1, 2}).to(at::kFloat).div(255).contiguous();
     loss_ = recipe.model.kind == "swin" ? loss_of_swin(recipe, model, compute)
                                         : loss_of_views(recipe, model, compute);
   }
@@ -204,7 +204,7 @@ nlohmann::json bench_step(const BenchStepRequest& asked, Reporter& reporter) {
   std::unique_ptr<Reference> reference;
   if (request.implementation != "fast") {
     reference = std::make_unique<Reference>(recipe, learner.model(),
-                                            models::pictures_of(batch).to(device), compute);
+                                            models::images_of(batch).to(device), compute);
   }
   return time_steps(
       request, fast, reference.get(),

@@ -162,10 +162,10 @@ nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
   if (timed != nullptr) {
     timed->record();
     fast.step();
-    const std::string picture =
+    const std::string image =
         step_timeline(fast.phases, timed->sums(),
                       fmt::format("A step of {} processes, batch {}", group.size(), request.batch));
-    if (group.writes()) write_file_durably(request.timeline, picture, ExitCode::kUsage);
+    if (group.writes()) write_file_durably(request.timeline, image, ExitCode::kUsage);
   }
   if (request.profile) {  // on a GPU the times are those of enqueueing
     Profile profile;

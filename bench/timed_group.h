@@ -42,8 +42,8 @@ class TimedGroup final : public dist::Group {
   at::Tensor make_buffer(int64_t elements, const at::TensorOptions& options) override {
     return group_->make_buffer(elements, options);
   }
-  at::Tensor make_common(int64_t elements, const at::TensorOptions& options) override {
-    return group_->make_common(elements, options);
+  at::Tensor make_shared_memory(int64_t elements, const at::TensorOptions& options) override {
+    return group_->make_shared_memory(elements, options);
   }
   double waited_seconds() const override { return group_->waited_seconds(); }
 

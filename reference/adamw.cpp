@@ -18,8 +18,8 @@ void adamw_step(at::Tensor& value, const at::Tensor& gradient, AdamWMoments& mom
   moments.first = beta1 * moments.first + (1 - beta1) * gradient;
   moments.second = beta2 * moments.second + (1 - beta2) * gradient * gradient;
   const at::Tensor mean = moments.first / (1 - std::pow(beta1, steps));
-  const at::Tensor deviation = (moments.second / (1 - std::pow(beta2, steps))).sqrt();
-  value.mul_(1 - lr * weight_decay).sub_(lr * mean / (deviation + epsilon));
+  const at::Tensor stddev = (moments.second / (1 - std::pow(beta2, steps))).sqrt();
+  value.mul_(1 - lr * weight_decay).sub_(lr * mean / (stddev + epsilon));
 }
 
 }  // namespace fcm::reference

@@ -52,9 +52,9 @@ at::Tensor cross_block(const Layers& layers, const ReferenceOptions& options,
 
 std::vector<at::Tensor> reconstruct_crossing(const Layers& layers, const ReferenceOptions& options,
                                              const std::vector<at::Tensor>& reads_NTC,
-                                             const at::Tensor& guessed_NL) {
-  const at::Tensor mask_NL1 = guessed_NL.to(at::kBool).unsqueeze(-1);
-  const int64_t rows = guessed_NL.size(0), patches = guessed_NL.size(1);
+                                             const at::Tensor& predicted_NL) {
+  const at::Tensor mask_NL1 = predicted_NL.to(at::kBool).unsqueeze(-1);
+  const int64_t rows = predicted_NL.size(0), patches = predicted_NL.size(1);
   const at::Tensor& table = layers.weight("decoder_pos_embed");  // a class token's row is not used
   const at::Tensor positions_NLD =
       table.slice(1, table.size(1) - patches).expand({rows, -1, options.decoder_dim});

@@ -141,8 +141,8 @@ at::Tensor mask_head(const Layers& layers, const std::string& name, const at::Te
 
 RpnLossPair rpn_losses(const at::Tensor& logits_BA, const at::Tensor& deltas_BA4,
                        const at::Tensor& labels_BA, const at::Tensor& targets_BA4,
-                       double per_picture) {
-  const double divisor = per_picture * static_cast<double>(logits_BA.size(0));
+                       double per_image) {
+  const double divisor = per_image * static_cast<double>(logits_BA.size(0));
   const at::Tensor counts = labels_BA >= 0, positive = labels_BA == 1;
   const at::Tensor entropy = at::binary_cross_entropy_with_logits(
       logits_BA.masked_select(counts), labels_BA.masked_select(counts).to(logits_BA.scalar_type()),
@@ -181,18 +181,18 @@ std::vector<at::Tensor> synced_batch_norm(const std::vector<at::Tensor>& x,
                                           const at::Tensor& running_mean,
                                           const at::Tensor& running_var) {
   at::Tensor mean = at::zeros_like(running_mean), mean_square = at::zeros_like(running_mean);
-  int64_t pictures = 0;
+  int64_t images = 0;
   for (const at::Tensor& of_rank : x) {
     const int64_t own = of_rank.size(0);
     if (own == 0) continue;
     mean = mean + static_cast<double>(own) * of_rank.mean({0, 2, 3});
     mean_square = mean_square + static_cast<double>(own) * of_rank.square().mean({0, 2, 3});
-    pictures += own;
+    images += own;
   }
-  const auto divisor = static_cast<double>(std::max<int64_t>(1, pictures));
+  const auto divisor = static_cast<double>(std::max<int64_t>(1, images));
   mean = mean / divisor;
   const at::Tensor variance = mean_square / divisor - mean.square();
-  if (pictures > 0) {
+  if (images > 0) {
     const at::NoGradGuard no_grad;
     running_mean.add_(0.1 * (mean - running_mean));
     running_var.add_(0.1 * (variance - running_var));

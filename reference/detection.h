@@ -53,7 +53,7 @@ struct RpnLossPair {
 };
 RpnLossPair rpn_losses(const at::Tensor& logits_BA, const at::Tensor& deltas_BA4,
                        const at::Tensor& labels_BA, const at::Tensor& targets_BA4,
-                       double per_picture);
+                       double per_image);
 
 // classes [R], K: background; target deltas [R, 4], ignored for background.
 struct BoxLossPair {

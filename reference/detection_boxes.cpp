@@ -15,7 +15,7 @@ at::Tensor box_areas(const at::Tensor& boxes_N4) {
   return (column(boxes_N4, 2) - column(boxes_N4, 0)) * (column(boxes_N4, 3) - column(boxes_N4, 1));
 }
 
-at::Tensor inside_picture(const at::Tensor& boxes_N4, int64_t rows, int64_t columns) {
+at::Tensor inside_image(const at::Tensor& boxes_N4, int64_t rows, int64_t columns) {
   return at::stack({column(boxes_N4, 0).clamp(0, columns), column(boxes_N4, 1).clamp(0, rows),
                     column(boxes_N4, 2).clamp(0, columns), column(boxes_N4, 3).clamp(0, rows)},
                    1);
@@ -152,8 +152,8 @@ MatchedBoxes matched_boxes(const at::Tensor& overlaps_TN, double low, double hig
   return {truth_N, label_N};
 }
 
-at::Tensor staying_boxes(const at::Tensor& boxes_N4, const at::Tensor& scores_N,
-                         const at::Tensor& groups_N, double threshold) {
+at::Tensor non_maximum_suppression(const at::Tensor& boxes_N4, const at::Tensor& scores_N,
+                                   const at::Tensor& groups_N, double threshold) {
   const at::Tensor order = descending(scores_N);
   const at::Tensor boxes = boxes_N4.index_select(0, order),
                    groups = groups_N.index_select(0, order);
@@ -187,12 +187,12 @@ FoundProposals top_proposals(const std::vector<at::Tensor>& boxes,
     all_levels = all_levels.index_select(0, which);
   };
   keep((all_boxes.isfinite().all(1) & all_logits.isfinite()).nonzero().flatten());
-  all_boxes = inside_picture(all_boxes, rows, columns);
+  all_boxes = inside_image(all_boxes, rows, columns);
   keep(((column(all_boxes, 2) > column(all_boxes, 0)) &
         (column(all_boxes, 3) > column(all_boxes, 1)))
            .nonzero()
            .flatten());
-  const at::Tensor stay = staying_boxes(all_boxes, all_logits, all_levels, threshold);
+  const at::Tensor stay = non_maximum_suppression(all_boxes, all_logits, all_levels, threshold);
   keep(stay.narrow(0, 0, std::min(after_nms, stay.size(0))));
   return {all_boxes, all_logits};
 }
@@ -205,20 +205,20 @@ FoundDetections box_inference(const at::Tensor& boxes_ND, const at::Tensor& prob
   const at::Tensor pairs = (scores_NK > least_score).nonzero();
   const at::Tensor region = pairs.select(1, 0), of_class = pairs.select(1, 1);
   const at::Tensor flat = region * classes + of_class;
-  const at::Tensor boxes = inside_picture(boxes_ND.reshape({-1, 4}), rows, columns);
+  const at::Tensor boxes = inside_image(boxes_ND.reshape({-1, 4}), rows, columns);
   const at::Tensor all_boxes = boxes.index_select(0, flat);
   const at::Tensor all_scores = scores_NK.reshape({-1}).index_select(0, flat);
-  const at::Tensor stay = staying_boxes(all_boxes, all_scores, of_class, threshold);
+  const at::Tensor stay = non_maximum_suppression(all_boxes, all_scores, of_class, threshold);
   const at::Tensor best = stay.narrow(0, 0, std::min(most, stay.size(0)));
   return {all_boxes.index_select(0, best), all_scores.index_select(0, best),
           of_class.index_select(0, best), region.index_select(0, best)};
 }
 
 at::Tensor roi_align(const at::Tensor& map_BCHW, const at::Tensor& boxes_R4,
-                     const at::Tensor& picture_R, double scale, int64_t bins) {
+                     const at::Tensor& image_R, double scale, int64_t bins) {
   std::vector<at::Tensor> regions;
   for (int64_t r = 0; r < boxes_R4.size(0); ++r) {
-    const at::Tensor map_CHW = map_BCHW[picture_R[r].item<int64_t>()];
+    const at::Tensor map_CHW = map_BCHW[image_R[r].item<int64_t>()];
     const auto edge = [&](int64_t side) { return boxes_R4[r][side].item<double>() * scale - 0.5; };
     const SampledAxis x = sampled_axis(edge(0), edge(2), bins, map_CHW.size(2), map_CHW.options());
     const SampledAxis y = sampled_axis(edge(1), edge(3), bins, map_CHW.size(1), map_CHW.options());

@@ -35,8 +35,8 @@ MatchedBoxes matched_boxes(const at::Tensor& overlaps_TN, double low, double hig
 
 // NMS: indices of the boxes that stay, by descending score. Boxes of different groups do not
 // suppress each other.
-at::Tensor staying_boxes(const at::Tensor& boxes_N4, const at::Tensor& scores_N,
-                         const at::Tensor& groups_N, double threshold);
+at::Tensor non_maximum_suppression(const at::Tensor& boxes_N4, const at::Tensor& scores_N,
+                                   const at::Tensor& groups_N, double threshold);
 
 struct FoundProposals {
   at::Tensor boxes_P4, logits_P;
@@ -54,10 +54,10 @@ FoundDetections box_inference(const at::Tensor& boxes_ND, const at::Tensor& prob
                               int64_t rows, int64_t columns, double least_score, double threshold,
                               int64_t most);
 
-// RoIAlign: [R, C, bins, bins] of boxes [R, 4] in image picture_R of a map [B, C, H, W], whose
+// RoIAlign: [R, C, bins, bins] of boxes [R, 4] in image image_R of a map [B, C, H, W], whose
 // positions are 1 / scale pixels apart. Bilinear; a bin gets as many samples as it covers
 // positions, rounded up.
 at::Tensor roi_align(const at::Tensor& map_BCHW, const at::Tensor& boxes_R4,
-                     const at::Tensor& picture_R, double scale, int64_t bins);
+                     const at::Tensor& image_R, double scale, int64_t bins);
 
 }  // namespace fcm::reference

@@ -50,25 +50,24 @@ std::vector<FoundProposals> proposals_of(const std::vector<RpnMaps>& levels,
                                          const std::pair<int64_t, int64_t>& counts, int64_t rows,
                                          int64_t cols, const nn::Observer& observer) {
   const at::NoGradGuard no_grad;
-  std::vector<FoundProposals> of_pictures;
-  for (int64_t picture = 0; picture < levels[0].logits_BAHW.size(0); ++picture) {
+  std::vector<FoundProposals> of_images;
+  for (int64_t image = 0; image < levels[0].logits_BAHW.size(0); ++image) {
     std::vector<at::Tensor> boxes, logits;
     for (size_t level = 0; level < levels.size(); ++level) {
-      const at::Tensor deltas_A4 = levels[level].deltas()[picture].to(anchors[level].scalar_type());
+      const at::Tensor deltas_A4 = levels[level].deltas()[image].to(anchors[level].scalar_type());
       boxes.push_back(boxes_at_deltas(deltas_A4, anchors[level], kOfAnchors));
-      logits.push_back(levels[level].logits()[picture]);
+      logits.push_back(levels[level].logits()[image]);
     }
-    of_pictures.push_back(
-        top_proposals(boxes, logits, rows, cols, counts.first, counts.second, 0.7));
-    nn::observe(observer, "proposals", picture, of_pictures.back().boxes_P4);
-    nn::observe(observer, "objectness", picture, of_pictures.back().logits_P);
+    of_images.push_back(top_proposals(boxes, logits, rows, cols, counts.first, counts.second, 0.7));
+    nn::observe(observer, "proposals", image, of_images.back().boxes_P4);
+    nn::observe(observer, "objectness", image, of_images.back().logits_P);
   }
-  return of_pictures;
+  return of_images;
 }
 
 // [R, C, bins, bins]: each region from the level that its size selects.
-at::Tensor cut_out(const std::vector<at::Tensor>& maps, const DetectorOptions& options,
-                   const at::Tensor& boxes_R4, const at::Tensor& picture_R, int64_t bins) {
+at::Tensor region_features(const std::vector<at::Tensor>& maps, const DetectorOptions& options,
+                           const at::Tensor& boxes_R4, const at::Tensor& image_R, int64_t bins) {
   const at::Tensor sides_RD = boxes_R4.slice(1, 2, 4) - boxes_R4.slice(1, 0, 2);
   const at::Tensor side_R = (sides_RD.select(1, 0) * sides_RD.select(1, 1)).sqrt();
   const at::Tensor level_R =
@@ -78,7 +77,7 @@ at::Tensor cut_out(const std::vector<at::Tensor>& maps, const DetectorOptions& o
     const at::Tensor here = level_R.eq(static_cast<int64_t>(level)).nonzero().squeeze(1);
     if (here.size(0) == 0) continue;
     const at::Tensor cut =
-        roi_align(maps[level], boxes_R4.index_select(0, here), picture_R.index_select(0, here),
+        roi_align(maps[level], boxes_R4.index_select(0, here), image_R.index_select(0, here),
                   1.0 / static_cast<double>(options.strides[level]), bins);
     pooled = pooled.index_put({here}, cut.to(pooled.scalar_type()));
   }
@@ -86,7 +85,7 @@ at::Tensor cut_out(const std::vector<at::Tensor>& maps, const DetectorOptions& o
 }
 
 struct SampledRegions {
-  at::Tensor boxes_R4, picture_R, classes_R, truths_R4, truth_R, foreground_F;
+  at::Tensor boxes_R4, image_R, classes_R, truths_R4, truth_R, foreground_F;
   std::vector<int64_t> foreground;
 };
 
@@ -95,7 +94,7 @@ SampledRegions sampled_regions(const std::vector<FoundProposals>& proposals,
                                const DetectorPass& pass) {
   const at::NoGradGuard no_grad;
   SampledRegions all;
-  std::vector<at::Tensor> boxes, pictures, numbers, truths, indices, foreground;
+  std::vector<at::Tensor> boxes, images, numbers, truths, indices, foreground;
   int64_t before = 0;
   for (size_t i = 0; i < labelled.size(); ++i) {
     const at::Tensor truth_T4 = labelled[i].boxes_T4.to(proposals[i].boxes_P4.scalar_type());
@@ -116,13 +115,13 @@ SampledRegions sampled_regions(const std::vector<FoundProposals>& proposals,
     boxes.push_back(boxes_R4);
     indices.push_back(truth_R);
     numbers.push_back(class_R);
-    pictures.push_back(at::full({count}, static_cast<int64_t>(i), chosen.options()));
+    images.push_back(at::full({count}, static_cast<int64_t>(i), chosen.options()));
     foreground.push_back(at::arange(before, before + objects, chosen.options()));
     all.foreground.push_back(objects);
     before += count;
   }
   all.boxes_R4 = at::cat(boxes);
-  all.picture_R = at::cat(pictures);
+  all.image_R = at::cat(images);
   all.classes_R = at::cat(numbers);
   all.truths_R4 = at::cat(truths);
   all.truth_R = at::cat(indices);
@@ -178,7 +177,7 @@ DetectorLosses detector_losses(const Weights& weights, const DetectorOptions& op
                                      static_cast<double>(options.sampled_anchors));
   const BoxHeadResult box =
       box_head(layers, "roi_heads.",
-               cut_out(maps, options, regions.boxes_R4, regions.picture_R, kBoxCells), true);
+               region_features(maps, options, regions.boxes_R4, regions.image_R, kBoxCells), true);
   if (observer) observer("box_scores", box.scores_RC);
   if (observer) observer("box_deltas", box.deltas_RD);
   const BoxLossPair of_box =
@@ -187,10 +186,11 @@ DetectorLosses detector_losses(const Weights& weights, const DetectorOptions& op
 
   const at::Tensor& foreground_F = regions.foreground_F;
   const at::Tensor boxes_F4 = regions.boxes_R4.index_select(0, foreground_F);
-  const at::Tensor logits_FKSS = mask_head(
-      layers, "roi_heads.mask_head.",
-      cut_out(maps, options, boxes_F4, regions.picture_R.index_select(0, foreground_F), kMaskCells),
-      true);
+  const at::Tensor logits_FKSS =
+      mask_head(layers, "roi_heads.mask_head.",
+                region_features(maps, options, boxes_F4,
+                                regions.image_R.index_select(0, foreground_F), kMaskCells),
+                true);
   std::vector<at::Tensor> targets;
   int64_t first = 0;
   for (size_t i = 0; i < labelled.size(); ++i) {
@@ -235,13 +235,13 @@ std::vector<FoundObjects> find_objects(const Weights& weights, const DetectorOpt
     };
     const BoxHeadResult box =
         box_head(layers, "roi_heads.",
-                 cut_out(maps, options, regions_P4, here(regions_P4), kBoxCells), false);
+                 region_features(maps, options, regions_P4, here(regions_P4), kBoxCells), false);
     const at::Tensor boxes_PD = boxes_at_deltas(box.deltas_RD.to(type), regions_P4, kOfRegions);
     const FoundDetections best = box_inference(boxes_PD, box.scores_RC.to(type).softmax(1), rows,
                                                cols, options.least_score, 0.5, options.detections);
-    const at::Tensor masks_NKSS =
-        mask_head(layers, "roi_heads.mask_head.",
-                  cut_out(maps, options, best.boxes_D4, here(best.boxes_D4), kMaskCells), false);
+    const at::Tensor masks_NKSS = mask_head(
+        layers, "roi_heads.mask_head.",
+        region_features(maps, options, best.boxes_D4, here(best.boxes_D4), kMaskCells), false);
     const at::Tensor own_NSS = masks_NKSS.index(
         {at::arange(best.classes_D.size(0), best.classes_D.options()), best.classes_D});
     found.push_back({best.boxes_D4, best.scores_D, best.classes_D, own_NSS.sigmoid()});

@@ -36,10 +36,10 @@ struct DetectorPass {
   // From an image's candidates with labels [N] (1, 0 or -1) to the sampled indices: positives,
   // negatives.
   using Choose =
-      std::function<std::pair<at::Tensor, at::Tensor>(int64_t picture, const at::Tensor& label_N)>;
+      std::function<std::pair<at::Tensor, at::Tensor>(int64_t image, const at::Tensor& label_N)>;
   Choose anchors, regions;
   // Mask targets [M, 28, 28] of truths (indices [M]) within boxes [M, 4].
-  std::function<at::Tensor(int64_t picture, const at::Tensor& boxes_M4, const at::Tensor& truths_M)>
+  std::function<at::Tensor(int64_t image, const at::Tensor& boxes_M4, const at::Tensor& truths_M)>
       masks;
 };
 

@@ -88,7 +88,7 @@ std::vector<RunOutput> fast_conv_mae(const Layers& layers, const ReferenceOption
     reads.push_back(latent_NkD);
     outputs.push_back({run, latent_NkD,
                        options.cross ? reconstruct_crossing(layers, options, reads,
-                                                            views.guessed(run, options.share))
+                                                            views.predicted(run, options.share))
                                      : decode(layers, options, latent_NkD, views, run)});
   }
   return outputs;

@@ -76,7 +76,7 @@ at::Tensor target_loss(const ReferenceOptions::Target& target, size_t place,
                                           .unflatten(0, {run.count, views.batch()});
     const at::Tensor per_patch_GBL = errors(target, predicted_GBLD - targets_BLD);
     const at::Tensor guessed_GBL =
-        views.guessed(run, share).unflatten(0, {run.count, views.batch()});
+        views.predicted(run, share).unflatten(0, {run.count, views.batch()});
     const at::Tensor run_error = (per_patch_GBL * guessed_GBL).sum();
     error = error.defined() ? error + run_error : run_error;
     guesses += guessed_GBL.sum().item<double>();

@@ -59,7 +59,7 @@ std::vector<RunOutput> mae(const Layers& layers, const ReferenceOptions& options
     outputs.push_back(
         {run, latent_BTD,
          options.cross
-             ? reconstruct_crossing(layers, options, reads, views.guessed(run, options.share))
+             ? reconstruct_crossing(layers, options, reads, views.predicted(run, options.share))
              : decode(layers, options, latent_BTD, ids_shuffle_BL.argsort(/*stable=*/true, 1))});
   }
   return outputs;

@@ -26,7 +26,7 @@ std::vector<at::Tensor> reconstruct(const Layers& layers, const ReferenceOptions
 // blocks took, then the latent.
 std::vector<at::Tensor> reconstruct_crossing(const Layers& layers, const ReferenceOptions& options,
                                              const std::vector<at::Tensor>& reads_NTC,
-                                             const at::Tensor& guessed_NL);
+                                             const at::Tensor& predicted_NL);
 
 std::vector<RunOutput> fast_conv_mae(const Layers& layers, const ReferenceOptions& options,
                                      const at::Tensor& images_BCHW, const Views& views);

@@ -132,16 +132,16 @@ SegmenterLogits segment(const Weights& weights, const SegmenterOptions& options,
 }
 
 at::Tensor slide(const Weights& weights, const SegmenterOptions& options,
-                 const at::Tensor& picture_1CHW, const std::array<int64_t, 2>& strides,
-                 int64_t rows, int64_t cols) {
+                 const at::Tensor& image_1CHW, const std::array<int64_t, 2>& strides, int64_t rows,
+                 int64_t cols) {
   const at::NoGradGuard no_grad;
-  const int64_t height = picture_1CHW.size(2), width = picture_1CHW.size(3);
+  const int64_t height = image_1CHW.size(2), width = image_1CHW.size(3);
   const auto [down, across] = strides;
   const auto windows = [](int64_t extent, int64_t crop, int64_t stride) {
     return std::max<int64_t>(extent - crop + stride - 1, 0) / stride + 1;
   };
   at::Tensor sum;
-  const at::Tensor count = at::zeros({1, 1, height, width}, picture_1CHW.options());
+  const at::Tensor count = at::zeros({1, 1, height, width}, image_1CHW.options());
   for (int64_t i = 0; i < windows(height, options.rows, down); ++i) {
     for (int64_t j = 0; j < windows(width, options.cols, across); ++j) {
       const int64_t bottom = std::min(i * down + options.rows, height),
@@ -149,7 +149,7 @@ at::Tensor slide(const Weights& weights, const SegmenterOptions& options,
       const auto part = [&](const at::Tensor& x) {
         return x.slice(2, bottom - options.rows, bottom).slice(3, right - options.cols, right);
       };
-      const at::Tensor logits = segment(weights, options, part(picture_1CHW)).decode_BKHW;
+      const at::Tensor logits = segment(weights, options, part(image_1CHW)).decode_BKHW;
       if (!sum.defined()) sum = at::zeros({1, logits.size(1), height, width}, logits.options());
       part(sum).add_(upsampled(logits, options.rows, options.cols));
       part(count).add_(1);

@@ -41,10 +41,10 @@ SegmenterLogits segment(const Weights& weights, const SegmenterOptions& options,
 
 // Upstream's slide_inference and what follows it. Runs windows of the trained size one by one, adds
 // up their upsampled logits, divides by the number of windows over each pixel, resizes to rows x
-// cols and takes the likeliest class. picture_1CHW: no side shorter than a window's. Returns class
+// cols and takes the likeliest class. image_1CHW: no side shorter than a window's. Returns class
 // indices, int64 [rows, cols].
 at::Tensor slide(const Weights& weights, const SegmenterOptions& options,
-                 const at::Tensor& picture_1CHW, const std::array<int64_t, 2>& strides,
-                 int64_t rows, int64_t cols);
+                 const at::Tensor& image_1CHW, const std::array<int64_t, 2>& strides, int64_t rows,
+                 int64_t cols);
 
 }  // namespace fcm::reference

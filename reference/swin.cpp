@@ -48,7 +48,7 @@ at::Tensor block(const Layers& layers, const SwinOptions& options, size_t stage,
   const std::string name = block_name(stage, index);
   const int64_t b = x_BHWC.size(0), heads = options.heads[stage],
                 shorter = std::min(x_BHWC.size(1), x_BHWC.size(2));
-  const bool filled = options.filled_windows;
+  const bool filled = options.attends_to_padding;
   const int64_t window = filled ? options.window : std::min(options.window, shorter);
   const int64_t shift = (filled || shorter > options.window) && index % 2 == 1 ? window / 2 : 0;
   at::Tensor x = layers.layer_norm(name + ".norm1", x_BHWC, options.norm_epsilon);

@@ -25,7 +25,7 @@ struct SwinOptions {
   int64_t window = 7;
   // As in upstream detectors (mmdetection's SwinTransformer): maps are zero-padded after the norm,
   // windows are never smaller, every other block shifts.
-  bool filled_windows = false;
+  bool attends_to_padding = false;
   double mlp_ratio = 4;
   double norm_epsilon = 1e-5;
   int64_t classes = 1000;  // of a classifier

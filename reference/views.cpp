@@ -20,7 +20,7 @@ at::Tensor Views::gather(const Run& run, const at::Tensor& tokens_BLD) const {
   return at::cat(views, 0);
 }
 
-at::Tensor Views::guessed(const Run& run, double share) const {
+at::Tensor Views::predicted(const Run& run, double share) const {
   const auto kept = static_cast<int64_t>(masks.size());
   std::vector<at::Tensor> views;
   for (int64_t view = run.first; view < run.first + run.count; ++view) {

@@ -33,7 +33,7 @@ struct Views {
   // [count * B, L], raster order, dtype of the weights: 1 where a view predicts the patch. These
   // are all patches hidden from it, or for a share below 1 evenly spaced ranks of them, shifted
   // from view to view.
-  at::Tensor guessed(const Run& run, double share) const;
+  at::Tensor predicted(const Run& run, double share) const;
 
   // Per kept view [B, 1, rows * cells, cols * cells] of 0 and 1; a patch is cells x cells.
   std::vector<at::Tensor> visible_maps(int64_t grid_rows, int64_t grid_cols, int64_t cells,

@@ -118,7 +118,7 @@ said=$("$work/built/state_dict/state_dict" "$work/hostile.pth" 2>&1) || status=$
 [[ $status == 4 && "$said" == *system* && ! -e "$work/was-run" ]] || complain "a malicious file: exit status $status, $said"
 
 picture=$(find ../shared/data/imagenet-sample -name '*.JPEG' -print -quit 2>/dev/null || true)
-"$work/built/resize/resize" "${picture:-docs/pictures/demo-reconstructions.png}" "$work/small.png"
+"$work/built/resize/resize" "${picture:-docs/images/demo-reconstructions.png}" "$work/small.png"
 [[ "$("$work/built/batches/batches" synthetic)" == "$("$work/built/batches/batches" synthetic)" ]] || complain "batches differ"
 "$work/built/encoder/encoder" "$work/a run" "$work/small.png"
 

@@ -9,7 +9,7 @@ root=$PWD
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 PATH="$root/build/bin:$PATH"
-cp docs/pictures/demo-reconstructions.png "$work/photo.jpg"  # the format is recognised by content, not by extension
+cp docs/images/demo-reconstructions.png "$work/photo.jpg"  # the format is recognised by content, not by extension
 mapfile -t commands < <(sed -n '/^## Try all of it/,/^## What to expect/s/^    \(fastconvmae .*\)/\1/p' docs/your-own-images.md)
 mapfile -t launch < <(sed -n 's/^    \(fastconvmae launch .*\)/\1 --set run.max_steps=4/p' README.md)
 ((${#commands[@]} >= 8 && ${#launch[@]} == 1)) || { echo "check-readme: expected at least 8 commands in docs/your-own-images.md and one launch line in README.md" >&2; exit 1; }

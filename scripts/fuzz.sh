@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fuzzes the readers of checkpoints and data with libFuzzer, ASan and UBSan:
-#   scripts/fuzz.sh [SECONDS=60] [TARGET...]     targets: zip pickle safetensors manifest tar idx cifar packed picture bmp tiff recipe masks results coco
+#   scripts/fuzz.sh [SECONDS=60] [TARGET...]     targets: zip pickle safetensors manifest tar idx cifar packed image bmp tiff recipe masks results coco
 # Programs and corpora are kept in build/fuzz. Exit status 1: a target found a fault; its input is in build/fuzz.
 # Exit status 2: clang or its run-time library is missing.
 set -euo pipefail
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 seconds="${1:-60}"
 shift || true
 targets=("$@")
-((${#targets[@]})) || targets=(zip pickle safetensors manifest tar idx cifar packed picture bmp tiff recipe masks results coco)
+((${#targets[@]})) || targets=(zip pickle safetensors manifest tar idx cifar packed image bmp tiff recipe masks results coco)
 
 out=build/fuzz
 mkdir -p "$out"
@@ -35,7 +35,7 @@ seed() {
         model.safetensors '{"size":8,"xxh3_128":"0"}' optimizer.safetensors '{"size":8,"xxh3_128":"0"}' > "$corpus/small.json" ;;
     tar) for file in "$data"/broken/tars/*.tar; do
         [[ -f "$file" ]] && head -c 65536 "$file" > "$corpus/$(basename "$file")"; done ;;
-    picture) for file in "$data"/broken/images/* "$data"/imagenet-sample/train/n01871265/*; do
+    image) for file in "$data"/broken/images/* "$data"/imagenet-sample/train/n01871265/*; do
         [[ -f "$file" ]] && { printf '\x20\x30\x80\x90'; head -c 65000 "$file"; } > "$corpus/$(basename "$file")"; done ;;
     bmp)  # 2x2 pixels of 24 bits; of 8 bits with a palette of two, in runs
       printf '\0\0\0\0\0\0\0\0\66\0\0\0\50\0\0\0\2\0\0\0\2\0\0\0\1\0\30\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0abcdefghijklmnop' > "$corpus/plain"
@@ -80,7 +80,7 @@ sources=(fcm/base/{cgroup,content,failpoint,file,process,random,system_call,text
   fcm/image/{bmp,colour,decode,jpeg,mask_overlap,mask_target,mask_window,orientation,png,polygon_clip,polygon_raster,run_lengths,tiff,webp}.cpp
   fcm/loader/{dataset,instances,remarks}.cpp
   fcm/loader/sources/{checksum,cifar,coco_file,coco_shapes,coco_tables,encoded,files_beside,gzip,idx,json_reader,labels,list_line,packed_file,packed_layout,random_access_file}.cpp
-  fcm/loader/sources/{raw_pictures,tar_header,tar_samples,tar_walk}.cpp)
+  fcm/loader/sources/{raw_images,tar_header,tar_samples,tar_walk}.cpp)
 cache=$(command -v ccache || true)
 echo "fuzz: compiling ${#sources[@]} files"
 printf '%s\n' "${sources[@]}" "${targets[@]/%/_fuzz.cpp}" | sed 's|^[a-z]*_fuzz|tests/fuzz/&|' |

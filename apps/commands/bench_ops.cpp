@@ -7,7 +7,7 @@ namespace fcm::apps::commands {
 Action bench_ops(Flags& flags) {
   struct Arguments {
     std::string filter;
-    tasks::Machine machine;
+    tasks::MachineOptions machine;
   };
   const auto arguments = std::make_shared<Arguments>();
   flags.describe("Speed of single operators, compared with their references",

@@ -5,7 +5,7 @@
 namespace fcm::apps::commands {
 
 Action bench_peak(Flags& flags) {
-  const auto machine = std::make_shared<tasks::Machine>();
+  const auto machine = std::make_shared<tasks::MachineOptions>();
   flags.describe("What this processor can do at most, and its products beside those of libraries",
                  "Example:\n  fastconvmae bench peak --threads 1");
   add_threads(flags, *machine);

@@ -7,7 +7,7 @@ namespace fcm::apps::commands {
 Action data_verify(Flags& flags) {
   struct Arguments {
     std::string data;
-    tasks::Machine machine;
+    tasks::MachineOptions machine;
   };
   const auto arguments = std::make_shared<Arguments>();
   flags.describe("Decode every image; exit status 3 if one is bad",

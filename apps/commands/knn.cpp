@@ -8,7 +8,7 @@ Action knn(Flags& flags) {
     std::string data;
     tasks::CheckpointRequest checkpoint;
     int64_t k = 20;
-    tasks::Machine machine;
+    tasks::MachineOptions machine;
   };
   const auto arguments = std::make_shared<Arguments>();
   flags.describe("kNN accuracy of frozen features",

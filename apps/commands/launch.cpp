@@ -27,7 +27,7 @@ Action launch(Flags& flags) {
     }
     const CommandLine line = parse_command_line(request->command);  // parsed here so that an error
                                                                     // is reported once
-    if (print_what_is_asked(line)) return 0;
+    if (print_help_or_version(line)) return 0;
     if (line.command == "launch") fail(ExitCode::kUsage, "launch cannot launch itself");
     // Flags before the command apply to the command.
     if (output.json && !line.json) request->command.emplace_back("--json");

@@ -14,14 +14,14 @@
 #include "fcm/tasks/trained_model.h"
 
 // The whole image, resized to the training size of the network: uint8 [1, H, W, C].
-at::Tensor read_picture(const std::string& path, const fcm::loader::DataOptions& data) {
+at::Tensor read_image(const std::string& path, const fcm::loader::DataOptions& data) {
   namespace image = fcm::image;
   const std::string file = fcm::read_file(path, fcm::ExitCode::kData);
-  const image::Image picture =
+  const image::Image image =
       image::decode({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, data.channels);
   const int64_t rows = data.image_size[0], cols = data.image_size[1];
   at::Tensor pixels_1HWC = at::empty({1, rows, cols, data.channels}, at::kByte);
-  image::crop_resize(picture, {0, 0, picture.rows, picture.cols}, rows, cols,
+  image::crop_resize(image, {0, 0, image.rows, image.cols}, rows, cols,
                      image::Interpolation::kBicubic, false, pixels_1HWC.data_ptr<uint8_t>());
   return pixels_1HWC;
 }
@@ -31,10 +31,10 @@ int main(int argc, char** argv) try {
   const at::NoGradGuard no_grad;
   fcm::SilentReporter reporter;
   const auto trained = fcm::tasks::load_trained_model(
-      {.path = argv[1], .set = {}, .allow_missing = {}}, fcm::tasks::Needs::kFeatures, reporter);
+      {.path = argv[1], .set = {}, .allow_missing = {}}, fcm::tasks::ModelUse::kFeatures, reporter);
   const fcm::models::MaskedAutoencoder& model = *trained.model;
   const auto plan = fcm::masks::full_plan(1, model.grid());  // all patches, raster order
-  const at::Tensor pixels = fcm::models::pixels_of(read_picture(argv[2], trained.recipe.data), plan,
+  const at::Tensor pixels = fcm::models::pixels_of(read_image(argv[2], trained.recipe.data), plan,
                                                    model.geometry(), trained.recipe.data);
   const at::Tensor tokens_LC = model.encode(pixels, plan, at::kFloat).latent_BKC[0];
   const at::Tensor mean_C = tokens_LC.mean(0);

@@ -49,9 +49,9 @@ void Progress::add(int64_t count) {
   done_ += count;
   if (total_ > 0) done_ = std::min(done_, total_);
   const double now = clock_(), seconds = now - began_;
-  const bool is_last = done_ == total_ && said_ > 0;
-  if (!is_last && (seconds < kQuietSeconds || now - said_ < kPauseSeconds)) return;
-  said_ = now;
+  const bool is_last = done_ == total_ && last_report_ > 0;
+  if (!is_last && (seconds < kQuietSeconds || now - last_report_ < kPauseSeconds)) return;
+  last_report_ = now;
   reporter_.progress(line(seconds));
 }
 

@@ -15,7 +15,7 @@ struct Counted {
   const char* one;
   const char* many;
 };
-inline constexpr Counted kPictures{"image", "images"};
+inline constexpr Counted kImages{"image", "images"};
 inline constexpr Counted kBytes{"byte", "bytes"};
 
 // Thread-safe. Reports nothing in the first second, so that a quick job stays quiet; then at most
@@ -26,7 +26,7 @@ class Progress {
 
   // `what` is a prefix, as in "val: 3 of 8 images"; empty: no prefix. `total` 0: the total is
   // unknown, and no time left is shown.
-  Progress(Reporter& reporter, std::string what, int64_t total, Counted counted = kPictures);
+  Progress(Reporter& reporter, std::string what, int64_t total, Counted counted = kImages);
   Progress(Reporter& reporter, std::string what, int64_t total, Counted counted, Clock clock);
 
   void add(int64_t count);
@@ -42,7 +42,7 @@ class Progress {
   const double began_;
   std::mutex mutex_;
   int64_t done_ = 0;
-  double said_ = 0;  // time of the last report; 0: none yet
+  double last_report_ = 0;  // time of the last report; 0: none yet
 };
 
 // Seconds as "1:02:03".

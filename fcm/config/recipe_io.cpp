@@ -100,7 +100,7 @@ Value value_for(const Field& field, const std::string& text) {
 }  // namespace
 
 Reader::Reader(std::vector<Field> fields) : fields_(std::move(fields)) {
-  for (const Field& field : fields_) usual_.push_back(value_of(field));
+  for (const Field& field : fields_) defaults_.push_back(value_of(field));
   given_.assign(fields_.size(), false);
 }
 
@@ -167,10 +167,10 @@ void Reader::finish(const std::string& file_name) const {
   std::vector<std::string> lines;
   for (size_t i = 0; i < fields_.size(); ++i) {
     if (given_[i] || fields_[i].may_be_left_out) continue;
-    lines.push_back(
-        fmt::format("{}: {} is missing; a recipe names every key, so add \"{} = {}\" (the "
-                    "default) to [{}]",
-                    file_name, fields_[i].name(), fields_[i].key, usual_[i], fields_[i].section));
+    lines.push_back(fmt::format(
+        "{}: {} is missing; a recipe names every key, so add \"{} = {}\" (the "
+        "default) to [{}]",
+        file_name, fields_[i].name(), fields_[i].key, defaults_[i], fields_[i].section));
   }
   throw_if_any(lines);
 }

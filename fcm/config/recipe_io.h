@@ -41,7 +41,7 @@ class Reader {
 
  private:
   std::vector<Field> fields_;
-  std::vector<std::string> usual_;
+  std::vector<std::string> defaults_;
   std::vector<bool> given_;
 };
 

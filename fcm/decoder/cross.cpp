@@ -103,7 +103,7 @@ CrossDecoder::CrossDecoder(const nn::Scope& scope, const DecoderOptions& options
   }
 }
 
-std::vector<at::Tensor> CrossDecoder::reads(const Seen& seen, size_t run_index,
+std::vector<at::Tensor> CrossDecoder::reads(const DecoderInput& seen, size_t run_index,
                                             const masks::ViewRun& run) const {
   const int64_t batch = seen.latent_BKC.size(0), sequences = batch * run.views;
   at::Tensor latent_NTC = seen.latent_BKC.narrow(1, run.first_slot, run.views * run.size)
@@ -128,7 +128,7 @@ std::vector<at::Tensor> CrossDecoder::reads(const Seen& seen, size_t run_index,
   return ops::mix(sources, at::cat(weights, 0));
 }
 
-Reconstruction CrossDecoder::operator()(const Seen& seen, const masks::ViewPlan& plan,
+Reconstruction CrossDecoder::operator()(const DecoderInput& seen, const masks::ViewPlan& plan,
                                         const nn::Observer& observer) const {
   const at::ScalarType type = seen.latent_BKC.scalar_type();
   const at::Tensor positions_TD = embeddings_.positions_1TD[0].to(type);
@@ -140,11 +140,11 @@ Reconstruction CrossDecoder::operator()(const Seen& seen, const masks::ViewPlan&
     const masks::ViewRun& run = runs[i];
     const at::Tensor& slots_GH = plan.hidden_slots_GH[i];
     const int64_t batch = plan.batch(), drawn = slots_GH.size(1);
-    const at::Tensor places_NQ =
+    const at::Tensor indices_NQ =
         plan.order_BL.index_select(1, slots_GH.reshape({-1})).view({batch * run.views, drawn});
     const std::vector<at::Tensor> reads_NTC = reads(seen, i, run);
     const at::Tensor* next = reads_NTC.data();
-    const at::Tensor x_NQD = blocks_(ops::gather_rows(hidden_LD, places_NQ), next, observer);
+    const at::Tensor x_NQD = blocks_(ops::gather_rows(hidden_LD, indices_NQ), next, observer);
     next += blocks_.blocks.size();
     RunReconstruction& of_run = result.runs.emplace_back(RunReconstruction{run, slots_GH, {}});
     for (const Branch& branch : branches_) {

@@ -54,7 +54,7 @@ class CrossDecoder final : public Decoder {
 
   // The observer sees, once per run of equal views, "decoder_blocks_in", "decoder_blocks.0", ...
   // [B * views, Q, D], then for each branch its blocks, norm and prediction.
-  Reconstruction operator()(const Seen& seen, const masks::ViewPlan& plan,
+  Reconstruction operator()(const DecoderInput& seen, const masks::ViewPlan& plan,
                             const nn::Observer& observer = {}) const override;
 
  private:
@@ -75,7 +75,7 @@ class CrossDecoder final : public Decoder {
 
   // The tokens that each block attends to, shared blocks first, then those of the branches: one
   // tensor [B * views, T, C] per block.
-  std::vector<at::Tensor> reads(const Seen& seen, size_t run_index,
+  std::vector<at::Tensor> reads(const DecoderInput& seen, size_t run_index,
                                 const masks::ViewRun& run) const;
 
   Embeddings embeddings_;

@@ -31,7 +31,7 @@ struct Source {
 };
 
 // The encoder's output for a batch, in plan order.
-struct Seen {
+struct DecoderInput {
   // [B, K, C] of the kept patches, or [B, L, C] of all patches for a linear decoder.
   at::Tensor latent_BKC;
   at::Tensor class_latents_BGC;  // [B, G, C], one per kept view, or undefined
@@ -62,7 +62,7 @@ class Decoder {
   virtual ~Decoder() = default;
 
   // Predicts the patches that the plan's hidden_slots_GH name.
-  virtual Reconstruction operator()(const Seen& seen, const masks::ViewPlan& plan,
+  virtual Reconstruction operator()(const DecoderInput& seen, const masks::ViewPlan& plan,
                                     const nn::Observer& observer = {}) const = 0;
 };
 

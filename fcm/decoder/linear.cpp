@@ -16,7 +16,7 @@ LinearDecoder::LinearDecoder(const nn::Scope& scope, int64_t encoder_dim,
   }
 }
 
-Reconstruction LinearDecoder::operator()(const Seen& seen, const masks::ViewPlan& plan,
+Reconstruction LinearDecoder::operator()(const DecoderInput& seen, const masks::ViewPlan& plan,
                                          const nn::Observer& observer) const {
   const at::Tensor& latent_BLC = seen.latent_BKC;
   require(

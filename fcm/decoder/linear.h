@@ -18,7 +18,7 @@ class LinearDecoder final : public Decoder {
   LinearDecoder(const nn::Scope& scope, int64_t encoder_dim, const std::vector<Output>& outputs);
 
   // For plans of one kept view. The observer sees each output's "decoder_pred", [B, L - k, D].
-  Reconstruction operator()(const Seen& seen, const masks::ViewPlan& plan,
+  Reconstruction operator()(const DecoderInput& seen, const masks::ViewPlan& plan,
                             const nn::Observer& observer = {}) const override;
 
  private:

@@ -48,7 +48,7 @@ at::Tensor TransformerDecoder::Branch::operator()(const at::Tensor& x_NTD, int64
   return head(x_NHD, observer);
 }
 
-Reconstruction TransformerDecoder::operator()(const Seen& seen, const masks::ViewPlan& plan,
+Reconstruction TransformerDecoder::operator()(const DecoderInput& seen, const masks::ViewPlan& plan,
                                               const nn::Observer& observer) const {
   const Embedded embedded = embed(seen.latent_BKC, seen.class_latents_BGC, plan, observer);
   Reconstruction result;
@@ -84,11 +84,12 @@ TransformerDecoder::Embedded TransformerDecoder::embed(const at::Tensor& latent_
   const at::Tensor positions_TD = embeddings_.positions_1TD[0].to(x_BTD.scalar_type());
   const at::Tensor positions_LD = positions_TD.slice(0, classes > 0 ? 1 : 0);
   const at::Tensor patches_BKD = x_BTD.narrow(1, classes, kept);
-  const at::Tensor places_BK = shuffled_ ? shuffled_places(plan) : plan.order_BL.narrow(1, 0, kept);
+  const at::Tensor indices_BK =
+      shuffled_ ? shuffled_places(plan) : plan.order_BL.narrow(1, 0, kept);
   Embedded embedded;
   embedded.order_BL = plan.order_BL;
   embedded.patches_BKD =
-      patches_BKD + positions_LD.index_select(0, places_BK.reshape({-1})).view_as(patches_BKD);
+      patches_BKD + positions_LD.index_select(0, indices_BK.reshape({-1})).view_as(patches_BKD);
   if (classes > 0) embedded.classes_BGD = x_BTD.narrow(1, 0, classes) + positions_TD[0];
   embedded.hidden_LD = positions_LD + embeddings_.mask_token_11D[0].to(x_BTD.scalar_type());
   return embedded;
@@ -124,10 +125,10 @@ RunReconstruction TransformerDecoder::reconstruct(const Embedded& embedded,
                                                   const at::Tensor& hidden_slots_GH,
                                                   const nn::Observer& observer) const {
   const int64_t batch = embedded.order_BL.size(0), hidden = hidden_slots_GH.size(1);
-  const auto [rows_RD, places_NT] = tokens(embedded, run, hidden_slots_GH);
+  const auto [rows_RD, indices_NT] = tokens(embedded, run, hidden_slots_GH);
   const bool ends_here = branches_[0].blocks.depth() == 0;
   const at::Tensor x_NTD =
-      blocks_.of_rows(rows_RD, places_NT, observer, ends_here ? places_NT.size(1) - hidden : 0);
+      blocks_.of_rows(rows_RD, indices_NT, observer, ends_here ? indices_NT.size(1) - hidden : 0);
   RunReconstruction result{run, hidden_slots_GH, {}};
   for (const Branch& branch : branches_) {
     const at::Tensor predictions_NHD = branch(x_NTD, hidden, observer);  // [B*G, L - k, D_t]

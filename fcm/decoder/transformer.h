@@ -35,7 +35,7 @@ class TransformerDecoder final : public Decoder {
   // patches, hidden patches; row = image * views + view). The last block, "decoder_norm" and
   // "decoder_pred" cover the hidden patches only. With several outputs, each branch has its own
   // ("reconstructors.<name>.blocks_in", ".blocks.0", ".norm", ".pred").
-  Reconstruction operator()(const Seen& seen, const masks::ViewPlan& plan,
+  Reconstruction operator()(const DecoderInput& seen, const masks::ViewPlan& plan,
                             const nn::Observer& observer = {}) const override;
 
  private:
@@ -63,7 +63,7 @@ class TransformerDecoder final : public Decoder {
   // The sequences of a run (class token, visible patches, hidden patches) in the form that
   // ops::gather_rows takes.
   struct Tokens {
-    at::Tensor rows_RD, places_NT;
+    at::Tensor rows_RD, indices_NT;
   };
   static Tokens tokens(const Embedded& embedded, const masks::ViewRun& run,
                        const at::Tensor& hidden_slots_GH);

@@ -37,7 +37,7 @@ at::Tensor Group::make_buffer(int64_t elements, const at::TensorOptions& options
   return at::zeros({elements}, options);
 }
 
-at::Tensor Group::make_common(int64_t /*elements*/, const at::TensorOptions& /*options*/) {
+at::Tensor Group::make_shared_memory(int64_t /*elements*/, const at::TensorOptions& /*options*/) {
   return {};
 }
 

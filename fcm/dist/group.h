@@ -55,7 +55,7 @@ class Group {
   virtual at::Tensor make_buffer(int64_t elements, const at::TensorOptions& options);
   // Memory that all ranks map: [elements], initially zero. Put a barrier() between a write and
   // another rank's read. Returns an undefined tensor, in every rank, if they cannot share memory.
-  virtual at::Tensor make_common(int64_t elements, const at::TensorOptions& options);
+  virtual at::Tensor make_shared_memory(int64_t elements, const at::TensorOptions& options);
   // Copies the values of rank `from` to all ranks.
   virtual std::unique_ptr<Pending> start_broadcast(const at::Tensor& values, int64_t from) = 0;
   void broadcast(const at::Tensor& values, int64_t from = 0) {

@@ -195,13 +195,13 @@ void expect_room_for_store() {
 }
 
 // The exit status of the run, from the first rank that failed.
-int status_of(const Ranks::End& end, const std::vector<int>& handed_on, int64_t ranks) {
+int status_of(const Ranks::End& end, const std::vector<int>& forwarded, int64_t ranks) {
   if (WIFEXITED(end.status)) return WEXITSTATUS(end.status);
   const int signal = WTERMSIG(end.status);
   if (signal == SIGPIPE)
     return 128 + signal;  // as for one process: the reader of the pipe has
                           // left
-  if (std::find(handed_on.begin(), handed_on.end(), signal) != handed_on.end()) return 128 + signal;
+  if (std::find(forwarded.begin(), forwarded.end(), signal) != forwarded.end()) return 128 + signal;
   fail(
       ExitCode::kPeerLost,
       "rank {} of {} on host {} (process {}) was killed by signal {} ({}), and the others with it; "
@@ -218,13 +218,13 @@ int launch(const LaunchRequest& request, Reporter& reporter) {
   const StoreHost store;
   Ranks ranks;
   ranks.start(request, signals, store.port());
-  std::vector<int> handed_on;
+  std::vector<int> forwarded;
   std::optional<Ranks::End> first;
   Clock::time_point deadline = Clock::time_point::max();
   while (ranks.any_left()) {
     const auto signal = signals.next(std::chrono::milliseconds(200));
     if (signal && *signal != SIGCHLD) {
-      handed_on.push_back(*signal);
+      forwarded.push_back(*signal);
       ranks.send(*signal);
     }
     for (const Ranks::End& end : ranks.ended()) {
@@ -240,7 +240,7 @@ int launch(const LaunchRequest& request, Reporter& reporter) {
     }
     if (Clock::now() >= deadline) ranks.send(SIGKILL);
   }
-  return first ? status_of(*first, handed_on, request.processes) : 0;
+  return first ? status_of(*first, forwarded, request.processes) : 0;
 }
 
 }  // namespace fcm::dist

@@ -11,14 +11,14 @@ namespace {
 constexpr const char* kLost = "lost";
 constexpr int64_t kLeft = int64_t{1} << 40;  // more than the number of heartbeats can be
 
-std::string beats_of(int64_t rank) { return fmt::format("beats/{}", rank); }
+std::string heartbeats_of(int64_t rank) { return fmt::format("beats/{}", rank); }
 
 }  // namespace
 
 PeerWatch::PeerWatch(c10::intrusive_ptr<c10d::Store> store, Options options)
     : store_(std::move(store)), options_(std::move(options)) {
   try {
-    beating_ = std::thread([this] { beat(); });
+    heartbeating_ = std::thread([this] { send_heartbeats(); });
     watching_ = std::thread([this] { watch(); });
   } catch (...) {  // the system starts no more of them
     stop();
@@ -34,25 +34,25 @@ void PeerWatch::stop() {
     stopping_ = true;
   }
   changed_.notify_all();
-  for (std::thread* thread : {&beating_, &watching_}) {
+  for (std::thread* thread : {&heartbeating_, &watching_}) {
     if (thread->joinable()) thread->join();
   }
 }
 
 bool PeerWatch::pause() {
   std::unique_lock lock(mutex_);
-  return !changed_.wait_for(lock, options_.beat, [&] { return stopping_; });
+  return !changed_.wait_for(lock, options_.heartbeat, [&] { return stopping_; });
 }
 
-void PeerWatch::beat() {
+void PeerWatch::send_heartbeats() {
   const int64_t next = (options_.rank + 1) % options_.size;
-  const auto patience = options_.lost_after / options_.beat;
+  const auto patience = options_.lost_after / options_.heartbeat;
   int64_t last = -1, silent = 0;
   try {
     do {
       std::unique_lock store(store_mutex_);
-      store_->add(beats_of(options_.rank), 1);
-      const int64_t beats = store_->add(beats_of(next), 0);
+      store_->add(heartbeats_of(options_.rank), 1);
+      const int64_t beats = store_->add(heartbeats_of(next), 0);
       if (store_->check({kLost})) {
         const std::string why = store_->get_to_str(kLost);
         store.unlock();
@@ -75,7 +75,7 @@ void PeerWatch::beat() {
 
 void PeerWatch::watch() {
   // Longer than lost_after: a rank that still reaches the store can tell which rank is lost.
-  const auto patience = options_.lost_after / options_.beat + 3;
+  const auto patience = options_.lost_after / options_.heartbeat + 3;
   int64_t last = -1, silent = 0;
   while (pause()) {
     const int64_t answers = answers_;
@@ -83,7 +83,7 @@ void PeerWatch::watch() {
     last = answers;
     if (silent <= patience) continue;
     return lost(fmt::format("{} was lost: no answer for {:.0f} s", options_.store_name,
-                            std::chrono::duration<double>(options_.beat * silent).count()));
+                            std::chrono::duration<double>(options_.heartbeat * silent).count()));
   }
 }
 
@@ -99,7 +99,7 @@ void PeerWatch::lost(const std::string& why) {
 
 std::string PeerWatch::cause() {
   std::unique_lock lock(mutex_);
-  const auto longest = options_.lost_after + 5 * options_.beat;
+  const auto longest = options_.lost_after + 5 * options_.heartbeat;
   changed_.wait_for(lock, longest, [&] { return !cause_.empty(); });
   return cause_;
 }
@@ -123,14 +123,14 @@ void PeerWatch::leave() {
   }
   changed_.notify_all();
   const std::lock_guard lock(store_mutex_);
-  store_->add(beats_of(options_.rank), kLeft);
+  store_->add(heartbeats_of(options_.rank), kLeft);
 }
 
 void PeerWatch::wait_for_all_to_leave() {
   const auto end = std::chrono::steady_clock::now() + options_.lost_after;
   const std::lock_guard lock(store_mutex_);
   for (int64_t rank = 0; rank < options_.size; ++rank) {
-    while (store_->add(beats_of(rank), 0) < kLeft && std::chrono::steady_clock::now() < end) {
+    while (store_->add(heartbeats_of(rank), 0) < kLeft && std::chrono::steady_clock::now() < end) {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
   }

@@ -24,7 +24,7 @@ class PeerWatch {
     int64_t rank = 0, size = 1;
     std::vector<std::string> names;  // of the ranks: "rank 1 on host gpu02"
     std::string store_name;          // the process that hosts the store
-    std::chrono::milliseconds beat{}, lost_after{};
+    std::chrono::milliseconds heartbeat{}, lost_after{};
     std::function<void(const std::string&)> on_lost;
   };
 
@@ -43,9 +43,9 @@ class PeerWatch {
   void wait_for_all_to_leave();
 
  private:
-  void beat();   // thread: writes and reads heartbeats in the store
-  void watch();  // thread: watches whether the store answers
-  bool pause();  // until the next beat; false: stop
+  void send_heartbeats();  // thread: writes and reads heartbeats in the store
+  void watch();            // thread: watches whether the store answers
+  bool pause();            // until the next heartbeat; false: stop
   void stop();
   void lost(const std::string& why);
 
@@ -57,7 +57,7 @@ class PeerWatch {
   bool stopping_ = false;
   std::mutex store_mutex_;
   std::atomic<int64_t> answers_{0};  // of the store
-  std::thread beating_, watching_;
+  std::thread heartbeating_, watching_;
 };
 
 }  // namespace fcm::dist

@@ -56,8 +56,7 @@ bool is_loopback(const std::string& address) {
 
 Placement from_ranks(const Environment& environment) {
   Placement placement;
-  placement.told_by =
-      given(environment, "TORCHELASTIC_RUN_ID") ? "torchrun" : "RANK and WORLD_SIZE";
+  placement.source = given(environment, "TORCHELASTIC_RUN_ID") ? "torchrun" : "RANK and WORLD_SIZE";
   placement.size = needed_number(environment, "WORLD_SIZE", "RANK", 1, kMostRanks);
   placement.rank = needed_number(environment, "RANK", "WORLD_SIZE", 0, placement.size - 1);
   if (placement.size == 1) return placement;
@@ -117,7 +116,7 @@ int64_t slurm_port(const Environment& environment) {
 
 Placement from_slurm(const Environment& environment) {
   Placement placement;
-  placement.told_by = "Slurm";
+  placement.source = "Slurm";
   placement.size = needed_number(environment, "SLURM_NTASKS", "SLURM_PROCID", 1, kMostRanks);
   placement.rank =
       needed_number(environment, "SLURM_PROCID", "SLURM_NTASKS", 0, placement.size - 1);

@@ -17,7 +17,7 @@ struct Placement {
   bool hosted = false;    // true: the process that started the ranks hosts the store; else rank 0
   int64_t restart = 0;    // number of earlier starts of this group with the same store
   std::string interface;  // network interface for the ranks' traffic; empty: detected
-  std::string told_by;    // "torchrun", "Slurm", "RANK and WORLD_SIZE"; empty: none of them
+  std::string source;     // "torchrun", "Slurm", "RANK and WORLD_SIZE"; empty: none of them
 
   bool on_one_machine() const { return local_size == size; }
 };

@@ -66,7 +66,7 @@ c10::intrusive_ptr<c10d::TCPStore> awaited_store(const Placement& placement,
       return store_at(address, placement.port, kQuiet);
     } catch (const std::exception&) {
       reporter.warn(fmt::format("no store at {}:{} yet, where the ranks meet ({}); trying for {} s",
-                                address, placement.port, placement.told_by,
+                                address, placement.port, placement.source,
                                 patience.count() / 1000));
     }
   }
@@ -102,11 +102,11 @@ std::string key_of(int64_t rank) { return fmt::format("ranks/{}", rank); }
 
 // What to do where a rank does not come.
 std::string advice_of(const Placement& placement) {
-  if (placement.told_by == "Slurm") {
+  if (placement.source == "Slurm") {
     return fmt::format("Slurm promises {} tasks, and srun starts them: put srun before the command",
                        placement.size);
   }
-  return fmt::format("start as many processes as {} says", placement.told_by);
+  return fmt::format("start as many processes as {} says", placement.source);
 }
 
 // Publishes this rank and waits until all have done so.
@@ -211,9 +211,9 @@ class JoinedProcess final : public Process {
     return buffer.defined() ? buffer : Process::make_buffer(elements, options);
   }
 
-  at::Tensor make_common(int64_t elements, const at::TensorOptions& options) override {
+  at::Tensor make_shared_memory(int64_t elements, const at::TensorOptions& options) override {
     if (!shared_ || !options.device().is_cpu()) return {};
-    return SharedMemory::make_common(*this, elements, options);
+    return SharedMemory::make_shared_memory(*this, elements, options);
   }
 
   double waited_seconds() const override {
@@ -294,8 +294,8 @@ class JoinedProcess final : public Process {
   // Whether NCCL connects the ranks: yes if each has its own GPU. Decided by all ranks together
   // when the first operation on GPU tensors starts.
   bool has_nccl(at::Device device) {
-    if (asked_for_nccl_) return nccl_ != nullptr;
-    asked_for_nccl_ = true;
+    if (wants_nccl_) return nccl_ != nullptr;
+    wants_nccl_ = true;
     if (make_nccl == nullptr) return false;
     const std::vector<std::string> gpus = gather_texts(*this, uuid_of_gpu(device.index()));
     if (std::set<std::string>(gpus.begin(), gpus.end()).size() < gpus.size()) return false;
@@ -331,7 +331,7 @@ class JoinedProcess final : public Process {
   bool keeps_store_;
   std::unique_ptr<PeerWatch> watch_;
   std::unique_ptr<SharedMemory> shared_;  // nullptr: not available
-  bool asked_for_nccl_ = false;
+  bool wants_nccl_ = false;
   c10::intrusive_ptr<c10d::Backend> nccl_;  // nullptr: not connected
   std::atomic<double> waited_seconds_ = 0;
 };
@@ -360,7 +360,7 @@ std::shared_ptr<Process> connected(const Placement& placement, const JoinOptions
   const std::vector<Introduction> ranks = meet(*store, placement, options, reporter);
   refuse_other_programs(ranks);
 
-  PeerWatch::Options watch{placement.rank,     placement.size, {}, {}, options.beat,
+  PeerWatch::Options watch{placement.rank,     placement.size, {}, {}, options.heartbeat,
                            options.lost_after, options.on_lost};
   for (int64_t rank = 0; rank < placement.size; ++rank) watch.names.push_back(name_of(ranks, rank));
   watch.store_name = placement.hosted ? "the process that started the ranks" : watch.names.front();
@@ -394,7 +394,7 @@ std::shared_ptr<Process> join(const Placement& placement, const JoinOptions& opt
   } catch (const std::exception& error) {
     const std::string text = error.what();
     fail(ExitCode::kPeerLost, "rank {} of {} cannot connect to {}:{} (address from {}): {}",
-         placement.rank, placement.size, placement.address, placement.port, placement.told_by,
+         placement.rank, placement.size, placement.address, placement.port, placement.source,
          text.substr(0, text.find('\n')));
   }
 }

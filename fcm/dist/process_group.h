@@ -19,7 +19,7 @@ struct JoinOptions {
   std::string program;  // name and version; must be the same in every rank
   std::chrono::milliseconds patience = std::chrono::minutes(5);  // for all others to connect
   // Interval of heartbeats, and the silence after which a rank counts as lost.
-  std::chrono::milliseconds beat = std::chrono::seconds(1);
+  std::chrono::milliseconds heartbeat = std::chrono::seconds(1);
   std::chrono::milliseconds lost_after = std::chrono::seconds(15);
   // Called once, from another thread, with a message that names the lost rank. This thread may be
   // blocked forever waiting for that rank, so on_lost has to end the process.

@@ -25,7 +25,7 @@ class Reducer::Hook final : public torch::autograd::PostAccumulateGradHook {
 };
 
 Reducer::Reducer(std::shared_ptr<Group> group, const at::Tensor& gradients,
-                 std::vector<Filled> parameters, int64_t bucket_bytes)
+                 std::vector<GradientSlice> parameters, int64_t bucket_bytes)
     : group_(std::move(group)),
       parameters_(std::move(parameters)),
       filled_(parameters_.size()),
@@ -48,7 +48,7 @@ Reducer::Reducer(std::shared_ptr<Group> group, const at::Tensor& gradients,
 }
 
 Reducer::~Reducer() {
-  for (const Filled& parameter : parameters_) {
+  for (const GradientSlice& parameter : parameters_) {
     torch::autograd::impl::set_post_acc_grad_hooks(parameter.leaf, nullptr);
   }
 }

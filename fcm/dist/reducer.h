@@ -13,7 +13,7 @@
 namespace fcm::dist {
 
 // A parameter whose gradient is a slice of the flat buffer.
-struct Filled {
+struct GradientSlice {
   std::string name;
   at::Tensor leaf;
 };
@@ -26,8 +26,8 @@ class Reducer {
  public:
   // gradients: [E], the gradients of the leaves one after another. Every bucket but the last holds
   // at least `bucket_bytes`.
-  Reducer(std::shared_ptr<Group> group, const at::Tensor& gradients, std::vector<Filled> parameters,
-          int64_t bucket_bytes = kBucketBytes);
+  Reducer(std::shared_ptr<Group> group, const at::Tensor& gradients,
+          std::vector<GradientSlice> parameters, int64_t bucket_bytes = kBucketBytes);
   ~Reducer();
   Reducer(const Reducer&) = delete;
   Reducer& operator=(const Reducer&) = delete;
@@ -59,7 +59,7 @@ class Reducer {
   void refuse_unfilled();
 
   std::shared_ptr<Group> group_;
-  std::vector<Filled> parameters_;
+  std::vector<GradientSlice> parameters_;
   std::vector<Bucket> buckets_;
   std::vector<size_t> bucket_of_;   // of each parameter
   std::vector<size_t> order_;       // bucket indices in sending order; empty: before the first step

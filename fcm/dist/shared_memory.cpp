@@ -112,7 +112,7 @@ Mapping::~Mapping() { ::munmap(begin_, static_cast<size_t>(bytes_)); }
 
 int64_t SharedMemory::slots_of(int64_t ranks) {
   constexpr int64_t kMostBytes = 256 << 20, kMostSlots = 16;
-  return std::clamp(kMostBytes / kPieceBytes / ranks, int64_t{2}, kMostSlots);
+  return std::clamp(kMostBytes / kChunkBytes / ranks, int64_t{2}, kMostSlots);
 }
 
 int64_t SharedMemory::slots_begin(int64_t ranks) {
@@ -121,7 +121,7 @@ int64_t SharedMemory::slots_begin(int64_t ranks) {
 
 std::unique_ptr<SharedMemory> SharedMemory::open(Group& by, Lost lost) {
   const int64_t ranks = by.size();
-  auto memory = Mapping::open(by, slots_begin(ranks) + ranks * slots_of(ranks) * kPieceBytes);
+  auto memory = Mapping::open(by, slots_begin(ranks) + ranks * slots_of(ranks) * kChunkBytes);
   if (memory == nullptr) return nullptr;
   return std::unique_ptr<SharedMemory>(
       new SharedMemory(by.rank(), ranks, std::move(memory), std::move(lost)));
@@ -136,8 +136,8 @@ at::Tensor SharedMemory::make_buffer(Group& by, int64_t elements,
   return values_at(memory, rank_ * bytes, elements, options);
 }
 
-at::Tensor SharedMemory::make_common(Group& by, int64_t elements,
-                                     const at::TensorOptions& options) {
+at::Tensor SharedMemory::make_shared_memory(Group& by, int64_t elements,
+                                            const at::TensorOptions& options) {
   const int64_t bytes = whole_pages(elements * static_cast<int64_t>(options.dtype().itemsize()));
   const auto memory = Mapping::open(by, bytes);
   return memory == nullptr ? at::Tensor() : values_at(memory, 0, elements, options);
@@ -152,7 +152,7 @@ class SharedMemory::Waiting final : public Pending {
       : memory_(memory), end_(end), by_all_(by_all) {}
   void wait() override {
     memory_.wait_for([this] {
-      return memory_.taken_ >= end_ && (!by_all_ || memory_.all(&Done::taken, end_ - 1));
+      return memory_.copied_out_ >= end_ && (!by_all_ || memory_.all(&Done::copied_out, end_ - 1));
     });
   }
 
@@ -169,12 +169,12 @@ std::unique_ptr<Pending> SharedMemory::start(const at::Tensor& values, int64_t f
   const at::Tensor flat = values.detach().view(-1);
   int64_t place = 0;
   const Buffer* buffer = buffer_of(flat, place);
-  const int64_t bytes = flat.element_size(), most = kPieceBytes / bytes;
+  const int64_t bytes = flat.element_size(), most = kChunkBytes / bytes;
   for (int64_t begin = 0; begin < flat.numel(); begin += most) {
-    bring({flat.narrow(0, begin, std::min(most, flat.numel() - begin)), from, buffer,
-           place + begin * bytes});
+    copy_in({flat.narrow(0, begin, std::min(most, flat.numel() - begin)), from, buffer,
+             place + begin * bytes});
   }
-  return std::make_unique<Waiting>(*this, brought_, buffer != nullptr);
+  return std::make_unique<Waiting>(*this, copied_in_, buffer != nullptr);
 }
 
 // nullptr: the values are in memory of this rank only.
@@ -195,12 +195,12 @@ SharedMemory::Done& SharedMemory::done(int64_t rank) const {
 }
 
 // The values of `rank` in chunk number `index`.
-at::Tensor SharedMemory::of_rank(int64_t rank, int64_t index, const Piece& piece) const {
+at::Tensor SharedMemory::of_rank(int64_t rank, int64_t index, const Chunk& chunk) const {
   std::byte* there =
-      piece.buffer != nullptr
-          ? piece.buffer->memory->begin() + rank * piece.buffer->bytes + piece.place
-          : memory_->begin() + slots_begin(ranks_) + (rank * slots_ + index % slots_) * kPieceBytes;
-  return at::from_blob(there, piece.values.sizes(), piece.values.options());
+      chunk.buffer != nullptr
+          ? chunk.buffer->memory->begin() + rank * chunk.buffer->bytes + chunk.place
+          : memory_->begin() + slots_begin(ranks_) + (rank * slots_ + index % slots_) * kChunkBytes;
+  return at::from_blob(there, chunk.values.sizes(), chunk.values.options());
 }
 
 bool SharedMemory::all(std::atomic<int64_t> Done::*what, int64_t beyond) const {
@@ -210,26 +210,26 @@ bool SharedMemory::all(std::atomic<int64_t> Done::*what, int64_t beyond) const {
   return true;
 }
 
-void SharedMemory::bring(Piece piece) {
-  if (piece.buffer == nullptr) {
+void SharedMemory::copy_in(Chunk chunk) {
+  if (chunk.buffer == nullptr) {
     // The slot is free once all ranks have taken its last chunk.
-    wait_for([this] { return all(&Done::taken, brought_ - slots_); });
-    if (piece.from == kSum || piece.from == rank_) {
-      of_rank(rank_, brought_, piece).copy_(piece.values);
+    wait_for([this] { return all(&Done::copied_out, copied_in_ - slots_); });
+    if (chunk.from == kSum || chunk.from == rank_) {
+      of_rank(rank_, copied_in_, chunk).copy_(chunk.values);
     }
   }
-  pieces_.push_back(std::move(piece));
-  done(rank_).brought.store(++brought_, std::memory_order_release);
+  chunks_.push_back(std::move(chunk));
+  done(rank_).copied_in.store(++copied_in_, std::memory_order_release);
   progress();
 }
 
 // Writes this rank's part of the sum where the others read it: to this rank's buffer, or to rank
 // 0's slot.
-void SharedMemory::add_up(const Piece& piece) {
+void SharedMemory::reduce(const Chunk& chunk) {
   const auto part_in = [&](int64_t rank) {
-    return part_of(of_rank(rank, added_, piece), rank_, ranks_);
+    return part_of(of_rank(rank, reduced_, chunk), rank_, ranks_);
   };
-  at::Tensor to = part_in(piece.buffer != nullptr ? rank_ : 0);
+  at::Tensor to = part_in(chunk.buffer != nullptr ? rank_ : 0);
   if (ranks_ == 1 || to.numel() == 0) return;  // the own values are the sum, and already in place
   if (ranks_ == 2) {
     at::add_out(to, part_in(0), part_in(1));
@@ -240,16 +240,16 @@ void SharedMemory::add_up(const Piece& piece) {
   to.copy_(sum);
 }
 
-void SharedMemory::take(const Piece& piece) {
-  if (piece.from != kSum) {
-    if (piece.from != rank_) piece.values.copy_(of_rank(piece.from, taken_, piece));
-  } else if (piece.buffer == nullptr) {
-    piece.values.copy_(of_rank(0, taken_, piece));
+void SharedMemory::copy_out(const Chunk& chunk) {
+  if (chunk.from != kSum) {
+    if (chunk.from != rank_) chunk.values.copy_(of_rank(chunk.from, copied_out_, chunk));
+  } else if (chunk.buffer == nullptr) {
+    chunk.values.copy_(of_rank(0, copied_out_, chunk));
   } else {
     for (int64_t rank = 0; rank < ranks_; ++rank) {
       if (rank == rank_) continue;
-      part_of(piece.values, rank, ranks_)
-          .copy_(part_of(of_rank(rank, taken_, piece), rank, ranks_));
+      part_of(chunk.values, rank, ranks_)
+          .copy_(part_of(of_rank(rank, copied_out_, chunk), rank, ranks_));
     }
   }
 }
@@ -258,15 +258,15 @@ void SharedMemory::take(const Piece& piece) {
 bool SharedMemory::progress() {
   const at::NoGradGuard no_grad;
   bool did = false;
-  for (; added_ < brought_ && all(&Done::brought, added_); did = true) {
-    const Piece& piece = pieces_[static_cast<size_t>(added_ - taken_)];
-    if (piece.from == kSum) add_up(piece);
-    done(rank_).added.store(++added_, std::memory_order_release);
+  for (; reduced_ < copied_in_ && all(&Done::copied_in, reduced_); did = true) {
+    const Chunk& chunk = chunks_[static_cast<size_t>(reduced_ - copied_out_)];
+    if (chunk.from == kSum) reduce(chunk);
+    done(rank_).reduced.store(++reduced_, std::memory_order_release);
   }
-  for (; taken_ < added_ && all(&Done::added, taken_); did = true) {
-    take(pieces_.front());
-    pieces_.pop_front();
-    done(rank_).taken.store(++taken_, std::memory_order_release);
+  for (; copied_out_ < reduced_ && all(&Done::reduced, copied_out_); did = true) {
+    copy_out(chunks_.front());
+    chunks_.pop_front();
+    done(rank_).copied_out.store(++copied_out_, std::memory_order_release);
   }
   return did;
 }

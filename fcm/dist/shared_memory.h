@@ -61,26 +61,27 @@ class SharedMemory {
   // available.
   at::Tensor make_buffer(Group& by, int64_t elements, const at::TensorOptions& options);
   // The same memory in all ranks: [elements], zero. Undefined: there is none.
-  static at::Tensor make_common(Group& by, int64_t elements, const at::TensorOptions& options);
+  static at::Tensor make_shared_memory(Group& by, int64_t elements,
+                                       const at::TensorOptions& options);
 
   // Time that this rank only waited for others.
   double waited_seconds() const { return waited_seconds_; }
 
-  static constexpr int64_t kPieceBytes = 1 << 20;
+  static constexpr int64_t kChunkBytes = 1 << 20;
 
  private:
   static constexpr int64_t kSum = -1;
 
   // How many chunks a rank has finished, by phase. Each rank writes its own.
   struct alignas(64) Done {
-    std::atomic<int64_t> brought, added, taken;
+    std::atomic<int64_t> copied_in, reduced, copied_out;
     static_assert(std::atomic<int64_t>::is_always_lock_free);  // so processes may share it
   };
   struct Buffer {
     std::shared_ptr<Mapping> memory;
     int64_t bytes;  // of each rank
   };
-  struct Piece {
+  struct Chunk {
     at::Tensor values;     // [n]
     int64_t from;          // the rank whose values are broadcast, or kSum
     const Buffer* buffer;  // where the values are; nullptr: in memory of this rank only
@@ -101,11 +102,11 @@ class SharedMemory {
   std::unique_ptr<Pending> start(const at::Tensor& values, int64_t from);
   const Buffer* buffer_of(const at::Tensor& values, int64_t& place) const;
   Done& done(int64_t rank) const;
-  at::Tensor of_rank(int64_t rank, int64_t index, const Piece& piece) const;
+  at::Tensor of_rank(int64_t rank, int64_t index, const Chunk& chunk) const;
   bool all(std::atomic<int64_t> Done::*what, int64_t beyond) const;
-  void bring(Piece piece);
-  void add_up(const Piece& piece);
-  void take(const Piece& piece);
+  void copy_in(Chunk chunk);
+  void reduce(const Chunk& chunk);
+  void copy_out(const Chunk& chunk);
   bool progress();
   void wait_for(const std::function<bool()>& condition);
 
@@ -113,9 +114,9 @@ class SharedMemory {
   const std::shared_ptr<Mapping> memory_;  // Done of each rank, then the slots
   const Lost lost_;
   std::deque<Buffer> buffers_;
-  std::deque<Piece> pieces_;  // brought and not taken yet
-  // Index of the next chunk to be brought, added up, taken.
-  int64_t brought_ = 0, added_ = 0, taken_ = 0;
+  std::deque<Chunk> chunks_;  // copied in and not copied out yet
+  // Index of the next chunk to be copied in, reduced, copied out.
+  int64_t copied_in_ = 0, reduced_ = 0, copied_out_ = 0;
   double waited_seconds_ = 0;
 };
 

@@ -42,9 +42,9 @@ at::Tensor DecomposedBlocks::operator()(at::Tensor x_BTC, const masks::ViewPlan&
           "of {} x "
           "{}",
           plan.sizes.size(), plan.grid.rows, plan.grid.cols, grid.rows, grid.cols);
-  const masks::FilledWindows filled = masks::filled_windows(grid, windowed_.window);
-  const ops::MapWindows windows{windowed_.window, filled.patches_WT.to(x_BTC.device()),
-                                filled.places_L.to(x_BTC.device())};
+  const masks::PaddedWindows padded = masks::padded_windows(grid, windowed_.window);
+  const ops::MapWindows windows{windowed_.window, padded.patches_WT.to(x_BTC.device()),
+                                padded.indices_L.to(x_BTC.device())};
   if (observer) observer(name_ + "_in", x_BTC);
   for (size_t i = 0; i < blocks_.size(); ++i) {
     const Block& block = blocks_[i];

@@ -72,7 +72,7 @@ struct Embeddings {
   std::optional<Tower> tower = {};
   // Swin as in upstream detectors: windows at the right and lower border are padded with zeros
   // after the norm, tokens attend to the padding, and windows keep their size even on smaller maps.
-  bool filled_windows = false;
+  bool attends_to_padding = false;
 };
 
 // [1, T, C]: the position table, interpolated to `grid`.

@@ -49,9 +49,9 @@ void rotate_patches(const at::Tensor& qkv_BTC, const Rotation& rotation, int64_t
                                 .unflatten(2, {2 * heads, 2, channels / heads / 2});
   at::Tensor first_BLHE = halves.select(3, 0), second_BLHE = halves.select(3, 1);
   // Multiplying by the float32 table promotes a narrower type, so each result is rounded once.
-  const at::Tensor turned = first_BLHE * rotation.cos_BL1E - second_BLHE * rotation.sin_BL1E;
+  const at::Tensor rotated = first_BLHE * rotation.cos_BL1E - second_BLHE * rotation.sin_BL1E;
   second_BLHE.copy_(second_BLHE * rotation.cos_BL1E + first_BLHE * rotation.sin_BL1E);
-  first_BLHE.copy_(turned);
+  first_BLHE.copy_(rotated);
 }
 
 }  // namespace fcm::encoder

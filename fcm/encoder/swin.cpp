@@ -39,7 +39,7 @@ Swin::Swin(const nn::Scope& scope, const EncoderOptions& options, int64_t channe
                                          : nn::Init::kFanIn)),
       embed_norm_(scope / "patch_embed" / "norm", options.dims[0], options.norm_epsilon),
       keeps_stages_(outputs.stages),
-      fills_windows_(embeddings.filled_windows) {
+      attends_to_padding_(embeddings.attends_to_padding) {
   const ops::PatchGeometry geometry{options.strides};
   const nn::Init init = embeddings.products;
   for (size_t s = 0; s < options.dims.size(); ++s) {
@@ -48,9 +48,9 @@ Swin::Swin(const nn::Scope& scope, const EncoderOptions& options, int64_t channe
     const int64_t dim = options.dims[s];
     Stage stage;
     stage.cells = geometry.cells(static_cast<int64_t>(s));
-    stage.window = fills_windows_ ? options.window : window_of(options, grid, stage.cells);
+    stage.window = attends_to_padding_ ? options.window : window_of(options, grid, stage.cells);
     stage.shifts =
-        fills_windows_ || std::min(grid.rows, grid.cols) * stage.cells.side > options.window;
+        attends_to_padding_ || std::min(grid.rows, grid.cols) * stage.cells.side > options.window;
     for (int64_t i = 0; i < options.depths[s]; ++i) {
       stage.blocks.emplace_back(layer / "blocks" / i,
                                 WindowBlockOptions{.dim = dim,
@@ -100,8 +100,8 @@ Features Swin::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& 
     const Stage& stage = stages_[s];
     const std::string name = "layers." + std::to_string(s);
     const auto sets = [&](int64_t shift) {
-      return masks::window_sets(plan, slots, {stage.cells, stage.window, shift, fills_windows_},
-                                !sees_all);
+      return masks::window_sets(plan, slots,
+                                {stage.cells, stage.window, shift, attends_to_padding_}, !sees_all);
     };
     const ops::WindowSets still = sets(0);
     const ops::WindowSets moved =

@@ -46,7 +46,7 @@ class Swin final : public Encoder {
   nn::LayerNorm embed_norm_;
   std::vector<Stage> stages_;
   std::optional<nn::LayerNorm> norm_;
-  bool keeps_stages_, fills_windows_;
+  bool keeps_stages_, attends_to_padding_;
 };
 
 Family swin_family();

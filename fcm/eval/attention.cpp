@@ -68,14 +68,14 @@ at::Tensor attention_weights(const at::Tensor& x_NTC, const QueriesAndKeys& bloc
 }
 
 at::Tensor last_attention(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
-                          const at::Tensor& pictures_BHWC) {
+                          const at::Tensor& images_BHWC) {
   refuse_other_encoders(recipe);
   const at::NoGradGuard no_grad;
   const ops::ReferenceOps reference(recipe.debug.reference_ops);
   const masks::ViewPlan plan =
-      masks::full_plan(pictures_BHWC.size(0), model.grid()).to(model.device());
-  const at::Tensor pixels = models::pixels_of(models::to_device(pictures_BHWC, model.device()),
-                                              plan, model.geometry(), recipe.data);
+      masks::full_plan(images_BHWC.size(0), model.grid()).to(model.device());
+  const at::Tensor pixels = models::pixels_of(models::to_device(images_BHWC, model.device()), plan,
+                                              model.geometry(), recipe.data);
   const std::string stem = stem_of_last_blocks(recipe);
   const int64_t before = recipe.encoder.depths.back() - 2;
   const std::string wanted = before < 0 ? stem + "_in" : fmt::format("{}.{}", stem, before);

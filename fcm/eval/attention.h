@@ -32,6 +32,6 @@ at::Tensor attention_weights(const at::Tensor& x_NTC, const QueriesAndKeys& bloc
 // Error(kUsage) unless the encoder is a conv_vit or a vit (a Swin attends inside windows, with
 // position biases) with at least one block in its last stage.
 at::Tensor last_attention(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
-                          const at::Tensor& pictures_BHWC);
+                          const at::Tensor& images_BHWC);
 
 }  // namespace fcm::eval

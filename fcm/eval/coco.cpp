@@ -153,14 +153,14 @@ std::vector<CocoEvaluation::Addition> CocoEvaluation::additions_of(
   return additions;
 }
 
-void CocoEvaluation::add(int64_t picture, std::span<const CocoDetection> detections,
+void CocoEvaluation::add(int64_t image, std::span<const CocoDetection> detections,
                          std::span<const CocoTruth> truths) {
-  require(!pictures_.contains(picture), "image {} is added twice", picture);
+  require(!images_.contains(image), "image {} is added twice", image);
   std::vector<Addition> additions;
   try {
     additions = additions_of(detections, truths);
   } catch (const Error& error) {
-    fail(error.code(), "image {}: {}", picture, error.what());
+    fail(error.code(), "image {}: {}", image, error.what());
   }
   for (const Addition& added : additions) {
     OfCategory& category = categories_[static_cast<size_t>(added.category)];
@@ -168,10 +168,10 @@ void CocoEvaluation::add(int64_t picture, std::span<const CocoDetection> detecti
       category.truths[range] += added.truths[range];
     }
     if (added.outcomes.empty()) continue;
-    category.pictures.push_back({picture, std::ssize(added.outcomes)});
+    category.images.push_back({image, std::ssize(added.outcomes)});
     category.outcomes.insert(category.outcomes.end(), added.outcomes.begin(), added.outcomes.end());
   }
-  pictures_.insert(picture);
+  images_.insert(image);
   detections_ += std::ssize(detections);
 }
 

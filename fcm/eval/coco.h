@@ -66,7 +66,7 @@ struct CocoResult {
   CocoFigures figures;
   std::array<double, kCocoThresholds> ap_at{};  // by threshold
   std::vector<CocoFigures> categories;
-  int64_t pictures = 0;
+  int64_t images = 0;
   int64_t detections = 0;
 };
 
@@ -81,7 +81,7 @@ class CocoEvaluation {
   // detection ranks first. Throws Error(kData), and changes nothing, for a non-finite value, a
   // negative side or area, and a mask that is missing or differs in size from the others. Adding an
   // image twice, or an unknown category, is a programming error.
-  void add(int64_t picture, std::span<const CocoDetection> detections,
+  void add(int64_t image, std::span<const CocoDetection> detections,
            std::span<const CocoTruth> truths);
 
   // Adds everything that another evaluation of the same kind, on other images, has seen.
@@ -95,13 +95,13 @@ class CocoEvaluation {
   std::optional<CocoCurve> curve(int64_t category, CocoArea range, int64_t most) const;
 
  private:
-  struct PictureRange {
-    int64_t picture = 0;
+  struct ImageRange {
+    int64_t image = 0;
     int64_t outcomes = 0;
   };
   struct OfCategory {
     std::array<int64_t, kCocoAreas> truths{};  // per area range, without crowds
-    std::vector<PictureRange> pictures;        // in the order in which they were added
+    std::vector<ImageRange> images;            // in the order in which they were added
     std::vector<CocoOutcome> outcomes;         // of these images in turn, by descending score
   };
   // One image's contribution to a category.
@@ -124,7 +124,7 @@ class CocoEvaluation {
 
   CocoShape shape_;
   std::vector<OfCategory> categories_;
-  std::unordered_set<int64_t> pictures_;
+  std::unordered_set<int64_t> images_;
   int64_t detections_ = 0;
 };
 

@@ -50,16 +50,16 @@ nlohmann::json coco_percents(const CocoFigures& figures) {
 // descending score.
 std::vector<RankedOutcome> CocoEvaluation::by_score(const OfCategory& category) const {
   struct Place {
-    PictureRange range;
+    ImageRange range;
     const CocoOutcome* first;
   };
   std::vector<Place> places;
   const CocoOutcome* next = category.outcomes.data();
-  for (const PictureRange& range : category.pictures) {
+  for (const ImageRange& range : category.images) {
     places.push_back({range, next});
     next += range.outcomes;
   }
-  std::ranges::sort(places, {}, [](const Place& place) { return place.range.picture; });
+  std::ranges::sort(places, {}, [](const Place& place) { return place.range.image; });
   std::vector<RankedOutcome> ranked;
   ranked.reserve(category.outcomes.size());
   for (const Place& place : places) {
@@ -121,7 +121,7 @@ CocoFigures CocoEvaluation::figures_of(const OfCategory& category,
 
 CocoResult CocoEvaluation::result() const {
   CocoResult result;
-  result.pictures = static_cast<int64_t>(pictures_.size());
+  result.images = static_cast<int64_t>(images_.size());
   result.detections = detections_;
   result.ap_at.fill(CocoFigures::kNone);
   result.categories.resize(categories_.size());

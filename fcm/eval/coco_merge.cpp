@@ -52,10 +52,10 @@ void CocoEvaluation::merge(const CocoEvaluation& other) {
           "merge: expected evaluations of one kind (boxes or masks) and as many categories, got {} "
           "and {}",
           categories_.size(), other.categories_.size());
-  for (const int64_t picture : other.pictures_) {
-    require(!pictures_.contains(picture), "image {} is added twice", picture);
+  for (const int64_t image : other.images_) {
+    require(!images_.contains(image), "image {} is added twice", image);
   }
-  pictures_.insert(other.pictures_.begin(), other.pictures_.end());
+  images_.insert(other.images_.begin(), other.images_.end());
   detections_ += other.detections_;
   for (size_t i = 0; i < categories_.size(); ++i) {
     OfCategory& mine = categories_[i];
@@ -63,7 +63,7 @@ void CocoEvaluation::merge(const CocoEvaluation& other) {
     for (size_t range = 0; range < mine.truths.size(); ++range) {
       mine.truths[range] += theirs.truths[range];
     }
-    mine.pictures.insert(mine.pictures.end(), theirs.pictures.begin(), theirs.pictures.end());
+    mine.images.insert(mine.images.end(), theirs.images.begin(), theirs.images.end());
     mine.outcomes.insert(mine.outcomes.end(), theirs.outcomes.begin(), theirs.outcomes.end());
   }
 }
@@ -73,13 +73,13 @@ std::string CocoEvaluation::state() const {
   append_count(bytes, shape_ == CocoShape::kMask ? 1 : 0);
   append_count(bytes, std::ssize(categories_));
   append_count(bytes, detections_);
-  append_count(bytes, static_cast<int64_t>(pictures_.size()));
-  const std::vector<int64_t> pictures(pictures_.begin(), pictures_.end());
-  append_values(bytes, std::span<const int64_t>(pictures));
+  append_count(bytes, static_cast<int64_t>(images_.size()));
+  const std::vector<int64_t> images(images_.begin(), images_.end());
+  append_values(bytes, std::span<const int64_t>(images));
   for (const OfCategory& one : categories_) {
     append_values(bytes, std::span<const int64_t>(one.truths));
-    append_count(bytes, std::ssize(one.pictures));
-    append_values(bytes, std::span<const PictureRange>(one.pictures));
+    append_count(bytes, std::ssize(one.images));
+    append_values(bytes, std::span<const ImageRange>(one.images));
     append_count(bytes, std::ssize(one.outcomes));
     append_values(bytes, std::span<const CocoOutcome>(one.outcomes));
   }
@@ -91,11 +91,11 @@ CocoEvaluation CocoEvaluation::from_state(std::string_view bytes) {
   const CocoShape shape = reader.count() == 1 ? CocoShape::kMask : CocoShape::kBox;
   CocoEvaluation evaluation(reader.count(), shape);
   evaluation.detections_ = reader.count();
-  const std::vector<int64_t> pictures = reader.values<int64_t>(reader.count());
-  evaluation.pictures_.insert(pictures.begin(), pictures.end());
+  const std::vector<int64_t> images = reader.values<int64_t>(reader.count());
+  evaluation.images_.insert(images.begin(), images.end());
   for (OfCategory& one : evaluation.categories_) {
     for (int64_t& truths : one.truths) truths = reader.count();
-    one.pictures = reader.values<PictureRange>(reader.count());
+    one.images = reader.values<ImageRange>(reader.count());
     one.outcomes = reader.values<CocoOutcome>(reader.count());
   }
   reader.finish();

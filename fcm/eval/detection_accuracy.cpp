@@ -8,8 +8,8 @@
 
 #include "fcm/base/error.h"
 #include "fcm/eval/unreadable.h"
+#include "fcm/image/image_boxes.h"
 #include "fcm/image/paste_mask.h"
-#include "fcm/image/picture_boxes.h"
 #include "fcm/ops/reference_ops.h"
 
 namespace fcm::eval {
@@ -31,8 +31,8 @@ loader::FrameOptions frame_options(const recipe::Recipe& recipe) {
   return {recipe.data, recipe.detect().jitter};
 }
 
-std::vector<CocoDetection> detections_in_picture(const models::Detections& found, int64_t side,
-                                                 loader::Extent picture) {
+std::vector<CocoDetection> detections_in_image(const models::Detections& found, int64_t side,
+                                               loader::Extent image) {
   const at::Tensor boxes_N4 = found.boxes_N4.contiguous(), scores_N = found.scores_N.contiguous();
   const at::Tensor classes_N = found.classes_N.contiguous();
   const at::Tensor masks_NSS = found.masks_NSS.contiguous();
@@ -44,24 +44,24 @@ std::vector<CocoDetection> detections_in_picture(const models::Detections& found
     corner += 4;
   }
   std::vector<CocoDetection> objects;
-  for (const image::PictureBox& one :
-       image::boxes_in_picture(boxes, side, side, picture.rows, picture.cols)) {
+  for (const image::ImageBox& one :
+       image::boxes_in_image(boxes, side, side, image.rows, image.cols)) {
     const auto& [x0, y0, x1, y1] = one.box;
     const std::span probabilities(masks_NSS.const_data_ptr<float>() + one.index * mask_size,
                                   static_cast<size_t>(mask_size));
     objects.push_back(
         {as_corner_and_size(x0, y0, x1, y1), scores_N.const_data_ptr<float>()[one.index],
          classes_N.const_data_ptr<int64_t>()[one.index],
-         image::paste_mask(probabilities, mask_side, one.box, picture.rows, picture.cols)});
+         image::paste_mask(probabilities, mask_side, one.box, image.rows, image.cols)});
   }
   return objects;
 }
 
 std::vector<CocoDetection> objects_in_frame(const FindObjects& find, const image::Image& frame,
-                                            loader::Extent picture) {
+                                            loader::Extent image) {
   const std::vector<models::Detections> found = find(frame_tensor(frame));
   require(found.size() == 1, "expected one result for one frame, got {}", found.size());
-  return detections_in_picture(found[0], frame.rows, picture);
+  return detections_in_image(found[0], frame.rows, image);
 }
 
 std::vector<CocoTruth> truths_of(const loader::Instances& labelled) {
@@ -78,23 +78,23 @@ DetectionAccuracy detection_accuracy(const FindObjects& find, int64_t classes,
                                      const recipe::Recipe& recipe,
                                      const std::shared_ptr<const loader::Dataset>& dataset,
                                      int64_t threads, dist::Group& group,
-                                     const SeenDetections& seen) {
+                                     const OnDetections& seen) {
   const ops::ReferenceOps reference(recipe.debug.reference_ops);
   CocoEvaluation boxes(classes, CocoShape::kBox), masks(classes, CocoShape::kMask);
   const auto bad = loader::for_each_frame(
       {dataset, frame_options(recipe), threads, {group.rank(), group.size()}},
       [&](loader::TestFrame&& frame) {
-        const std::vector<CocoDetection> found = objects_in_frame(find, frame.frame, frame.picture);
+        const std::vector<CocoDetection> found = objects_in_frame(find, frame.frame, frame.image);
         const loader::Instances labelled = dataset->instances(frame.index);
         const std::vector<CocoTruth> truths = truths_of(labelled);
-        boxes.add(labelled.picture, found, truths);
-        masks.add(labelled.picture, found, truths);
+        boxes.add(labelled.image, found, truths);
+        masks.add(labelled.image, found, truths);
         if (seen) seen(frame.index, found);
       });
   boxes.add_other_ranks(group);
   masks.add_other_ranks(group);
   DetectionAccuracy accuracy{boxes.result(), masks.result(), 0, reasons_of_all(bad, group)};
-  accuracy.images = accuracy.box.pictures;
+  accuracy.images = accuracy.box.images;
   if (accuracy.images == 0) fail(ExitCode::kData, "there is no readable image to measure on");
   return accuracy;
 }

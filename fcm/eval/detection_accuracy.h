@@ -32,12 +32,12 @@ loader::FrameOptions frame_options(const recipe::Recipe& recipe);
 
 // From a frame back to the image of these rows and columns: scales and clips boxes, drops empty
 // ones, pastes masks into the image. By descending score.
-std::vector<CocoDetection> detections_in_picture(const models::Detections& found, int64_t side,
-                                                 loader::Extent picture);
+std::vector<CocoDetection> detections_in_image(const models::Detections& found, int64_t side,
+                                               loader::Extent image);
 
 // The detections in one frame, in coordinates of the image.
 std::vector<CocoDetection> objects_in_frame(const FindObjects& find, const image::Image& frame,
-                                            loader::Extent picture);
+                                            loader::Extent image);
 
 // The labelled objects of an image as truths of the evaluation.
 std::vector<CocoTruth> truths_of(const loader::Instances& labelled);
@@ -46,11 +46,11 @@ std::vector<CocoTruth> truths_of(const loader::Instances& labelled);
 // images, by its index in the set. Memory does not grow with masks or images (coco.h). Throws
 // Error(kData) if no image can be read. Each rank of a group measures its slice, and all ranks get
 // the result for the whole set.
-using SeenDetections = std::function<void(int64_t index, const std::vector<CocoDetection>& found)>;
+using OnDetections = std::function<void(int64_t index, const std::vector<CocoDetection>& found)>;
 DetectionAccuracy detection_accuracy(const FindObjects& find, int64_t classes,
                                      const recipe::Recipe& recipe,
                                      const std::shared_ptr<const loader::Dataset>& dataset,
                                      int64_t threads, dist::Group& group,
-                                     const SeenDetections& seen = {});
+                                     const OnDetections& seen = {});
 
 }  // namespace fcm::eval

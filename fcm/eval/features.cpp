@@ -64,7 +64,7 @@ void for_each_batch(const recipe::Recipe& recipe, const Selection& selection, in
   }
 }
 
-void refuse_no_picture(bool none, const Selection& selection) {
+void refuse_no_image(bool none, const Selection& selection) {
   if (!none) return;
   fail(ExitCode::kData, "none of the {} images can be read; the first is {}",
        selection.dataset->size(), selection.dataset->name(0));
@@ -86,7 +86,7 @@ struct Rows {
     none.insert(none.begin(), 0);
     const at::Tensor all = dist::gather_rows(
         *selection.group, features.empty() ? at::empty(none, at::kFloat) : at::cat(features));
-    refuse_no_picture(all.size(0) == 0, selection);
+    refuse_no_image(all.size(0) == 0, selection);
     return all;
   }
   at::Tensor all_labels(const Selection& selection) const {
@@ -99,7 +99,7 @@ void append(std::vector<int64_t>& list, const std::vector<int64_t>& more) {
 }
 
 // Otherwise neighbours, probes and other programs would use them as features.
-void refuse_non_finite(const at::Tensor& latent_BKC, const loader::Dataset& pictures,
+void refuse_non_finite(const at::Tensor& latent_BKC, const loader::Dataset& images,
                        const loader::Batch& batch) {
   const at::Tensor finite_B = at::isfinite(latent_BKC).flatten(1).all(1);
   for (int64_t i = 0; i < finite_B.size(0); ++i) {
@@ -108,28 +108,28 @@ void refuse_non_finite(const at::Tensor& latent_BKC, const loader::Dataset& pict
     fail(ExitCode::kNumeric,
          "the features of {} hold NaN or infinity: check the weights (fastconvmae checkpoint "
          "show), or try --set model.precision=fp32",
-         pictures.name(sample));
+         images.name(sample));
   }
 }
 
 }  // namespace
 
 encoder::Features features_of(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
-                              const loader::Dataset& pictures, const loader::Batch& batch) {
+                              const loader::Dataset& images, const loader::Batch& batch) {
   const at::NoGradGuard no_grad;
   const ops::ReferenceOps reference(recipe.debug.reference_ops);
   const at::ScalarType compute = recipe::compute_type(recipe.model.precision, model.device());
-  const at::Tensor pictures_BHWC = models::pictures_of(batch);
+  const at::Tensor images_BHWC = models::images_of(batch);
   const masks::ViewPlan plan =
-      masks::full_plan(pictures_BHWC.size(0), model.grid()).to(model.device());
-  const at::Tensor pixels = models::pixels_of(models::to_device(pictures_BHWC, model.device()),
-                                              plan, model.geometry(), recipe.data);
+      masks::full_plan(images_BHWC.size(0), model.grid()).to(model.device());
+  const at::Tensor pixels = models::pixels_of(models::to_device(images_BHWC, model.device()), plan,
+                                              model.geometry(), recipe.data);
   encoder::Features features = model.encode(pixels, plan, compute);
   features.latent_BKC = features.latent_BKC.to(at::kFloat).cpu();
   if (features.class_latents_BGC.defined()) {
     features.class_latents_BGC = features.class_latents_BGC.to(at::kFloat).cpu();
   }
-  refuse_non_finite(features.latent_BKC, pictures, batch);
+  refuse_non_finite(features.latent_BKC, images, batch);
   return features;
 }
 
@@ -171,10 +171,10 @@ FeatureSet raw_features(const recipe::Recipe& recipe, const Selection& selection
   std::vector<at::Tensor> pixels;
   std::vector<int64_t> labels;
   for_each_batch(recipe, selection, threads, [&](const loader::Batch& batch) {
-    pixels.push_back(models::pictures_of(batch).flatten(1).to(at::kFloat).div_(255));
+    pixels.push_back(models::images_of(batch).flatten(1).to(at::kFloat).div_(255));
     append(labels, batch.targets.labels());
   });
-  refuse_no_picture(pixels.empty(), selection);
+  refuse_no_image(pixels.empty(), selection);
   return {at::cat(pixels), at::Tensor(), labels_tensor(labels)};
 }
 

@@ -34,7 +34,7 @@ struct Selection {
   std::shared_ptr<dist::Group> group = dist::group_of_one();
   // Called with 0 when this rank begins, then with the number of images processed since the last
   // call.
-  std::function<void(int64_t pictures)> count_done = {};
+  std::function<void(int64_t images)> count_done = {};
 };
 
 // Receives the encoder's latents of the next images (one view, all edges), patches in raster order,
@@ -47,9 +47,9 @@ using TakeFeatures =
 void stream_features(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
                      const Selection& selection, int64_t threads, const TakeFeatures& take);
 
-// The features of one batch of `pictures`, in their order, as in stream_features.
+// The features of one batch of `images`, in their order, as in stream_features.
 encoder::Features features_of(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
-                              const loader::Dataset& pictures, const loader::Batch& batch);
+                              const loader::Dataset& images, const loader::Batch& batch);
 
 // All features at once, for sets that fit into memory. Throws Error(kData) if no image can be read.
 FeatureSet extract_features(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,

@@ -11,8 +11,8 @@ FrozenAccuracy frozen_accuracy(const FeatureSet& train, const FeatureSet& test, 
   const auto neighbours = [&](const at::Tensor& bank, const at::Tensor& queries) {
     return knn(bank, train.labels_N, queries, test.labels_N, classes, kNeighbours).top1;
   };
-  const auto probe = [&](const at::Tensor& known, const at::Tensor& asked) {
-    return linear_probe(known, train.labels_N, asked, test.labels_N, classes,
+  const auto probe = [&](const at::Tensor& fitted, const at::Tensor& measured) {
+    return linear_probe(fitted, train.labels_N, measured, test.labels_N, classes,
                         {.count_pass = count_pass})
         .top1;
   };

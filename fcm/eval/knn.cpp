@@ -174,8 +174,8 @@ std::vector<std::vector<Neighbour>> nearest_of_ranks(
   if (group.size() == 1) return mine;
   constexpr int64_t kValues = 3;  // similarity, place, label: integers below 2^53 are exact
   const auto queries = std::ssize(mine);
-  const at::Tensor told_MK3 = at::full({queries, k, kValues}, -1, at::kDouble);  // place -1: none
-  auto* next = told_MK3.mutable_data_ptr<double>();
+  const at::Tensor packed_MK3 = at::full({queries, k, kValues}, -1, at::kDouble);  // place -1: none
+  auto* next = packed_MK3.mutable_data_ptr<double>();
   for (const std::vector<Neighbour>& of_query : mine) {
     for (size_t i = 0; i < of_query.size(); ++i) {
       next[i * kValues] = of_query[i].similarity;
@@ -185,7 +185,7 @@ std::vector<std::vector<Neighbour>> nearest_of_ranks(
     next += k * kValues;
   }
   const std::vector<at::Tensor> banks = group.gather(at::full({1}, bank, at::kLong));
-  const std::vector<at::Tensor> all = group.gather(told_MK3);
+  const std::vector<at::Tensor> all = group.gather(packed_MK3);
   std::vector<std::vector<Neighbour>> merged(mine.size());
   int64_t before = 0;  // rows in the banks of earlier ranks
   for (size_t rank = 0; rank < all.size(); ++rank) {

@@ -25,10 +25,10 @@ struct Standardisation {
 Standardisation standardisation_of(const at::Tensor& features_ND) {
   const at::Tensor features = features_ND.to(at::kFloat);
   const at::Tensor mean_D = features.mean(0);
-  const at::Tensor deviation_D = (features - mean_D).square_().mean(0).sqrt_();
+  const at::Tensor stddev_D = (features - mean_D).square_().mean(0).sqrt_();
   // A constant feature's rounded mean leaves a meaningless, tiny std.
-  const at::Tensor varies = deviation_D > mean_D.abs() * 1e-6;
-  return {mean_D, at::where(varies, deviation_D.reciprocal(), 0.0)};
+  const at::Tensor varies = stddev_D > mean_D.abs() * 1e-6;
+  return {mean_D, at::where(varies, stddev_D.reciprocal(), 0.0)};
 }
 
 // Indices of the training features: those to fit first, then every tenth of each class, held out.

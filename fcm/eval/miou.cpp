@@ -56,7 +56,7 @@ void ClassCounts::add(std::span<const uint8_t> predicted, std::span<const uint8_
   require(predicted.size() == labels.size(),
           "expected one label per pixel, got {} pixels and {} labels", predicted.size(),
           labels.size());
-  ++pictures_;
+  ++images_;
   // Class maps have large uniform regions: counts runs of equal pairs at once.
   size_t start = 0;
   for (size_t i = 0; i < labels.size(); ++i) {
@@ -72,12 +72,12 @@ void ClassCounts::add(std::span<const uint8_t> predicted, std::span<const uint8_
 void ClassCounts::add_other_ranks(dist::Group& group) {
   if (group.size() == 1) return;
   group.sum(at::from_blob(pairs_.data(), {std::ssize(pairs_)}, at::kLong));
-  pictures_ = group.agree(pictures_, dist::Agree::kSum);
+  images_ = group.agree(images_, dist::Agree::kSum);
 }
 
 MeanIou ClassCounts::result() const {
   MeanIou measured;
-  measured.pictures = pictures_;
+  measured.images = images_;
   measured.classes.resize(static_cast<size_t>(classes_));
   const int64_t* pair = pairs_.data();
   for (ClassOverlap& labelled : measured.classes) {

@@ -31,7 +31,7 @@ struct MeanIou {
   double macc = 0;
   double aacc = 0;     // accuracy over all labelled pixels
   int64_t pixels = 0;  // labelled
-  int64_t pictures = 0;
+  int64_t images = 0;
   std::vector<ClassOverlap> classes;
 };
 
@@ -53,7 +53,7 @@ class ClassCounts {
   void count_run(uint8_t predicted, uint8_t label, int64_t pixels);
 
   int64_t classes_;
-  int64_t pictures_ = 0;
+  int64_t images_ = 0;
   std::vector<int64_t> pairs_;  // [label, prediction]
 };
 

@@ -32,7 +32,8 @@ at::Tensor classes_of_scene(const WindowLogits& logits, const recipe::Recipe& re
 SegmentationAccuracy segmentation_accuracy(const WindowLogits& logits, int64_t classes,
                                            const recipe::Recipe& recipe,
                                            const std::shared_ptr<const loader::Dataset>& dataset,
-                                           int64_t threads, dist::Group& group, const Seen& seen) {
+                                           int64_t threads, dist::Group& group,
+                                           const OnScene& seen) {
   const ops::ReferenceOps reference(recipe.debug.reference_ops);
   ClassCounts counts(classes);
   SegmentationAccuracy accuracy;
@@ -45,16 +46,16 @@ SegmentationAccuracy segmentation_accuracy(const WindowLogits& logits, int64_t c
                               .slice = {group.rank(), group.size()}},
                              [&](loader::TestScene&& scene) {
                                const at::Tensor predicted_HW = classes_of_scene(
-                                   logits, recipe, scene.picture, scene.map.rows, scene.map.cols);
+                                   logits, recipe, scene.image, scene.map.rows, scene.map.cols);
                                counts.add(std::span(predicted_HW.const_data_ptr<uint8_t>(),
                                                     static_cast<size_t>(predicted_HW.numel())),
                                           scene.map.classes);
-                               if (seen) seen(scene.index, scene.picture, scene.map, predicted_HW);
+                               if (seen) seen(scene.index, scene.image, scene.map, predicted_HW);
                              });
   counts.add_other_ranks(group);
   accuracy.unreadable = reasons_of_all(bad, group);
   accuracy.figures = counts.result();
-  accuracy.images = accuracy.figures.pictures;
+  accuracy.images = accuracy.figures.images;
   if (accuracy.images == 0) fail(ExitCode::kData, "there is no readable image to measure on");
   return accuracy;
 }

@@ -34,12 +34,12 @@ at::Tensor classes_of_scene(const WindowLogits& logits, const recipe::Recipe& re
 // Measures every readable image once, in order. `seen`, if given, gets each of this rank's images
 // as it was tested, its label map and the prediction. Throws Error(kData) if no image can be read.
 // Each rank of a group measures its slice, and all ranks get the result for the whole set.
-using Seen = std::function<void(int64_t index, const image::Image& resized,
-                                const loader::ClassMap& map, const at::Tensor& predicted_HW)>;
+using OnScene = std::function<void(int64_t index, const image::Image& resized,
+                                   const loader::ClassMap& map, const at::Tensor& predicted_HW)>;
 SegmentationAccuracy segmentation_accuracy(const WindowLogits& logits, int64_t classes,
                                            const recipe::Recipe& recipe,
                                            const std::shared_ptr<const loader::Dataset>& dataset,
                                            int64_t threads, dist::Group& group,
-                                           const Seen& seen = {});
+                                           const OnScene& seen = {});
 
 }  // namespace fcm::eval

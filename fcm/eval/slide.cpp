@@ -44,20 +44,20 @@ NetworkSize network_size(int64_t rows, int64_t cols, const SlideOptions& options
   return {enough(rows), enough(cols)};
 }
 
-at::Tensor padded_window(const at::Tensor& picture_HWC, const Window& window,
+at::Tensor padded_window(const at::Tensor& image_HWC, const Window& window,
                          const NetworkSize& size) {
   const at::Tensor cut =
-      picture_HWC.narrow(0, window.top, window.rows).narrow(1, window.left, window.cols);
+      image_HWC.narrow(0, window.top, window.rows).narrow(1, window.left, window.cols);
   if (window.rows == size.rows && window.cols == size.cols) return cut;
   return at::constant_pad_nd(cut, {0, 0, 0, size.cols - window.cols, 0, size.rows - window.rows});
 }
 
 // Logits [n, h', w', K] of a few windows, float32 on the CPU.
-at::Tensor logits_of_some(const at::Tensor& picture_HWC, const Window* windows, int64_t count,
+at::Tensor logits_of_some(const at::Tensor& image_HWC, const Window* windows, int64_t count,
                           const NetworkSize& size, const LogitsOfWindows& logits_of) {
   std::vector<at::Tensor> cut;
   for (int64_t i = 0; i < count; ++i) {
-    cut.push_back(padded_window(picture_HWC, windows[i], size));
+    cut.push_back(padded_window(image_HWC, windows[i], size));
   }
   const at::Tensor logits =
       logits_of(at::stack(cut)).detach().to(at::kCPU, at::kFloat).contiguous();
@@ -71,16 +71,15 @@ at::Tensor logits_of_some(const at::Tensor& picture_HWC, const Window* windows, 
     fail(ExitCode::kNumeric,
          "the network's logits of an image of {} x {} pixels hold NaN or infinity; check its "
          "weights, or try --set model.precision=fp32",
-         picture_HWC.size(1), picture_HWC.size(0));
+         image_HWC.size(1), image_HWC.size(0));
   }
   return logits;
 }
 
-void check_request(const at::Tensor& picture_HWC, const SlideOptions& options, int64_t batch) {
-  require(
-      picture_HWC.dim() == 3 && picture_HWC.scalar_type() == at::kFloat && picture_HWC.numel() > 0,
-      "an image: got {} dimensions of {}, expected [H, W, C] of float32", picture_HWC.dim(),
-      at::toString(picture_HWC.scalar_type()));
+void check_request(const at::Tensor& image_HWC, const SlideOptions& options, int64_t batch) {
+  require(image_HWC.dim() == 3 && image_HWC.scalar_type() == at::kFloat && image_HWC.numel() > 0,
+          "an image: got {} dimensions of {}, expected [H, W, C] of float32", image_HWC.dim(),
+          at::toString(image_HWC.scalar_type()));
   require(batch >= 1, "expected at least 1 window in a batch, got {}", batch);
   const bool covers_all = options.crop_rows >= options.stride_rows &&
                           options.crop_cols >= options.stride_cols && options.stride_rows >= 1 &&
@@ -104,16 +103,16 @@ void best_classes(const float* row, const std::vector<BilinearTap>& cols, int64_
 }
 
 // Runs the network on all windows of the image.
-SlideRows rows_of(const at::Tensor& picture_HWC, const SlideOptions& options, int64_t batch,
+SlideRows rows_of(const at::Tensor& image_HWC, const SlideOptions& options, int64_t batch,
                   const LogitsOfWindows& logits_of) {
-  check_request(picture_HWC, options, batch);
-  const int64_t height = picture_HWC.size(0), width = picture_HWC.size(1);
+  check_request(image_HWC, options, batch);
+  const int64_t height = image_HWC.size(0), width = image_HWC.size(1);
   const NetworkSize size = network_size(height, width, options);
   WindowsWithLogits all{size.rows, size.cols, slide_windows(height, width, options), {}};
   for (int64_t first = 0; first < std::ssize(all.windows); first += batch) {
     const int64_t count = std::min(batch, std::ssize(all.windows) - first);
     const at::Tensor logits =
-        logits_of_some(picture_HWC, all.windows.data() + first, count, size, logits_of);
+        logits_of_some(image_HWC, all.windows.data() + first, count, size, logits_of);
     for (int64_t i = 0; i < count; ++i) all.logits.push_back(logits[i]);
   }
   return {std::move(all), height, width};
@@ -155,9 +154,9 @@ std::vector<Window> slide_windows(int64_t rows, int64_t cols, const SlideOptions
   return windows;
 }
 
-at::Tensor slide_logits(const at::Tensor& picture_HWC, const SlideOptions& options, int64_t batch,
+at::Tensor slide_logits(const at::Tensor& image_HWC, const SlideOptions& options, int64_t batch,
                         const LogitsOfWindows& logits_of) {
-  const SlideRows rows = rows_of(picture_HWC, options, batch, logits_of);
+  const SlideRows rows = rows_of(image_HWC, options, batch, logits_of);
   const int64_t row_size = rows.cols() * rows.classes();
   const at::Tensor logits_HWK = at::empty({rows.rows(), rows.cols(), rows.classes()}, at::kFloat);
   auto* to = logits_HWK.mutable_data_ptr<float>();
@@ -168,10 +167,10 @@ at::Tensor slide_logits(const at::Tensor& picture_HWC, const SlideOptions& optio
   return logits_HWK;
 }
 
-at::Tensor slide(const at::Tensor& picture_HWC, int64_t rows, int64_t cols,
+at::Tensor slide(const at::Tensor& image_HWC, int64_t rows, int64_t cols,
                  const SlideOptions& options, int64_t batch, const LogitsOfWindows& logits_of) {
   require(rows >= 1 && cols >= 1, "expected a map of at least one pixel, got {} x {}", rows, cols);
-  const SlideRows resized = rows_of(picture_HWC, options, batch, logits_of);
+  const SlideRows resized = rows_of(image_HWC, options, batch, logits_of);
   const int64_t row_size = resized.cols() * resized.classes();
   const std::vector<BilinearTap> down = bilinear_taps(resized.rows(), rows);
   const std::vector<BilinearTap> across = bilinear_taps(resized.cols(), cols);

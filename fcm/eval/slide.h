@@ -34,7 +34,7 @@ using LogitsOfWindows = std::function<at::Tensor(const at::Tensor& windows_NHWC)
 // that contain the pixel. One call gets at most `batch` windows. If a side of the image is shorter
 // than the crop (whole: not a multiple of kWholeMultiple), it is zero-padded below and to the
 // right, and the logits of the padding are cut off. Throws Error(kNumeric) for non-finite logits.
-at::Tensor slide_logits(const at::Tensor& picture_HWC, const SlideOptions& options, int64_t batch,
+at::Tensor slide_logits(const at::Tensor& image_HWC, const SlideOptions& options, int64_t batch,
                         const LogitsOfWindows& logits_of);
 inline constexpr int64_t kWholeMultiple = 16;
 
@@ -43,7 +43,7 @@ inline constexpr int64_t kWholeMultiple = 16;
 // going to the lowest class. Runs row by row: logits of whole images never exist, neither at the
 // resized nor at the original size. The result has the same bits for any `batch` for which
 // `logits_of` gives the same bits, and for any number of threads.
-at::Tensor slide(const at::Tensor& picture_HWC, int64_t rows, int64_t cols,
+at::Tensor slide(const at::Tensor& image_HWC, int64_t rows, int64_t cols,
                  const SlideOptions& options, int64_t batch, const LogitsOfWindows& logits_of);
 
 }  // namespace fcm::eval

@@ -13,7 +13,7 @@ constexpr uintptr_t kHugePage = 2 << 20;
 
 // Requests page faults of 2 MB instead of 4 KB, which would take most of the time of filling a big
 // buffer.
-void ask_for_huge_pages(std::byte* data, size_t size) {
+void request_huge_pages(std::byte* data, size_t size) {
   const uintptr_t begin = reinterpret_cast<uintptr_t>(data);
   const uintptr_t first = (begin + kHugePage - 1) & ~(kHugePage - 1);
   const uintptr_t last = (begin + size) & ~(kHugePage - 1);
@@ -23,7 +23,7 @@ void ask_for_huge_pages(std::byte* data, size_t size) {
 }  // namespace
 
 Buffer::Buffer(size_t size) : bytes_(new std::byte[size]), size_(size) {
-  ask_for_huge_pages(bytes_.get(), size);
+  request_huge_pages(bytes_.get(), size);
 }
 
 Buffer Buffer::copy_of(std::span<const std::byte> bytes) {

@@ -29,7 +29,7 @@ namespace {
 
 // Small enough to be still in cache when it is hashed.
 constexpr size_t kReadBytes = 256 << 10;
-constexpr size_t kPieceBytes = 4 << 20;  // two huge pages
+constexpr size_t kChunkBytes = 4 << 20;  // two huge pages
 constexpr int64_t kMaxReaders = 4;
 
 InputFile::InputFile(const std::filesystem::path& path, Digest* digest, int64_t threads)
@@ -62,7 +62,7 @@ size_t InputFile::read_some(std::span<std::byte> bytes, uint64_t position) const
 }
 
 void InputFile::read(std::span<std::byte> bytes) {
-  if (digest_ == nullptr && bytes.size() >= 2 * kPieceBytes) {
+  if (digest_ == nullptr && bytes.size() >= 2 * kChunkBytes) {
     read_by_threads(bytes);
     position_ += bytes.size();
     return;
@@ -79,9 +79,9 @@ void InputFile::read(std::span<std::byte> bytes) {
 void InputFile::read_by_threads(std::span<std::byte> bytes) const {
   std::atomic<size_t> next{0};
   const auto work = [&] {
-    for (size_t begin = 0; (begin = next.fetch_add(kPieceBytes)) < bytes.size();) {
+    for (size_t begin = 0; (begin = next.fetch_add(kChunkBytes)) < bytes.size();) {
       std::span<std::byte> piece =
-          bytes.subspan(begin, std::min(kPieceBytes, bytes.size() - begin));
+          bytes.subspan(begin, std::min(kChunkBytes, bytes.size() - begin));
       for (uint64_t place = position_ + begin; !piece.empty();) {
         const size_t count = read_some(piece, place);
         place += count;

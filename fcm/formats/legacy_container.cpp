@@ -6,7 +6,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/formats/little_endian.h"
-#include "fcm/formats/pickle_machine.h"
+#include "fcm/formats/pickle_interpreter.h"
 #include "fcm/formats/pickle_tree.h"
 #include "fcm/formats/safetensors_header.h"
 

@@ -168,7 +168,7 @@ std::string before_graph(const OnnxModel& model) {
 
 void write_bytes(FileWriter& file, const OnnxInitializer& tensor) {
   uint64_t written = 0;
-  tensor.give([&](std::span<const std::byte> bytes) {
+  tensor.write_to([&](std::span<const std::byte> bytes) {
     file.write(bytes);
     written += bytes.size();
   });

@@ -34,7 +34,7 @@ struct OnnxInitializer {
   std::vector<int64_t> shape;
   // Passes all of its bytes (row-major, little-endian) to `Take`, in any number of chunks. Called
   // once, when the tensor is written, so that only one tensor need exist at a time.
-  std::function<void(const Take&)> give;
+  std::function<void(const Take&)> write_to;
 
   uint64_t bytes() const;
 };

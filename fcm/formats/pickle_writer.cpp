@@ -9,7 +9,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/text.h"
-#include "fcm/formats/pickle_machine.h"
+#include "fcm/formats/pickle_interpreter.h"
 #include "fcm/formats/pickle_opcodes.h"
 #include "fcm/formats/pickle_tree.h"
 #include "fcm/formats/safetensors_header.h"

@@ -8,7 +8,7 @@
 #include "fcm/formats/file_kind.h"
 #include "fcm/formats/input_file.h"
 #include "fcm/formats/legacy_container.h"
-#include "fcm/formats/pickle_machine.h"
+#include "fcm/formats/pickle_interpreter.h"
 #include "fcm/formats/pickle_tree.h"
 #include "fcm/formats/pth_parts.h"
 #include "fcm/formats/safetensors_header.h"

@@ -16,7 +16,7 @@ class MapClassifier {
   // `scope`: the layer's own, with "weight" and "bias".
   MapClassifier(const nn::Scope& scope, int64_t channels, int64_t classes);
   // A map [B, H, W, C] -> logits [B, H, W, classes], float32, or float64 if the map is.
-  at::Tensor operator()(const nn::Remade& map, const HeadPass& pass) const;
+  at::Tensor operator()(const nn::Recomputed& map, const HeadPass& pass) const;
 
  private:
   nn::Conv conv_;

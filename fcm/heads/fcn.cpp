@@ -11,7 +11,7 @@ Fcn::Fcn(const nn::Scope& scope, const FcnOptions& options)
 
 at::Tensor Fcn::operator()(const at::Tensor& map_BHWC, const HeadPass& pass,
                            const nn::Observer& observer) const {
-  const nn::Remade mixed = conv_.later(conv_.conv()(map_BHWC), pass.ranks);
+  const nn::Recomputed mixed = conv_.deferred(conv_.conv()(map_BHWC), pass.ranks);
   if (observer) nn::observe(observer, "convs", 0, mixed.value());
   return conv_seg_(mixed, pass);
 }

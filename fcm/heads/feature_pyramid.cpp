@@ -20,7 +20,7 @@ nn::ConvNormAct pyramid_conv(const nn::Scope& scope, int64_t in, int64_t side,
 }
 
 // A lateral map plus the upsampled coarser level, recomputed in the next convolution's backward.
-nn::Remade plus_level(const nn::Remade& lateral, const at::Tensor& coarser_BhwC) {
+nn::Recomputed plus_level(const nn::Recomputed& lateral, const at::Tensor& coarser_BhwC) {
   std::vector<at::Tensor> from = lateral.from;
   from.push_back(coarser_BhwC);
   return {std::move(from), [make = lateral.make](const std::vector<at::Tensor>& sources) {
@@ -49,12 +49,12 @@ std::vector<at::Tensor> FeaturePyramid::operator()(const std::vector<at::Tensor>
   at::Tensor coarser_BhwC;
   for (size_t i = maps_BHWC.size(); i-- > 0;) {
     const nn::ConvNormAct& lateral = laterals_[i];
-    nn::Remade merged = lateral.later(lateral.conv()(maps_BHWC[i]), ranks);
+    nn::Recomputed merged = lateral.deferred(lateral.conv()(maps_BHWC[i]), ranks);
     if (coarser_BhwC.defined()) merged = plus_level(merged, coarser_BhwC);
     // The next finer level reads the sum; the finest one is only read by its own convolution.
     if (i > 0) {
       coarser_BhwC = merged.value();
-      merged = nn::Remade(coarser_BhwC);
+      merged = nn::Recomputed(coarser_BhwC);
     }
     levels[i] = outputs_[i](merged, ranks).value();
   }

@@ -18,7 +18,7 @@ RegionConvs::RegionConvs(const nn::Scope& scope, std::string_view stem, int64_t 
 }
 
 at::Tensor RegionConvs::operator()(const at::Tensor& pooled_RPPC, const nn::Ranks& ranks) const {
-  nn::Remade x(pooled_RPPC);
+  nn::Recomputed x(pooled_RPPC);
   for (const nn::ConvNormAct& conv : convs_) x = conv(x, ranks);
   return x.value();
 }

@@ -28,11 +28,11 @@ class SimplePyramid {
   std::vector<at::Tensor> operator()(const at::Tensor& map_BHWC) const;
 
  private:
-  DoublingConv twice_p2_;
+  DoublingConv up1_p2_;
   nn::LayerNorm norm_p2_;
-  DoublingConv again_p2_;
+  DoublingConv up2_p2_;
   nn::ConvNormAct mixed_p2_, output_p2_;
-  DoublingConv twice_p3_;
+  DoublingConv up_p3_;
   nn::ConvNormAct mixed_p3_, output_p3_, mixed_p4_, output_p4_, mixed_p5_, output_p5_;
 };
 

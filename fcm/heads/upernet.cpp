@@ -28,7 +28,7 @@ std::vector<nn::ConvNormAct> several(size_t count, const nn::Scope& scope, const
 }
 
 // A map plus a coarser one upsampled to its size.
-nn::Remade plus_upsampled(const nn::Remade& map, const at::Tensor& coarser_BHWC) {
+nn::Recomputed plus_upsampled(const nn::Recomputed& map, const at::Tensor& coarser_BHWC) {
   std::vector<at::Tensor> from = map.from;
   from.push_back(coarser_BHWC);
   return {std::move(from), [make = map.make](const std::vector<at::Tensor>& sources) {
@@ -40,7 +40,7 @@ nn::Remade plus_upsampled(const nn::Remade& map, const at::Tensor& coarser_BHWC)
 
 // Materialises a recomputed map for the observer only.
 void observe_made(const nn::Observer& observer, const char* stem, size_t index,
-                  const nn::Remade& map) {
+                  const nn::Recomputed& map) {
   if (observer) nn::observe(observer, stem, static_cast<int64_t>(index), map.value());
 }
 
@@ -74,12 +74,13 @@ at::Tensor UperNet::coarsest(const at::Tensor& map_BHWC, const HeadPass& pass,
   return mixed;
 }
 
-nn::Remade UperNet::finest(const at::Tensor& map_BHWC, const at::Tensor& coarser_BHWC,
-                           const HeadPass& pass, const nn::Observer& observer) const {
-  const nn::Remade own = lateral_convs_[0].later(lateral_convs_[0].conv()(map_BHWC), pass.ranks);
+nn::Recomputed UperNet::finest(const at::Tensor& map_BHWC, const at::Tensor& coarser_BHWC,
+                               const HeadPass& pass, const nn::Observer& observer) const {
+  const nn::Recomputed own =
+      lateral_convs_[0].deferred(lateral_convs_[0].conv()(map_BHWC), pass.ranks);
   observe_made(observer, "lateral_convs", 0, own);
-  const nn::Remade mixed =
-      fpn_convs_[0].later(fpn_convs_[0].conv()(plus_upsampled(own, coarser_BHWC)), pass.ranks);
+  const nn::Recomputed mixed =
+      fpn_convs_[0].deferred(fpn_convs_[0].conv()(plus_upsampled(own, coarser_BHWC)), pass.ranks);
   observe_made(observer, "fpn_convs", 0, mixed);
   return mixed;
 }
@@ -99,7 +100,7 @@ at::Tensor UperNet::operator()(const std::vector<at::Tensor>& maps_BHWC, const H
   }
   const at::Tensor mixed_BHWE =
       fpn_bottleneck_.conv().of_maps(finest(maps_BHWC[0], lateral_BHWC, pass, observer), coarser);
-  const nn::Remade all = fpn_bottleneck_.later(mixed_BHWE, pass.ranks);
+  const nn::Recomputed all = fpn_bottleneck_.deferred(mixed_BHWE, pass.ranks);
   if (observer) nn::observe(observer, "fpn_bottleneck", all.value());
   return conv_seg_(all, pass);
 }

@@ -43,8 +43,8 @@ class UperNet {
                       const nn::Observer& observer) const;
   // Maps with all channels at the finest size are by far the largest. Backward saves only the
   // outputs of convolutions; norm, ReLU, addition and dropout are recomputed.
-  nn::Remade finest(const at::Tensor& map_BHWC, const at::Tensor& coarser_BHWC,
-                    const HeadPass& pass, const nn::Observer& observer) const;
+  nn::Recomputed finest(const at::Tensor& map_BHWC, const at::Tensor& coarser_BHWC,
+                        const HeadPass& pass, const nn::Observer& observer) const;
 
   UperNetOptions options_;
   MapClassifier conv_seg_;

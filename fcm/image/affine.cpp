@@ -21,18 +21,18 @@ struct Place {
 // Values of one channel; positions outside are clamped to the image.
 class Channel {
  public:
-  Channel(const Image& picture, int64_t channel) : picture_(picture), channel_(channel) {}
+  Channel(const Image& image, int64_t channel) : image_(image), channel_(channel) {}
 
-  bool has_row(int64_t row) const { return row >= 0 && row < picture_.rows; }
+  bool has_row(int64_t row) const { return row >= 0 && row < image_.rows; }
   int at(int64_t row, int64_t col) const {
-    row = std::clamp<int64_t>(row, 0, picture_.rows - 1);
-    col = std::clamp<int64_t>(col, 0, picture_.cols - 1);
-    const int64_t place = (row * picture_.cols + col) * picture_.channels + channel_;
-    return picture_.pixels[static_cast<size_t>(place)];
+    row = std::clamp<int64_t>(row, 0, image_.rows - 1);
+    col = std::clamp<int64_t>(col, 0, image_.cols - 1);
+    const int64_t place = (row * image_.cols + col) * image_.channels + channel_;
+    return image_.pixels[static_cast<size_t>(place)];
   }
 
  private:
-  const Image& picture_;
+  const Image& image_;
   int64_t channel_;
 };
 
@@ -89,16 +89,16 @@ double rounded_15(double value) {
 
 }  // namespace
 
-void transform(Image& picture, const Affine& m, Interpolation interpolation,
+void transform(Image& image, const Affine& m, Interpolation interpolation,
                std::span<const uint8_t> fill) {
-  require(std::ssize(fill) == picture.channels, "transform: got {} fill values for {} channels",
-          fill.size(), picture.channels);
+  require(std::ssize(fill) == image.channels, "transform: got {} fill values for {} channels",
+          fill.size(), image.channels);
   const auto value = interpolation == Interpolation::kBicubic ? bicubic : bilinear;
-  const auto rows = static_cast<double>(picture.rows), cols = static_cast<double>(picture.cols);
-  std::vector<uint8_t> result(picture.pixels.size());
+  const auto rows = static_cast<double>(image.rows), cols = static_cast<double>(image.cols);
+  std::vector<uint8_t> result(image.pixels.size());
   uint8_t* out = result.data();
-  for (int64_t row = 0; row < picture.rows; ++row) {
-    for (int64_t col = 0; col < picture.cols; ++col, out += picture.channels) {
+  for (int64_t row = 0; row < image.rows; ++row) {
+    for (int64_t col = 0; col < image.cols; ++col, out += image.channels) {
       const double x = static_cast<double>(col) + 0.5, y = static_cast<double>(row) + 0.5;
       const double from_x = m[0] * x + m[1] * y + m[2];
       const double from_y = m[3] * x + m[4] * y + m[5];
@@ -107,25 +107,25 @@ void transform(Image& picture, const Affine& m, Interpolation interpolation,
         continue;
       }
       const Place place{from_y - 0.5, from_x - 0.5};
-      for (int64_t c = 0; c < picture.channels; ++c) {
-        out[c] = static_cast<uint8_t>(std::clamp(value(Channel(picture, c), place), 0.0, 255.0));
+      for (int64_t c = 0; c < image.channels; ++c) {
+        out[c] = static_cast<uint8_t>(std::clamp(value(Channel(image, c), place), 0.0, 255.0));
       }
     }
   }
-  picture.pixels = std::move(result);
+  image.pixels = std::move(result);
 }
 
-void rotate(Image& picture, double degrees, Interpolation interpolation,
+void rotate(Image& image, double degrees, Interpolation interpolation,
             std::span<const uint8_t> fill) {
   require(std::abs(degrees) < 90, "rotate: expected between -90 and 90 degrees, got {}", degrees);
   const double turn = degrees < 0 ? degrees + 360.0 : degrees;
   if (turn == 0) return;
   const double angle = -(turn * (std::numbers::pi / 180.0));
   const double cosine = rounded_15(std::cos(angle)), sine = rounded_15(std::sin(angle));
-  const double x = static_cast<double>(picture.cols) / 2;
-  const double y = static_cast<double>(picture.rows) / 2;
+  const double x = static_cast<double>(image.cols) / 2;
+  const double y = static_cast<double>(image.rows) / 2;
   const double back = rounded_15(-std::sin(angle));
-  transform(picture,
+  transform(image,
             {cosine, sine, cosine * -x + sine * -y + x, back, cosine, back * -x + cosine * -y + y},
             interpolation, fill);
 }

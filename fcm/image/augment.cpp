@@ -15,29 +15,29 @@ using Histogram = std::array<int64_t, 256>;
 
 // Applies table_of(channel) to every channel.
 template <class TableOf>
-void look_up(Image& picture, const TableOf& table_of) {
-  const auto channels = static_cast<size_t>(picture.channels);
+void look_up(Image& image, const TableOf& table_of) {
+  const auto channels = static_cast<size_t>(image.channels);
   for (size_t channel = 0; channel < channels; ++channel) {
     const Table table = table_of(channel);
-    for (size_t i = channel; i < picture.pixels.size(); i += channels) {
-      picture.pixels[i] = table[picture.pixels[i]];
+    for (size_t i = channel; i < image.pixels.size(); i += channels) {
+      image.pixels[i] = table[image.pixels[i]];
     }
   }
 }
 
 template <class Value>
-void map_values(Image& picture, const Value& value) {
-  look_up(picture, [&](size_t) {
+void map_values(Image& image, const Value& value) {
+  look_up(image, [&](size_t) {
     Table table;
     for (int i = 0; i < 256; ++i) table[static_cast<size_t>(i)] = static_cast<uint8_t>(value(i));
     return table;
   });
 }
 
-Histogram histogram(const Image& picture, size_t channel) {
+Histogram histogram(const Image& image, size_t channel) {
   Histogram counts{};
-  for (size_t i = channel; i < picture.pixels.size(); i += static_cast<size_t>(picture.channels)) {
-    ++counts[picture.pixels[i]];
+  for (size_t i = channel; i < image.pixels.size(); i += static_cast<size_t>(image.channels)) {
+    ++counts[image.pixels[i]];
   }
   return counts;
 }
@@ -79,27 +79,27 @@ Table flattened(const Histogram& counts) {
 }
 
 // picture = from + factor (picture - from), in float, truncated, as in Pillow's blend.
-void blend(Image& picture, const std::vector<uint8_t>& from, double factor) {
+void blend(Image& image, const std::vector<uint8_t>& from, double factor) {
   const auto alpha = static_cast<float>(factor);
-  for (size_t i = 0; i < picture.pixels.size(); ++i) {
+  for (size_t i = 0; i < image.pixels.size(); ++i) {
     const int start = from[i];
     const float value =
-        static_cast<float>(start) + alpha * static_cast<float>(picture.pixels[i] - start);
-    picture.pixels[i] = static_cast<uint8_t>(std::clamp(value, 0.0F, 255.0F));
+        static_cast<float>(start) + alpha * static_cast<float>(image.pixels[i] - start);
+    image.pixels[i] = static_cast<uint8_t>(std::clamp(value, 0.0F, 255.0F));
   }
 }
 
 // Pillow's SMOOTH: 3x3 weights of 5 (centre) and 1, divided by 13; the border is unchanged. Float
 // sums run from the row below upwards, which determines the last bit.
-std::vector<uint8_t> smoothed(const Image& picture) {
-  std::vector<uint8_t> result = picture.pixels;
+std::vector<uint8_t> smoothed(const Image& image) {
+  std::vector<uint8_t> result = image.pixels;
   constexpr float kSide = 1.0F / 13, kMiddle = 5.0F / 13;
-  const int64_t step = picture.channels, row_bytes = picture.cols * step;
-  for (int64_t row = 1; row < picture.rows - 1; ++row) {
+  const int64_t step = image.channels, row_bytes = image.cols * step;
+  for (int64_t row = 1; row < image.rows - 1; ++row) {
     for (int64_t i = row * row_bytes + step; i < (row + 1) * row_bytes - step; ++i) {
       const auto three = [&](int64_t middle, float weight) {
         const auto at = [&](int64_t k) {
-          return static_cast<float>(picture.pixels[static_cast<size_t>(k)]);
+          return static_cast<float>(image.pixels[static_cast<size_t>(k)]);
         };
         return at(middle - step) * kSide + at(middle) * weight + at(middle + step) * kSide;
       };
@@ -115,48 +115,48 @@ std::vector<uint8_t> smoothed(const Image& picture) {
 
 }  // namespace
 
-void autocontrast(Image& picture) {
-  look_up(picture, [&](size_t channel) { return spread(histogram(picture, channel)); });
+void autocontrast(Image& image) {
+  look_up(image, [&](size_t channel) { return spread(histogram(image, channel)); });
 }
 
-void equalize(Image& picture) {
-  look_up(picture, [&](size_t channel) { return flattened(histogram(picture, channel)); });
+void equalize(Image& image) {
+  look_up(image, [&](size_t channel) { return flattened(histogram(image, channel)); });
 }
 
-void invert(Image& picture) {
-  map_values(picture, [](int value) { return 255 - value; });
+void invert(Image& image) {
+  map_values(image, [](int value) { return 255 - value; });
 }
 
-void posterize(Image& picture, int bits) {
+void posterize(Image& image, int bits) {
   require(bits >= 0 && bits <= 8, "posterize: expected 0 to 8 bits, got {}", bits);
-  map_values(picture, [&](int value) { return value & ~((1 << (8 - bits)) - 1); });
+  map_values(image, [&](int value) { return value & ~((1 << (8 - bits)) - 1); });
 }
 
-void solarize(Image& picture, int threshold) {
-  map_values(picture, [&](int value) { return value < threshold ? value : 255 - value; });
+void solarize(Image& image, int threshold) {
+  map_values(image, [&](int value) { return value < threshold ? value : 255 - value; });
 }
 
-void solarize_add(Image& picture, int add, int below) {
-  map_values(picture,
+void solarize_add(Image& image, int add, int below) {
+  map_values(image,
              [&](int value) { return value < below ? std::clamp(value + add, 0, 255) : value; });
 }
 
-void change_color(Image& picture, double factor) {
-  const Image grey = with_channels(with_channels(picture, 1), picture.channels);
-  blend(picture, grey.pixels, factor);
+void change_color(Image& image, double factor) {
+  const Image grey = with_channels(with_channels(image, 1), image.channels);
+  blend(image, grey.pixels, factor);
 }
 
-void change_contrast(Image& picture, double factor) {
-  const Image grey = with_channels(picture, 1);
+void change_contrast(Image& image, double factor) {
+  const Image grey = with_channels(image, 1);
   const double sum = std::accumulate(grey.pixels.begin(), grey.pixels.end(), 0.0);
   const auto mean = static_cast<uint8_t>(sum / static_cast<double>(grey.pixels.size()) + 0.5);
-  blend(picture, std::vector<uint8_t>(picture.pixels.size(), mean), factor);
+  blend(image, std::vector<uint8_t>(image.pixels.size(), mean), factor);
 }
 
-void change_brightness(Image& picture, double factor) {
-  blend(picture, std::vector<uint8_t>(picture.pixels.size(), 0), factor);
+void change_brightness(Image& image, double factor) {
+  blend(image, std::vector<uint8_t>(image.pixels.size(), 0), factor);
 }
 
-void change_sharpness(Image& picture, double factor) { blend(picture, smoothed(picture), factor); }
+void change_sharpness(Image& image, double factor) { blend(image, smoothed(image), factor); }
 
 }  // namespace fcm::image

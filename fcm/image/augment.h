@@ -11,28 +11,28 @@
 namespace fcm::image {
 
 // Operations that map each channel through a table of 256 values.
-void autocontrast(Image& picture);  // stretches the occurring values to 0..255
-void equalize(Image& picture);      // flattens the histogram
-void invert(Image& picture);
-void posterize(Image& picture, int bits);                     // keeps the `bits` highest bits, 0..8
-void solarize(Image& picture, int threshold);                 // inverts values >= threshold
-void solarize_add(Image& picture, int add, int below = 128);  // adds to values < below
+void autocontrast(Image& image);  // stretches the occurring values to 0..255
+void equalize(Image& image);      // flattens the histogram
+void invert(Image& image);
+void posterize(Image& image, int bits);                     // keeps the `bits` highest bits, 0..8
+void solarize(Image& image, int threshold);                 // inverts values >= threshold
+void solarize_add(Image& image, int add, int below = 128);  // adds to values < below
 
 // Blends with an image that lacks the property: a grey, a mean-grey, a black or a smoothed one.
 // Factor 1 changes nothing, more exaggerates.
-void change_color(Image& picture, double factor);
-void change_contrast(Image& picture, double factor);
-void change_brightness(Image& picture, double factor);
-void change_sharpness(Image& picture, double factor);
+void change_color(Image& image, double factor);
+void change_contrast(Image& image, double factor);
+void change_brightness(Image& image, double factor);
+void change_sharpness(Image& image, double factor);
 
 // Output pixel (x, y) samples the input at (m0 x + m1 y + m2, m3 x + m4 y + m5), coordinates being
 // those of pixel centres. Outside the input it is `fill`, one value per channel.
 using Affine = std::array<double, 6>;
-void transform(Image& picture, const Affine& matrix, Interpolation interpolation,
+void transform(Image& image, const Affine& matrix, Interpolation interpolation,
                std::span<const uint8_t> fill);
 
 // Counterclockwise around the centre, by less than 90 degrees.
-void rotate(Image& picture, double degrees, Interpolation interpolation,
+void rotate(Image& image, double degrees, Interpolation interpolation,
             std::span<const uint8_t> fill);
 
 }  // namespace fcm::image

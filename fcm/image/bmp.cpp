@@ -240,14 +240,14 @@ Image decode_bmp(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
     fail(ExitCode::kData, "damaged BMP: premature end of file ({} bytes of pixels, {} needed)",
          lines.size(), stride * static_cast<size_t>(header.rows));
   }
-  Image picture{header.rows, header.cols, 3, {}};
-  picture.pixels.resize(static_cast<size_t>(header.rows * header.cols * 3));
+  Image image{header.rows, header.cols, 3, {}};
+  image.pixels.resize(static_cast<size_t>(header.rows * header.cols * 3));
   for (int64_t row = 0; row < header.rows; ++row) {
     const int64_t to = header.top_down ? row : header.rows - 1 - row;
     unpack_row(lines.subspan(static_cast<size_t>(row) * stride), rows, palette,
-               picture.pixels.data() + to * header.cols * 3);
+               image.pixels.data() + to * header.cols * 3);
   }
-  return picture;
+  return image;
 }
 
 }  // namespace fcm::image

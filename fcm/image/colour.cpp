@@ -36,15 +36,15 @@ void rgb_from_inverted_cmyk(const uint8_t* cmyk, int64_t pixels, uint8_t* rgb) {
   }
 }
 
-Image with_channels(Image picture, int64_t channels) {
+Image with_channels(Image image, int64_t channels) {
   require(channels == 1 || channels == 3, "with_channels: expected 1 or 3 channels, got {}",
           channels);
-  if (picture.channels == channels) return picture;
-  const int64_t pixels = picture.rows * picture.cols;
-  Image result{picture.rows, picture.cols, channels, {}};
+  if (image.channels == channels) return image;
+  const int64_t pixels = image.rows * image.cols;
+  Image result{image.rows, image.cols, channels, {}};
   result.pixels.resize(static_cast<size_t>(pixels * channels));
   const auto convert = channels == 1 ? grey_from_rgb : rgb_from_grey;
-  convert(picture.pixels.data(), pixels, result.pixels.data());
+  convert(image.pixels.data(), pixels, result.pixels.data());
   return result;
 }
 

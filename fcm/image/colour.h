@@ -15,6 +15,6 @@ void rgb_from_grey(const uint8_t* grey, int64_t pixels, uint8_t* rgb);
 void rgb_from_inverted_cmyk(const uint8_t* cmyk, int64_t pixels, uint8_t* rgb);
 
 // The same image with 1 or 3 channels.
-Image with_channels(Image picture, int64_t channels);
+Image with_channels(Image image, int64_t channels);
 
 }  // namespace fcm::image

@@ -57,23 +57,23 @@ Section decode_section(std::span<const uint8_t> bytes, int64_t channels, const C
     section = decode_webp(bytes, choose, limits);
   } else {
     if (is_png(bytes)) {
-      section.picture = decode_png(bytes, limits);
+      section.image = decode_png(bytes, limits);
     } else if (is_bmp(bytes)) {
-      section.picture = decode_bmp(bytes, limits);
+      section.image = decode_bmp(bytes, limits);
     } else if (is_tiff(bytes)) {
-      section.picture = decode_tiff(bytes, limits);
+      section.image = decode_tiff(bytes, limits);
     } else {
       fail_unknown(bytes);
     }
-    section.box = choose(section.picture.rows, section.picture.cols);
+    section.box = choose(section.image.rows, section.image.cols);
   }
-  section.picture = with_channels(std::move(section.picture), channels);
+  section.image = with_channels(std::move(section.image), channels);
   return section;
 }
 
 Image decode(std::span<const uint8_t> bytes, int64_t channels, const DecodeLimits& limits) {
   const auto whole = [](int64_t rows, int64_t cols) { return Box{0, 0, rows, cols}; };
-  return decode_section(bytes, channels, whole, limits).picture;
+  return decode_section(bytes, channels, whole, limits).image;
 }
 
 }  // namespace fcm::image

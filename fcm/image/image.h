@@ -40,8 +40,8 @@ using ChooseBox = std::function<Box(int64_t rows, int64_t cols)>;
 
 // Decoded pixels, of which those in `box` were requested; the rest is a margin.
 struct Section {
-  Image picture;
-  Box box;  // within `picture`
+  Image image;
+  Box box;  // within `image`
 };
 
 // As decode, but may decode no more than the chosen box needs; the pixels in the box are
@@ -63,7 +63,7 @@ enum class Interpolation { kBilinear, kBicubic };
 void crop_resize(const Image& source, Box box, int64_t rows, int64_t cols,
                  Interpolation interpolation, bool mirror, uint8_t* out);
 
-std::vector<uint8_t> encode_png(const Image& picture);
-void write_png(const std::filesystem::path& path, const Image& picture);
+std::vector<uint8_t> encode_png(const Image& image);
+void write_png(const std::filesystem::path& path, const Image& image);
 
 }  // namespace fcm::image

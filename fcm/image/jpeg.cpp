@@ -169,9 +169,9 @@ Section decode_jpeg(std::span<const uint8_t> bytes, const ChooseBox& choose,
                                                                   : 3;
   Section section{{wanted.rows, width, channels, {}},
                   {box.top - wanted.top, box.left - left, box.rows, box.cols}};
-  Image& picture = section.picture;
-  picture.pixels.resize(static_cast<size_t>(wanted.rows * width * channels));
-  uint8_t* const pixels = picture.pixels.data();
+  Image& image = section.image;
+  image.pixels.resize(static_cast<size_t>(wanted.rows * width * channels));
+  uint8_t* const pixels = image.pixels.data();
   decompressor.run([&] {
     if (wanted.top > 0) jpeg_skip_scanlines(&cinfo, static_cast<JDIMENSION>(wanted.top));
     read_rows(cinfo, pixels, static_cast<size_t>(width * channels),
@@ -180,10 +180,10 @@ Section decode_jpeg(std::span<const uint8_t> bytes, const ChooseBox& choose,
     if (cinfo.output_scanline == cinfo.output_height) jpeg_finish_decompress(&cinfo);
   });
   if (channels != 4) return section;
-  Image rgb{picture.rows, picture.cols, 3, {}};
-  rgb.pixels.resize(static_cast<size_t>(picture.rows * picture.cols * 3));
-  rgb_from_inverted_cmyk(pixels, picture.rows * picture.cols, rgb.pixels.data());
-  picture = std::move(rgb);
+  Image rgb{image.rows, image.cols, 3, {}};
+  rgb.pixels.resize(static_cast<size_t>(image.rows * image.cols * 3));
+  rgb_from_inverted_cmyk(pixels, image.rows * image.cols, rgb.pixels.data());
+  image = std::move(rgb);
   return section;
 }
 

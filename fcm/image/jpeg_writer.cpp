@@ -35,21 +35,21 @@ class Compressor {
   Compressor(const Compressor&) = delete;
   Compressor& operator=(const Compressor&) = delete;
 
-  std::string encode(const Image& picture, int quality) {
-    const auto stride = static_cast<size_t>(picture.cols * picture.channels);
+  std::string encode(const Image& image, int quality) {
+    const auto stride = static_cast<size_t>(image.cols * image.channels);
     const bool done = try_steps(escape_, [&] {
       jpeg_create_compress(&cinfo_);
       jpeg_mem_dest(&cinfo_, &bytes_, &size_);
-      cinfo_.image_width = static_cast<JDIMENSION>(picture.cols);
-      cinfo_.image_height = static_cast<JDIMENSION>(picture.rows);
-      cinfo_.input_components = static_cast<int>(picture.channels);
-      cinfo_.in_color_space = picture.channels == 3 ? JCS_RGB : JCS_GRAYSCALE;
+      cinfo_.image_width = static_cast<JDIMENSION>(image.cols);
+      cinfo_.image_height = static_cast<JDIMENSION>(image.rows);
+      cinfo_.input_components = static_cast<int>(image.channels);
+      cinfo_.in_color_space = image.channels == 3 ? JCS_RGB : JCS_GRAYSCALE;
       jpeg_set_defaults(&cinfo_);
       jpeg_set_quality(&cinfo_, quality, TRUE);
       jpeg_start_compress(&cinfo_, TRUE);
       while (cinfo_.next_scanline < cinfo_.image_height) {
         // libjpeg's interface lacks const; it only reads.
-        auto* row = const_cast<JSAMPROW>(picture.pixels.data() + cinfo_.next_scanline * stride);
+        auto* row = const_cast<JSAMPROW>(image.pixels.data() + cinfo_.next_scanline * stride);
         jpeg_write_scanlines(&cinfo_, &row, 1);
       }
       jpeg_finish_compress(&cinfo_);
@@ -69,10 +69,10 @@ class Compressor {
 
 }  // namespace
 
-std::string encode_jpeg(const Image& picture, int quality) {
-  require(picture.channels == 1 || picture.channels == 3,
-          "encode_jpeg: expected 1 or 3 channels, got {}", picture.channels);
-  return Compressor().encode(picture, quality);
+std::string encode_jpeg(const Image& image, int quality) {
+  require(image.channels == 1 || image.channels == 3,
+          "encode_jpeg: expected 1 or 3 channels, got {}", image.channels);
+  return Compressor().encode(image, quality);
 }
 
 }  // namespace fcm::image

@@ -181,22 +181,22 @@ Box linear_source(const Resizing& r, const Box& window) {
   return {rows.begin, cols.begin, rows.end - rows.begin, cols.end - cols.begin};
 }
 
-void resize_linear(const Resizing& r, const Image& picture, const Box& shown, const Box& window,
+void resize_linear(const Resizing& r, const Image& image, const Box& shown, const Box& window,
                    uint8_t* out) {
   Box place = linear_source(r, window);
-  const int64_t channels = picture.channels;
+  const int64_t channels = image.channels;
   if (shown.rows == r.from_rows && shown.cols == r.from_cols) {
     place = {0, 0, r.from_rows, r.from_cols};
   }
   require(shown.rows == place.rows && shown.cols == place.cols && shown.top >= 0 &&
-              shown.left >= 0 && shown.top + shown.rows <= picture.rows &&
-              shown.left + shown.cols <= picture.cols && (channels == 1 || channels == 3),
+              shown.left >= 0 && shown.top + shown.rows <= image.rows &&
+              shown.left + shown.cols <= image.cols && (channels == 1 || channels == 3),
           "resize_linear: {}x{} pixels of {} channels at ({}, {}) of {}x{}, expected {}x{} inside, "
           "and 1 or 3 channels",
-          shown.rows, shown.cols, channels, shown.top, shown.left, picture.rows, picture.cols,
+          shown.rows, shown.cols, channels, shown.top, shown.left, image.rows, image.cols,
           place.rows, place.cols);
-  const int64_t stride = picture.cols * channels;
-  const Held held{picture.pixels.data() + shown.top * stride + shown.left * channels, stride,
+  const int64_t stride = image.cols * channels;
+  const Held held{image.pixels.data() + shown.top * stride + shown.left * channels, stride,
                   place.top, place.left};
   const int64_t bytes = window.cols * channels;
   if (keeps(r)) {
@@ -219,11 +219,11 @@ void resize_linear(const Resizing& r, const Image& picture, const Box& shown, co
   }
 }
 
-Image resize_linear(const Image& picture, int64_t rows, int64_t cols) {
-  Image result{rows, cols, picture.channels, {}};
-  result.pixels.resize(static_cast<size_t>(rows * cols * picture.channels));
-  resize_linear({picture.rows, picture.cols, rows, cols}, picture,
-                {0, 0, picture.rows, picture.cols}, {0, 0, rows, cols}, result.pixels.data());
+Image resize_linear(const Image& image, int64_t rows, int64_t cols) {
+  Image result{rows, cols, image.channels, {}};
+  result.pixels.resize(static_cast<size_t>(rows * cols * image.channels));
+  resize_linear({image.rows, image.cols, rows, cols}, image, {0, 0, image.rows, image.cols},
+                {0, 0, rows, cols}, result.pixels.data());
   return result;
 }
 

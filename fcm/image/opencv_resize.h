@@ -14,13 +14,13 @@ namespace fcm::image {
 Box linear_source(const Resizing& resizing, const Box& window);
 
 // Computes only `window` of the result: window.rows x window.cols x channels bytes. `shown` is the
-// part of `picture` that holds the source: either the whole source, or linear_source(resizing,
+// part of `image` that holds the source: either the whole source, or linear_source(resizing,
 // window).
-void resize_linear(const Resizing& resizing, const Image& picture, const Box& shown,
+void resize_linear(const Resizing& resizing, const Image& image, const Box& shown,
                    const Box& window, uint8_t* out);
 
 // Resizes the whole image.
-Image resize_linear(const Image& picture, int64_t rows, int64_t cols);
+Image resize_linear(const Image& image, int64_t rows, int64_t cols);
 
 // Writes `window` of the resized map, window.rows x window.cols bytes. `map` is the whole source,
 // from_rows x from_cols bytes; along each axis output i is source min(floor(i * from / to), from -

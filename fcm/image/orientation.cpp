@@ -88,26 +88,26 @@ int exif_orientation(JpegBytes bytes) {
   return kUpright;
 }
 
-Image upright(Image picture, int orientation) {
-  if (orientation < 2 || orientation > 8) return picture;
-  const int64_t rows = picture.rows, cols = picture.cols, channels = picture.channels;
+Image upright(Image image, int orientation) {
+  if (orientation < 2 || orientation > 8) return image;
+  const int64_t rows = image.rows, cols = image.cols, channels = image.channels;
   const bool swaps = orientation >= 5;
-  Image turned{swaps ? cols : rows, swaps ? rows : cols, channels, {}};
-  turned.pixels.resize(picture.pixels.size());
+  Image oriented{swaps ? cols : rows, swaps ? rows : cols, channels, {}};
+  oriented.pixels.resize(image.pixels.size());
   const bool from_below =
       orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
   const bool from_right =
       orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-  uint8_t* to = turned.pixels.data();
-  for (int64_t r = 0; r < turned.rows; ++r) {
-    for (int64_t c = 0; c < turned.cols; ++c, to += channels) {
+  uint8_t* to = oriented.pixels.data();
+  for (int64_t r = 0; r < oriented.rows; ++r) {
+    for (int64_t c = 0; c < oriented.cols; ++c, to += channels) {
       const int64_t down = swaps ? c : r, across = swaps ? r : c;
       const int64_t row = from_below ? rows - 1 - down : down;
       const int64_t col = from_right ? cols - 1 - across : across;
-      std::copy_n(picture.pixels.data() + (row * cols + col) * channels, channels, to);
+      std::copy_n(image.pixels.data() + (row * cols + col) * channels, channels, to);
     }
   }
-  return turned;
+  return oriented;
 }
 
 }  // namespace fcm::image

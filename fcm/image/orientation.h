@@ -13,6 +13,6 @@ namespace fcm::image {
 int exif_orientation(std::span<const uint8_t> bytes);
 
 // Rotates and mirrors an image of that orientation upright; numbers outside 2..8 change nothing.
-Image upright(Image picture, int orientation);
+Image upright(Image image, int orientation);
 
 }  // namespace fcm::image

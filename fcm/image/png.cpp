@@ -114,24 +114,24 @@ Image read_pixels(Reader& reader, const DecodeLimits& limits,
                   void (*choose)(png_structp, png_infop)) {
   png_structp png = reader.png();
   png_infop info = reader.info();
-  Image picture;
-  picture.rows = png_get_image_height(png, info);
-  picture.cols = png_get_image_width(png, info);
-  check_size(picture.rows, picture.cols, limits);
+  Image image;
+  image.rows = png_get_image_height(png, info);
+  image.cols = png_get_image_width(png, info);
+  check_size(image.rows, image.cols, limits);
   reader.run([&] { choose(png, info); });
-  picture.channels = png_get_channels(png, info);
+  image.channels = png_get_channels(png, info);
   const size_t stride = png_get_rowbytes(png, info);
-  require(stride == static_cast<size_t>(picture.cols * picture.channels),
+  require(stride == static_cast<size_t>(image.cols * image.channels),
           "PNG: a row has {} bytes for {} pixels of {} channels, expected one byte each", stride,
-          picture.cols, picture.channels);
-  picture.pixels.resize(static_cast<size_t>(picture.rows) * stride);
-  std::vector<png_bytep> rows(static_cast<size_t>(picture.rows));
-  for (size_t row = 0; row < rows.size(); ++row) rows[row] = picture.pixels.data() + row * stride;
+          image.cols, image.channels);
+  image.pixels.resize(static_cast<size_t>(image.rows) * stride);
+  std::vector<png_bytep> rows(static_cast<size_t>(image.rows));
+  for (size_t row = 0; row < rows.size(); ++row) rows[row] = image.pixels.data() + row * stride;
   reader.run([&] {
     png_read_image(png, rows.data());
     png_read_end(png, nullptr);
   });
-  return picture;
+  return image;
 }
 
 }  // namespace
@@ -162,17 +162,17 @@ Image decode_numbers(std::span<const uint8_t> bytes, const DecodeLimits& limits)
   return read_pixels(reader, limits, choose_numbers);
 }
 
-std::vector<uint8_t> encode_png(const Image& picture) {
-  require(picture.channels == 1 || picture.channels == 3,
-          "encode_png: expected 1 or 3 channels, got {}", picture.channels);
-  const auto stride = static_cast<size_t>(picture.cols * picture.channels);
-  require(picture.rows > 0 && picture.cols > 0 &&
-              picture.pixels.size() == static_cast<size_t>(picture.rows) * stride,
-          "encode_png: {} bytes do not match {} x {} pixels of {} channels", picture.pixels.size(),
-          picture.rows, picture.cols, picture.channels);
+std::vector<uint8_t> encode_png(const Image& image) {
+  require(image.channels == 1 || image.channels == 3,
+          "encode_png: expected 1 or 3 channels, got {}", image.channels);
+  const auto stride = static_cast<size_t>(image.cols * image.channels);
+  require(image.rows > 0 && image.cols > 0 &&
+              image.pixels.size() == static_cast<size_t>(image.rows) * stride,
+          "encode_png: {} bytes do not match {} x {} pixels of {} channels", image.pixels.size(),
+          image.rows, image.cols, image.channels);
   // Callbacks must not throw through libpng, so the output's final capacity is reserved beforehand:
   // deflate adds at most a few bytes per block to incompressible data.
-  const size_t raw = static_cast<size_t>(picture.rows) * (stride + 1);
+  const size_t raw = static_cast<size_t>(image.rows) * (stride + 1);
   std::vector<uint8_t> file;
   file.reserve(raw + raw / 128 + 4096);
   Trouble trouble;
@@ -191,14 +191,14 @@ std::vector<uint8_t> encode_png(const Image& picture) {
           output.insert(output.end(), from, from + count);
         },
         nullptr);
-    png_set_IHDR(png, info, static_cast<png_uint_32>(picture.cols),
-                 static_cast<png_uint_32>(picture.rows), 8,
-                 picture.channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB,
-                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(png, info, static_cast<png_uint_32>(image.cols),
+                 static_cast<png_uint_32>(image.rows), 8,
+                 image.channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_set_filter(png, 0, PNG_ALL_FILTERS);
     png_write_info(png, info);
-    for (size_t row = 0; row < static_cast<size_t>(picture.rows); ++row) {
-      png_write_row(png, picture.pixels.data() + row * stride);
+    for (size_t row = 0; row < static_cast<size_t>(image.rows); ++row) {
+      png_write_row(png, image.pixels.data() + row * stride);
     }
     png_write_end(png, nullptr);
   });
@@ -207,8 +207,8 @@ std::vector<uint8_t> encode_png(const Image& picture) {
   return file;
 }
 
-void write_png(const std::filesystem::path& path, const Image& picture) {
-  const std::vector<uint8_t> file = encode_png(picture);
+void write_png(const std::filesystem::path& path, const Image& image) {
+  const std::vector<uint8_t> file = encode_png(image);
   write_file_durably(path, {reinterpret_cast<const char*>(file.data()), file.size()},
                      ExitCode::kUsage);
 }

@@ -231,17 +231,17 @@ Box window_source(const Resizing& resizing, const Box& window, Interpolation int
 
 void resize_window(const Resizing& resizing, const Section& section, const Box& window,
                    Interpolation interpolation, uint8_t* out) {
-  const Image& picture = section.picture;
+  const Image& image = section.image;
   const Box source = window_source(resizing, window, interpolation);
   require(section.box.rows == source.rows && section.box.cols == source.cols &&
-              inside(section.box, picture.rows, picture.cols),
+              inside(section.box, image.rows, image.cols),
           "resize_window: got {}x{} pixels of the source, expected {}x{}", section.box.rows,
           section.box.cols, source.rows, source.cols);
-  resample({picture.pixels.data(), picture.cols * picture.channels}, picture.channels,
+  resample({image.pixels.data(), image.cols * image.channels}, image.channels,
            {resizing.from_rows, resizing.to_rows, window.top, window.rows,
-            source.top - section.box.top, picture.rows},
+            source.top - section.box.top, image.rows},
            {resizing.from_cols, resizing.to_cols, window.left, window.cols,
-            source.left - section.box.left, picture.cols},
+            source.left - section.box.left, image.cols},
            interpolation, false, out);
 }
 

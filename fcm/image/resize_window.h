@@ -16,7 +16,7 @@ void resize_window(const Image& source, int64_t rows, int64_t cols, Box window,
 Box window_source(const Resizing& resizing, const Box& window, Interpolation interpolation);
 
 // The same bytes from only that part of the source: `section.box` locates window_source within
-// `section.picture`.
+// `section.image`.
 void resize_window(const Resizing& resizing, const Section& section, const Box& window,
                    Interpolation interpolation, uint8_t* out);
 

@@ -277,21 +277,21 @@ std::vector<uint8_t> through_palette(TIFF* tiff, const std::vector<uint8_t>& ind
 }
 
 Image to_colours(TIFF* tiff, std::vector<uint8_t> samples, const Layout& layout) {
-  Image picture{layout.rows, layout.cols, layout.used == 1 ? 1 : 3, {}};
+  Image image{layout.rows, layout.cols, layout.used == 1 ? 1 : 3, {}};
   if (layout.photometric == PHOTOMETRIC_PALETTE) {
-    picture.channels = 3;
-    picture.pixels = through_palette(tiff, samples, layout);
+    image.channels = 3;
+    image.pixels = through_palette(tiff, samples, layout);
   } else if (layout.photometric == PHOTOMETRIC_SEPARATED) {
     for (uint8_t& ink : samples) ink = static_cast<uint8_t>(255 - ink);
-    picture.pixels.resize(samples.size() / 4 * 3);
-    rgb_from_inverted_cmyk(samples.data(), picture.rows * picture.cols, picture.pixels.data());
+    image.pixels.resize(samples.size() / 4 * 3);
+    rgb_from_inverted_cmyk(samples.data(), image.rows * image.cols, image.pixels.data());
   } else {
     if (layout.photometric == PHOTOMETRIC_MINISWHITE) {
       for (uint8_t& value : samples) value = static_cast<uint8_t>(255 - value);
     }
-    picture.pixels = std::move(samples);
+    image.pixels = std::move(samples);
   }
-  return picture;
+  return image;
 }
 
 }  // namespace

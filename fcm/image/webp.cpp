@@ -116,7 +116,7 @@ Section decode_webp(std::span<const uint8_t> bytes, const ChooseBox& choose,
   const Box wanted = with_margin(box, rows, cols);
   Section section{{wanted.rows, wanted.cols, 3, {}},
                   {box.top - wanted.top, box.left - wanted.left, box.rows, box.cols}};
-  std::vector<uint8_t>& pixels = section.picture.pixels;
+  std::vector<uint8_t>& pixels = section.image.pixels;
   pixels.resize(static_cast<size_t>(wanted.rows * wanted.cols * 3));
   config.options.use_cropping = 1;
   config.options.crop_top = static_cast<int>(wanted.top);

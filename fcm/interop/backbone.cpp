@@ -122,7 +122,7 @@ json timm_config(const recipe::Recipe& recipe, const Architecture& architecture)
             {"interpolation", "bicubic"},
             {"crop_pct", 0.875},
             {"mean", json(recipe.data.mean)},
-            {"std", recipe.data.deviation},
+            {"std", recipe.data.stddev},
             {"num_classes", architecture.classes},
             {"first_conv", "patch_embed.proj"},
             {"classifier", swin ? "head.fc" : "head"}}}};
@@ -186,7 +186,7 @@ json preprocessor_config(const recipe::Recipe& recipe) {
           {"rescale_factor", 1.0 / 255},
           {"do_normalize", true},
           {"image_mean", recipe.data.mean},
-          {"image_std", recipe.data.deviation}};
+          {"image_std", recipe.data.stddev}};
 }
 
 // Their Swins have a single MLP ratio, double the channels at every stage, and have one window.

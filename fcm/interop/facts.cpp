@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "fcm/base/error.h"
-#include "fcm/interop/facts_taken.h"
+#include "fcm/interop/facts_collector.h"
 #include "fcm/interop/teacher_file.h"
 
 namespace fcm::interop {
@@ -95,7 +95,7 @@ std::string misfit(const json& facts, const char* key, const Architecture& archi
 json facts_in(const checkpoint::Checkpoint& checkpoint) {
   const json& stored = member(checkpoint.state, kFactsKey);
   if (!stored.is_object()) return json::object();
-  FactsTaken facts(text_in(member(stored, "source")));
+  FactsCollector facts(text_in(member(stored, "source")));
   const json& keys = member(stored, "keys");
   for (const char* key : {"encoder.heads", "decoder.heads"}) facts.take_heads(key, keys, key);
   facts.take_epsilon(keys, "encoder.norm_epsilon");

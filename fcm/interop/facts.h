@@ -28,14 +28,14 @@ inline constexpr const char* kFactsKey = "facts";
 // them; names and tensors can be shown all the same. An empty object if nothing is understood.
 nlohmann::json facts_of(const nlohmann::json& config, const nlohmann::json& preprocessor);
 
-struct FactsBeside {
+struct FolderFacts {
   nlohmann::json facts;
   std::string fault;  // a sentence about a file that is not a JSON object; empty: none
 };
 
 // Facts in the folder's config.json and preprocessor_config.json (or the image part of
 // processor_config.json); an empty object if there is none, or none of these programs.
-FactsBeside facts_beside(const std::filesystem::path& folder);
+FolderFacts facts_of_folder(const std::filesystem::path& folder);
 
 // Facts in the metadata of a safetensors file, if it holds a config, as text or key by key.
 nlohmann::json facts_of_metadata(const std::map<std::string, std::string>& metadata);

@@ -3,7 +3,7 @@
 #include <array>
 
 #include "fcm/interop/facts.h"
-#include "fcm/interop/facts_taken.h"
+#include "fcm/interop/facts_collector.h"
 #include "fcm/interop/json_file.h"
 
 namespace fcm::interop {
@@ -46,18 +46,18 @@ Part vision_part(const json& config) {
                     kSigns);
 }
 
-constexpr std::array<const char*, 2> kOfPictures = {"image_mean", "do_normalize"};
+constexpr std::array<const char*, 2> kOfImages = {"image_mean", "do_normalize"};
 
 Part image_processor(const json& preprocessor) {
   return first_part(preprocessor,
                     std::array{"image_processor", "vision_processor", "feature_extractor"},
-                    kOfPictures);
+                    kOfImages);
 }
 
 // Such files hold many other things, and often nothing about images.
 bool is_image_processor(const json& preprocessor) {
   const json& part = *image_processor(preprocessor).object;
-  return std::any_of(kOfPictures.begin(), kOfPictures.end(),
+  return std::any_of(kOfImages.begin(), kOfImages.end(),
                      [&](const char* sign) { return !member(part, sign).is_null(); });
 }
 
@@ -65,7 +65,7 @@ bool is_image_processor(const json& preprocessor) {
 
 // From model_args; `architecture` decides what they leave open.
 void take_timm_arguments(const json& arguments, const std::string& architecture,
-                         FactsTaken& facts) {
+                         FactsCollector& facts) {
   facts.take_heads("encoder.heads", arguments, "num_heads");
   const bool swin = architecture.starts_with("swin_");  // its sizes are those of the first stage
   if (!swin) {
@@ -102,34 +102,34 @@ constexpr const char* kWholeSide =
     "eval crops that share (classifier.eval_crop), features, knn and linprobe the whole shorter "
     "side (no key changes it)";
 
-void take_timm_pictures(const json& pictures, FactsTaken& facts) {
-  if (const json& size = member(pictures, "input_size"); size.is_array() && size.size() == 3) {
+void take_timm_images(const json& images, FactsCollector& facts) {
+  if (const json& size = member(images, "input_size"); size.is_array() && size.size() == 3) {
     if (const auto side = extent(json{size[1], size[2]})) facts.take("data.image_size", *side);
   }
-  facts.take_normalisation(pictures, "mean", "std");
-  facts.take_interpolation(pictures, "interpolation");
-  const json& crop = member(pictures, "crop_pct");
+  facts.take_normalisation(images, "mean", "std");
+  facts.take_interpolation(images, "interpolation");
+  const json& crop = member(images, "crop_pct");
   facts.take_crop(crop);
   if (const auto share = finite(crop); share && *share < 1) {
     facts.note("", fmt::format("{}: {}", facts.says("crop_pct", crop), kWholeSide));
   }
-  const std::string mode = text_in(member(pictures, "crop_mode"));
+  const std::string mode = text_in(member(images, "crop_mode"));
   if (!mode.empty() && mode != "center") {
     facts.note("", fmt::format("{}, where this program takes the centre crop (no key changes it)",
                                facts.says("crop_mode", mode)));
   }
-  facts.check_channel_order(pictures);
+  facts.check_channel_order(images);
 }
 
 json timm_facts(const json& config, const char* file) {
-  FactsTaken facts(file);
+  FactsCollector facts(file);
   const json& nested = member(config, "pretrained_cfg");
-  const json& pictures = nested.is_object() ? nested : config;  // older: no pretrained_cfg
+  const json& images = nested.is_object() ? nested : config;  // older: no pretrained_cfg
   std::string architecture = text_in(member(config, "architecture"));
-  if (architecture.empty()) architecture = text_in(member(pictures, "architecture"));
-  facts.go_on_with(file, nested.is_object() ? "pretrained_cfg." : "");
-  take_timm_pictures(pictures, facts);
-  facts.go_on_with(file, "model_args.");
+  if (architecture.empty()) architecture = text_in(member(images, "architecture"));
+  facts.continue_with(file, nested.is_object() ? "pretrained_cfg." : "");
+  take_timm_images(images, facts);
+  facts.continue_with(file, "model_args.");
   take_timm_arguments(member(config, "model_args"), architecture, facts);
   const json& pool = member(member(config, "model_args"), "global_pool");
   facts.take_pool(pool.is_string() ? pool : member(config, "global_pool"));
@@ -138,7 +138,7 @@ json timm_facts(const json& config, const char* file) {
 
 // --- Hugging Face ---
 
-Rescaling rescaling_of(const json& processor, FactsTaken& facts) {
+Rescaling rescaling_of(const json& processor, FactsCollector& facts) {
   Rescaling rescaling;
   const json& said = member(processor, "rescale_factor");
   const auto factor = finite(said);
@@ -156,7 +156,7 @@ Rescaling rescaling_of(const json& processor, FactsTaken& facts) {
 }
 
 // How images are resized: shorter side plus crop, or squeezed to the size.
-void take_resizing(const json& processor, FactsTaken& facts) {
+void take_resizing(const json& processor, FactsCollector& facts) {
   const json& size = member(processor, "size");
   const json& crop = member(processor, "crop_size");
   const bool crops = truth(member(processor, "do_center_crop")) == true;
@@ -183,11 +183,11 @@ void take_resizing(const json& processor, FactsTaken& facts) {
   }
 }
 
-void take_preprocessor(const json& preprocessor, const char* file, FactsTaken& facts) {
+void take_preprocessor(const json& preprocessor, const char* file, FactsCollector& facts) {
   if (!preprocessor.is_object()) return;
   const Part part = image_processor(preprocessor);
   const json& processor = *part.object;
-  facts.go_on_with(file, part.inside);
+  facts.continue_with(file, part.inside);
   const Rescaling rescaling = rescaling_of(processor, facts);
   if (truth(member(processor, "do_normalize")) == false) {
     facts.take_normalisation({{"image_mean", 0}, {"image_std", 1}}, "image_mean", "image_std",
@@ -204,7 +204,7 @@ json transformers_facts(const json& config, const char* config_file, const json&
                         const char* file) {
   const Part part = vision_part(config);
   const json& vision = *part.object;
-  FactsTaken facts(config.is_object() ? config_file : file, part.inside);
+  FactsCollector facts(config.is_object() ? config_file : file, part.inside);
   facts.take_heads("encoder.heads", vision, "num_attention_heads");
   facts.take_heads("decoder.heads", vision, "decoder_num_attention_heads");
   // In a Swin these count stages, and cells of the first stage.
@@ -231,14 +231,14 @@ json transformers_facts(const json& config, const char* config_file, const json&
 
 // Written by conversions of this program that had no recipe.
 json own_facts(const json& config, const char* file) {
-  FactsTaken facts(file);
+  FactsCollector facts(file);
   facts.take_normalisation(config, "image_mean", "image_std");
   if (const auto norm_pix = truth(member(config, "norm_pix_loss"))) {
     facts.take("targets.norm_pix", *norm_pix);
   }
-  facts.go_on_with(file, "decoder.");
+  facts.continue_with(file, "decoder.");
   facts.take_heads("decoder.heads", member(config, "decoder"), "heads");
-  facts.go_on_with(file, "encoder.");
+  facts.continue_with(file, "encoder.");
   facts.take_heads("encoder.heads", member(config, "encoder"), "heads");
   facts.take_epsilon(member(config, "encoder"), "norm_epsilon");
   return facts.take_all();
@@ -264,7 +264,7 @@ json facts_of(const json& config, const json& preprocessor) {
   return facts_of_files(config, kConfig, preprocessor);
 }
 
-FactsBeside facts_beside(const fs::path& folder) {
+FolderFacts facts_of_folder(const fs::path& folder) {
   JsonFile config = read_json_object(folder / kConfig);
   JsonFile preprocessor = read_json_object(folder / kPreprocessor);
   const char* file = kPreprocessor;
@@ -275,7 +275,7 @@ FactsBeside facts_beside(const fs::path& folder) {
       file = kProcessor;
     }
   }
-  FactsBeside beside;
+  FolderFacts beside;
   beside.facts = facts_of_files(config.object, kConfig, preprocessor.object, file);
   beside.fault = config.fault.empty() ? preprocessor.fault : config.fault;
   return beside;
@@ -295,7 +295,7 @@ json facts_of_metadata(const std::map<std::string, std::string>& metadata) {
 
 json facts_of_arguments(const json& args) {
   if (!args.is_object()) return json::object();
-  FactsTaken facts("args");
+  FactsCollector facts("args");
   facts.take_normalisation(args, "mean", "std");
   const json& model = member(args, "model_kwargs");
   for (const char* key : {"model", "arch"}) {
@@ -303,7 +303,7 @@ json facts_of_arguments(const json& args) {
     if (name.find("quickgelu") != std::string::npos) facts.check_activation(key, name);
   }
   facts.take_interpolation(args, "interpolation");
-  facts.go_on_with("args", "model_kwargs.");
+  facts.continue_with("args", "model_kwargs.");
   facts.take_heads("encoder.heads", model, "num_heads");
   facts.check_activation("act_layer", text_in(member(model, "act_layer")));
   json all = facts.take_all();

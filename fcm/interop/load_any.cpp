@@ -33,13 +33,13 @@ constexpr std::string_view kChoice = "::";
 
 constexpr const char* kAverageName = "ema";  // in our own folders
 
-struct Asked {
+struct Requested {
   fs::path path;
   std::string weights;  // empty: the best match
   int64_t threads = 0;  // as in load_any
 };
 
-Asked asked_of(const fs::path& path, int64_t threads) {
+Requested requested_of(const fs::path& path, int64_t threads) {
   const std::string text = path.string();
   const size_t at = text.rfind(kChoice);
   if (at == std::string::npos || at == 0 || is_there(path, ExitCode::kCheckpoint)) {
@@ -86,7 +86,7 @@ void drop_moments(std::vector<formats::TensorView>& tensors, const fs::path& pat
 }
 
 // Only weights, plus the recipe if this program stored it with them.
-Checkpoint load_tensors(formats::TensorFile file, const fs::path& path, const Asked& asked,
+Checkpoint load_tensors(formats::TensorFile file, const fs::path& path, const Requested& requested,
                         Reporter& reporter) {
   Checkpoint loaded;
   loaded.path = path;
@@ -100,7 +100,7 @@ Checkpoint load_tensors(formats::TensorFile file, const fs::path& path, const As
   drop_moments(loaded.model.tensors, path);
   std::vector<NamedTensors> all(1);
   all.front().tensors = std::move(loaded.model.tensors);
-  take_weights(std::move(all), asked.weights, loaded, reporter);
+  take_weights(std::move(all), requested.weights, loaded, reporter);
   attach_facts(facts, loaded, /*must_fit=*/false, reporter);
   return loaded;
 }
@@ -120,18 +120,19 @@ WeightsKind kind_of(const fs::path& path) {
 }
 
 // Detects the format by content; the file's extension only matters if that is inconclusive.
-Checkpoint load_weights(const Asked& asked, const fs::path& named, bool with_optimizer,
+Checkpoint load_weights(const Requested& requested, const fs::path& named, bool with_optimizer,
                         Reporter& reporter) {
-  if (is_index(asked.path)) {
-    return load_tensors(read_indexed(asked.path, asked.threads), named, asked, reporter);
+  if (is_index(requested.path)) {
+    return load_tensors(read_indexed(requested.path, requested.threads), named, requested,
+                        reporter);
   }
-  switch (kind_of(asked.path)) {
+  switch (kind_of(requested.path)) {
     case WeightsKind::kSafetensors:
-      return load_tensors(formats::read_safetensors(asked.path, asked.threads), named, asked,
-                          reporter);
+      return load_tensors(formats::read_safetensors(requested.path, requested.threads), named,
+                          requested, reporter);
     case WeightsKind::kTorch: {
-      Checkpoint loaded = from_pth(formats::read_pth(asked.path, asked.threads), named,
-                                   with_optimizer, reporter, asked.weights);
+      Checkpoint loaded = from_pth(formats::read_pth(requested.path, requested.threads), named,
+                                   with_optimizer, reporter, requested.weights);
       attach_facts(facts_of_arguments(loaded.state.value("args", nlohmann::json())), loaded,
                    /*must_fit=*/false, reporter);
       return loaded;
@@ -139,23 +140,23 @@ Checkpoint load_weights(const Asked& asked, const fs::path& named, bool with_opt
     case WeightsKind::kOther:
       break;
   }
-  const std::string beginning = formats::beginning_of(asked.path);
+  const std::string beginning = formats::beginning_of(requested.path);
   std::error_code unknown;
-  const uintmax_t size = fs::file_size(asked.path, unknown);
+  const uintmax_t size = fs::file_size(requested.path, unknown);
   const std::string what =
       formats::what_it_is(std::as_bytes(std::span(beginning)), unknown ? 0 : size);
   fail(ExitCode::kCheckpoint,
        "{} is not a checkpoint{}{}: expected a step-N folder, a run folder, a .pth or a "
        ".safetensors "
        "file",
-       asked.path.string(), what.empty() ? "" : " but ", what);
+       requested.path.string(), what.empty() ? "" : " but ", what);
 }
 
-Checkpoint load_file(const Asked& asked, const fs::path& named, bool with_optimizer,
+Checkpoint load_file(const Requested& requested, const fs::path& named, bool with_optimizer,
                      Reporter& reporter) {
-  Checkpoint loaded = load_weights(asked, named, with_optimizer, reporter);
+  Checkpoint loaded = load_weights(requested, named, with_optimizer, reporter);
   if (!loaded.state.contains("recipe") && !loaded.state.contains(kFactsKey)) {
-    const FactsBeside beside = facts_beside(asked.path.parent_path());
+    const FolderFacts beside = facts_of_folder(requested.path.parent_path());
     if (!beside.fault.empty()) {
       reporter.info(fmt::format("{}; its facts about the weights are not used", beside.fault));
     }
@@ -164,17 +165,19 @@ Checkpoint load_file(const Asked& asked, const fs::path& named, bool with_optimi
   return loaded;
 }
 
-Checkpoint load_model_folder(const fs::path& folder, const fs::path& weights, const Asked& asked,
-                             const fs::path& named, Reporter& reporter) {
+Checkpoint load_model_folder(const fs::path& folder, const fs::path& weights,
+                             const Requested& requested, const fs::path& named,
+                             Reporter& reporter) {
   const JsonFile config_file = read_json_object(folder / kConfigFile);
   if (!config_file.fault.empty()) fail(ExitCode::kCheckpoint, "{}", config_file.fault);
   const nlohmann::json& config = config_file.object;
-  Checkpoint loaded = load_weights({weights, asked.weights, asked.threads}, named, false, reporter);
+  Checkpoint loaded =
+      load_weights({weights, requested.weights, requested.threads}, named, false, reporter);
   loaded.format = "hf";
   const auto recipe = config.find("recipe");
   if (recipe != config.end() && recipe->is_string()) loaded.state["recipe"] = *recipe;
   if (!loaded.state.contains(kFactsKey)) {
-    const FactsBeside beside = facts_beside(folder);
+    const FolderFacts beside = facts_of_folder(folder);
     if (!beside.fault.empty()) fail(ExitCode::kCheckpoint, "{}", beside.fault);
     attach_facts(beside.facts, loaded, /*must_fit=*/true, reporter);
   }
@@ -188,19 +191,20 @@ Checkpoint load_newest_or_fail(const fs::path& folder, bool with_optimizer, Repo
 }
 
 // Replaces the weights by their moving average, if asked for by name.
-Checkpoint with_asked_weights(Checkpoint loaded, const Asked& asked, const fs::path& named) {
-  if (asked.weights.empty()) return loaded;
+Checkpoint with_requested_weights(Checkpoint loaded, const Requested& requested,
+                                  const fs::path& named) {
+  if (requested.weights.empty()) return loaded;
   std::vector<formats::TensorView> average;
   const std::string_view prefix = checkpoint::kEmaPrefix;
   for (formats::TensorView tensor : loaded.optimizer.tensors) {
-    if (asked.weights != kAverageName || !tensor.name.starts_with(prefix)) continue;
+    if (requested.weights != kAverageName || !tensor.name.starts_with(prefix)) continue;
     tensor.name.erase(0, prefix.size());
     average.push_back(std::move(tensor));
   }
   if (average.empty()) {
     fail(ExitCode::kCheckpoint,
          "{} has no weights called {}; a run has its own, and {} if it keeps a moving average",
-         asked.path.string(), asked.weights, kAverageName);
+         requested.path.string(), requested.weights, kAverageName);
   }
   loaded.model.tensors = std::move(average);
   loaded.optimizer.tensors.clear();
@@ -229,23 +233,23 @@ void refuse_link_to_nothing(const fs::path& path) {
        files.empty() ? "" : fmt::format("; to use a file in it, name it: {}", files));
 }
 
-Checkpoint load_folder(const Asked& asked, const fs::path& named, bool with_optimizer,
+Checkpoint load_folder(const Requested& requested, const fs::path& named, bool with_optimizer,
                        Reporter& reporter) {
-  const fs::path& path = asked.path;
-  with_optimizer = with_optimizer || !asked.weights.empty();
+  const fs::path& path = requested.path;
+  with_optimizer = with_optimizer || !requested.weights.empty();
   if (checkpoint::is_step(path)) {
-    return with_asked_weights(checkpoint::load_step(path, with_optimizer), asked, named);
+    return with_requested_weights(checkpoint::load_step(path, with_optimizer), requested, named);
   }
   std::error_code ignored;  // a dangling link exists too: reading it reports that
   const bool has_config = fs::exists(fs::symlink_status(path / kConfigFile, ignored));
   const std::optional<FoundWeights> weights = has_config ? find_weights(path) : std::nullopt;
   if (weights) {
     refuse_link_to_nothing(weights->file);
-    for (const std::string& other : weights->passed_over) {
+    for (const std::string& other : weights->skipped) {
       reporter.info(
           fmt::format("{}: {}; using {}", path.string(), other, weights->file.filename().string()));
     }
-    return load_model_folder(path, weights->file, asked, named, reporter);
+    return load_model_folder(path, weights->file, requested, named, reporter);
   }
   if (holds(path, kModelFile)) {
     fail(ExitCode::kCheckpoint,
@@ -258,12 +262,14 @@ Checkpoint load_folder(const Asked& asked, const fs::path& named, bool with_opti
     const bool is_place =
         steps == path ? checkpoint::has_steps(path) : is_folder(steps, ExitCode::kCheckpoint);
     if (is_place) {
-      return with_asked_weights(load_newest_or_fail(steps, with_optimizer, reporter), asked, named);
+      return with_requested_weights(load_newest_or_fail(steps, with_optimizer, reporter), requested,
+                                    named);
     }
   }
   if (const std::optional<fs::path> snapshot = snapshot_in(path)) {
     reporter.info(fmt::format("{}: using {}", path.string(), snapshot->string()));
-    return load_folder({*snapshot, asked.weights, asked.threads}, named, with_optimizer, reporter);
+    return load_folder({*snapshot, requested.weights, requested.threads}, named, with_optimizer,
+                       reporter);
   }
   refuse_folder(path);
 }
@@ -303,17 +309,17 @@ void warn_of_zeros(const Checkpoint& loaded, Reporter& reporter) {
 
 Checkpoint load_any(const fs::path& path, bool with_optimizer, Reporter& reporter,
                     int64_t threads) {
-  Asked asked = asked_of(path, threads);
-  refuse_link_to_nothing(asked.path);
-  if (!is_there(asked.path, ExitCode::kCheckpoint)) {
+  Requested requested = requested_of(path, threads);
+  refuse_link_to_nothing(requested.path);
+  if (!is_there(requested.path, ExitCode::kCheckpoint)) {
     fail(ExitCode::kCheckpoint, "checkpoint {} does not exist", path.string());
   }
   // The weights file of one of our checkpoints: load the whole step, which has the facts beside it.
-  const fs::path step = asked.path.parent_path();
-  if (asked.path.filename() == kModelFile && checkpoint::is_step(step)) asked.path = step;
-  Checkpoint loaded = is_folder(asked.path, ExitCode::kCheckpoint)
-                          ? load_folder(asked, path, with_optimizer, reporter)
-                          : load_file(asked, path, with_optimizer, reporter);
+  const fs::path step = requested.path.parent_path();
+  if (requested.path.filename() == kModelFile && checkpoint::is_step(step)) requested.path = step;
+  Checkpoint loaded = is_folder(requested.path, ExitCode::kCheckpoint)
+                          ? load_folder(requested, path, with_optimizer, reporter)
+                          : load_file(requested, path, with_optimizer, reporter);
   warn_of_zeros(loaded, reporter);
   return loaded;
 }
@@ -327,7 +333,7 @@ std::vector<fs::path> verify_any(const fs::path& path, int64_t threads) {
   }
   SilentReporter silence;
   load_any(path, true, silence, threads);
-  verify_checksums(asked_of(path, threads).path, threads);
+  verify_checksums(requested_of(path, threads).path, threads);
   return {path};
 }
 

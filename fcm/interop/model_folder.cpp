@@ -157,7 +157,7 @@ std::optional<FoundWeights> find_weights(const fs::path& folder) {
     if (why.empty()) {
       good.push_back(file);
     } else if (good.empty() || !named) {
-      found.passed_over.push_back(fmt::format("{} {}", file.filename().string(), why));
+      found.skipped.push_back(fmt::format("{} {}", file.filename().string(), why));
     }
   }
   if (good.empty() && files.empty()) return std::nullopt;
@@ -165,7 +165,7 @@ std::optional<FoundWeights> find_weights(const fs::path& folder) {
   if (!named && good.empty() && files.size() > 1) return std::nullopt;
   // If none is usable, reading the first reports what is wrong.
   found.file = good.empty() ? files.front() : good.front();
-  if (good.empty()) found.passed_over.clear();
+  if (good.empty()) found.skipped.clear();
   return found;
 }
 

@@ -17,7 +17,7 @@ inline constexpr const char* kModelFile = "model.safetensors";  // also in our o
 
 struct FoundWeights {
   std::filesystem::path file;
-  std::vector<std::string> passed_over;  // skipped candidates, and why
+  std::vector<std::string> skipped;  // skipped candidates, and why
 };
 
 // The weights file in a folder, or the index of several (*.index.json): the first of the two

@@ -107,11 +107,11 @@ void take_args(const json& args, recipe::Recipe& recipe) {
   take(args, "min_lr", recipe.optim.min_lr);
   take(args, "weight_decay", recipe.optim.weight_decay);
   take(args, "seed", recipe.run.seed);
-  int64_t batch = recipe.optim.batch_size, pieces = 1, processes = 1;
+  int64_t batch = recipe.optim.batch_size, accumulated = 1, processes = 1;
   take(args, "batch_size", batch);
-  take(args, "accum_iter", pieces);
+  take(args, "accum_iter", accumulated);
   take(args, "world_size", processes);
-  recipe.optim.batch_size = std::max<int64_t>(batch * pieces * processes, 1);
+  recipe.optim.batch_size = std::max<int64_t>(batch * accumulated * processes, 1);
   double lr = recipe.optim.lr();  // the programs store the lr computed from blr
   take(args, "lr", lr);
   recipe.optim.base_lr = lr * 256 / static_cast<double>(recipe.optim.batch_size);
@@ -172,7 +172,7 @@ std::vector<std::string> assumptions(const recipe::Recipe& recipe, const Archite
                                      const json& facts, bool for_decoder) {
   std::vector<std::string> known = as_overrides(facts, architecture), found;
   const bool mean_is_said = sets(known, "data.mean"),
-             deviation_is_said = sets(known, "data.deviation");
+             stddev_is_said = sets(known, "data.deviation");
   known.insert(known.end(), set.begin(), set.end());
   const bool published = are_published(args);
   const auto assume = [&](std::string_view key, std::string sentence) {
@@ -182,7 +182,7 @@ std::vector<std::string> assumptions(const recipe::Recipe& recipe, const Archite
          fmt::format("encoder.heads = {}, as in the upstream ViTs of this width (--set "
                      "encoder.heads=N)",
                      recipe.encoder.heads.last()));
-  if (deviation_is_said) {
+  if (stddev_is_said) {
     assume("data.mean", "ImageNet's data.mean (--set data.mean=[0.5,0.5,0.5])");
   } else {
     assume("data.mean",

@@ -47,7 +47,7 @@ fs::path tower_weights_in(const fs::path& path, std::vector<std::string>& remark
          "file of weights with another name{}",
          folder.string(), files.empty() ? "" : fmt::format("; name one of {}", files));
   }
-  for (const std::string& other : found->passed_over) {
+  for (const std::string& other : found->skipped) {
     remarks.push_back(
         fmt::format("{}: {}; using {}", folder.string(), other, found->file.filename().string()));
   }
@@ -330,7 +330,7 @@ void take_tower_facts(const TowerFacts& facts, const std::string& source, Teache
   options.norm_epsilon = facts.norm_epsilon.value_or(options.norm_epsilon);
   options.heads = facts.heads.value_or(0);
   options.mean = facts.mean.value_or(options.mean);
-  options.deviation = facts.deviation.value_or(options.deviation);
+  options.stddev = facts.stddev.value_or(options.stddev);
   const char* name = targets::name_of(options.kind);
   if (!facts.gelu && options.kind == TeacherKind::kClip) {
     teacher.remarks.push_back(fmt::format(
@@ -338,11 +338,11 @@ void take_tower_facts(const TowerFacts& facts, const std::string& source, Teache
         "LAION's have GELU, which their open_clip_config.json or config.json says",
         source));
   }
-  if (!facts.mean || !facts.deviation) {
-    teacher.remarks.push_back(fmt::format(
-        "{}: no file beside it says how to normalise pixels: using mean [{:.4g}] and "
-        "std [{:.4g}], upstream's values for {}",
-        source, fmt::join(options.mean, ", "), fmt::join(options.deviation, ", "), name));
+  if (!facts.mean || !facts.stddev) {
+    teacher.remarks.push_back(
+        fmt::format("{}: no file beside it says how to normalise pixels: using mean [{:.4g}] and "
+                    "std [{:.4g}], upstream's values for {}",
+                    source, fmt::join(options.mean, ", "), fmt::join(options.stddev, ", "), name));
   }
 }
 

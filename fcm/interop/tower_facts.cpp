@@ -8,7 +8,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/interop/facts.h"
-#include "fcm/interop/facts_taken.h"
+#include "fcm/interop/facts_collector.h"
 #include "fcm/interop/json_file.h"
 #include "fcm/interop/model_folder.h"
 
@@ -90,19 +90,19 @@ void take_tower_of_open_clip(const json& config, TeacherKind kind, TowerFacts& f
   facts.stride = whole(member(vision, "patch_size"));
   const int64_t head = whole(member(vision, "head_width")).value_or(64);
   if (facts.dim && *facts.dim % head == 0) facts.heads = *facts.dim / head;
-  const json& pictures = member(config, "preprocess_cfg");
-  facts.mean = three_channels(member(pictures, "mean"));
-  facts.deviation = three_channels(member(pictures, "std"));
+  const json& images = member(config, "preprocess_cfg");
+  facts.mean = three_channels(member(images, "mean"));
+  facts.stddev = three_channels(member(images, "std"));
 }
 
-void take_tower_pictures(const json& known, TowerFacts& facts) {
+void take_tower_images(const json& known, TowerFacts& facts) {
   for (const char* key : {"data.mean", "data.deviation"}) {
     const std::string fault = text_in(member(member(known, "unusable"), key));
     if (!fault.empty()) fail(ExitCode::kCheckpoint, "{}; fix the file", fault);
   }
   const json& keys = member(known, "keys");
   facts.mean = three_channels(member(keys, "data.mean"));
-  facts.deviation = three_channels(member(keys, "data.deviation"));
+  facts.stddev = three_channels(member(keys, "data.deviation"));
   facts.heads = whole(member(keys, "encoder.heads"));
   const json& sizes = member(known, "sizes");
   facts.dim = whole(member(sizes, "dim"));
@@ -121,9 +121,9 @@ TowerFacts tower_facts(const std::filesystem::path& folder, TeacherKind kind) {
     take_tower_of_open_clip(open_clip.object, kind, facts);
     return facts;
   }
-  const FactsBeside beside = facts_beside(folder);
+  const FolderFacts beside = facts_of_folder(folder);
   if (!beside.fault.empty()) fail(ExitCode::kCheckpoint, "{}", beside.fault);
-  take_tower_pictures(beside.facts, facts);
+  take_tower_images(beside.facts, facts);
   facts.source = text_in(member(beside.facts, "source"));
   const json config = read_json_object(folder / kConfigFile).object;
   const bool timm = config.is_object() && config.contains("architecture");

@@ -17,7 +17,7 @@ struct TowerFacts {
   std::optional<double> norm_epsilon;
   std::optional<int64_t> heads;
   std::optional<int64_t> dim, depth, stride;
-  std::optional<std::array<double, 3>> mean, deviation;
+  std::optional<std::array<double, 3>> mean, stddev;
 };
 
 // Facts in config.json, preprocessor_config.json and open_clip_config.json in that folder, as

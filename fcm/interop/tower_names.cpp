@@ -244,12 +244,13 @@ void turn_projection(TowerBuilder& builder) {
   const auto rows = static_cast<size_t>(linear.shape[0]),
              cols = static_cast<size_t>(linear.shape[1]);
   const size_t size = linear.bytes.size() / elements_in(linear);
-  const std::span<std::byte> turned =
+  const std::span<std::byte> transposed =
       builder.make("proj", {linear.shape[1], linear.shape[0]}, linear);
   for (size_t row = 0; row < rows; ++row) {
     for (size_t col = 0; col < cols; ++col) {
-      std::ranges::copy(linear.bytes.subspan((row * cols + col) * size, size),
-                        turned.begin() + static_cast<std::ptrdiff_t>((col * rows + row) * size));
+      std::ranges::copy(
+          linear.bytes.subspan((row * cols + col) * size, size),
+          transposed.begin() + static_cast<std::ptrdiff_t>((col * rows + row) * size));
     }
   }
 }

@@ -39,57 +39,57 @@ std::optional<double> number_after(std::string_view part, std::string_view key) 
 
 // One of timm's fifteen increasing operations, in timm's order. `sign` is the direction of
 // operations that have one; `level` is 0 to 1.
-void apply_operation(image::Image& picture, uint64_t operation, double level, double sign,
+void apply_operation(image::Image& image, uint64_t operation, double level, double sign,
                      image::Interpolation interpolation, const std::vector<uint8_t>& fill) {
   const auto whole = [&](double most) { return static_cast<int>(level * most); };
   const auto move = [&](const image::Affine& matrix) {
-    image::transform(picture, matrix, interpolation, fill);
+    image::transform(image, matrix, interpolation, fill);
   };
   const double factor = 1.0 + sign * (level * 0.9);
   const double shear = sign * (level * 0.3);
   const double shift = sign * (level * 0.45);
   switch (operation) {
     case 0:
-      return image::autocontrast(picture);
+      return image::autocontrast(image);
     case 1:
-      return image::equalize(picture);
+      return image::equalize(image);
     case 2:
-      return image::invert(picture);
+      return image::invert(image);
     case 3:
-      return image::rotate(picture, sign * (level * 30.0), interpolation, fill);
+      return image::rotate(image, sign * (level * 30.0), interpolation, fill);
     case 4:
-      return image::posterize(picture, 4 - whole(4));
+      return image::posterize(image, 4 - whole(4));
     case 5:
-      return image::solarize(picture, 256 - whole(256));
+      return image::solarize(image, 256 - whole(256));
     case 6:
-      return image::solarize_add(picture, whole(110));
+      return image::solarize_add(image, whole(110));
     case 7:
-      return image::change_color(picture, factor);
+      return image::change_color(image, factor);
     case 8:
-      return image::change_contrast(picture, factor);
+      return image::change_contrast(image, factor);
     case 9:
-      return image::change_brightness(picture, factor);
+      return image::change_brightness(image, factor);
     case 10:
-      return image::change_sharpness(picture, factor);
+      return image::change_sharpness(image, factor);
     case 11:
       return move({1, shear, 0, 0, 1, 0});
     case 12:
       return move({1, 0, 0, shear, 1, 0});
     case 13:
-      return move({1, 0, shift * static_cast<double>(picture.cols), 0, 1, 0});
+      return move({1, 0, shift * static_cast<double>(image.cols), 0, 1, 0});
     default:
-      return move({1, 0, 0, 0, 1, shift * static_cast<double>(picture.rows)});
+      return move({1, 0, 0, 0, 1, shift * static_cast<double>(image.rows)});
   }
 }
 
 // torchvision's ColorJitter without hue: brightness, contrast and saturation in random order, each
 // by a factor drawn from 1 - strength to 1 + strength.
-void jitter(image::Image& picture, double strength, KeyedRandom& random) {
+void jitter(image::Image& image, double strength, KeyedRandom& random) {
   std::array changes{image::change_brightness, image::change_contrast, image::change_color};
   std::swap(changes[0], changes[random.below(3)]);
   std::swap(changes[1], changes[1 + random.below(2)]);
   for (const auto change : changes) {
-    change(picture, 1 + strength * (2 * random.uniform_double() - 1));
+    change(image, 1 + strength * (2 * random.uniform_double() - 1));
   }
 }
 
@@ -107,9 +107,9 @@ RandAugment parse_rand_augment(const std::string& text) {
   const auto parts = parts_of(text);
   if (parts[0] != "rand") refuse(parts[0]);
   for (size_t i = 1; i < parts.size(); ++i) {
-    if (const auto deviation = number_after(parts[i], "mstd");
-        deviation && *deviation >= 0 && *deviation <= kMostMagnitude) {
-      result.deviation = *deviation;
+    if (const auto stddev = number_after(parts[i], "mstd");
+        stddev && *stddev >= 0 && *stddev <= kMostMagnitude) {
+      result.stddev = *stddev;
     } else if (const auto m = number_after(parts[i], "m"); m && *m >= 0 && *m <= kMostMagnitude) {
       result.magnitude = *m;
     } else if (const auto n = number_after(parts[i], "n");
@@ -135,24 +135,24 @@ Augmenter::Augmenter(const DataOptions& data, const AugmentOptions& options)
 
 void Augmenter::apply(uint8_t* pixels, uint64_t seed, uint64_t epoch, uint64_t sample) const {
   if (!rand_augment_ && color_jitter_ == 0) return;
-  image::Image picture{data_.image_size[0], data_.image_size[1], data_.channels, {}};
-  const int64_t bytes = picture.rows * picture.cols * picture.channels;
-  picture.pixels.assign(pixels, pixels + bytes);
+  image::Image image{data_.image_size[0], data_.image_size[1], data_.channels, {}};
+  const int64_t bytes = image.rows * image.cols * image.channels;
+  image.pixels.assign(pixels, pixels + bytes);
   if (rand_augment_) {
     KeyedRandom random(seed, Purpose::kRandAugment, epoch, sample);
     for (int64_t layer = 0; layer < rand_augment_->layers; ++layer) {
       const uint64_t operation = random.below(kOperations);
       if (random.uniform_double() > kApplied) continue;
-      const double drawn = rand_augment_->magnitude + rand_augment_->deviation * random.normal();
+      const double drawn = rand_augment_->magnitude + rand_augment_->stddev * random.normal();
       const double level = std::clamp(drawn, 0.0, kMostMagnitude) / kMostMagnitude;
       const double sign = random.uniform_double() > 0.5 ? -1 : 1;
-      apply_operation(picture, operation, level, sign, interpolation_of(data_), fill_);
+      apply_operation(image, operation, level, sign, interpolation_of(data_), fill_);
     }
   } else {
     KeyedRandom random(seed, Purpose::kColourJitter, epoch, sample);
-    jitter(picture, color_jitter_, random);
+    jitter(image, color_jitter_, random);
   }
-  std::copy(picture.pixels.begin(), picture.pixels.end(), pixels);
+  std::copy(image.pixels.begin(), image.pixels.end(), pixels);
 }
 
 }  // namespace fcm::loader

@@ -13,7 +13,7 @@ namespace fcm::loader {
 // timm's "rand-m9-mstd0.5-inc1", parsed. Other keys of timm's syntax are refused.
 struct RandAugment {
   double magnitude = 9;  // m: 0 to 10
-  double deviation = 0;  // mstd: std of the magnitude, drawn for every operation
+  double stddev = 0;     // mstd: std of the magnitude, drawn for every operation
   int64_t layers = 2;    // n: operations drawn per image, each applied with probability 0.5
 };
 

@@ -25,10 +25,10 @@ Instances Dataset::instances(int64_t index) const {
        name(index));
 }
 
-PictureRecord Dataset::picture_record(int64_t index) const {
+ImageRecord Dataset::image_record(int64_t index) const {
   const Instances whole = instances(index);
   const auto crowds = std::ranges::count_if(whole.instances, &Instance::crowd);
-  return {whole.picture, whole.rows, whole.cols, std::ssize(whole.instances) - crowds};
+  return {whole.image, whole.rows, whole.cols, std::ssize(whole.instances) - crowds};
 }
 
 const InstanceClasses& Dataset::instance_classes() const {

@@ -18,7 +18,7 @@ namespace fcm::loader {
 enum class Split { kTrain, kVal };
 
 struct Sample {
-  image::Image picture;
+  image::Image image;
   Target target;
 };
 
@@ -39,9 +39,9 @@ class Dataset {
   // At least the box that `choose` selects of the i-th image. The default decodes all of it.
   virtual image::Section get_section(int64_t index, int64_t channels,
                                      const image::ChooseBox& choose) const {
-    image::Image picture = get(index, channels);
-    const image::Box box = choose(picture.rows, picture.cols);
-    return {std::move(picture), box};
+    image::Image image = get(index, channels);
+    const image::Box box = choose(image.rows, image.cols);
+    return {std::move(image), box};
   }
   // The class number of the i-th image; -1: no label. Throws Error(kData) that names the image if
   // its label is damaged; the image itself may still be readable.
@@ -57,7 +57,7 @@ class Dataset {
   // The objects of the i-th image; may be empty. Throws Error(kData) that names the image if this
   // set has no instances.
   virtual Instances instances(int64_t index) const;
-  virtual PictureRecord picture_record(int64_t index) const;  // throws as instances
+  virtual ImageRecord image_record(int64_t index) const;  // throws as instances
   virtual const InstanceClasses& instance_classes() const;
   // The target of that kind; other targets are not read.
   Target target(int64_t index, TargetKind wanted) const {

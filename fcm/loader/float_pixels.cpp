@@ -30,13 +30,13 @@ bool draw_box(int64_t rows, int64_t cols, KeyedRandom& random, image::Box& box) 
 std::vector<float> normalised_pixels(const Batch& batch, const DataOptions& options) {
   const auto channels = static_cast<size_t>(batch.channels);
   require(
-      options.mean.size() == channels && options.deviation.size() == channels,
+      options.mean.size() == channels && options.stddev.size() == channels,
       "normalised_pixels: expected a mean and std per channel, got {} channels, {} means and {} stds",
-      channels, options.mean.size(), options.deviation.size());
+      channels, options.mean.size(), options.stddev.size());
   std::vector<float> table(channels * 256);
   for (size_t i = 0; i < table.size(); ++i) {
     const double value = static_cast<double>(i % 256) / 255.0;
-    table[i] = static_cast<float>((value - options.mean[i / 256]) / options.deviation[i / 256]);
+    table[i] = static_cast<float>((value - options.mean[i / 256]) / options.stddev[i / 256]);
   }
   std::vector<float> pixels_BHWC(batch.pixels_BHWC.size());
   for (size_t i = 0; i < pixels_BHWC.size(); ++i) {
@@ -54,9 +54,9 @@ void random_erase(const AugmentOptions& options, const Batch& batch, uint64_t se
     image::Box box;
     if (random.uniform_double() >= options.erasing) continue;
     if (!draw_box(batch.rows, batch.cols, random, box)) continue;
-    float* const picture = pixels_BHWC + i * batch.rows * row_values;
+    float* const image = pixels_BHWC + i * batch.rows * row_values;
     for (int64_t row = box.top; row < box.top + box.rows; ++row) {
-      float* const values = picture + row * row_values + box.left * batch.channels;
+      float* const values = image + row * row_values + box.left * batch.channels;
       for (int64_t k = 0; k < box.cols * batch.channels; ++k) {
         values[k] = static_cast<float>(random.normal());
       }

@@ -28,8 +28,8 @@ std::vector<std::vector<double>> outlines_in_frame(const Instance& instance,
   const auto ratio = [](int64_t to, int64_t from) {
     return static_cast<double>(to) / static_cast<double>(from);
   };
-  const double across = ratio(place.resized.cols, place.picture.cols);
-  const double down = ratio(place.resized.rows, place.picture.rows);
+  const double across = ratio(place.resized.cols, place.image.cols);
+  const double down = ratio(place.resized.rows, place.image.rows);
   const auto left = static_cast<double>(place.left), top = static_cast<double>(place.top);
   const auto side = static_cast<double>(place.side);
   std::vector<std::vector<double>> outlines;
@@ -125,10 +125,10 @@ FrameDraws draw_frame(const FrameOptions& options, uint64_t seed, uint64_t epoch
   return draws;
 }
 
-FramePlace place_for_training(Extent picture, int64_t side, const FrameDraws& draws) {
+FramePlace place_for_training(Extent image, int64_t side, const FrameDraws& draws) {
   const double wanted = static_cast<double>(side) * draws.scale;
-  const double factor = std::min(wanted / static_cast<double>(picture.rows),
-                                 wanted / static_cast<double>(picture.cols));
+  const double factor =
+      std::min(wanted / static_cast<double>(image.rows), wanted / static_cast<double>(image.cols));
   const auto resized = [factor](int64_t length) {
     return std::max<int64_t>(round_half_even(static_cast<double>(length) * factor), 1);
   };
@@ -136,17 +136,17 @@ FramePlace place_for_training(Extent picture, int64_t side, const FrameDraws& dr
     const auto most = static_cast<double>(std::max<int64_t>(length - side, 0));
     return round_half_even(most * draws.place);
   };
-  FramePlace place{side, picture, {resized(picture.rows), resized(picture.cols)}};
+  FramePlace place{side, image, {resized(image.rows), resized(image.cols)}};
   place.top = offset(place.resized.rows);
   place.left = offset(place.resized.cols);
   place.mirror = draws.mirror;
   return place;
 }
 
-FramePlace place_for_testing(Extent picture, int64_t side) {
+FramePlace place_for_testing(Extent image, int64_t side) {
   // In upstream's order of operations: scale the shorter side first, then shrink both to fit the
   // longer one.
-  auto rows = static_cast<double>(picture.rows), cols = static_cast<double>(picture.cols);
+  auto rows = static_cast<double>(image.rows), cols = static_cast<double>(image.cols);
   const auto wanted = static_cast<double>(side);
   const double enlarged = wanted / std::min(rows, cols);
   if (rows < cols) {
@@ -163,11 +163,11 @@ FramePlace place_for_testing(Extent picture, int64_t side) {
   const auto whole = [](double length) {
     return std::max<int64_t>(static_cast<int64_t>(length + 0.5), 1);
   };
-  return {side, picture, {whole(rows), whole(cols)}};
+  return {side, image, {whole(rows), whole(cols)}};
 }
 
 Instances instances_in_frame(const Instances& whole, const FramePlace& place) {
-  Instances seen{whole.picture, place.side, place.side, {}};
+  Instances seen{whole.image, place.side, place.side, {}};
   for (const Instance& instance : whole.instances) {
     if (instance.crowd) continue;
     Instance moved = instance;
@@ -178,7 +178,7 @@ Instances instances_in_frame(const Instances& whole, const FramePlace& place) {
 
 void read_frame_for_training(const Dataset& dataset, int64_t source, const FrameOptions& options,
                              const FrameDraws& draws, uint8_t* pixels, Instances& truth) {
-  const PictureRecord record = dataset.picture_record(source);
+  const ImageRecord record = dataset.image_record(source);
   const FramePlace place = place_for_training({record.rows, record.cols}, options.side(), draws);
   const auto choose = [&](int64_t rows, int64_t cols) {
     if (rows != record.rows || cols != record.cols) {

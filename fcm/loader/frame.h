@@ -37,7 +37,7 @@ FrameDraws draw_frame(const FrameOptions& options, uint64_t seed, uint64_t epoch
 // mirrored.
 struct FramePlace {
   int64_t side = 0;  // of the frame, in pixels
-  Extent picture;    // original size
+  Extent image;      // original size
   Extent resized;
   int64_t top = 0, left = 0;
   bool mirror = false;
@@ -46,9 +46,9 @@ struct FramePlace {
     return {std::min(resized.rows - top, side), std::min(resized.cols - left, side)};
   }
 };
-FramePlace place_for_training(Extent picture, int64_t side, const FrameDraws& draws);
+FramePlace place_for_training(Extent image, int64_t side, const FrameDraws& draws);
 // The longer side is resized to the frame's side; no crop.
-FramePlace place_for_testing(Extent picture, int64_t side);
+FramePlace place_for_testing(Extent image, int64_t side);
 
 // The image's objects in frame coordinates: outlines scaled, clipped, shifted and mirrored, masks
 // transformed as bitmaps (0 in the padding); boxes (fp32) around what remains. Crowds are dropped,

@@ -11,7 +11,7 @@ namespace {
 constexpr image::Interpolation kFilter = image::Interpolation::kBilinear;
 
 image::Resizing resizing_of(const FramePlace& place) {
-  return {place.picture.rows, place.picture.cols, place.resized.rows, place.resized.cols};
+  return {place.image.rows, place.image.cols, place.resized.rows, place.resized.cols};
 }
 
 image::Box window_of(const FramePlace& place) {
@@ -51,12 +51,10 @@ void fill_frame(const image::Section& section, const FramePlace& place, uint8_t 
   put_into_frame(part, place, pad, pixels);
 }
 
-void fill_frame(const image::Image& picture, const FramePlace& place, uint8_t pad,
-                uint8_t* pixels) {
+void fill_frame(const image::Image& image, const FramePlace& place, uint8_t pad, uint8_t* pixels) {
   const image::Box window = window_of(place);
   std::vector<uint8_t> part(static_cast<size_t>(window.rows * window.cols * 3));
-  image::resize_window(picture, place.resized.rows, place.resized.cols, window, kFilter,
-                       part.data());
+  image::resize_window(image, place.resized.rows, place.resized.cols, window, kFilter, part.data());
   put_into_frame(part, place, pad, pixels);
 }
 

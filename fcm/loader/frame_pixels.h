@@ -16,6 +16,6 @@ image::Box frame_source(const FramePlace& place);
 void fill_frame(const image::Section& section, const FramePlace& place, uint8_t pad,
                 uint8_t* pixels);
 // The same from the whole image.
-void fill_frame(const image::Image& picture, const FramePlace& place, uint8_t pad, uint8_t* pixels);
+void fill_frame(const image::Image& image, const FramePlace& place, uint8_t pad, uint8_t* pixels);
 
 }  // namespace fcm::loader

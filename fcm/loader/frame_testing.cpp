@@ -4,11 +4,11 @@
 #include "fcm/loader/frame_pixels.h"
 
 namespace fcm::loader {
-TestFrame frame_for_testing(const image::Image& picture, const FrameOptions& options) {
-  const FramePlace place = place_for_testing({picture.rows, picture.cols}, options.side());
-  TestFrame test{0, {place.side, place.side, 3, {}}, place.picture, place.shown()};
+TestFrame frame_for_testing(const image::Image& image, const FrameOptions& options) {
+  const FramePlace place = place_for_testing({image.rows, image.cols}, options.side());
+  TestFrame test{0, {place.side, place.side, 3, {}}, place.image, place.shown()};
   test.frame.pixels.resize(static_cast<size_t>(place.side * place.side * 3));
-  fill_frame(picture, place, static_cast<uint8_t>(options.jitter.pad), test.frame.pixels.data());
+  fill_frame(image, place, static_cast<uint8_t>(options.jitter.pad), test.frame.pixels.data());
   return test;
 }
 

@@ -21,7 +21,7 @@ struct FrameRequest {
 struct TestFrame {
   int64_t index = 0;   // index in the data set
   image::Image frame;  // RGB, side x side
-  Extent picture;      // original size, to which detections are scaled back
+  Extent image;        // original size, to which detections are scaled back
   Extent shown;        // size of the image in the frame's upper left
 };
 
@@ -36,6 +36,6 @@ TestFrame read_frame_for_testing(const Dataset& dataset, int64_t index,
                                  const FrameOptions& options);
 
 // The same for an image in memory (RGB); `index` stays 0.
-TestFrame frame_for_testing(const image::Image& picture, const FrameOptions& options);
+TestFrame frame_for_testing(const image::Image& image, const FrameOptions& options);
 
 }  // namespace fcm::loader

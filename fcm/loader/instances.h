@@ -27,7 +27,7 @@ struct Instance {
 };
 
 struct Instances {
-  int64_t picture = 0;         // its id in the data
+  int64_t image = 0;           // its id in the data
   int64_t rows = 0, cols = 0;  // of the image, or of the training frame
   std::vector<Instance> instances;
 
@@ -35,8 +35,8 @@ struct Instances {
 };
 
 // What a data set with instances knows about an image without decoding it.
-struct PictureRecord {
-  int64_t picture = 0;         // its id in the data
+struct ImageRecord {
+  int64_t image = 0;           // its id in the data
   int64_t rows = 0, cols = 0;  // after applying the EXIF orientation
   int64_t objects = 0;         // without crowds; training needs at least one
 

@@ -19,12 +19,12 @@ namespace {
 // Substitutes tried for one bad image. If all of them are bad too, the data set is broken.
 constexpr int kMostSubstitutes = 20;
 
-void need_a_batch(int64_t pictures, const char* which, int64_t batch_size) {
-  if (pictures >= batch_size) return;
+void need_a_batch(int64_t images, const char* which, int64_t batch_size) {
+  if (images >= batch_size) return;
   fail(ExitCode::kData,
        "the data set has {}{}, fewer than one batch of {}; lower optim.batch_size to at most "
        "{}",
-       counted(pictures, "image", "images"), which, batch_size, pictures);
+       counted(images, "image", "images"), which, batch_size, images);
 }
 
 LoaderRequest checked(LoaderRequest request) {
@@ -62,7 +62,7 @@ std::optional<FrameOptions> frame_options_of(const LoaderRequest& request) {
 std::optional<OrientedOrder> order_of_instances(const LoaderRequest& request) {
   if (!request.jitter) return std::nullopt;
   OrientedOrder order(*request.dataset, request.batch_size, request.seed);
-  need_a_batch(order.pictures(), " with an object to learn from", request.batch_size);
+  need_a_batch(order.images(), " with an object to learn from", request.batch_size);
   return order;
 }
 
@@ -118,7 +118,7 @@ class Loader::Impl {
   }
 
   int64_t steps_per_epoch() const {
-    return (order_ ? order_->pictures() : dataset().size()) / request_.batch_size;
+    return (order_ ? order_->images() : dataset().size()) / request_.batch_size;
   }
 
  private:

@@ -45,10 +45,10 @@ struct Batch {
   // images.
   int64_t first = 0, global_batch = 0;
   // The weight of that many images in the mean over the global batch.
-  double share_of(int64_t pictures) const {
+  double share_of(int64_t images) const {
     require(batch <= global_batch, "share_of: a batch of {} exceeds the global batch of {}", batch,
             global_batch);
-    return static_cast<double>(pictures) / static_cast<double>(global_batch);
+    return static_cast<double>(images) / static_cast<double>(global_batch);
   }
 };
 

@@ -22,9 +22,9 @@ image::Box cut_box(double share, int64_t rows, int64_t cols, KeyedRandom& random
   return {top, left, std::min(row + half_rows, rows) - top, std::min(col + half_cols, cols) - left};
 }
 
-Mix draw(const AugmentOptions& options, const Batch& batch, uint64_t seed, size_t picture) {
+Mix draw(const AugmentOptions& options, const Batch& batch, uint64_t seed, size_t image) {
   KeyedRandom random(seed, Purpose::kMix, static_cast<uint64_t>(batch.epoch),
-                     static_cast<uint64_t>(batch.sample_ids[picture]));
+                     static_cast<uint64_t>(batch.sample_ids[image]));
   Mix mix;
   if (random.uniform_double() >= options.mixup_prob) return mix;
   const bool switched = random.uniform_double() < options.mixup_switch_prob;
@@ -38,19 +38,19 @@ Mix draw(const AugmentOptions& options, const Batch& batch, uint64_t seed, size_
   return mix;
 }
 
-// Writes the mix of `own` and `partner` (the original H x W x C values) to `picture`.
+// Writes the mix of `own` and `partner` (the original H x W x C values) to `image`.
 void mix_one(const Mix& mix, const Batch& batch, const std::vector<float>& own,
-             const std::vector<float>& partner, float* picture) {
+             const std::vector<float>& partner, float* image) {
   if (mix.cut) {
     const int64_t width = mix.box.cols * batch.channels;
     for (int64_t row = mix.box.top; row < mix.box.top + mix.box.rows; ++row) {
       const int64_t start = (row * batch.cols + mix.box.left) * batch.channels;
-      std::copy_n(partner.data() + start, width, picture + start);
+      std::copy_n(partner.data() + start, width, image + start);
     }
     return;
   }
   const auto share = static_cast<float>(mix.share), other = static_cast<float>(1 - mix.share);
-  for (size_t i = 0; i < own.size(); ++i) picture[i] = own[i] * share + partner[i] * other;
+  for (size_t i = 0; i < own.size(); ++i) image[i] = own[i] * share + partner[i] * other;
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ struct DataOptions {
   std::vector<int64_t> image_size{224, 224};  // rows, columns
   int64_t channels = 3;                       // 1: grey
   std::vector<double> mean{0.485, 0.456, 0.406};
-  std::vector<double> deviation{0.229, 0.224, 0.225};
+  std::vector<double> stddev{0.229, 0.224, 0.225};
   std::vector<double> crop_scale{0.2, 1.0};              // share of the image's area
   std::vector<double> crop_ratio{3.0 / 4.0, 4.0 / 3.0};  // width over height
   std::string interpolation = "bicubic";
@@ -29,7 +29,7 @@ struct DataOptions {
             "rows and columns the network sees");
     visitor("channels", channels, config::Range{1, 3}, "3: RGB, 1: grey");
     visitor("mean", mean, config::Range{}, "per channel, of pixels scaled to 0..1; subtracted");
-    visitor("deviation", deviation, config::Range{1e-6, 1e6},
+    visitor("deviation", stddev, config::Range{1e-6, 1e6},
             "standard deviation per channel; divided by");
     visitor("crop_scale", crop_scale, config::Range{1e-6, 1, 2},
             "random crop: smallest and largest share of the area");

@@ -21,19 +21,19 @@ OrientedOrder::OrientedOrder(const Dataset& dataset, int64_t batch_size, uint64_
     : group_of_(static_cast<size_t>(dataset.size())), batch_size_(batch_size), seed_(seed) {
   require(batch_size > 0, "OrientedOrder: expected batches of 1 or more, got {}", batch_size);
   for (int64_t i = 0; i < dataset.size(); ++i) {
-    const PictureRecord record = dataset.picture_record(i);
+    const ImageRecord record = dataset.image_record(i);
     if (record.objects == 0) continue;
     const size_t group = record.is_wide() ? 0 : 1;
     group_of_[static_cast<size_t>(i)] = static_cast<uint8_t>(group);
     groups_[group].samples.push_back(i);
   }
-  if (pictures() == 0) {
+  if (images() == 0) {
     fail(ExitCode::kData, "none of {} images has an object to learn from (crowds do not count)",
          dataset.size());
   }
 }
 
-int64_t OrientedOrder::pictures() const {
+int64_t OrientedOrder::images() const {
   return std::ssize(groups_[0].samples) + std::ssize(groups_[1].samples);
 }
 
@@ -49,7 +49,7 @@ std::vector<OrientedOrder::Chosen> OrientedOrder::of_step(int64_t step, const Sl
   require(step >= 0, "OrientedOrder: expected a step of 0 or more, got {}", step);
   // A lower bound: batches_before(round) is at most round * images / batch_size, and less than two
   // below it.
-  int64_t round = step * batch_size_ / pictures();
+  int64_t round = step * batch_size_ / images();
   while (batches_before(round + 1) <= step) ++round;
   const int64_t wide = batches_of(groups_[0], round + 1) - batches_of(groups_[0], round);
   const int64_t all = batches_before(round + 1) - batches_before(round);

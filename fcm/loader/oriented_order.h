@@ -28,7 +28,7 @@ class OrientedOrder {
   // Throws Error(kData) if no image has an object.
   OrientedOrder(const Dataset& dataset, int64_t batch_size, uint64_t seed);
 
-  int64_t pictures() const;  // of both groups
+  int64_t images() const;  // of both groups
   // The samples of one step, or of a rank's slice of it.
   std::vector<Chosen> of_step(int64_t step, const Slice& slice = {}) const;
   // A random image of the same group as `sample`.

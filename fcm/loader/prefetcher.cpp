@@ -10,7 +10,7 @@ namespace {
 
 // Images that a thread takes at once: few enough that all threads finish together, and more than
 // one so that cheap images do not contend for the lock.
-int64_t pictures_at_once(int64_t batch, int64_t threads) {
+int64_t images_at_once(int64_t batch, int64_t threads) {
   return std::clamp<int64_t>(batch / (4 * threads), 1, 32);
 }
 
@@ -59,19 +59,19 @@ std::optional<Batch> Prefetcher::next() {
 void Prefetcher::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    if (!take_pictures(lock) && !open_step(lock)) work_waits_.wait(lock);
+    if (!take_images(lock) && !open_step(lock)) work_waits_.wait(lock);
   }
 }
 
 // Fills some images of the earliest step that has any left. Returns whether there were any.
-bool Prefetcher::take_pictures(std::unique_lock<std::mutex>& lock) {
+bool Prefetcher::take_images(std::unique_lock<std::mutex>& lock) {
   for (int64_t step = next_step_; step < opened_step_; ++step) {
     Slot& open = slot(step);
     const int64_t size = open.batch.batch;
     if (open.taken >= size) continue;
     Range range;
     range.begin = open.taken;
-    range.end = std::min(size, range.begin + pictures_at_once(size, threads_count_));
+    range.end = std::min(size, range.begin + images_at_once(size, threads_count_));
     open.taken = range.end;
     lock.unlock();
     fill(open.batch, range);

@@ -58,7 +58,7 @@ class Prefetcher {
 
   Slot& slot(int64_t step) { return ring_[static_cast<size_t>(step) % kAhead]; }
   void run();
-  bool take_pictures(std::unique_lock<std::mutex>& lock);
+  bool take_images(std::unique_lock<std::mutex>& lock);
   bool open_step(std::unique_lock<std::mutex>& lock);
   void fill(Batch& batch, Range& range);
 

@@ -73,7 +73,7 @@ image::Image read_crop(const Dataset& dataset, int64_t source, const image::Resi
   check_size_of_map(map, found.rows, found.cols, dataset.name(source));
   image::Image part{crop.rows, crop.cols, 3, {}};
   part.pixels.resize(static_cast<size_t>(crop.rows * crop.cols * 3));
-  image::resize_linear(resizing, section.picture, section.box, crop, part.pixels.data());
+  image::resize_linear(resizing, section.image, section.box, crop, part.pixels.data());
   return part;
 }
 
@@ -117,24 +117,24 @@ void check_scene_options(const SceneOptions& options) {
   }
 }
 
-Extent fitted_size(Extent picture, std::span<const int64_t> scale) {
+Extent fitted_size(Extent image, std::span<const int64_t> scale) {
   const auto [shorter, longer] = std::minmax(scale[0], scale[1]);
-  const auto [low, high] = std::minmax(picture.rows, picture.cols);
+  const auto [low, high] = std::minmax(image.rows, image.cols);
   const double factor = std::min(static_cast<double>(longer) / static_cast<double>(high),
                                  static_cast<double>(shorter) / static_cast<double>(low));
   const auto resized = [factor](int64_t side) {
     return std::max<int64_t>(static_cast<int64_t>(static_cast<double>(side) * factor + 0.5), 1);
   };
-  return {resized(picture.rows), resized(picture.cols)};
+  return {resized(image.rows), resized(image.cols)};
 }
 
-Extent training_size(Extent picture, const PipelineOptions& pipeline, double ratio) {
+Extent training_size(Extent image, const PipelineOptions& pipeline, double ratio) {
   std::array<int64_t, 2> scale{};
   for (size_t i = 0; i < scale.size(); ++i) {
     const auto side = static_cast<int64_t>(static_cast<double>(pipeline.scale[i]) * ratio);
     scale[i] = std::max<int64_t>(side, 1);
   }
-  return fitted_size(picture, scale);
+  return fitted_size(image, scale);
 }
 
 bool shows_enough(std::span<const uint8_t> classes, double cat_max_ratio) {

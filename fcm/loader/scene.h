@@ -25,9 +25,9 @@ void check_scene_options(const SceneOptions& options);
 
 // The largest size with the image's aspect ratio whose longer and shorter side fit into those of
 // `scale` (in either order); at least one pixel per side.
-Extent fitted_size(Extent picture, std::span<const int64_t> scale);
+Extent fitted_size(Extent image, std::span<const int64_t> scale);
 // fitted_size for the pipeline's scale times `ratio`.
-Extent training_size(Extent picture, const PipelineOptions& pipeline, double ratio);
+Extent training_size(Extent image, const PipelineOptions& pipeline, double ratio);
 
 // Whether a crop shows at least two classes, and none of them covers `cat_max_ratio` or more of the
 // pixels that are not kIgnored.

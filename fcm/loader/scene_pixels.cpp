@@ -11,13 +11,13 @@ namespace {
 using NormalisedBytes = std::array<std::array<float, 256>, 3>;
 
 NormalisedBytes normalised_bytes(const DataOptions& options, int64_t channels) {
-  require(channels == 3 && options.mean.size() == 3 && options.deviation.size() == 3,
+  require(channels == 3 && options.mean.size() == 3 && options.stddev.size() == 3,
           "normalised_scene_pixels: got {} channels, {} means and {} stds, expected 3 each",
-          channels, options.mean.size(), options.deviation.size());
+          channels, options.mean.size(), options.stddev.size());
   NormalisedBytes table{};
   for (size_t c = 0; c < table.size(); ++c) {
     const auto mean = static_cast<float>(255 * options.mean[c]);
-    const double inverse = 1.0 / static_cast<float>(255 * options.deviation[c]);
+    const double inverse = 1.0 / static_cast<float>(255 * options.stddev[c]);
     for (size_t value = 0; value < table[c].size(); ++value) {
       const float centred = static_cast<float>(value) - mean;
       table[c][value] = static_cast<float>(centred * inverse);
@@ -51,11 +51,10 @@ std::vector<float> normalised_scene_pixels(const Batch& batch, const DataOptions
   return pixels_BHWC;
 }
 
-std::vector<float> normalised_scene_pixels(const image::Image& picture,
-                                           const DataOptions& options) {
-  const NormalisedBytes table = normalised_bytes(options, picture.channels);
-  std::vector<float> pixels_HWC(picture.pixels.size());
-  normalise_row(table, picture.pixels.data(), picture.rows * picture.cols, pixels_HWC.data());
+std::vector<float> normalised_scene_pixels(const image::Image& image, const DataOptions& options) {
+  const NormalisedBytes table = normalised_bytes(options, image.channels);
+  std::vector<float> pixels_HWC(image.pixels.size());
+  normalise_row(table, image.pixels.data(), image.rows * image.cols, pixels_HWC.data());
   return pixels_HWC;
 }
 

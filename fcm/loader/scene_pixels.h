@@ -14,6 +14,6 @@ namespace fcm::loader {
 std::vector<float> normalised_scene_pixels(const Batch& batch, const DataOptions& options);
 
 // float32 [H, W, C] of an image without padding.
-std::vector<float> normalised_scene_pixels(const image::Image& picture, const DataOptions& options);
+std::vector<float> normalised_scene_pixels(const image::Image& image, const DataOptions& options);
 
 }  // namespace fcm::loader

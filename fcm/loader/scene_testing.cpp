@@ -4,9 +4,9 @@
 #include "fcm/loader/each_readable.h"
 
 namespace fcm::loader {
-image::Image scene_for_testing(const image::Image& picture, const PipelineOptions& pipeline) {
-  const Extent size = fitted_size({picture.rows, picture.cols}, pipeline.scale);
-  return image::resize_linear(picture, size.rows, size.cols);
+image::Image scene_for_testing(const image::Image& image, const PipelineOptions& pipeline) {
+  const Extent size = fitted_size({image.rows, image.cols}, pipeline.scale);
+  return image::resize_linear(image, size.rows, size.cols);
 }
 
 TestScene read_scene_for_testing(const Dataset& dataset, int64_t index,
@@ -14,7 +14,7 @@ TestScene read_scene_for_testing(const Dataset& dataset, int64_t index,
   TestScene scene{index, {}, read_classes(dataset, index, options)};
   const image::Image whole = dataset.get(index, 3);
   check_size_of_map(scene.map, whole.rows, whole.cols, dataset.name(index));
-  scene.picture = scene_for_testing(whole, options.pipeline);
+  scene.image = scene_for_testing(whole, options.pipeline);
   return scene;
 }
 

@@ -21,9 +21,9 @@ struct SceneRequest {
 };
 
 struct TestScene {
-  int64_t index = 0;     // index in the data set
-  image::Image picture;  // RGB, resized
-  ClassMap map;          // network classes, at the image's original size
+  int64_t index = 0;   // index in the data set
+  image::Image image;  // RGB, resized
+  ClassMap map;        // network classes, at the image's original size
 };
 
 // Calls take(scene) on this thread, in data set order. Images that are unreadable, or whose map is
@@ -37,6 +37,6 @@ TestScene read_scene_for_testing(const Dataset& dataset, int64_t index,
                                  const SceneOptions& options);
 
 // The same for an image in memory, without a map.
-image::Image scene_for_testing(const image::Image& picture, const PipelineOptions& pipeline);
+image::Image scene_for_testing(const image::Image& image, const PipelineOptions& pipeline);
 
 }  // namespace fcm::loader

@@ -8,7 +8,7 @@ namespace fcm::loader {
 namespace {
 
 using Labels = std::vector<int64_t>;
-using OfPictures = std::vector<Instances>;
+using OfImages = std::vector<Instances>;
 
 // A set of overloads for std::visit: a new alternative without a function does not compile.
 template <class... Functions>
@@ -45,7 +45,7 @@ Targets::Targets(TargetKind kind, int64_t count, int64_t rows, int64_t cols) {
                         std::vector<uint8_t>(static_cast<size_t>(count * rows * cols), kIgnored)};
       break;
     case TargetKind::kInstances:
-      held_ = OfPictures(static_cast<size_t>(count));
+      held_ = OfImages(static_cast<size_t>(count));
       break;
   }
 }
@@ -67,7 +67,7 @@ const ClassMaps& Targets::maps() const {
 }
 
 const std::vector<Instances>& Targets::instances() const {
-  const auto* const instances = std::get_if<OfPictures>(&held_);
+  const auto* const instances = std::get_if<OfImages>(&held_);
   require(instances != nullptr,
           "Targets: instances() of a batch that was loaded with targets of another kind, expected "
           "TargetKind::kInstances");
@@ -87,8 +87,8 @@ void Targets::set(int64_t index, Target target) {
                      std::ranges::copy(map.classes,
                                        maps.classes_BHW.begin() + index * maps.rows * maps.cols);
                    },
-                   [&](OfPictures& pictures) {
-                     pictures[static_cast<size_t>(index)] = std::move(as<Instances>(target));
+                   [&](OfImages& images) {
+                     images[static_cast<size_t>(index)] = std::move(as<Instances>(target));
                    }},
              held_);
 }
@@ -110,12 +110,12 @@ void Targets::keep(const std::vector<int64_t>& indices) {
                      }
                      maps.classes_BHW.resize(indices.size() * static_cast<size_t>(size));
                    },
-                   [&](OfPictures& pictures) {
+                   [&](OfImages& images) {
                      for (size_t i = 0; i < indices.size(); ++i) {
                        const auto from = static_cast<size_t>(indices[i]);
-                       if (from != i) pictures[i] = std::move(pictures[from]);
+                       if (from != i) images[i] = std::move(images[from]);
                      }
-                     pictures.resize(indices.size());
+                     images.resize(indices.size());
                    }},
              held_);
 }

@@ -12,16 +12,16 @@
 namespace fcm::loader {
 namespace {
 
-image::Image padded(image::Image picture, int64_t pad) {
-  if (pad == 0) return picture;
-  image::Image larger{picture.rows + 2 * pad, picture.cols + 2 * pad, picture.channels, {}};
-  const auto from = static_cast<size_t>(picture.cols * picture.channels);
+image::Image padded(image::Image image, int64_t pad) {
+  if (pad == 0) return image;
+  image::Image larger{image.rows + 2 * pad, image.cols + 2 * pad, image.channels, {}};
+  const auto from = static_cast<size_t>(image.cols * image.channels);
   const auto to = static_cast<size_t>(larger.cols * larger.channels);
   larger.pixels.resize(static_cast<size_t>(larger.rows) * to);
   uint8_t* const corner =
-      larger.pixels.data() + static_cast<size_t>(pad) * to + pad * picture.channels;
-  for (size_t row = 0; row < static_cast<size_t>(picture.rows); ++row) {
-    std::memcpy(corner + row * to, picture.pixels.data() + row * from, from);
+      larger.pixels.data() + static_cast<size_t>(pad) * to + pad * image.channels;
+  for (size_t row = 0; row < static_cast<size_t>(image.rows); ++row) {
+    std::memcpy(corner + row * to, image.pixels.data() + row * from, from);
   }
   return larger;
 }
@@ -122,12 +122,12 @@ Crop cut_crop(int64_t rows, int64_t cols, const DataOptions& options, uint64_t s
   return {draw_place(random, rows, cols, sides), draw_mirror(options, seed, epoch, sample)};
 }
 
-void view_for_training(image::Image picture, const DataOptions& options, uint64_t seed,
+void view_for_training(image::Image image, const DataOptions& options, uint64_t seed,
                        uint64_t epoch, uint64_t sample, uint8_t* out, bool once) {
-  picture = padded(std::move(picture), options.pad);
+  image = padded(std::move(image), options.pad);
   const Crop crop =
-      (once ? cut_crop : random_crop)(picture.rows, picture.cols, options, seed, epoch, sample);
-  image::crop_resize(picture, crop.box, options.image_size[0], options.image_size[1],
+      (once ? cut_crop : random_crop)(image.rows, image.cols, options, seed, epoch, sample);
+  image::crop_resize(image, crop.box, options.image_size[0], options.image_size[1],
                      interpolation_of(options), crop.mirror, out);
 }
 
@@ -144,29 +144,29 @@ void read_for_training(const Dataset& dataset, int64_t source, const DataOptions
     return crop.box;
   };
   const image::Section section = dataset.get_section(source, options.channels, choose);
-  image::crop_resize(section.picture, section.box, options.image_size[0], options.image_size[1],
+  image::crop_resize(section.image, section.box, options.image_size[0], options.image_size[1],
                      interpolation_of(options), mirror, out);
 }
 
-void view_for_evaluation(image::Image picture, const DataOptions& options, uint8_t* out,
+void view_for_evaluation(image::Image image, const DataOptions& options, uint8_t* out,
                          double crop_share) {
-  picture = padded(std::move(picture), options.pad);
+  image = padded(std::move(image), options.pad);
   const int64_t target_rows = options.image_size[0], target_cols = options.image_size[1];
   const auto to_cover = [&](int64_t target) {
     return static_cast<int64_t>(static_cast<double>(target) / crop_share);
   };
   int64_t rows = to_cover(target_rows), cols = to_cover(target_cols);
-  // One side gets exactly this length. The other is at least as long as required, rounded down as in
-  // torchvision's Resize.
-  if (picture.rows * cols <= picture.cols * rows) {
-    cols = std::max(cols, rows * picture.cols / picture.rows);
+  // One side gets exactly this length. The other is at least as long as required, rounded down as
+  // in torchvision's Resize.
+  if (image.rows * cols <= image.cols * rows) {
+    cols = std::max(cols, rows * image.cols / image.rows);
   } else {
-    rows = std::max(rows, cols * picture.rows / picture.cols);
+    rows = std::max(rows, cols * image.rows / image.cols);
   }
   const image::Box middle{rounded(static_cast<double>(rows - target_rows) / 2),
                           rounded(static_cast<double>(cols - target_cols) / 2), target_rows,
                           target_cols};
-  image::resize_window(picture, rows, cols, middle, interpolation_of(options), out);
+  image::resize_window(image, rows, cols, middle, interpolation_of(options), out);
 }
 
 }  // namespace fcm::loader

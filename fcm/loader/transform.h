@@ -23,13 +23,13 @@ bool draw_mirror(const DataOptions& options, uint64_t seed, uint64_t epoch, uint
 Crop cut_crop(int64_t rows, int64_t cols, const DataOptions& options, uint64_t seed, uint64_t epoch,
               uint64_t sample);
 
-// All pad the image and write image_size[0] x image_size[1] x channels bytes to `out`. Training: the
-// sample's random crop (`once`: cut_crop) and flip. Evaluation: the image is resized until it just
-// covers the target size divided by `crop_share` (rounded down, as upstream's crop_pct), then cropped
-// to its centre.
-void view_for_training(image::Image picture, const DataOptions& options, uint64_t seed,
+// All pad the image and write image_size[0] x image_size[1] x channels bytes to `out`. Training:
+// the sample's random crop (`once`: cut_crop) and flip. Evaluation: the image is resized until it
+// just covers the target size divided by `crop_share` (rounded down, as upstream's crop_pct), then
+// cropped to its centre.
+void view_for_training(image::Image image, const DataOptions& options, uint64_t seed,
                        uint64_t epoch, uint64_t sample, uint8_t* out, bool once = false);
-void view_for_evaluation(image::Image picture, const DataOptions& options, uint8_t* out,
+void view_for_evaluation(image::Image image, const DataOptions& options, uint8_t* out,
                          double crop_share = 1);
 
 // The same bytes as view_for_training of image `source`, but decodes only the crop. With padding,

@@ -9,8 +9,8 @@ namespace {
 
 class UntilStopped final : public WrappedDataset {
  public:
-  UntilStopped(std::shared_ptr<const Dataset> pictures, const std::atomic<bool>* stop)
-      : WrappedDataset(std::move(pictures)), stop_(stop) {}
+  UntilStopped(std::shared_ptr<const Dataset> images, const std::atomic<bool>* stop)
+      : WrappedDataset(std::move(images)), stop_(stop) {}
 
   image::Image get(int64_t index, int64_t channels) const override {
     throw_if_stopped();
@@ -28,7 +28,7 @@ class UntilStopped final : public WrappedDataset {
 
  private:
   void throw_if_stopped() const {
-    if (*stop_) throw AskedToStop();
+    if (*stop_) throw StopRequested();
   }
 
   const std::atomic<bool>* stop_;
@@ -36,10 +36,10 @@ class UntilStopped final : public WrappedDataset {
 
 }  // namespace
 
-std::shared_ptr<const Dataset> until_stopped(std::shared_ptr<const Dataset> pictures,
+std::shared_ptr<const Dataset> until_stopped(std::shared_ptr<const Dataset> images,
                                              const std::atomic<bool>* stop) {
-  if (stop == nullptr) return pictures;
-  return std::make_shared<UntilStopped>(std::move(pictures), stop);
+  if (stop == nullptr) return images;
+  return std::make_shared<UntilStopped>(std::move(images), stop);
 }
 
 }  // namespace fcm::loader

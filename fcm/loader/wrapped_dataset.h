@@ -30,9 +30,7 @@ class WrappedDataset : public Dataset {
   const MapClasses& map_classes() const override { return whole_->map_classes(); }
   bool has_instances() const override { return whole_->has_instances(); }
   Instances instances(int64_t index) const override { return whole_->instances(index); }
-  PictureRecord picture_record(int64_t index) const override {
-    return whole_->picture_record(index);
-  }
+  ImageRecord image_record(int64_t index) const override { return whole_->image_record(index); }
   const InstanceClasses& instance_classes() const override { return whole_->instance_classes(); }
   std::string name(int64_t index) const override { return whole_->name(index); }
   const std::vector<std::string>& classes() const override { return whole_->classes(); }

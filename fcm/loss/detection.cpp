@@ -29,16 +29,16 @@ at::Tensor sum_of_differences(const at::Tensor& deltas_N4, const at::Tensor& tar
 
 RpnLosses rpn_losses(const at::Tensor& logits_BA, const at::Tensor& deltas_BA4,
                      const std::vector<AnchorTargets>& targets, double divisor) {
-  const int64_t pictures = logits_BA.size(0), anchors = logits_BA.size(1);
-  require(std::ssize(targets) == pictures && deltas_BA4.size(0) == pictures &&
+  const int64_t images = logits_BA.size(0), anchors = logits_BA.size(1);
+  require(std::ssize(targets) == images && deltas_BA4.size(0) == images &&
               deltas_BA4.size(1) == anchors,
           "rpn_losses: expected equal image counts, got logits of {}, deltas of {}, targets of {}",
-          pictures, deltas_BA4.size(0), targets.size());
+          images, deltas_BA4.size(0), targets.size());
   std::vector<at::Tensor> positives, negatives, wanted;
-  for (int64_t picture = 0; picture < pictures; ++picture) {
-    const AnchorTargets& of = targets[static_cast<size_t>(picture)];
-    positives.push_back(of.sampled.positive_P + picture * anchors);
-    negatives.push_back(of.sampled.negative_Q + picture * anchors);
+  for (int64_t image = 0; image < images; ++image) {
+    const AnchorTargets& of = targets[static_cast<size_t>(image)];
+    positives.push_back(of.sampled.positive_P + image * anchors);
+    negatives.push_back(of.sampled.negative_Q + image * anchors);
     wanted.push_back(of.deltas_P4);
   }
   const at::Tensor positive_P = at::cat(positives), negative_Q = at::cat(negatives);

@@ -38,21 +38,21 @@ struct Pixels {
         columns(pixel_taps(logits.size(2), column_count)) {}
 
   int64_t row_elements() const { return logits.size(2) * logits.size(3); }
-  const float* logits_of(int64_t picture, int64_t row) const {
-    return logits.const_data_ptr<float>() + (picture * logits.size(1) + row) * row_elements();
+  const float* logits_of(int64_t image, int64_t row) const {
+    return logits.const_data_ptr<float>() + (image * logits.size(1) + row) * row_elements();
   }
   std::vector<float> scratch() const {
     return std::vector<float>(
         static_cast<size_t>((logits.size(2) + 1) * kernels().padded(logits.size(3))));
   }
-  PixelRow row(int64_t picture, int64_t pixel_row, std::vector<float>& scratch) const {
+  PixelRow row(int64_t image, int64_t pixel_row, std::vector<float>& scratch) const {
     const PixelTap& tap = rows[static_cast<size_t>(pixel_row)];
     PixelRow made{};
     made.classes = logits.size(3);
     made.in_columns = logits.size(2);
     made.columns = static_cast<int64_t>(columns.size());
-    made.upper = logits_of(picture, tap.first);
-    made.lower = logits_of(picture, tap.second);
+    made.upper = logits_of(image, tap.first);
+    made.lower = logits_of(image, tap.second);
     made.share = tap.share;
     made.taps = columns.data();
     made.scratch = scratch.data();
@@ -63,81 +63,81 @@ struct Pixels {
 // A chunk of work: the pixel rows whose upper row of logits is in [begin, end). It adds gradients
 // to its own rows of logits, and to one more row, which belongs to the next chunk and is therefore
 // kept in below_ and added at the end.
-constexpr int64_t kRowsOfPiece = 4;
+constexpr int64_t kRowsOfChunk = 4;
 
 class FusedLoss {
  public:
   FusedLoss(const at::Tensor& logits_BHWK, const at::Tensor& labels_BHW, bool wants_gradient)
       : pixels_(logits_BHWK, labels_BHW.size(1), labels_BHW.size(2)),
         labels_(labels_BHW.contiguous()),
-        pieces_((logits_BHWK.size(1) + kRowsOfPiece - 1) / kRowsOfPiece),
-        losses_(static_cast<size_t>(logits_BHWK.size(0) * pieces_)),
-        right_(losses_.size()) {
+        chunks_((logits_BHWK.size(1) + kRowsOfChunk - 1) / kRowsOfChunk),
+        losses_(static_cast<size_t>(logits_BHWK.size(0) * chunks_)),
+        correct_(losses_.size()) {
     if (!wants_gradient) return;
     gradient = at::zeros_like(pixels_.logits);
-    below_ = at::zeros({logits_BHWK.size(0), pieces_, logits_BHWK.size(2), logits_BHWK.size(3)},
+    below_ = at::zeros({logits_BHWK.size(0), chunks_, logits_BHWK.size(2), logits_BHWK.size(3)},
                        pixels_.logits.options());
   }
 
   void run() {
     at::parallel_for(0, static_cast<int64_t>(losses_.size()), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t task = begin; task < end; ++task) piece(task / pieces_, task % pieces_);
+      for (int64_t task = begin; task < end; ++task) chunk(task / chunks_, task % chunks_);
     });
     // In a fixed order, so that the sums do not depend on threads.
     for (size_t task = 0; task < losses_.size(); ++task) {
       loss += losses_[task];
-      right += right_[task];
+      correct += correct_[task];
     }
     if (!gradient.defined()) return;
-    for (int64_t i = 0; i + 1 < pieces_; ++i) {
-      gradient.select(1, (i + 1) * kRowsOfPiece).add_(below_.select(1, i));
+    for (int64_t i = 0; i + 1 < chunks_; ++i) {
+      gradient.select(1, (i + 1) * kRowsOfChunk).add_(below_.select(1, i));
     }
   }
 
   at::Tensor gradient;  // of the sum of losses, like the logits
   double loss = 0;      // the sum
-  int64_t right = 0;
+  int64_t correct = 0;
 
  private:
-  void piece(int64_t picture, int64_t number) {
-    const int64_t begin = number * kRowsOfPiece, end = begin + kRowsOfPiece;
+  void chunk(int64_t image, int64_t number) {
+    const int64_t begin = number * kRowsOfChunk, end = begin + kRowsOfChunk;
     std::vector<float> scratch = pixels_.scratch(), dmixed;
     if (gradient.defined()) dmixed.resize(scratch.size());
     const auto columns = static_cast<int64_t>(pixels_.columns.size());
     const auto rows = static_cast<int64_t>(pixels_.rows.size());
-    const auto task = static_cast<size_t>(picture * pieces_ + number);
+    const auto task = static_cast<size_t>(image * chunks_ + number);
     for (int64_t row = 0; row < rows; ++row) {
       const PixelTap& tap = pixels_.rows[static_cast<size_t>(row)];
       if (tap.first < begin || tap.first >= end) continue;
-      LossRow one{.row = pixels_.row(picture, row, scratch),
-                  .labels = labels_.const_data_ptr<uint8_t>() + (picture * rows + row) * columns,
+      LossRow one{.row = pixels_.row(image, row, scratch),
+                  .labels = labels_.const_data_ptr<uint8_t>() + (image * rows + row) * columns,
                   .dmixed = nullptr,
                   .dupper = nullptr,
                   .dlower = nullptr};
       if (gradient.defined()) {
         one.dmixed = dmixed.data();
-        one.dupper = gradient_of(picture, tap.first);
-        one.dlower = tap.second < end ? gradient_of(picture, tap.second)
+        one.dupper = gradient_of(image, tap.first);
+        one.dlower = tap.second < end ? gradient_of(image, tap.second)
                                       : below_.data_ptr<float>() +
                                             static_cast<int64_t>(task) * pixels_.row_elements();
       }
       kernels().loss(one);
       losses_[task] += one.loss;
-      right_[task] += one.right;
+      correct_[task] += one.correct;
     }
   }
 
-  float* gradient_of(int64_t picture, int64_t row) const {
+  float* gradient_of(int64_t image, int64_t row) const {
     return gradient.data_ptr<float>() +
-           (picture * pixels_.logits.size(1) + row) * pixels_.row_elements();
+           (image * pixels_.logits.size(1) + row) * pixels_.row_elements();
   }
 
   Pixels pixels_;
   at::Tensor labels_;
-  int64_t pieces_;  // chunks of an image
+  int64_t chunks_;  // chunks of an image
   at::Tensor below_;
   std::vector<double> losses_;
-  std::vector<int64_t> right_;
+  std::vector<int64_t> correct_;
 };
 
 class FusedSegmentationLoss : public torch::autograd::Function<FusedSegmentationLoss> {
@@ -151,9 +151,9 @@ class FusedSegmentationLoss : public torch::autograd::Function<FusedSegmentation
     if (wants_gradient) context->save_for_backward({fused.gradient});
     const auto pixels = static_cast<double>(std::max<int64_t>(1, labels_BHW.numel()));
     context->saved_data["pixels"] = pixels;
-    const at::Tensor right = at::scalar_tensor(fused.right, at::kLong);
-    context->mark_non_differentiable({right});
-    return {at::full({}, fused.loss / pixels, logits_BHWK.options()), right};
+    const at::Tensor correct = at::scalar_tensor(fused.correct, at::kLong);
+    context->mark_non_differentiable({correct});
+    return {at::full({}, fused.loss / pixels, logits_BHWK.options()), correct};
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,

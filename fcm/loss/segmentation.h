@@ -13,8 +13,8 @@ namespace fcm::loss {
 inline constexpr int64_t kIgnoredLabel = 255;
 
 struct SegmentationLoss {
-  at::Tensor loss;   // scalar: the mean over all pixels, ignored ones counted as 0
-  at::Tensor right;  // scalar, int64: pixels whose label is the best class
+  at::Tensor loss;     // scalar: the mean over all pixels, ignored ones counted as 0
+  at::Tensor correct;  // scalar, int64: pixels whose label is the best class
 };
 
 // logits [B, h, w, K], float32 or float64, at most 255 classes; labels uint8 [B, H, W]: below K, or

@@ -26,7 +26,7 @@ struct LossRow {
   float* dmixed;          // scratch, [in_columns, padded], zero before and after; null: no gradient
   float *dupper, *dlower;  // of the sum of losses, accumulated
   double loss = 0;         // sum over the row
-  int64_t right = 0;
+  int64_t correct = 0;
 };
 
 struct SegmentationKernels {

@@ -128,9 +128,8 @@ ViewPlan plan_from_noise(const at::Tensor& noise_BL, Grid grid, std::vector<int6
   const int64_t* order = plan.order_BL.const_data_ptr<int64_t>();
   int32_t* neighbours = plan.neighbours_BL9.mutable_data_ptr<int32_t>();
   at::parallel_for(0, batch, 8, [&](int64_t begin, int64_t end) {
-    for (int64_t picture = begin; picture < end; ++picture) {
-      connect(order + picture * patches, view_of_slot.data(), grid,
-              neighbours + picture * patches * 9);
+    for (int64_t image = begin; image < end; ++image) {
+      connect(order + image * patches, view_of_slot.data(), grid, neighbours + image * patches * 9);
     }
   });
   plan.sizes = std::move(sizes);
@@ -149,9 +148,9 @@ ViewPlan plan_for_samples(std::span<const int64_t> sample_ids, uint64_t seed, ui
   const auto batch = static_cast<int64_t>(sample_ids.size());
   at::Tensor noise_BL = at::empty({batch, grid.patches()}, at::kDouble);
   auto* noise = noise_BL.mutable_data_ptr<double>();
-  for (int64_t picture = 0; picture < batch; ++picture) {
+  for (int64_t image = 0; image < batch; ++image) {
     KeyedRandom random(seed, Purpose::kMask, epoch,
-                       static_cast<uint64_t>(sample_ids[static_cast<size_t>(picture)]));
+                       static_cast<uint64_t>(sample_ids[static_cast<size_t>(image)]));
     for (int64_t patch = 0; patch < grid.patches(); ++patch) {
       *noise++ = random.uniform_double();
     }

@@ -40,7 +40,7 @@ CellMap cell_map(const ViewPlan& plan, int64_t slots, const Windows& windows, bo
 // Number of rows or columns of cells that windows cover.
 int64_t filled_up(const CellMap& map, int64_t cells) {
   const int64_t side = map.windows.side;
-  return map.windows.filled ? (cells + side - 1) / side * side : cells;
+  return map.windows.attends_to_padding ? (cells + side - 1) / side * side : cells;
 }
 
 // In raster order of the image, so the tokens of a set are in raster order too.
@@ -54,7 +54,7 @@ std::vector<ops::PlacedToken> tokens_of(const CellMap& map, const int64_t* order
   }
   std::vector<ops::PlacedToken> tokens;
   tokens.reserve(static_cast<size_t>(map.slots * count));
-  int64_t filling = map.slots * count;  // index of the next filling token
+  int64_t padding = map.slots * count;  // index of the next filling token
   for (int64_t row = 0; row < filled_up(map, grid.rows * side); ++row) {
     for (int64_t col = 0; col < filled_up(map, grid.cols * side); ++col) {
       const bool outside = row >= grid.rows * side || col >= grid.cols * side;
@@ -67,7 +67,7 @@ std::vector<ops::PlacedToken> tokens_of(const CellMap& map, const int64_t* order
                               map.windows_across +
                           (col + before) / map.windows.side;
       const int64_t token =
-          outside ? filling++ : slot * count + map.place_of_cell[static_cast<size_t>(cell)];
+          outside ? padding++ : slot * count + map.place_of_cell[static_cast<size_t>(cell)];
       tokens.push_back({static_cast<int32_t>(token), static_cast<int32_t>(set),
                         static_cast<int32_t>(row), static_cast<int32_t>(col)});
     }
@@ -78,8 +78,8 @@ std::vector<ops::PlacedToken> tokens_of(const CellMap& map, const int64_t* order
 bool all_alike(const at::Tensor& order_BL) {
   const auto* first = order_BL.const_data_ptr<int64_t>();
   const int64_t patches = order_BL.size(1);
-  for (int64_t picture = 1; picture < order_BL.size(0); ++picture) {
-    if (std::memcmp(first, first + picture * patches,
+  for (int64_t image = 1; image < order_BL.size(0); ++image) {
+    if (std::memcmp(first, first + image * patches,
                     static_cast<size_t>(patches) * sizeof(int64_t)) != 0) {
       return false;
     }
@@ -95,19 +95,19 @@ ops::WindowSets window_sets(const ViewPlan& plan, int64_t slots, const Windows& 
           "window_sets: expected a shift below the window side, got side {} and shift {}",
           windows.side, windows.shift);
   require(
-      !windows.filled || (plan.sizes.size() == 1 && slots == plan.patches()),
+      !windows.attends_to_padding || (plan.sizes.size() == 1 && slots == plan.patches()),
       "window_sets: expected all patches in one view for filled windows, got {} of {} in {} views",
       slots, plan.patches(), plan.sizes.size());
   const CellMap map = cell_map(plan, slots, windows, by_view);
   const at::Tensor order_BL = plan.cpu_order_BL.contiguous();
   const auto* order = order_BL.const_data_ptr<int64_t>();
-  std::vector<std::vector<ops::PlacedToken>> pictures;
+  std::vector<std::vector<ops::PlacedToken>> images;
   const int64_t plans = plan.batch() > 0 && all_alike(order_BL) ? 1 : plan.batch();
-  for (int64_t picture = 0; picture < plans; ++picture) {
-    pictures.push_back(tokens_of(map, order + picture * plan.patches()));
+  for (int64_t image = 0; image < plans; ++image) {
+    images.push_back(tokens_of(map, order + image * plan.patches()));
   }
-  ops::WindowSets sets = ops::make_window_sets(pictures, windows.side);
-  sets.filling = sets.tokens() - slots * windows.cells.count();
+  ops::WindowSets sets = ops::make_window_sets(images, windows.side);
+  sets.padding = sets.tokens() - slots * windows.cells.count();
   return sets.to(plan.order_BL.device());
 }
 
@@ -125,16 +125,16 @@ ops::WindowSets set_of_map(const ViewPlan& plan) {
   return sets.to(plan.order_BL.device());
 }
 
-FilledWindows filled_windows(Grid grid, int64_t window) {
-  require(window >= 1, "filled_windows: expected windows of at least 1 patch, got {}", window);
+PaddedWindows padded_windows(Grid grid, int64_t window) {
+  require(window >= 1, "padded_windows: expected windows of at least 1 patch, got {}", window);
   const int64_t down = (grid.rows + window - 1) / window,
                 across = (grid.cols + window - 1) / window;
-  FilledWindows result{
+  PaddedWindows result{
       at::full({down * across, window * window}, grid.patches(), at::kLong),
       at::empty({grid.patches()}, at::kLong),
   };
   auto* patches = result.patches_WT.mutable_data_ptr<int64_t>();
-  auto* places = result.places_L.mutable_data_ptr<int64_t>();
+  auto* places = result.indices_L.mutable_data_ptr<int64_t>();
   for (int64_t row = 0; row < grid.rows; ++row) {
     for (int64_t col = 0; col < grid.cols; ++col) {
       const int64_t place = (row / window * across + col / window) * window * window +

@@ -15,8 +15,8 @@ struct Windows {
   ops::Cells cells;
   int64_t side = 0, shift = 0;
   // Fills rows and columns of cells up to a multiple of `side` with filling tokens after the
-  // image's own (WindowSets::filling). Requires a plan with all patches in one view.
-  bool filled = false;
+  // image's own (WindowSets::padding). Requires a plan with all patches in one view.
+  bool attends_to_padding = false;
 };
 
 // The sets of the tokens [B, slots * cells]: the first `slots` slots of the plan, cells in stored
@@ -39,11 +39,11 @@ ops::WindowSets set_of_map(const ViewPlan& plan);
 
 // Windows that need not tile the grid, from its upper left corner on; those at the other borders
 // are filled. For patches in raster order, all int64.
-struct FilledWindows {
+struct PaddedWindows {
   // [windows, window * window], row by row: the patch there, or grid.patches() if there is none.
   at::Tensor patches_WT;
-  at::Tensor places_L;  // flat index of each patch in patches_WT
+  at::Tensor indices_L;  // flat index of each patch in patches_WT
 };
-FilledWindows filled_windows(Grid grid, int64_t window);
+PaddedWindows padded_windows(Grid grid, int64_t window);
 
 }  // namespace fcm::masks

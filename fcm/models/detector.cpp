@@ -139,35 +139,36 @@ std::vector<boxes::Proposals> Detector::proposals(
   boxes::ProposalOptions wanted = boxes::kTrainingProposals;
   wanted.per_level = counts.per_level;
   wanted.kept = counts.kept;
-  std::vector<boxes::Proposals> of_pictures;
+  std::vector<boxes::Proposals> of_images;
   const int64_t batch = levels.front().logits_BA.size(0);
-  for (int64_t picture = 0; picture < batch; ++picture) {
+  for (int64_t image = 0; image < batch; ++image) {
     std::vector<at::Tensor> logits, deltas;
     for (const heads::AnchorPredictions& level : levels) {
-      logits.push_back(level.logits_BA[picture].detach());
-      deltas.push_back(level.deltas_BA4[picture].detach());
+      logits.push_back(level.logits_BA[image].detach());
+      deltas.push_back(level.deltas_BA4[image].detach());
     }
-    of_pictures.push_back(boxes::propose(logits, deltas, anchors, options_.backbone.rows,
-                                         options_.backbone.cols, wanted));
-    nn::observe(observer, "proposals", picture, of_pictures.back().boxes_P4);
-    nn::observe(observer, "objectness", picture, of_pictures.back().logits_P);
+    of_images.push_back(boxes::propose(logits, deltas, anchors, options_.backbone.rows,
+                                       options_.backbone.cols, wanted));
+    nn::observe(observer, "proposals", image, of_images.back().boxes_P4);
+    nn::observe(observer, "objectness", image, of_images.back().logits_P);
   }
-  return of_pictures;
+  return of_images;
 }
 
 // RoIAlign on the maps p2 to p5: [R, bins, bins, C].
-at::Tensor Detector::cut_out(const std::vector<at::Tensor>& maps, const at::Tensor& boxes_R4,
-                             const at::Tensor& picture_R, int64_t bins) const {
+at::Tensor Detector::region_features(const std::vector<at::Tensor>& maps,
+                                     const at::Tensor& boxes_R4, const at::Tensor& image_R,
+                                     int64_t bins) const {
   std::vector<double> scales;
   for (size_t level = 0; level < kRegionLevels; ++level) {
     scales.push_back(1.0 / static_cast<double>(strides_[level]));
   }
-  return ops::roi_align({maps.begin(), maps.begin() + kRegionLevels}, boxes_R4, picture_R,
+  return ops::roi_align({maps.begin(), maps.begin() + kRegionLevels}, boxes_R4, image_R,
                         ops::pyramid_levels(boxes_R4.to(at::kFloat)), scales, bins);
 }
 
 struct Detector::Regions {
-  at::Tensor boxes_R4, picture_R;
+  at::Tensor boxes_R4, image_R;
   loss::RegionTargets targets;
   at::Tensor truth_R;                    // index among the image's truths; 0 for background
   std::vector<int64_t> foreground, all;  // counts per image; foreground regions come first
@@ -180,7 +181,7 @@ Detector::Regions Detector::sampled_regions(const std::vector<boxes::Proposals>&
   const at::NoGradGuard no_grad;
   const boxes::SampleOptions wanted{options_.sampled_regions, options_.sampled_regions / 4};
   Regions regions;
-  std::vector<at::Tensor> taken_boxes, pictures, classes, matched_boxes, matched, foreground;
+  std::vector<at::Tensor> taken_boxes, images, classes, matched_boxes, matched, foreground;
   int64_t before = 0;
   for (size_t i = 0; i < truths.size(); ++i) {
     const FrameTruth& truth = truths[i];
@@ -204,14 +205,14 @@ Detector::Regions Detector::sampled_regions(const std::vector<boxes::Proposals>&
     matched_boxes.push_back(truths_R4);
     matched.push_back(truth_R);
     classes.push_back(class_R);
-    pictures.push_back(at::full({count}, static_cast<int64_t>(i), truth.classes_T.options()));
+    images.push_back(at::full({count}, static_cast<int64_t>(i), truth.classes_T.options()));
     foreground.push_back(at::arange(before, before + positives, truth.classes_T.options()));
     regions.foreground.push_back(positives);
     regions.all.push_back(count);
     before += count;
   }
   regions.boxes_R4 = at::cat(taken_boxes);
-  regions.picture_R = at::cat(pictures);
+  regions.image_R = at::cat(images);
   regions.truth_R = at::cat(matched);
   regions.targets = {at::cat(classes), regions.boxes_R4, at::cat(matched_boxes)};
   regions.foreground_F = at::cat(foreground);
@@ -249,12 +250,11 @@ std::vector<loss::AnchorTargets> anchor_targets(const at::Tensor& anchors_A4,
 
 // Counts over all ranks: images, regions, foreground regions.
 struct PassCounts {
-  double pictures = 0, regions = 0, foreground = 0;
+  double images = 0, regions = 0, foreground = 0;
 };
 
-PassCounts counts_of_pass(int64_t pictures, int64_t regions, int64_t foreground,
-                          dist::Group& group) {
-  const at::Tensor counts = at::tensor({pictures, regions, foreground}, at::kLong);
+PassCounts counts_of_pass(int64_t images, int64_t regions, int64_t foreground, dist::Group& group) {
+  const at::Tensor counts = at::tensor({images, regions, foreground}, at::kLong);
   group.sum(counts);
   const auto* count = counts.const_data_ptr<int64_t>();
   return {static_cast<double>(count[0]), static_cast<double>(count[1]),
@@ -287,18 +287,18 @@ Detector::Losses Detector::train(const at::Tensor& pixels_BLPD, const masks::Vie
       counts_of_pass(std::ssize(truths), regions.boxes_R4.size(0), foreground_F.size(0), *group);
 
   Losses losses;
-  losses.pictures = static_cast<int64_t>(counts.pictures);
+  losses.images = static_cast<int64_t>(counts.images);
   for (const boxes::Proposals& one : proposed) losses.not_finite += one.not_finite;
   const heads::AnchorPredictions all = heads::of_all_levels(levels);
   const loss::RpnLosses rpn = loss::rpn_losses(
       all.logits_BA, all.deltas_BA4,
       anchor_targets(anchors.boxes_A4, truths, draws.anchors, options_.sampled_anchors),
-      static_cast<double>(options_.sampled_anchors) * counts.pictures);
+      static_cast<double>(options_.sampled_anchors) * counts.images);
   losses.rpn_class = rpn.objectness;
   losses.rpn_box = rpn.deltas;
 
   const heads::BoxPredictions box =
-      (*box_)(cut_out(maps, regions.boxes_R4, regions.picture_R, kBoxBins), group);
+      (*box_)(region_features(maps, regions.boxes_R4, regions.image_R, kBoxBins), group);
   if (observer) {
     observer("box_scores", box.scores_RC);
     observer("box_deltas", box.deltas_RD);
@@ -309,9 +309,9 @@ Detector::Losses Detector::train(const at::Tensor& pixels_BLPD, const masks::Vie
   losses.box_deltas = of_box.deltas;
 
   const at::Tensor boxes_F4 = regions.boxes_R4.index_select(0, foreground_F);
-  const at::Tensor logits_FSS =
-      (*mask_)(cut_out(maps, boxes_F4, regions.picture_R.index_select(0, foreground_F), kMaskBins),
-               regions.targets.classes_R.index_select(0, foreground_F), group);
+  const at::Tensor logits_FSS = (*mask_)(
+      region_features(maps, boxes_F4, regions.image_R.index_select(0, foreground_F), kMaskBins),
+      regions.targets.classes_R.index_select(0, foreground_F), group);
   if (observer) observer("mask_logits", logits_FSS);
   std::vector<at::Tensor> targets;
   int64_t first = 0;
@@ -340,25 +340,25 @@ std::vector<Detections> Detector::detect(const at::Tensor& pixels_BLPD, const ma
   const std::vector<boxes::Proposals> proposed =
       proposals(levels, anchors_of(maps, levels.front().deltas_BA4.scalar_type()),
                 options_.testing_proposals, observer);
-  const auto pictures = std::ssize(proposed);
-  const auto in_picture = [&](int64_t picture, int64_t count) {
-    return at::full({count}, picture, at::TensorOptions(at::kLong).device(device()));
+  const auto images = std::ssize(proposed);
+  const auto in_image = [&](int64_t image, int64_t count) {
+    return at::full({count}, image, at::TensorOptions(at::kLong).device(device()));
   };
-  std::vector<at::Tensor> regions, of_picture;
-  for (int64_t i = 0; i < pictures; ++i) {
+  std::vector<at::Tensor> regions, of_image;
+  for (int64_t i = 0; i < images; ++i) {
     regions.push_back(proposed[static_cast<size_t>(i)].boxes_P4);
-    of_picture.push_back(in_picture(i, regions.back().size(0)));
+    of_image.push_back(in_image(i, regions.back().size(0)));
   }
   const heads::BoxPredictions box =
-      (*box_)(cut_out(maps, at::cat(regions), at::cat(of_picture), kBoxBins), nullptr);
+      (*box_)(region_features(maps, at::cat(regions), at::cat(of_image), kBoxBins), nullptr);
   const at::Tensor probabilities_RC = box.scores_RC.softmax(1);
   const boxes::DetectionOptions wanted{options_.least_score, boxes::DetectionOptions{}.overlap,
                                        options_.detections};
   std::vector<boxes::Detections> found;
-  of_picture.clear();
+  of_image.clear();
   std::vector<at::Tensor> found_boxes, found_classes;
   int64_t first = 0;
-  for (int64_t i = 0; i < pictures; ++i) {
+  for (int64_t i = 0; i < images; ++i) {
     const at::Tensor& regions_P4 = regions[static_cast<size_t>(i)];
     const int64_t count = regions_P4.size(0);
     found.push_back(boxes::detect(probabilities_RC.narrow(0, first, count),
@@ -366,11 +366,11 @@ std::vector<Detections> Detector::detect(const at::Tensor& pixels_BLPD, const ma
                                   options_.backbone.rows, options_.backbone.cols, wanted));
     found_boxes.push_back(found.back().boxes_D4);
     found_classes.push_back(found.back().classes_D);
-    of_picture.push_back(in_picture(i, found.back().boxes_D4.size(0)));
+    of_image.push_back(in_image(i, found.back().boxes_D4.size(0)));
     first += count;
   }
   const at::Tensor masks_NSS =
-      (*mask_)(cut_out(maps, at::cat(found_boxes), at::cat(of_picture), kMaskBins),
+      (*mask_)(region_features(maps, at::cat(found_boxes), at::cat(of_image), kMaskBins),
                at::cat(found_classes), nullptr)
           .sigmoid();
   std::vector<Detections> detections;

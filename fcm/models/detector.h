@@ -95,14 +95,14 @@ class Detector {
 
   // Ground-truth masks of an image's truths (indices, [M]) within boxes [M, 4]: [M, S, S] of 0 and
   // 1, of any dtype, on the model's device.
-  using MaskTargets = std::function<at::Tensor(int64_t picture, const at::Tensor& boxes_M4,
+  using MaskTargets = std::function<at::Tensor(int64_t image, const at::Tensor& boxes_M4,
                                                const at::Tensor& truths_M)>;
 
   // This rank's shares of the means over all ranks' images. Summed over the ranks they equal the
   // upstream loss of one process with all images. Scalars with an autograd graph.
   struct Losses {
     at::Tensor rpn_class, rpn_box, box_class, box_deltas, mask;
-    int64_t pictures = 0;    // over all ranks
+    int64_t images = 0;      // over all ranks
     int64_t not_finite = 0;  // of this rank's best anchors: proposals with inf or NaN
     at::Tensor total() const { return rpn_class + rpn_box + box_class + box_deltas + mask; }
     // By their upstream names without "loss_".
@@ -136,8 +136,8 @@ class Detector {
                                           const nn::Observer& observer) const;
   Regions sampled_regions(const std::vector<boxes::Proposals>& proposals,
                           const std::vector<FrameTruth>& truths, const Draws& draws) const;
-  at::Tensor cut_out(const std::vector<at::Tensor>& maps, const at::Tensor& boxes_R4,
-                     const at::Tensor& picture_R, int64_t bins) const;
+  at::Tensor region_features(const std::vector<at::Tensor>& maps, const at::Tensor& boxes_R4,
+                             const at::Tensor& image_R, int64_t bins) const;
 
   DetectorOptions options_;
   std::unique_ptr<nn::Parameters> parameters_;

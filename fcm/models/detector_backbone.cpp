@@ -81,7 +81,7 @@ encoder::Windowed windowed_of(const DetectorBackboneOptions& options) {
   if (windowed.decomposed) {
     windowed.conv_norm_epsilon = nn::kNormEpsilon;
   } else {
-    windowed.products = nn::Init::kCutNormal02;
+    windowed.products = nn::Init::kTruncatedNormal02;
     windowed.convolutions = nn::Init::kLecunNormal;
   }
   return windowed;
@@ -94,7 +94,7 @@ encoder::Embeddings positions_of(const nn::Scope& scope, const DetectorBackboneO
   encoder::Embeddings embeddings;
   embeddings.grid = grid;
   if (is_swin(options)) {
-    embeddings.filled_windows = true;
+    embeddings.attends_to_padding = true;
     return embeddings;
   }
   embeddings.windowed = windowed_of(options);

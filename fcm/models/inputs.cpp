@@ -5,31 +5,31 @@
 namespace fcm::models {
 
 ops::Normalisation normalisation(const loader::DataOptions& options) {
-  return {options.mean, options.deviation};
+  return {options.mean, options.stddev};
 }
 
-at::Tensor pictures_of(const loader::Batch& batch) {
+at::Tensor images_of(const loader::Batch& batch) {
   // from_blob wants a mutable pointer; nothing writes through it.
   return at::from_blob(const_cast<uint8_t*>(batch.pixels_BHWC.data()),
                        {batch.batch, batch.rows, batch.cols, batch.channels}, at::kByte);
 }
 
-at::Tensor to_device(const at::Tensor& pictures_BHWC, at::Device device) {
-  if (!device.is_cuda()) return pictures_BHWC.to(device);
+at::Tensor to_device(const at::Tensor& images_BHWC, at::Device device) {
+  if (!device.is_cuda()) return images_BHWC.to(device);
   // From pinned memory the copy overlaps with the CPU making plans; LibTorch keeps that memory
   // until the copy is done.
-  return pictures_BHWC.pin_memory().to(device, /*non_blocking=*/true);
+  return images_BHWC.pin_memory().to(device, /*non_blocking=*/true);
 }
 
-at::Tensor pixels_of(const at::Tensor& pictures_BHWC, const masks::ViewPlan& plan,
+at::Tensor pixels_of(const at::Tensor& images_BHWC, const masks::ViewPlan& plan,
                      const ops::PatchGeometry& geometry, const loader::DataOptions& options) {
-  return ops::patchify(pictures_BHWC, plan.order_BL, geometry, normalisation(options), at::kFloat);
+  return ops::patchify(images_BHWC, plan.order_BL, geometry, normalisation(options), at::kFloat);
 }
 
 at::Tensor pixels_of(const loader::Batch& batch, const Classifier& model,
                      const loader::DataOptions& options) {
   const masks::ViewPlan plan = masks::full_plan(batch.batch, model.grid()).to(model.device());
-  return pixels_of(to_device(pictures_of(batch), model.device()), plan, model.geometry(), options);
+  return pixels_of(to_device(images_of(batch), model.device()), plan, model.geometry(), options);
 }
 
 at::Tensor logits_of(const Classifier& model, const loader::Batch& batch,

@@ -18,13 +18,13 @@ namespace fcm::models {
 ops::Normalisation normalisation(const loader::DataOptions& options);
 
 // A loaded batch as a tensor that shares its memory: uint8 [B, H, W, C].
-at::Tensor pictures_of(const loader::Batch& batch);
+at::Tensor images_of(const loader::Batch& batch);
 
 // Copies images to a model's device; asynchronous if that is CUDA.
-at::Tensor to_device(const at::Tensor& pictures_BHWC, at::Device device);
+at::Tensor to_device(const at::Tensor& images_BHWC, at::Device device);
 
 // Images of a batch cut into patches by a plan, as fp32 [B, L, P, D]. All on one device.
-at::Tensor pixels_of(const at::Tensor& pictures_BHWC, const masks::ViewPlan& plan,
+at::Tensor pixels_of(const at::Tensor& images_BHWC, const masks::ViewPlan& plan,
                      const ops::PatchGeometry& geometry, const loader::DataOptions& options);
 
 // A batch's images as a classifier's input, on its device: fp32 [B, L, P, D], patches in raster

@@ -72,7 +72,7 @@ class ConvOfMaps : public torch::autograd::Function<ConvOfMaps> {
     const variable_list leaves = leaves_of(plan, saved, wanted);
     int64_t first = 0;
     {
-      const at::Tensor x = made_again(plan, leaves);
+      const at::Tensor x = recomputed(plan, leaves);
       const bool wants_dx = x.requires_grad();
       const at::Tensor x_values = x.detach().contiguous();
       const int64_t channels = x_values.size(3);
@@ -108,7 +108,7 @@ class ConvOfMaps : public torch::autograd::Function<ConvOfMaps> {
     return leaves;
   }
 
-  static at::Tensor made_again(const ConvPlan& plan, const variable_list& leaves) {
+  static at::Tensor recomputed(const ConvPlan& plan, const variable_list& leaves) {
     const at::AutoGradMode with_gradients(true);
     return plan.make(leaves);
   }
@@ -131,7 +131,7 @@ class ConvOfMaps : public torch::autograd::Function<ConvOfMaps> {
   }
 };
 
-at::Tensor apply_conv(const Remade& x, const std::vector<at::Tensor>& coarser,
+at::Tensor apply_conv(const Recomputed& x, const std::vector<at::Tensor>& coarser,
                       const at::Tensor& weight, const at::Tensor& rounded, const ConvStep& step) {
   auto plan = c10::make_intrusive<ConvPlan>();
   plan->make = x.make;
@@ -159,12 +159,12 @@ at::Tensor Conv::operator()(const at::Tensor& x_BHWI) const {
   if (shape_.side == 1 && shape_.stride == 1) {
     return ops::linear(x_BHWI, weight_, bias_O_, rounded_);
   }
-  return (*this)(Remade(x_BHWI));
+  return (*this)(Recomputed(x_BHWI));
 }
 
-at::Tensor Conv::operator()(const Remade& x) const { return of_maps(x, {}); }
+at::Tensor Conv::operator()(const Recomputed& x) const { return of_maps(x, {}); }
 
-at::Tensor Conv::of_maps(const Remade& first, const std::vector<at::Tensor>& coarser) const {
+at::Tensor Conv::of_maps(const Recomputed& first, const std::vector<at::Tensor>& coarser) const {
   require(coarser.empty() || (shape_.side == 3 && shape_.stride == 1 && shape_.padding == 1),
           "Conv::of_maps: got side {}, stride {}, expected 3 and 1 for maps of several sizes",
           shape_.side, shape_.stride);
@@ -190,14 +190,14 @@ ConvNormAct::ConvNormAct(const Scope& conv, const Scope& norm, const ConvNormOpt
       relu_(options.relu) {}
 
 at::Tensor ConvNormAct::operator()(const at::Tensor& x_BHWI, const Ranks& ranks) const {
-  return later(conv_(x_BHWI), ranks).value();
+  return deferred(conv_(x_BHWI), ranks).value();
 }
 
-Remade ConvNormAct::operator()(const Remade& x, const Ranks& ranks) const {
-  return later(conv_(x), ranks);
+Recomputed ConvNormAct::operator()(const Recomputed& x, const Ranks& ranks) const {
+  return deferred(conv_(x), ranks);
 }
 
-Remade ConvNormAct::later(const at::Tensor& convolved_BHWO, const Ranks& ranks) const {
+Recomputed ConvNormAct::deferred(const at::Tensor& convolved_BHWO, const Ranks& ranks) const {
   return norm_(convolved_BHWO, ranks, relu_);
 }
 

@@ -9,7 +9,7 @@
 #include "fcm/nn/conv_start.h"
 #include "fcm/nn/map_norm.h"
 #include "fcm/nn/parameters.h"
-#include "fcm/nn/remade.h"
+#include "fcm/nn/recomputed.h"
 
 namespace fcm::nn {
 
@@ -35,14 +35,14 @@ class Conv {
   // the map is smaller than a window.
   at::Tensor operator()(const at::Tensor& x_BHWI) const;
   // The same for a map that backward recomputes.
-  at::Tensor operator()(const Remade& x) const;
+  at::Tensor operator()(const Recomputed& x) const;
 
   // Convolves the concatenation of maps of several sizes along channels: the first at its own size,
   // the others bilinearly upsampled to it (nn::upsample). side 3, stride 1, no bias. Channels are
   // mixed before upsampling, which commutes: conv(up(x)) is the sum over the nine taps of
   // shift(up(tap * x)), with zeros shifted in. So a map of half the side costs a quarter, and the
   // concatenated map is never built. Equal to the plain form up to rounding.
-  at::Tensor of_maps(const Remade& first, const std::vector<at::Tensor>& coarser) const;
+  at::Tensor of_maps(const Recomputed& first, const std::vector<at::Tensor>& coarser) const;
 
  private:
   ConvShape shape_;
@@ -71,9 +71,9 @@ class ConvNormAct {
   at::Tensor operator()(const at::Tensor& x_BHWI, const Ranks& ranks) const;
   // Takes and returns maps that backward recomputes: in a chain of layers only the outputs of the
   // convolutions are saved.
-  Remade operator()(const Remade& x, const Ranks& ranks) const;
+  Recomputed operator()(const Recomputed& x, const Ranks& ranks) const;
   // Norm and ReLU of `convolved`, an output of this layer's convolution, computed lazily.
-  Remade later(const at::Tensor& convolved_BHWO, const Ranks& ranks) const;
+  Recomputed deferred(const at::Tensor& convolved_BHWO, const Ranks& ranks) const;
   const Conv& conv() const { return conv_; }
 
  private:

@@ -16,16 +16,16 @@ constexpr ConvStep kThreeByThree{3, 1, 1};
 // For fewer pixels, transforming the weight costs Winograd more than it gains.
 constexpr int64_t kFewestPixels = 512;
 
-enum class Way { kProduct, kWindows, kWinograd, kLibrary };
+enum class Algorithm { kProduct, kWindows, kWinograd, kLibrary };
 
-Way way_of(const at::Tensor& x_BHWI, const ConvStep& step) {
-  if (step.side == 1 && step.stride == 1) return Way::kProduct;
+Algorithm algorithm_of(const at::Tensor& x_BHWI, const ConvStep& step) {
+  if (step.side == 1 && step.stride == 1) return Algorithm::kProduct;
   if (step != kThreeByThree || x_BHWI.size(0) * x_BHWI.size(1) * x_BHWI.size(2) < kFewestPixels) {
-    return Way::kWindows;
+    return Algorithm::kWindows;
   }
   const bool narrow = x_BHWI.scalar_type() == at::kBFloat16;
-  if (x_BHWI.is_cuda() || (narrow && ops::has_bf16_instructions())) return Way::kLibrary;
-  return Way::kWinograd;
+  if (x_BHWI.is_cuda() || (narrow && ops::has_bf16_instructions())) return Algorithm::kLibrary;
+  return Algorithm::kWinograd;
 }
 
 int64_t places(int64_t size, const ConvStep& step) {
@@ -132,23 +132,23 @@ struct Spread {
 }  // namespace
 
 at::Tensor conv_forward(const at::Tensor& x_BHWI, const at::Tensor& weight, const ConvStep& step) {
-  const Way way = way_of(x_BHWI, step);
+  const Algorithm algorithm = algorithm_of(x_BHWI, step);
   const int64_t out = weight.size(0);
   if (x_BHWI.numel() == 0) {  // an image without regions
     return at::empty(
         {x_BHWI.size(0), places(x_BHWI.size(1), step), places(x_BHWI.size(2), step), out},
         x_BHWI.options());
   }
-  if (way == Way::kWinograd) {
+  if (algorithm == Algorithm::kWinograd) {
     return ops::conv3x3_forward(ops::isa(), float_of(x_BHWI).contiguous(), float_of(weight))
         .to(x_BHWI.scalar_type());
   }
-  if (way == Way::kLibrary) {
+  if (algorithm == Algorithm::kLibrary) {
     return channels_last(at::conv2d(by_channels(x_BHWI), by_channels(weight), {},
                                     {step.stride, step.stride}, {step.padding, step.padding}));
   }
-  const at::Tensor rows =
-      way == Way::kProduct ? x_BHWI.reshape({-1, x_BHWI.size(3)}) : windows(x_BHWI, step);
+  const at::Tensor rows = algorithm == Algorithm::kProduct ? x_BHWI.reshape({-1, x_BHWI.size(3)})
+                                                           : windows(x_BHWI, step);
   return ops::product_with_bias(ops::fastest_products(rows), rows, weight.reshape({out, -1}).t(),
                                 {})
       .view({x_BHWI.size(0), places(x_BHWI.size(1), step), places(x_BHWI.size(2), step), out});
@@ -156,20 +156,20 @@ at::Tensor conv_forward(const at::Tensor& x_BHWI, const at::Tensor& weight, cons
 
 ConvGradients conv_backward(const at::Tensor& x_BHWI, const at::Tensor& weight,
                             const at::Tensor& dy, const ConvStep& step, bool wants_dx) {
-  const Way way = way_of(x_BHWI, step);
+  const Algorithm algorithm = algorithm_of(x_BHWI, step);
   if (x_BHWI.numel() == 0) {
     return {wants_dx ? at::zeros_like(x_BHWI) : at::Tensor(), at::zeros_like(weight)};
   }
-  if (way == Way::kWinograd) {
+  if (algorithm == Algorithm::kWinograd) {
     ConvGradients wide =
         ops::conv3x3_backward(ops::isa(), float_of(x_BHWI).contiguous(), float_of(weight),
                               float_of(dy).contiguous(), wants_dx);
     if (wants_dx) wide.dx_BHWI = wide.dx_BHWI.to(x_BHWI.scalar_type());
     return wide;
   }
-  if (way == Way::kLibrary) return library_backward(x_BHWI, weight, dy, step, wants_dx);
+  if (algorithm == Algorithm::kLibrary) return library_backward(x_BHWI, weight, dy, step, wants_dx);
   const int64_t out = weight.size(0);
-  const bool gathered = way == Way::kWindows;
+  const bool gathered = algorithm == Algorithm::kWindows;
   const at::Tensor rows = gathered ? windows(x_BHWI, step) : x_BHWI.reshape({-1, x_BHWI.size(3)});
   const at::Tensor dy_PO = dy.reshape({-1, out}).contiguous();
   const ops::OwnKernels own = ops::fastest_products(rows);

@@ -121,10 +121,10 @@ at::Tensor Block::operator()(const at::Tensor& x_NTC, const BranchScales& scales
   return mlp_(mixed_NTC, scales.second_B);
 }
 
-at::Tensor Block::of_rows(const at::Tensor& rows_RC, const at::Tensor& places_NT,
+at::Tensor Block::of_rows(const at::Tensor& rows_RC, const at::Tensor& indices_NT,
                           int64_t first_token) const {
   const at::Tensor mixed_NTC = ops::attention_branch_of_rows(
-      rows_RC, places_NT, norm1_.weights(), qkv_.weights(), proj_.weights(), heads_, first_token);
+      rows_RC, indices_NT, norm1_.weights(), qkv_.weights(), proj_.weights(), heads_, first_token);
   return mlp_(mixed_NTC, {});
 }
 
@@ -141,12 +141,12 @@ at::Tensor Blocks::operator()(at::Tensor x_NTC, const Observer& observer, const 
   return from(0, std::move(x_NTC), observer, drop_path, first, first_token);
 }
 
-at::Tensor Blocks::of_rows(const at::Tensor& rows_RC, const at::Tensor& places_NT,
+at::Tensor Blocks::of_rows(const at::Tensor& rows_RC, const at::Tensor& indices_NT,
                            const Observer& observer, int64_t first_token) const {
-  if (blocks_.empty()) return (*this)(ops::gather_rows(rows_RC, places_NT), observer);
-  if (observer) observer(name_ + "_in", ops::gather_rows(rows_RC, places_NT));
+  if (blocks_.empty()) return (*this)(ops::gather_rows(rows_RC, indices_NT), observer);
+  if (observer) observer(name_ + "_in", ops::gather_rows(rows_RC, indices_NT));
   const at::Tensor x_NTC =
-      blocks_[0].of_rows(rows_RC, places_NT, blocks_.size() == 1 ? first_token : 0);
+      blocks_[0].of_rows(rows_RC, indices_NT, blocks_.size() == 1 ? first_token : 0);
   observe(observer, name_, 0, x_NTC);
   return from(1, x_NTC, observer, {}, 0, first_token);
 }

@@ -93,7 +93,7 @@ class Block {
   at::Tensor operator()(const at::Tensor& x_NTC, const BranchScales& scales = {},
                         int64_t first_token = 0) const;
   // The same for tokens that are rows of a matrix, as in ops::attention_branch_of_rows.
-  at::Tensor of_rows(const at::Tensor& rows_RC, const at::Tensor& places_NT,
+  at::Tensor of_rows(const at::Tensor& rows_RC, const at::Tensor& indices_NT,
                      int64_t first_token) const;
 
  private:
@@ -115,7 +115,7 @@ class Blocks {
   at::Tensor operator()(at::Tensor x_NTC, const Observer& observer = {},
                         const DropPath& drop_path = {}, int64_t first = 0,
                         int64_t first_token = 0) const;
-  at::Tensor of_rows(const at::Tensor& rows_RC, const at::Tensor& places_NT,
+  at::Tensor of_rows(const at::Tensor& rows_RC, const at::Tensor& indices_NT,
                      const Observer& observer, int64_t first_token) const;
   int64_t depth() const { return static_cast<int64_t>(blocks_.size()); }
 

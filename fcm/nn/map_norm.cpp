@@ -18,17 +18,17 @@ std::variant<BatchNorm, LayerNorm> norm_of(const Scope& scope, int64_t channels,
   return BatchNorm(scope, channels, batch);
 }
 
-Remade batch_normed(const BatchNorm& norm, const at::Tensor& x, const Ranks& ranks, bool relu) {
+Recomputed batch_normed(const BatchNorm& norm, const at::Tensor& x, const Ranks& ranks, bool relu) {
   const Moments moments = norm.moments(x, ranks);
   if (!ranks && !at::GradMode::is_enabled()) {
-    return Remade(normalised_in_place(x, norm.weight(), norm.bias(), moments, relu));
+    return Recomputed(normalised_in_place(x, norm.weight(), norm.bias(), moments, relu));
   }
   return {{x, norm.weight(), norm.bias()}, [moments, relu](const std::vector<at::Tensor>& from) {
             return normalised(from[0], from[1], from[2], moments, relu);
           }};
 }
 
-Remade layer_normed(const LayerNorm& norm, const at::Tensor& x, bool relu) {
+Recomputed layer_normed(const LayerNorm& norm, const at::Tensor& x, bool relu) {
   const ops::NormWeights weights = norm.weights();
   return {{x, weights.weight_C, weights.bias_C},
           [epsilon = weights.epsilon, relu](const std::vector<at::Tensor>& from) {
@@ -42,7 +42,7 @@ Remade layer_normed(const LayerNorm& norm, const at::Tensor& x, bool relu) {
 MapNorm::MapNorm(const Scope& scope, int64_t channels, const MapNormOptions& options)
     : norm_(norm_of(scope, channels, options)) {}
 
-Remade MapNorm::operator()(const at::Tensor& x, const Ranks& ranks, bool relu) const {
+Recomputed MapNorm::operator()(const at::Tensor& x, const Ranks& ranks, bool relu) const {
   if (const auto* batch = std::get_if<BatchNorm>(&norm_)) {
     return batch_normed(*batch, x, ranks, relu);
   }

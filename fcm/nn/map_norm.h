@@ -8,7 +8,7 @@
 
 #include "fcm/nn/batch_norm_maps.h"
 #include "fcm/nn/layers.h"
-#include "fcm/nn/remade.h"
+#include "fcm/nn/recomputed.h"
 
 namespace fcm::nn {
 
@@ -28,7 +28,7 @@ class MapNorm {
 
   // The normalised x [..., C], computed lazily. In evaluation without gradients kBatch is applied
   // at once, in place. kLayer ignores ranks.
-  Remade operator()(const at::Tensor& x, const Ranks& ranks, bool relu) const;
+  Recomputed operator()(const at::Tensor& x, const Ranks& ranks, bool relu) const;
 
  private:
   std::variant<BatchNorm, LayerNorm> norm_;

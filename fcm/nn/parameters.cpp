@@ -8,7 +8,7 @@
 #include "fcm/base/error.h"
 #include "fcm/base/random.h"
 #include "fcm/base/weight_decay.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 
 namespace fcm::nn {
 namespace {
@@ -19,24 +19,24 @@ int64_t product(const std::vector<int64_t>& shape, size_t from = 0) {
   return elements;
 }
 
-at::Tensor normal(KeyedRandom& random, const std::vector<int64_t>& shape, double deviation) {
+at::Tensor normal(KeyedRandom& random, const std::vector<int64_t>& shape, double stddev) {
   at::Tensor values = at::empty(shape, at::kFloat);
   auto* out = values.mutable_data_ptr<float>();
   for (int64_t i = 0; i < values.numel(); ++i) {
-    out[i] = static_cast<float>(deviation * random.normal());
+    out[i] = static_cast<float>(stddev * random.normal());
   }
   return values;
 }
 
 // Truncated normal: draws beyond `cut` stds are drawn again.
-at::Tensor cut_normal(KeyedRandom& random, const std::vector<int64_t>& shape, double deviation,
-                      double cut) {
+at::Tensor truncated_normal(KeyedRandom& random, const std::vector<int64_t>& shape, double stddev,
+                            double cut) {
   at::Tensor values = at::empty(shape, at::kFloat);
   auto* out = values.mutable_data_ptr<float>();
   for (int64_t i = 0; i < values.numel(); ++i) {
     double draw = random.normal();
     while (std::abs(draw) > cut) draw = random.normal();
-    out[i] = static_cast<float>(deviation * draw);
+    out[i] = static_cast<float>(stddev * draw);
   }
   return values;
 }
@@ -69,11 +69,12 @@ at::Tensor start_values(uint64_t seed, const std::string& name, const std::vecto
       return normal(random, shape, 0.02);
     case Init::kNormal01:
       return normal(random, shape, 0.01);
-    case Init::kCutNormal02:
-      return cut_normal(random, shape, 0.02, 1);
+    case Init::kTruncatedNormal02:
+      return truncated_normal(random, shape, 0.02, 1);
     case Init::kLecunNormal: {
       constexpr double kLeft = 0.87962566103423978;  // std of a normal truncated at two stds
-      return cut_normal(random, shape, 1 / (kLeft * std::sqrt(static_cast<double>(fan_in))), 2);
+      return truncated_normal(random, shape, 1 / (kLeft * std::sqrt(static_cast<double>(fan_in))),
+                              2);
     }
     case Init::kNormal2e5:
       break;
@@ -225,8 +226,9 @@ void Parameters::round(at::ScalarType compute) {
       offset += elements;
     }
   }
-  const ops::Part timed("weights to bfloat16", 0,
-                        static_cast<double>(flat_values_.nbytes() + flat_rounded_.nbytes()));
+  const ops::ProfileScope timed(
+      "weights to bfloat16", 0,
+      static_cast<double>(flat_values_.nbytes() + flat_rounded_.nbytes()));
   const at::NoGradGuard no_grad;
   flat_rounded_.detach().copy_(flat_values_);
 }

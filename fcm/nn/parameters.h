@@ -25,8 +25,8 @@ enum class Init {
   kNormal01,       // std 0.01: upstream's linear probe
   kNormal2e5,      // std 2e-5: upstream's head before fine-tuning
   // From the upstream detectors (MIMDet's trunc_normal_ and lecun_normal_):
-  kCutNormal02,  // normal of std 0.02, truncated at one std
-  kLecunNormal,  // normal truncated at two stds, with std 1 / sqrt(fan_in) after truncation
+  kTruncatedNormal02,  // normal of std 0.02, truncated at one std
+  kLecunNormal,        // normal truncated at two stds, with std 1 / sqrt(fan_in) after truncation
 };
 
 // How a parameter is stored, relative to its published shape.

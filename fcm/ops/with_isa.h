@@ -48,7 +48,7 @@ at::Tensor nms_with(Isa isa, const at::Tensor& boxes_N4, const at::Tensor& score
                     const at::Tensor& groups_N, double threshold);
 
 at::Tensor roi_align_with(Isa isa, const std::vector<at::Tensor>& maps_BHWC,
-                          const at::Tensor& boxes_R4, const at::Tensor& picture_R,
+                          const at::Tensor& boxes_R4, const at::Tensor& image_R,
                           const at::Tensor& level_R, const std::vector<double>& scales,
                           int64_t bins);
 

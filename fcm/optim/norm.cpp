@@ -10,7 +10,7 @@
 
 #include "fcm/ops/adamw/cuda.h"
 #include "fcm/ops/cuda/place.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 
 namespace fcm::optim {
 namespace {
@@ -66,7 +66,7 @@ double norm_on_cuda(const at::Tensor& values) {
 }  // namespace
 
 double euclidean_norm(const at::Tensor& values) {
-  const ops::Part timed("norm of the gradients", 0, static_cast<double>(values.nbytes()));
+  const ops::ProfileScope timed("norm of the gradients", 0, static_cast<double>(values.nbytes()));
   const int64_t count = values.numel();
   if (ops::on_cuda(values) && count > 0) {
     return values.scalar_type() == at::kFloat ? norm_on_cuda<float>(values)

@@ -45,11 +45,12 @@ void QueuedStep::operator()(const at::Tensor& loss) const {
           "QueuedStep: expected one float64 loss on the device of the state, got {} "
           "values, {}, on that device: {}",
           loss.numel(), at::toString(loss.scalar_type()), loss.device() == state_.device());
-  return buffers_.value_E.scalar_type() == at::kFloat ? give<float>(loss) : give<double>(loss);
+  return buffers_.value_E.scalar_type() == at::kFloat ? enqueue<float>(loss)
+                                                      : enqueue<double>(loss);
 }
 
 template <class T>
-void QueuedStep::give(const at::Tensor& loss) const {
+void QueuedStep::enqueue(const at::Tensor& loss) const {
   const int64_t count = buffers_.value_E.numel();
   const T* gradient = buffers_.gradient_E.const_data_ptr<T>();
   const ops::CudaStream stream = ops::cuda_stream_for(buffers_.value_E);

@@ -26,7 +26,7 @@ class QueuedStep {
 
  private:
   template <class T>
-  void give(const at::Tensor& loss) const;
+  void enqueue(const at::Tensor& loss) const;
 
   ops::AdamWBuffers buffers_;
   OptimOptions options_;

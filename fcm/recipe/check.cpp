@@ -150,15 +150,15 @@ void check_decoder(const Recipe& recipe, const encoder::Family& family, Faults& 
       task.targets.mimic);
 }
 
-void check_picture(const Recipe& recipe, Faults& faults) {
+void check_image(const Recipe& recipe, Faults& faults) {
   const loader::DataOptions& data = recipe.data;
   faults.unless(data.channels == 1 || data.channels == 3,
                 "data.channels = {} must be 1 (grey) or 3 (RGB)", data.channels);
   const auto channels = static_cast<size_t>(data.channels);
   faults.unless(data.mean.size() == channels, "data.mean has {} elements, but data.channels = {}",
                 data.mean.size(), channels);
-  faults.unless(data.deviation.size() == channels,
-                "data.deviation has {} elements, but data.channels = {}", data.deviation.size(),
+  faults.unless(data.stddev.size() == channels,
+                "data.deviation has {} elements, but data.channels = {}", data.stddev.size(),
                 channels);
   faults.unless(data.crop_scale[0] <= data.crop_scale[1],
                 "data.crop_scale = [{}, {}] must have the smaller share first", data.crop_scale[0],
@@ -389,10 +389,10 @@ void check_run(const Recipe& recipe, Faults& faults) {
       "run.knn_every_epochs = {} and run.probe_every_epochs = {} are for pretraining; finetune "
       "measures the model it trains: write 0",
       run.knn_every_epochs, run.probe_every_epochs);
-  faults.unless(run.pictures_every_steps == 0 || !recipe.is<Classify>(),
+  faults.unless(run.images_every_steps == 0 || !recipe.is<Classify>(),
                 "run.pictures_every_steps = {} must be 0 for a classifier, which has nothing to "
                 "draw",
-                run.pictures_every_steps);
+                run.images_every_steps);
 }
 
 }  // namespace
@@ -417,7 +417,7 @@ void check(const Recipe& recipe) {
   for (const std::string& fault : family.faults(recipe.encoder)) {
     faults.add(fault);
   }
-  check_picture(recipe, faults);
+  check_image(recipe, faults);
   if (recipe.is<Pretrain>()) check_targets(recipe, faults);
   if (recipe.is<Segment>()) check_segmentation(recipe, faults);
   if (recipe.is<Detect>()) check_detection(recipe, faults);

@@ -14,7 +14,7 @@ struct RunOptions {
   int64_t save_every_steps = 0;
   int64_t keep_last = 3;
   int64_t keep_every_steps = 0;
-  int64_t pictures_every_steps = 0;
+  int64_t images_every_steps = 0;
   double knn_every_epochs = 0;
   int64_t max_skipped_in_a_row = 3;
   int64_t max_rollbacks = 3;
@@ -34,7 +34,7 @@ struct RunOptions {
     visitor("keep_last", keep_last, config::Range{1, 1e6}, "number of newest checkpoints to keep");
     visitor("keep_every_steps", keep_every_steps, config::Range{0, 1e15},
             "checkpoints at multiples of this are never removed; 0: none");
-    visitor("pictures_every_steps", pictures_every_steps, config::Range{0, 1e15},
+    visitor("pictures_every_steps", images_every_steps, config::Range{0, 1e15},
             "steps per sheet of reconstructions; 0: only at the end");
     visitor("knn_every_epochs", knn_every_epochs, config::Range{0, 1e6},
             "epochs per kNN check on labelled images; 0: never");

@@ -137,10 +137,11 @@ int64_t choose_micro_batch(const Recipe& recipe, at::ScalarType compute, double 
     const double fits = 0.5 * memory_bytes / of_image;
     most = static_cast<int64_t>(std::clamp(fits, 1.0, static_cast<double>(batch)));
   }
-  int64_t pieces = (batch + most - 1) / most;
+  int64_t micro_batches = (batch + most - 1) / most;
   // Batch normalisation needs at least two images for its statistics.
-  if (chooses && recipe.is<Segment>()) pieces = std::clamp<int64_t>(batch / 2, 1, pieces);
-  return (batch + pieces - 1) / pieces;
+  if (chooses && recipe.is<Segment>())
+    micro_batches = std::clamp<int64_t>(batch / 2, 1, micro_batches);
+  return (batch + micro_batches - 1) / micro_batches;
 }
 
 double forward_multiply_adds(const Recipe& recipe) { return cost_of(recipe).multiply_adds; }

@@ -50,8 +50,8 @@ at::Tensor EmaTeacher::features(const at::Tensor& pixels_BLPD, const masks::View
 }
 
 Spread spread_of(const at::Tensor& features_BLD) {
-  const at::Tensor deviation_D = features_BLD.flatten(0, 1).std(0, /*unbiased=*/false);
-  return {deviation_D.mean().item<double>(), deviation_D.min().item<double>()};
+  const at::Tensor stddev_D = features_BLD.flatten(0, 1).std(0, /*unbiased=*/false);
+  return {stddev_D.mean().item<double>(), stddev_D.min().item<double>()};
 }
 
 }  // namespace fcm::targets

@@ -119,7 +119,7 @@ double multiply_adds(const TeacherOptions& options) {
 
 ops::Normalisation normalisation_of(const TeacherOptions& options) {
   return {{options.mean.begin(), options.mean.end()},
-          {options.deviation.begin(), options.deviation.end()}};
+          {options.stddev.begin(), options.stddev.end()}};
 }
 
 at::Tensor normalised_tokens(const at::Tensor& features_BLD) {

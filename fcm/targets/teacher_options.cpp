@@ -37,10 +37,10 @@ TeacherOptions of_kind(TeacherKind kind) {
     options.norm_epsilon = 1e-5;
     options.gelu = encoder::Gelu::kQuick;
     options.mean = {0.48145466, 0.4578275, 0.40821073};
-    options.deviation = {0.26862954, 0.26130258, 0.27577711};
+    options.stddev = {0.26862954, 0.26130258, 0.27577711};
   } else if (kind == TeacherKind::kSiglip) {
     options.gelu = encoder::Gelu::kTanh;
-    options.mean = options.deviation = {0.5, 0.5, 0.5};
+    options.mean = options.stddev = {0.5, 0.5, 0.5};
   }
   return options;
 }

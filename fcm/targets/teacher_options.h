@@ -34,7 +34,7 @@ struct TeacherOptions {
   double norm_epsilon = 1e-6;
   encoder::Gelu gelu = encoder::Gelu::kExact;
   // Normalisation of the pixels, on a scale of 0 to 1.
-  std::array<double, 3> mean{0.485, 0.456, 0.406}, deviation{0.229, 0.224, 0.225};
+  std::array<double, 3> mean{0.485, 0.456, 0.406}, stddev{0.229, 0.224, 0.225};
 };
 
 // The upstream settings of that kind: epsilon, GELU, mean and std; registers of DINOv3.

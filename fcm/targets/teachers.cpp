@@ -63,30 +63,30 @@ Teachers::Teachers(const TargetOptions& options, const Student& student,
   }
 }
 
-at::Tensor tower_pixels(const at::Tensor& pictures_BHWC, const at::Tensor& order_BL,
+at::Tensor tower_pixels(const at::Tensor& images_BHWC, const at::Tensor& order_BL,
                         const Teacher& teacher) {
   const TeacherOptions& options = teacher.options();
   const ops::Normalisation normalisation = normalisation_of(options);
-  if (pictures_BHWC.size(1) == options.rows && pictures_BHWC.size(2) == options.cols) {
-    return ops::patchify(pictures_BHWC, order_BL, teacher.geometry(), normalisation, at::kFloat);
+  if (images_BHWC.size(1) == options.rows && images_BHWC.size(2) == options.cols) {
+    return ops::patchify(images_BHWC, order_BL, teacher.geometry(), normalisation, at::kFloat);
   }
   const at::NoGradGuard no_gradient;
-  const auto on_device = pictures_BHWC.device();
+  const auto on_device = images_BHWC.device();
   const at::Tensor mean_C = at::tensor(normalisation.mean, at::kFloat).to(on_device),
-                   deviation_C = at::tensor(normalisation.deviation, at::kFloat).to(on_device);
-  const at::Tensor normalised_BHWC = (pictures_BHWC.to(at::kFloat) / 255 - mean_C) / deviation_C;
+                   stddev_C = at::tensor(normalisation.stddev, at::kFloat).to(on_device);
+  const at::Tensor normalised_BHWC = (images_BHWC.to(at::kFloat) / 255 - mean_C) / stddev_C;
   const at::Tensor resized_BCHW =
       at::_upsample_bicubic2d_aa(normalised_BHWC.permute({0, 3, 1, 2}).contiguous(),
                                  {options.rows, options.cols}, /*align_corners=*/false);
   return ops::patchify_normalised(resized_BCHW, order_BL, teacher.geometry());
 }
 
-Features Teachers::features(const at::Tensor& pictures_BHWC, const at::Tensor& pixels_BLPD,
+Features Teachers::features(const at::Tensor& images_BHWC, const at::Tensor& pixels_BLPD,
                             const masks::ViewPlan& plan, at::ScalarType compute) const {
   Features features;
   for (const auto& [name, tower] : towers_) {
     features[name] = tower_features(
-        *tower, options_, name, tower_pixels(pictures_BHWC, plan.order_BL, *tower), plan, compute);
+        *tower, options_, name, tower_pixels(images_BHWC, plan.order_BL, *tower), plan, compute);
   }
   if (ema_) features["ema"] = ema_->features(pixels_BLPD, plan, options_.last_blocks, compute);
   return features;

@@ -32,7 +32,7 @@ class Teachers {
   // Features of every target that has any. Each teacher runs once, without gradients, in `compute`.
   // pictures: uint8 [B, H, W, C]; pixels [B, L, P, D]: the same images, cut in plan order and
   // normalised for the student.
-  Features features(const at::Tensor& pictures_BHWC, const at::Tensor& pixels_BLPD,
+  Features features(const at::Tensor& images_BHWC, const at::Tensor& pixels_BLPD,
                     const masks::ViewPlan& plan, at::ScalarType compute) const;
 
  private:
@@ -44,7 +44,7 @@ class Teachers {
 // Images uint8 [B, H, W, 3] to a tower's input: normalised, and resized (bicubic, antialiased) if
 // its patch size differs from the student's. [B, L, 1, stride^2 * 3], float32, in the order
 // order_BL.
-at::Tensor tower_pixels(const at::Tensor& pictures_BHWC, const at::Tensor& order_BL,
+at::Tensor tower_pixels(const at::Tensor& images_BHWC, const at::Tensor& order_BL,
                         const Teacher& teacher);
 
 }  // namespace fcm::targets

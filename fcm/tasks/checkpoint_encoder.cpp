@@ -119,7 +119,7 @@ void say_other_values(const recipe::Recipe& recipe, const Checkpoint& checkpoint
         nlohmann::json(ours).dump()));
   };
   say("data.mean", recipe.data.mean);
-  say("data.deviation", recipe.data.deviation);
+  say("data.deviation", recipe.data.stddev);
   say("data.interpolation", recipe.data.interpolation);
   if (keeps_epsilon(recipe)) say("encoder.norm_epsilon", recipe.encoder.norm_epsilon);
 }
@@ -180,7 +180,7 @@ recipe::Recipe resolved_recipe(const FinetuneRequest& request, const Checkpoint*
   interop::refuse_downstream(*start, recipe.is<recipe::Segment>()  ? Downstream::kSegmenter
                                      : recipe.is<recipe::Detect>() ? Downstream::kDetector
                                                                    : Downstream::kNone);
-  say_average(*start, reporter);
+  report_average(*start, reporter);
   say_other_crop(recipe, *start, reporter);
   if (!takes) {
     interop::refuse_unsupported(*start, request.set);
@@ -188,7 +188,7 @@ recipe::Recipe resolved_recipe(const FinetuneRequest& request, const Checkpoint*
     say_other_values(recipe, *start, reporter);
     return recipe;
   }
-  say_assumptions(*start, of_encoder(request.set), Needs::kFeatures, reporter);
+  report_assumptions(*start, of_encoder(request.set), ModelUse::kFeatures, reporter);
   const recipe::Recipe theirs = recipe_of(*start, of_encoder(request.set));
   if (is_of_downstream(recipe)) refuse_no_downstream_on(theirs, recipe, *start);
   recipe.model.kind = theirs.model.kind;
@@ -197,13 +197,13 @@ recipe::Recipe resolved_recipe(const FinetuneRequest& request, const Checkpoint*
   if (is_of_downstream(recipe)) recipe.encoder.norm_epsilon = epsilon;
   recipe.data.channels = theirs.data.channels;
   recipe.data.mean = theirs.data.mean;
-  recipe.data.deviation = theirs.data.deviation;
+  recipe.data.stddev = theirs.data.stddev;
   reporter.info(fmt::format(
       "encoder of {}: {}, encoder.dims = {}, encoder.depths = {}, {} channels with mean {} and "
       "std {}",
       start->path.string(), recipe.model.kind, list(recipe.encoder.dims),
       list(recipe.encoder.depths), recipe.data.channels, list(recipe.data.mean),
-      list(recipe.data.deviation)));
+      list(recipe.data.stddev)));
   return recipe;
 }
 

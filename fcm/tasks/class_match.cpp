@@ -9,7 +9,7 @@
 #include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/loader/wrapped_dataset.h"
-#include "fcm/tasks/picture_set.h"
+#include "fcm/tasks/image_set.h"
 
 namespace fcm::tasks {
 namespace {
@@ -52,10 +52,10 @@ ClassMatch match_classes(const TrainedClasses& classes, int64_t answers,
                          const std::string& classifier) {
   const std::vector<std::string>&found = dataset->classes(), &trained = classes.names;
   const bool as_many = std::ssize(found) == answers;
-  const bool told = std::ssize(trained) == answers;
+  const bool counts_match = std::ssize(trained) == answers;
   const std::vector<std::string> names = printable(found);
-  if (told && names == trained) return {dataset, {}};
-  if (!told) {
+  if (counts_match && names == trained) return {dataset, {}};
+  if (!counts_match) {
     if (!as_many) {
       fail(ExitCode::kData, "{} has {} ({}), the classifier {} has {}", data,
            counted(std::ssize(found), "class", "classes"), class_list(names), classifier, answers);
@@ -107,7 +107,7 @@ std::string why_other_head(const checkpoint::Checkpoint& checkpoint, int64_t row
   }
   if (classes.empty()) return {};
   const std::vector<std::string> names = printable(classes);
-  const std::optional<PictureSet> set = stored_set(checkpoint.state, kTrainedOn);
+  const std::optional<ImageSet> set = stored_set(checkpoint.state, kTrainedOn);
   if (!set || std::ssize(set->classes) != rows) {
     reporter.warn(fmt::format(
         "{} has a head for {} and does not say for which: they are assumed "

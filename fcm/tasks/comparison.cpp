@@ -11,7 +11,7 @@
 #include "fcm/base/error.h"
 #include "fcm/base/text.h"
 #include "fcm/recipe/values.h"
-#include "fcm/tasks/picture_set.h"
+#include "fcm/tasks/image_set.h"
 #include "fcm/tasks/report_input.h"
 
 namespace fcm::tasks {
@@ -86,8 +86,8 @@ std::string kind_of(const recipe::Recipe& recipe) {
 }
 
 // The data set that a checkpoint, or else a result, was trained or measured on.
-std::string pictures_of(const StoredRun& run, const char* name) {
-  if (const std::optional<PictureSet> set = stored_set(run.about, name)) {
+std::string images_of(const StoredRun& run, const char* name) {
+  if (const std::optional<ImageSet> set = stored_set(run.about, name)) {
     return fmt::format("{} ({}), {}, list {:.8}", set->data, set->split,
                        counted(set->images, "image", "images"), set->list_hash);
   }
@@ -143,7 +143,7 @@ std::vector<viz::Difference> differences_of(const std::vector<StoredRun>& runs) 
   for (const auto& [key, title] : {std::pair{kPretrainedOn, "pretrained on"},
                                    {kTrainedOn, "trained on"},
                                    {kMeasuredOn, "measured on"}}) {
-    add(title, [key](const StoredRun& run) { return pictures_of(run, key); });
+    add(title, [key](const StoredRun& run) { return images_of(run, key); });
   }
   add("started from", [](const StoredRun& run) { return text_in(run.about, "started_from"); });
   for (viz::Difference& one : recipe_differences(runs)) differences.push_back(std::move(one));

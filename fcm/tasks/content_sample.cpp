@@ -22,7 +22,7 @@ namespace {
 using nlohmann::json;
 using Mark = ContentSample::Mark;
 
-constexpr size_t kMostPictures = 4096, kMostKept = 1024;
+constexpr size_t kMostImages = 4096, kMostKept = 1024;
 constexpr int64_t kMostPixels = int64_t{64} << 20;
 constexpr size_t kLettersOfName = 8, kLettersOfMark = 24;
 
@@ -43,7 +43,7 @@ std::vector<std::pair<uint32_t, int64_t>> choose(const loader::Dataset& dataset)
   for (int64_t i = 0; i < dataset.size(); ++i) {
     chosen[static_cast<size_t>(i)] = {hash_of_name(dataset.name(i)), i};
   }
-  const auto end = chosen.begin() + static_cast<ptrdiff_t>(std::min(kMostPictures, chosen.size()));
+  const auto end = chosen.begin() + static_cast<ptrdiff_t>(std::min(kMostImages, chosen.size()));
   std::partial_sort(chosen.begin(), end, chosen.end());
   chosen.erase(end, chosen.end());
   return chosen;
@@ -56,8 +56,8 @@ struct Content {
 
 std::optional<Content> content_of(const loader::Dataset& dataset, int64_t index) {
   try {
-    const image::Image picture = dataset.get(index, 3);
-    return Content{content_hash(picture), picture.rows * picture.cols};
+    const image::Image image = dataset.get(index, 3);
+    return Content{content_hash(image), image.rows * image.cols};
   } catch (const Error&) {  // unreadable: no evidence
     return std::nullopt;
   }
@@ -89,9 +89,9 @@ Number number_of(std::string_view letters) {
 
 }  // namespace
 
-uint64_t content_hash(const image::Image& picture) {
-  std::string bytes = fmt::format("{} x {}:", picture.rows, picture.cols);
-  bytes.append(reinterpret_cast<const char*>(picture.pixels.data()), picture.pixels.size());
+uint64_t content_hash(const image::Image& image) {
+  std::string bytes = fmt::format("{} x {}:", image.rows, image.cols);
+  bytes.append(reinterpret_cast<const char*>(image.pixels.data()), image.pixels.size());
   return loader::checksum(bytes);
 }
 
@@ -142,9 +142,9 @@ ContentSample content_sample_from(const json& state) {
   return sample;
 }
 
-SharedPictures shared_pictures(const ContentSample& known, int64_t known_images,
-                               const ContentSample& asked) {
-  SharedPictures found;
+SharedImages shared_images(const ContentSample& known, int64_t known_images,
+                           const ContentSample& asked) {
+  SharedImages found;
   if (known.marks.empty()) return found;
   std::unordered_set<uint64_t> contents;
   for (const Mark& mark : known.marks) contents.insert(mark.content);
@@ -162,8 +162,8 @@ SharedPictures shared_pictures(const ContentSample& known, int64_t known_images,
   return found;
 }
 
-ChangedPictures changed_pictures(const ContentSample& before, const ContentSample& now) {
-  ChangedPictures found;
+ChangedImages changed_images(const ContentSample& before, const ContentSample& now) {
+  ChangedImages found;
   const auto has_name = [&](uint32_t name) {
     const auto place = std::ranges::lower_bound(now.marks, name, {}, &Mark::name);
     return place != now.marks.end() && place->name == name;

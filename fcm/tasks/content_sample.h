@@ -23,7 +23,7 @@ struct ContentSample {
   std::vector<std::string> names;  // by mark, UTF-8; empty if read from a checkpoint
 };
 
-uint64_t content_hash(const image::Image& picture);
+uint64_t content_hash(const image::Image& image);
 
 // Hashes the images whose names have the smallest hashes, so that samples of two large sets contain
 // mostly the same of the images that both have. At most 4096 images, and none after 64 million
@@ -36,20 +36,20 @@ nlohmann::json to_json(const ContentSample& sample);
 ContentSample content_sample_from(const nlohmann::json& state);
 
 // Images of `asked` that are also in `known`, under any name.
-struct SharedPictures {
+struct SharedImages {
   int64_t compared = 0;  // images of `asked` that were compared: all, or if `known` was sampled,
                          // those that would be in its sample
   int64_t shared = 0;
   std::string example;  // the first by name; empty without names
 };
-SharedPictures shared_pictures(const ContentSample& known, int64_t known_images,
-                               const ContentSample& asked);
+SharedImages shared_images(const ContentSample& known, int64_t known_images,
+                           const ContentSample& asked);
 
 // Images with equal names in two samples of one list.
-struct ChangedPictures {
+struct ChangedImages {
   int64_t compared = 0;
   int64_t changed = 0;  // of these: with different pixels
 };
-ChangedPictures changed_pictures(const ContentSample& before, const ContentSample& now);
+ChangedImages changed_images(const ContentSample& before, const ContentSample& now);
 
 }  // namespace fcm::tasks

@@ -269,7 +269,7 @@ json config_of(const recipe::Recipe& recipe) {
                  {"mask_ratio", recipe.pretrain().masks.ratio},
                  {"norm_pix_loss", recipe.pretrain().targets.norm_pix},
                  {"image_mean", recipe.data.mean},
-                 {"image_std", recipe.data.deviation}};
+                 {"image_std", recipe.data.stddev}};
   if (decoder.cross()) {
     config["decoder"]["kind"] = decoder.kind;
     config["decoder"]["reads"] = decoder.reads;
@@ -352,7 +352,7 @@ json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   const Known known = recipe_for(checkpoint, request.checkpoint.set);
   // Formats that store the recipe need it to be known; the others only store weights.
   if (known.recipe && (format == "hf" || format == "timm" || format == "transformers")) {
-    say_assumptions(checkpoint, request.checkpoint.set, Needs::kPictures, reporter);
+    report_assumptions(checkpoint, request.checkpoint.set, ModelUse::kReconstruction, reporter);
   }
   if (known.recipe && known.recipe->is<recipe::Pretrain>()) {
     const std::string source = checkpoint.path.string();

@@ -14,7 +14,7 @@
 #include "fcm/interop/downstream.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/interop/onnx/models.h"
-#include "fcm/tasks/segmentation_pictures.h"
+#include "fcm/tasks/segmentation_sheets.h"
 #include "fcm/tasks/trained_classifier.h"
 #include "fcm/tasks/trained_detector.h"
 #include "fcm/tasks/trained_model.h"
@@ -63,10 +63,10 @@ std::vector<std::string> settings_of(const ConvertRequest& request) {
 }
 
 interop::onnx::Pixels pixels_of(const recipe::Recipe& recipe) {
-  return {recipe.data.mean, recipe.data.deviation};
+  return {recipe.data.mean, recipe.data.stddev};
 }
 
-std::vector<std::string> names_of(const std::optional<PictureSet>& trained_on, int64_t classes) {
+std::vector<std::string> names_of(const std::optional<ImageSet>& trained_on, int64_t classes) {
   return class_names(trained_on ? trained_on->classes : std::vector<std::string>{}, classes);
 }
 
@@ -77,7 +77,7 @@ Export export_of(const std::string& what, Checkpoint checkpoint, const ConvertRe
   if (what == "features") {
     checkpoint = {};  // it is loaded again
     const TrainedModel trained =
-        load_trained_model({request.checkpoint.path, set, {}}, Needs::kFeatures, reporter);
+        load_trained_model({request.checkpoint.path, set, {}}, ModelUse::kFeatures, reporter);
     return {interop::onnx::features_graph(*trained.model, pixels_of(trained.recipe)),
             trained.recipe,
             {}};
@@ -129,7 +129,7 @@ void describe(Export& made, const std::string& what, int64_t step, const Convert
                     {"image_size", json(recipe.data.image_size).dump()},
                     {"channels", recipe.data.channels == 1 ? "grey" : "RGB"},
                     {"mean", json(recipe.data.mean).dump()},
-                    {"std", json(recipe.data.deviation).dump()},
+                    {"std", json(recipe.data.stddev).dump()},
                     {"interpolation", recipe.data.interpolation}};
   if (!made.classes.empty()) model.metadata["classes"] = formats::json_text(json(made.classes));
   if (what == "classes") {

@@ -5,8 +5,8 @@
 #include "fcm/interop/about.h"
 #include "fcm/interop/mmseg.h"
 #include "fcm/interop/segmenters.h"
-#include "fcm/tasks/picture_set.h"
-#include "fcm/tasks/segmentation_pictures.h"
+#include "fcm/tasks/image_set.h"
+#include "fcm/tasks/segmentation_sheets.h"
 #include "fcm/viz/class_colours.h"
 
 namespace fcm::tasks {
@@ -18,7 +18,7 @@ void write_mmseg_of(const std::filesystem::path& out, const checkpoint::Checkpoi
   const nlohmann::json& state = checkpoint.state;
   const interop::SegmenterArchitecture found =
       interop::segmenter_architecture(checkpoint.model.tensors, checkpoint.path.string());
-  const std::optional<PictureSet> trained_on = stored_set(state, kTrainedOn);
+  const std::optional<ImageSet> trained_on = stored_set(state, kTrainedOn);
   interop::MmsegFile file;
   file.model = checkpoint.model.tensors;
   const int64_t patch = known.encoder.patch_side();

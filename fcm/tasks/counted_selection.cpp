@@ -13,9 +13,9 @@ eval::Selection counted_selection(const std::string& what,
                                   int64_t count) {
   const int64_t total = std::min(count, dataset->size()), ranks = group->size();
   std::shared_ptr<Progress> progress;
-  const auto tell = [&reporter, what, total, ranks, progress](int64_t pictures) mutable {
-    if (pictures == 0) progress = std::make_shared<Progress>(reporter, what, total);
-    if (progress) progress->add(pictures * ranks);
+  const auto tell = [&reporter, what, total, ranks, progress](int64_t images) mutable {
+    if (images == 0) progress = std::make_shared<Progress>(reporter, what, total);
+    if (progress) progress->add(images * ranks);
   };
   return {std::move(dataset), count, std::move(group), tell};
 }

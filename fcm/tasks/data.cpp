@@ -8,8 +8,8 @@
 #include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/loader/wrapped_dataset.h"
+#include "fcm/tasks/image_set.h"
 #include "fcm/tasks/machine.h"
-#include "fcm/tasks/picture_set.h"
 
 namespace fcm::tasks {
 namespace {
@@ -17,7 +17,8 @@ namespace {
 using Lines = std::vector<std::string>;
 
 std::shared_ptr<const loader::Dataset> open(const std::string& data, loader::Split split,
-                                            loader::TargetKind wanted, const Machine& machine) {
+                                            loader::TargetKind wanted,
+                                            const MachineOptions& machine) {
   loader::OpenOptions options = open_options(machine);
   options.wanted = wanted;
   return loader::open_dataset(data, split, options);
@@ -90,17 +91,18 @@ Lines remark_lines(const loader::Dataset& dataset) {
   return lines;
 }
 
-std::shared_ptr<const loader::Dataset> open_pictures(const std::string& data, loader::Split split,
-                                                     const Machine& machine, Reporter& reporter,
-                                                     loader::TargetKind wanted) {
+std::shared_ptr<const loader::Dataset> open_images(const std::string& data, loader::Split split,
+                                                   const MachineOptions& machine,
+                                                   Reporter& reporter, loader::TargetKind wanted) {
   auto dataset = open(data, split, wanted, machine);
   say(data, split, remark_lines(*dataset), reporter);
   return dataset;
 }
 
 std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split,
-                                                     const Machine& machine, Reporter& reporter) {
-  auto dataset = open_pictures(data, split, machine, reporter, loader::TargetKind::kLabel);
+                                                     const MachineOptions& machine,
+                                                     Reporter& reporter) {
+  auto dataset = open_images(data, split, machine, reporter, loader::TargetKind::kLabel);
   need_labels(data, *dataset, reporter);
   return dataset;
 }
@@ -122,7 +124,8 @@ namespace {
 std::shared_ptr<const loader::Dataset> open_validation(const std::string& data,
                                                        const loader::Dataset& train,
                                                        loader::TargetKind wanted,
-                                                       const Machine& machine, Reporter& reporter) {
+                                                       const MachineOptions& machine,
+                                                       Reporter& reporter) {
   auto val = open(data, loader::Split::kVal, wanted, machine);
   const Lines said = remark_lines(train);
   Lines lines = remark_lines(*val);
@@ -150,7 +153,7 @@ void need_maps(const std::string& data, const loader::Dataset& dataset) {
 
 }  // namespace
 
-LabelledData open_labelled_splits(const std::string& data, const Machine& machine,
+LabelledData open_labelled_splits(const std::string& data, const MachineOptions& machine,
                                   Reporter& reporter) {
   LabelledData both;
   both.train = open_labelled(data, loader::Split::kTrain, machine, reporter);
@@ -161,13 +164,14 @@ LabelledData open_labelled_splits(const std::string& data, const Machine& machin
 }
 
 std::shared_ptr<const loader::Dataset> open_mapped(const std::string& data, loader::Split split,
-                                                   const Machine& machine, Reporter& reporter) {
-  auto dataset = open_pictures(data, split, machine, reporter, loader::TargetKind::kMap);
+                                                   const MachineOptions& machine,
+                                                   Reporter& reporter) {
+  auto dataset = open_images(data, split, machine, reporter, loader::TargetKind::kMap);
   need_maps(data, *dataset);
   return dataset;
 }
 
-LabelledData open_mapped_splits(const std::string& data, const Machine& machine,
+LabelledData open_mapped_splits(const std::string& data, const MachineOptions& machine,
                                 Reporter& reporter) {
   LabelledData both;
   both.train = open_mapped(data, loader::Split::kTrain, machine, reporter);
@@ -181,13 +185,14 @@ LabelledData open_mapped_splits(const std::string& data, const Machine& machine,
 }
 
 std::shared_ptr<const loader::Dataset> open_instances(const std::string& data, loader::Split split,
-                                                      const Machine& machine, Reporter& reporter) {
-  auto dataset = open_pictures(data, split, machine, reporter, loader::TargetKind::kInstances);
+                                                      const MachineOptions& machine,
+                                                      Reporter& reporter) {
+  auto dataset = open_images(data, split, machine, reporter, loader::TargetKind::kInstances);
   need_instances(data, *dataset);
   return dataset;
 }
 
-LabelledData open_instance_splits(const std::string& data, const Machine& machine,
+LabelledData open_instance_splits(const std::string& data, const MachineOptions& machine,
                                   Reporter& reporter) {
   LabelledData both;
   both.train = open_instances(data, loader::Split::kTrain, machine, reporter);

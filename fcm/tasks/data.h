@@ -16,14 +16,15 @@ std::vector<std::string> remark_lines(const loader::Dataset& dataset);
 
 // Opens a data set whose samples have targets of kind `wanted`, if it has such; reports its
 // remarks. Throws Error(kData).
-std::shared_ptr<const loader::Dataset> open_pictures(
-    const std::string& data, loader::Split split, const Machine& machine, Reporter& reporter,
+std::shared_ptr<const loader::Dataset> open_images(
+    const std::string& data, loader::Split split, const MachineOptions& machine, Reporter& reporter,
     loader::TargetKind wanted = loader::TargetKind::kNone);
 
 // A data set with labels; reports its remarks. Throws Error(kData) if it has none, or if more than
 // one in ten are unusable, with their number and the first fault. Fewer are a warning.
 std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split,
-                                                     const Machine& machine, Reporter& reporter);
+                                                     const MachineOptions& machine,
+                                                     Reporter& reporter);
 
 // Throws Error(kData) if training and validation images have different classes, with the
 // differences.
@@ -34,21 +35,23 @@ struct LabelledData {
   std::shared_ptr<const loader::Dataset> train, val;
 };
 // Both splits, with labels and the same classes. Remarks on both are reported once.
-LabelledData open_labelled_splits(const std::string& data, const Machine& machine,
+LabelledData open_labelled_splits(const std::string& data, const MachineOptions& machine,
                                   Reporter& reporter);
 
 // Both splits, with class maps of the same classes. Remarks on both are reported once. Throws
 // Error(kData) if images have no maps.
-LabelledData open_mapped_splits(const std::string& data, const Machine& machine,
+LabelledData open_mapped_splits(const std::string& data, const MachineOptions& machine,
                                 Reporter& reporter);
 std::shared_ptr<const loader::Dataset> open_mapped(const std::string& data, loader::Split split,
-                                                   const Machine& machine, Reporter& reporter);
+                                                   const MachineOptions& machine,
+                                                   Reporter& reporter);
 
 // The same with objects, of the same classes with the same ids.
-LabelledData open_instance_splits(const std::string& data, const Machine& machine,
+LabelledData open_instance_splits(const std::string& data, const MachineOptions& machine,
                                   Reporter& reporter);
 std::shared_ptr<const loader::Dataset> open_instances(const std::string& data, loader::Split split,
-                                                      const Machine& machine, Reporter& reporter);
+                                                      const MachineOptions& machine,
+                                                      Reporter& reporter);
 
 // Warns about images that were not measured, with the reasons; of many the first ones.
 void warn_of_unreadable(const std::vector<std::string>& reasons, Reporter& reporter);

@@ -12,8 +12,8 @@
 #include "fcm/loader/dataset.h"
 #include "fcm/loader/in_order.h"
 #include "fcm/loader/sources/checksum.h"
+#include "fcm/loader/sources/image_ending.h"
 #include "fcm/loader/sources/packed_writer.h"
-#include "fcm/loader/sources/picture_ending.h"
 #include "fcm/loader/sources/sources.h"
 #include "fcm/tasks/content_sample.h"
 #include "fcm/tasks/data.h"
@@ -34,7 +34,7 @@ struct OpenedSplit {
 };
 
 // A file, or a folder without train/ and val/, is both splits.
-bool same_pictures(const loader::Dataset& a, const loader::Dataset& b) {
+bool same_images(const loader::Dataset& a, const loader::Dataset& b) {
   return a.size() == b.size() && (a.size() == 0 || a.name(0) == b.name(0));
 }
 
@@ -45,7 +45,7 @@ std::map<std::string, int64_t> endings_of(const loader::Dataset& dataset) {
   for (int64_t i = 0; i < dataset.size(); ++i) {
     const std::string name = dataset.name(i);
     const std::string_view ending = loader::ending_of(name);
-    if (loader::is_picture_ending(ending)) ++endings[loader::lower_case(ending)];
+    if (loader::is_image_ending(ending)) ++endings[loader::lower_case(ending)];
   }
   return endings;
 }
@@ -79,7 +79,7 @@ void say_remarks(const std::string& data, const std::vector<OpenedSplit>& opened
 
 // The splits that exist; if both have the same images, only one of them. Throws the error of a
 // split whose folder exists, and if there is no split that of the training split.
-std::vector<OpenedSplit> open_splits(const std::string& data, const Machine& machine,
+std::vector<OpenedSplit> open_splits(const std::string& data, const MachineOptions& machine,
                                      Reporter& reporter) {
   std::vector<OpenedSplit> opened;
   std::vector<std::string> absent;
@@ -97,7 +97,7 @@ std::vector<OpenedSplit> open_splits(const std::string& data, const Machine& mac
   }
   if (opened.empty()) throw *first_fault;
   for (const std::string& why : absent) reporter.info(why);
-  if (opened.size() == 2 && same_pictures(*opened[0].dataset, *opened[1].dataset)) {
+  if (opened.size() == 2 && same_images(*opened[0].dataset, *opened[1].dataset)) {
     opened.pop_back();
     opened[0].split = loader::PackedSplit::kBoth;
   }
@@ -116,8 +116,8 @@ struct Outcome {
 // unusable, which is not a fault of the image), and take(index, result) in order. Returns the
 // images that cannot be read or processed.
 template <class Work, class Take>
-json for_each_picture(const OpenedSplit& split, int64_t threads, Reporter& reporter,
-                      const Work& work, const Take& take) {
+json for_each_image(const OpenedSplit& split, int64_t threads, Reporter& reporter, const Work& work,
+                    const Take& take) {
   using Result = std::invoke_result_t<const Work&, int64_t, loader::Sample>;
   const loader::Dataset& dataset = *split.dataset;
   const auto labelled = with_optional_labels(split.dataset);
@@ -199,15 +199,14 @@ json pack_split(const OpenedSplit& split, const PackRequest& request, int64_t th
                 loader::PackedWriter& writer, Reporter& reporter) {
   writer.begin(split.split, split.dataset->classes());
   const auto encode = [&](int64_t, loader::Sample sample) {
-    std::string bytes = loader::packed_picture(std::move(sample.picture), request.form);
+    std::string bytes = loader::packed_image(std::move(sample.image), request.form);
     const uint64_t sum = loader::checksum(bytes);
     return Encoded{std::move(bytes), sum, std::get<loader::Label>(sample.target).class_number};
   };
-  json bad =
-      for_each_picture(split, threads, reporter, encode, [&](int64_t i, const Encoded& picture) {
-        writer.add(picture.bytes, picture.checksum, picture.label,
-                   key_of(split.dataset->name(i), request.data));
-      });
+  json bad = for_each_image(split, threads, reporter, encode, [&](int64_t i, const Encoded& image) {
+    writer.add(image.bytes, image.checksum, image.label,
+               key_of(split.dataset->name(i), request.data));
+  });
   if (static_cast<int64_t>(bad.size()) == split.dataset->size()) {
     fail(ExitCode::kData, "no {} image of {} can be read; the first: {}", split.name, request.data,
          bad[0]["reason"].get<std::string>());
@@ -245,12 +244,12 @@ class SharedContents {
 
 // What is wrong with an image's class map; empty: nothing, or there are no maps.
 std::string fault_of_map(const loader::Dataset& dataset, int64_t index,
-                         const image::Image& picture) try {
+                         const image::Image& image) try {
   if (!dataset.has_maps()) return "";
   const loader::ClassMap map = dataset.class_map(index);
-  if (map.rows != picture.rows || map.cols != picture.cols) {
+  if (map.rows != image.rows || map.cols != image.cols) {
     return fmt::format("{}: its map has {} x {} pixels, the image {} x {}", dataset.name(index),
-                       map.rows, map.cols, picture.rows, picture.cols);
+                       map.rows, map.cols, image.rows, image.cols);
   }
   // Whether 0 is a class depends on the recipe; 255 never is.
   const auto named = static_cast<int64_t>(dataset.map_classes().names.size());
@@ -284,7 +283,7 @@ struct Verified {
 
 }  // namespace
 
-json verify_data(const std::string& data, Machine machine, Reporter& reporter) {
+json verify_data(const std::string& data, MachineOptions machine, Reporter& reporter) {
   const int64_t threads = set_up_machine(machine);
   json result = {{"data", data}, {"images", 0}, {"bad", 0}};
   const std::vector<OpenedSplit> splits = open_splits(data, machine, reporter);
@@ -292,10 +291,9 @@ json verify_data(const std::string& data, Machine machine, Reporter& reporter) {
   for (const OpenedSplit& split : splits) {
     BadLabels labels(split.dataset->remarks());
     const auto look = [&](int64_t i, const loader::Sample& sample) {
-      return Verified{content_hash(sample.picture),
-                      fault_of_map(*split.dataset, i, sample.picture)};
+      return Verified{content_hash(sample.image), fault_of_map(*split.dataset, i, sample.image)};
     };
-    json bad = for_each_picture(split, threads, reporter, look, [&](int64_t i, Verified found) {
+    json bad = for_each_image(split, threads, reporter, look, [&](int64_t i, Verified found) {
       shared.see(found.content, split.dataset->name(i), &split == &splits.front());
       if (found.fault_of_map.empty()) return;
       reporter.warn(found.fault_of_map);

@@ -38,12 +38,12 @@ struct Measured {
 
 Measured measure_all(const recipe::Recipe& recipe, const TrainedModel& trained, int64_t labelled,
                      int64_t threads, Reporter& reporter) {
-  const auto pictures = [&](loader::Split split, const char* what) {
+  const auto selection = [&](loader::Split split, const char* what) {
     return counted_selection(what, open_labelled(kData, split, {}, reporter), dist::group_of_one(),
                              reporter, labelled);
   };
-  const eval::Selection train = pictures(loader::Split::kTrain, "features of training images"),
-                        test = pictures(loader::Split::kVal, "features of test images");
+  const eval::Selection train = selection(loader::Split::kTrain, "features of training images"),
+                        test = selection(loader::Split::kVal, "features of test images");
   const auto classes = static_cast<int64_t>(train.dataset->classes().size());
   const auto accuracy_of = [&](const eval::FeatureSet& known, const eval::FeatureSet& asked) {
     Progress passes(reporter, "linear probe", 0, {"pass", "passes"});
@@ -181,7 +181,7 @@ nlohmann::json demo(const DemoRequest& request, Reporter& reporter) {
   if (run.at("stopped").get<bool>()) return run;
 
   const TrainedModel trained =
-      load_trained_model({out, {}, {}}, Needs::kFeatures, reporter, device_of(request.machine));
+      load_trained_model({out, {}, {}}, ModelUse::kFeatures, reporter, device_of(request.machine));
   const int64_t labelled = images ? std::clamp<int64_t>(*images, 500, kLabelled) : kLabelled;
   const Measured measured = measure_all(recipe, trained, labelled, threads, reporter);
   nlohmann::json result = accuracies(measured);
@@ -209,7 +209,7 @@ nlohmann::json demo(const DemoRequest& request, Reporter& reporter) {
   result["precision"] =
       recipe::compute_name(recipe::compute_type(recipe.model.precision, trained.model->device()));
   result["command"] = command_of(request);
-  settle_numbers(result, reporter);
+  replace_non_finite(result, reporter);
   write_run_result(out, result);
   report(out, reporter);
   return result;

@@ -18,8 +18,8 @@ nlohmann::json dry_run(const DryRun& run) {
   const recipe::Recipe& recipe = run.recipe;
   const auto ranks = static_cast<double>(run.machine.group->size());
   const at::ScalarType compute = recipe::compute_type(recipe.model.precision, run.device);
-  const double free = train::memory_for_pictures(recipe, run.parameters, run.device,
-                                                 run.machine.group->ranks_here());
+  const double free =
+      train::memory_for_images(recipe, run.parameters, run.device, run.machine.group->ranks_here());
   // The largest slice of a batch that a rank gets.
   const auto own =
       static_cast<int64_t>(std::ceil(static_cast<double>(recipe.optim.batch_size) / ranks));

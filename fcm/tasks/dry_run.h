@@ -13,7 +13,7 @@ namespace fcm::tasks {
 
 struct DryRun {
   const recipe::Recipe& recipe;
-  const Machine& machine;
+  const MachineOptions& machine;
   at::Device device = at::kCPU;
   int64_t parameters = 0;  // trainable
   int64_t images = 0;      // in the training split

@@ -10,9 +10,9 @@
 #include "fcm/base/error.h"
 #include "fcm/eval/attention.h"
 #include "fcm/tasks/reconstruct.h"
-#include "fcm/viz/attention_picture.h"
+#include "fcm/viz/attention_image.h"
 #include "fcm/viz/canvas.h"
-#include "fcm/viz/feature_picture.h"
+#include "fcm/viz/feature_image.h"
 #include "fcm/viz/sheet.h"
 
 namespace fcm::tasks {
@@ -30,13 +30,13 @@ std::string title_of(const recipe::Recipe& recipe, int64_t step) {
 }
 
 // Small images are enlarged by integer factors before anything is drawn on them.
-int64_t enlargement_of(const image::Image& picture) {
-  const int64_t side = std::max(picture.rows, picture.cols);
+int64_t enlargement_of(const image::Image& image) {
+  const int64_t side = std::max(image.rows, image.cols);
   return std::max<int64_t>(1, (kTile + side / 2) / side);
 }
 
 // Images per row, such that a sheet is not much taller than wide.
-int64_t pictures_a_row(int64_t pictures) { return pictures <= 3 ? 1 : pictures <= 8 ? 2 : 3; }
+int64_t images_a_row(int64_t images) { return images <= 3 ? 1 : images <= 8 ? 2 : 3; }
 
 void refuse_patch_outside(const PatchPlace& patch, const masks::Grid& grid) {
   if (patch.row < grid.rows && patch.col < grid.cols) return;
@@ -55,14 +55,14 @@ std::vector<PatchPlace> default_patches(const masks::Grid& grid) {
 // The row of one image; attention_TT has queries as rows.
 viz::SheetRow attention_row(const image::Image& seen, const at::Tensor& attention_TT,
                             const std::vector<PatchPlace>& patches, const masks::Grid& grid) {
-  const image::Image picture = viz::enlarge(seen, enlargement_of(seen));
-  const int64_t side = picture.rows / grid.rows;
+  const image::Image image = viz::enlarge(seen, enlargement_of(seen));
+  const int64_t side = image.rows / grid.rows;
   const int64_t before = attention_TT.size(0) - grid.patches();  // 1: a class token
   const at::Tensor of_patches_TL = attention_TT.narrow(1, before, grid.patches()).contiguous();
   const auto draw = [&](const at::Tensor& weights_L) {
-    return viz::attention_picture(picture, floats_of(weights_L.contiguous()), side);
+    return viz::attention_image(image, floats_of(weights_L.contiguous()), side);
   };
-  viz::SheetRow row{{picture, draw(before > 0 ? of_patches_TL[0] : of_patches_TL.mean(0))}};
+  viz::SheetRow row{{image, draw(before > 0 ? of_patches_TL[0] : of_patches_TL.mean(0))}};
   for (const auto& [patch_row, patch_col] : patches) {
     row.tiles.push_back(draw(of_patches_TL[before + patch_row * grid.cols + patch_col]));
     viz::mark_patch(row.tiles.back(), patch_row, patch_col, side);
@@ -72,33 +72,33 @@ viz::SheetRow attention_row(const image::Image& seen, const at::Tensor& attentio
 
 }  // namespace
 
-image::Image pca_sheet(const TrainedEncoder& encoder, const std::vector<NamedPicture>& pictures) {
+image::Image pca_sheet(const TrainedEncoder& encoder, const std::vector<NamedImage>& images) {
   std::vector<image::Image> seen;
   std::vector<at::Tensor> tokens;
-  for (const NamedPicture& one : pictures) {
-    seen.push_back(fit_to_recipe(one.picture, encoder.recipe));
+  for (const NamedImage& one : images) {
+    seen.push_back(fit_to_recipe(one.image, encoder.recipe));
     tokens.push_back(encoder.tokens(seen.back()));
   }
   const at::Tensor all_NC = at::cat(tokens);  // of all patches of all images
   viz::Components components = viz::principal_components(floats_of(all_NC), all_NC.size(0));
-  viz::leave_out_ends(components, floats_of(all_NC), kLeftOut);
+  viz::set_quantile_range(components, floats_of(all_NC), kLeftOut);
 
-  const int64_t a_row = std::min(std::ssize(pictures), pictures_a_row(std::ssize(pictures)));
+  const int64_t a_row = std::min(std::ssize(images), images_a_row(std::ssize(images)));
   viz::Sheet sheet;
   sheet.title = title_of(encoder.recipe, encoder.step);
   for (int64_t i = 0; i < a_row; ++i) {
     sheet.columns.push_back({"original", i > 0});
     sheet.columns.push_back({"features as colours"});
   }
-  for (size_t i = 0; i < pictures.size(); ++i) {
+  for (size_t i = 0; i < images.size(); ++i) {
     if (i % static_cast<size_t>(a_row) == 0) sheet.rows.emplace_back();
     viz::SheetRow& row = sheet.rows.back();
     const int64_t factor = enlargement_of(seen[i]);
     row.tiles.push_back(viz::enlarge(seen[i], factor));
-    row.tiles.push_back(viz::components_picture(components, floats_of(tokens[i].contiguous()), {},
-                                                encoder.grid.rows, encoder.grid.cols,
-                                                encoder.side * factor));
-    row.labels.push_back({pictures[i].name});
+    row.tiles.push_back(viz::components_image(components, floats_of(tokens[i].contiguous()), {},
+                                              encoder.grid.rows, encoder.grid.cols,
+                                              encoder.side * factor));
+    row.labels.push_back({images[i].name});
     row.labels.emplace_back();
   }
   sheet.note =
@@ -108,7 +108,7 @@ image::Image pca_sheet(const TrainedEncoder& encoder, const std::vector<NamedPic
   return make_sheet(sheet);
 }
 
-image::Image attention_sheet(const TrainedModel& trained, const std::vector<NamedPicture>& pictures,
+image::Image attention_sheet(const TrainedModel& trained, const std::vector<NamedImage>& images,
                              std::vector<PatchPlace> patches) {
   const masks::Grid grid = trained.model->grid();
   for (const PatchPlace& patch : patches) refuse_patch_outside(patch, grid);
@@ -116,11 +116,11 @@ image::Image attention_sheet(const TrainedModel& trained, const std::vector<Name
   viz::Sheet sheet;
   sheet.title = title_of(trained.recipe, trained.step);
   sheet.columns = {{"original"}};
-  for (const NamedPicture& one : pictures) {
-    const image::Image picture = fit_to_recipe(one.picture, trained.recipe);
-    const std::vector<int64_t> shape{1, picture.rows, picture.cols, picture.channels};
+  for (const NamedImage& one : images) {
+    const image::Image image = fit_to_recipe(one.image, trained.recipe);
+    const std::vector<int64_t> shape{1, image.rows, image.cols, image.channels};
     const at::Tensor pixels =
-        at::from_blob(const_cast<uint8_t*>(picture.pixels.data()), shape, at::kByte);
+        at::from_blob(const_cast<uint8_t*>(image.pixels.data()), shape, at::kByte);
     const at::Tensor attention_TT = eval::last_attention(*trained.model, trained.recipe, pixels)[0];
     if (sheet.columns.size() == 1) {
       const bool has_class_token = attention_TT.size(0) > grid.patches();
@@ -129,7 +129,7 @@ image::Image attention_sheet(const TrainedModel& trained, const std::vector<Name
         sheet.columns.push_back({fmt::format("patch {},{}", row, col), sheet.columns.size() == 2});
       }
     }
-    sheet.rows.push_back(attention_row(picture, attention_TT, patches, grid));
+    sheet.rows.push_back(attention_row(image, attention_TT, patches, grid));
     sheet.rows.back().labels = {{one.name}};
   }
   sheet.note = fmt::format(

@@ -49,12 +49,12 @@ nlohmann::json class_table(const eval::ClassifierAccuracy& evaluation,
 }
 
 // Rows are true classes, columns predicted ones; darker is a larger share of the row.
-image::Image confusion_picture(const eval::ClassifierAccuracy& evaluation, int64_t classes) {
+image::Image confusion_image(const eval::ClassifierAccuracy& evaluation, int64_t classes) {
   constexpr int64_t kCell = 16;
-  image::Image picture;
-  picture.rows = picture.cols = classes * kCell;
-  picture.channels = 1;
-  picture.pixels.resize(static_cast<size_t>(picture.rows * picture.cols));
+  image::Image image;
+  image.rows = image.cols = classes * kCell;
+  image.channels = 1;
+  image.pixels.resize(static_cast<size_t>(image.rows * image.cols));
   for (int64_t row = 0; row < classes; ++row) {
     int64_t images = 0;
     for (int64_t column = 0; column < classes; ++column) {
@@ -64,31 +64,30 @@ image::Image confusion_picture(const eval::ClassifierAccuracy& evaluation, int64
       const int64_t shade =
           255 - 255 * confused(evaluation, classes, row, column) / std::max<int64_t>(images, 1);
       for (int64_t line = 0; line < kCell; ++line) {
-        auto* cell = picture.pixels.data() + (row * kCell + line) * picture.cols + column * kCell;
+        auto* cell = image.pixels.data() + (row * kCell + line) * image.cols + column * kCell;
         std::fill_n(cell, kCell, static_cast<uint8_t>(shade));
       }
     }
   }
-  return picture;
+  return image;
 }
 
 // The data set with matched classes, and remarks on the figures.
-struct Meaning {
+struct Provenance {
   std::shared_ptr<const loader::Dataset> dataset;  // its labels are the classifier's class indices
   nlohmann::json facts;
 };
 
-Meaning meaning_of(const TrainedClassifier& trained,
-                   const std::shared_ptr<const loader::Dataset>& dataset,
-                   const EvalRequest& request, int64_t threads, Reporter& reporter) {
+Provenance provenance_of(const TrainedClassifier& trained,
+                         const std::shared_ptr<const loader::Dataset>& dataset,
+                         const EvalRequest& request, int64_t threads, Reporter& reporter) {
   TrainedClasses known;
   if (trained.trained_on) {
     known = {trained.trained_on->classes, trained.trained_on->only_numbered};
   }
   ClassMatch match = match_classes(known, trained.classes, dataset, request.data,
                                    request.checkpoint.path.string());
-  const PictureSet measured =
-      describe_pictures(*dataset, request.data, loader::Split::kVal, threads);
+  const ImageSet measured = describe_images(*dataset, request.data, loader::Split::kVal, threads);
   return {std::move(match.dataset),
           measured_facts(measured, trained.trained_on, trained.pretrained_on,
                          std::move(match.notes), reporter)};
@@ -112,17 +111,17 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
   const auto dataset = open_labelled(request.data, loader::Split::kVal, request.machine, reporter);
   if (!request.out.empty()) refuse_nested(request.out, request.data, *dataset, reporter);
   const std::string classifier = request.checkpoint.path.string();
-  const Meaning meaning = meaning_of(trained, dataset, request, threads, reporter);
+  const Provenance provenance = provenance_of(trained, dataset, request, threads, reporter);
   dist::Group& group = *request.machine.group;
   refuse_different_ranks(group, trained.recipe, request.data, *dataset);
-  Progress progress(reporter, "eval", meaning.dataset->size());
+  Progress progress(reporter, "eval", provenance.dataset->size());
   const eval::Predict predict = [&](const loader::Batch& batch) {
     at::Tensor logits_BC = trained.predict(batch);
     progress.add(batch.batch * group.size());
     return logits_BC;
   };
   const eval::ClassifierAccuracy evaluation = eval::classifier_accuracy(
-      predict, trained.recipe, meaning.dataset, request.batch, threads, group);
+      predict, trained.recipe, provenance.dataset, request.batch, threads, group);
   warn_of_unreadable(evaluation.unreadable, reporter);
   if (evaluation.not_finite > 0) {
     fail(ExitCode::kNumeric,
@@ -136,14 +135,14 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
                            {"images", evaluation.images},
                            {"unreadable", evaluation.unreadable.size()},
                            {"image_size", trained.recipe.data.image_size},
-                           {"classes", class_table(evaluation, meaning.dataset->classes())}};
-  result.update(meaning.facts);
+                           {"classes", class_table(evaluation, provenance.dataset->classes())}};
+  result.update(provenance.facts);
   if (request.out.empty() || !group.writes()) return result;
-  const std::filesystem::path picture = request.out / "confusion.png";
+  const std::filesystem::path image = request.out / "confusion.png";
   const bool drawn = trained.classes <= kMostClassesDrawn;
-  if (drawn) result["confusion"] = picture.string();
+  if (drawn) result["confusion"] = image.string();
   write_result(request.out, result);
-  if (drawn) image::write_png(picture, confusion_picture(evaluation, trained.classes));
+  if (drawn) image::write_png(image, confusion_image(evaluation, trained.classes));
   return result;
 }
 

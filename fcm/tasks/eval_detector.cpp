@@ -10,7 +10,7 @@
 #include "fcm/eval/coco_results.h"
 #include "fcm/image/image.h"
 #include "fcm/tasks/data.h"
-#include "fcm/tasks/detection_pictures.h"
+#include "fcm/tasks/detection_sheets.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/nesting.h"
 #include "fcm/tasks/ranks.h"
@@ -39,10 +39,9 @@ void refuse_other_objects(const TrainedDetector& trained, const loader::Dataset&
 // In COCO's results format, with the data's own image and category ids.
 void add_entries(std::vector<eval::CocoEntry>& entries, const loader::Dataset& dataset,
                  int64_t index, const std::vector<eval::CocoDetection>& found) {
-  const int64_t picture = dataset.picture_record(index).picture;
+  const int64_t image = dataset.image_record(index).image;
   for (const eval::CocoDetection& one : found) {
-    entries.push_back({picture,
-                       dataset.instance_classes().ids.at(static_cast<size_t>(one.category)),
+    entries.push_back({image, dataset.instance_classes().ids.at(static_cast<size_t>(one.category)),
                        one.score, one.box, one.mask});
   }
 }
@@ -59,7 +58,7 @@ nlohmann::json eval_detector(const EvalRequest& request, checkpoint::Checkpoint 
   dist::Group& group = *request.machine.group;
   refuse_different_ranks(group, trained.recipe, request.data, *dataset);
   const auto facts =
-      measured_facts(describe_pictures(*dataset, request.data, loader::Split::kVal, threads),
+      measured_facts(describe_images(*dataset, request.data, loader::Split::kVal, threads),
                      trained.trained_on, trained.pretrained_on, {}, reporter);
   std::vector<eval::CocoEntry> entries;
   Progress progress(reporter, "eval", dataset->size());
@@ -74,7 +73,7 @@ nlohmann::json eval_detector(const EvalRequest& request, checkpoint::Checkpoint 
   nlohmann::json result = figures_of(accuracy, names);
   result["image_size"] = trained.recipe.data.image_size;
   result.update(facts);
-  settle_numbers(result, reporter);
+  replace_non_finite(result, reporter);
   if (request.out.empty()) return result;
   const std::vector<std::string> of_ranks =
       dist::gather_texts(group, eval::coco_results_text(entries));
@@ -85,15 +84,15 @@ nlohmann::json eval_detector(const EvalRequest& request, checkpoint::Checkpoint 
       entries.push_back(std::move(entry));
     }
   }
-  constexpr int64_t kPictures = 8;
-  const std::filesystem::path picture = request.out / "detection.png",
+  constexpr int64_t kImages = 8;
+  const std::filesystem::path image = request.out / "detection.png",
                               detections = request.out / "detections.json";
-  result["pictures"] = picture.string();
+  result["pictures"] = image.string();
   result["detections"] = detections.string();
   write_result(request.out, result);
   write_file_durably(detections, eval::coco_results_text(entries), ExitCode::kUsage);
-  image::write_png(picture, detection_sheet(trained.find, trained.recipe, *dataset, names,
-                                            kPictures, trained.recipe.row.name));
+  image::write_png(image, detection_sheet(trained.find, trained.recipe, *dataset, names, kImages,
+                                          trained.recipe.row.name));
   return result;
 }
 

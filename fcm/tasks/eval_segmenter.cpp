@@ -14,7 +14,7 @@
 #include "fcm/tasks/ranks.h"
 #include "fcm/tasks/result_file.h"
 #include "fcm/tasks/run_facts.h"
-#include "fcm/tasks/segmentation_pictures.h"
+#include "fcm/tasks/segmentation_sheets.h"
 #include "fcm/tasks/trained_segmenter.h"
 
 namespace fcm::tasks {
@@ -48,7 +48,7 @@ nlohmann::json eval_segmenter(const EvalRequest& request, checkpoint::Checkpoint
   dist::Group& group = *request.machine.group;
   refuse_different_ranks(group, trained.recipe, request.data, *dataset);
   const auto facts =
-      measured_facts(describe_pictures(*dataset, request.data, loader::Split::kVal, threads),
+      measured_facts(describe_images(*dataset, request.data, loader::Split::kVal, threads),
                      trained.trained_on, trained.pretrained_on, {}, reporter);
   Progress progress(reporter, "eval", dataset->size());
   const auto count = [&](int64_t, const image::Image&, const loader::ClassMap&, const at::Tensor&) {
@@ -62,14 +62,14 @@ nlohmann::json eval_segmenter(const EvalRequest& request, checkpoint::Checkpoint
   nlohmann::json result = figures_of(accuracy, class_names(names, trained.classes()));
   result["image_size"] = trained.recipe.data.image_size;
   result.update(facts);
-  settle_numbers(result, reporter);
+  replace_non_finite(result, reporter);
   if (request.out.empty() || !group.writes()) return result;
-  constexpr int64_t kPictures = 8;
-  const std::filesystem::path picture = request.out / "segmentation.png";
-  result["pictures"] = picture.string();
+  constexpr int64_t kImages = 8;
+  const std::filesystem::path image = request.out / "segmentation.png";
+  result["pictures"] = image.string();
   write_result(request.out, result);
-  image::write_png(picture, segmentation_sheet(trained.logits, trained.classes(), trained.recipe,
-                                               *dataset, kPictures, trained.recipe.row.name));
+  image::write_png(image, segmentation_sheet(trained.logits, trained.classes(), trained.recipe,
+                                             *dataset, kImages, trained.recipe.row.name));
   return result;
 }
 

@@ -19,8 +19,8 @@
 #include "fcm/tasks/ranks.h"
 #include "fcm/tasks/result_file.h"
 #include "fcm/tasks/run_folder.h"
+#include "fcm/tasks/supervised_task.h"
 #include "fcm/tasks/tasks.h"
-#include "fcm/tasks/trainee.h"
 #include "fcm/train/loop.h"
 
 namespace fcm::tasks {
@@ -64,13 +64,13 @@ void refuse_resume_from_elsewhere(const FinetuneRequest& request) {
 
 }  // namespace
 
-std::unique_ptr<Trainee> make_trainee(const TraineeRequest& request,
-                                      std::optional<checkpoint::Checkpoint> start,
-                                      Reporter& reporter) {
+std::unique_ptr<SupervisedTask> make_supervised_task(const SupervisedTaskRequest& request,
+                                                     std::optional<checkpoint::Checkpoint> start,
+                                                     Reporter& reporter) {
   const recipe::Recipe& recipe = request.run.recipe;
-  const auto make = recipe.is<recipe::Segment>()  ? make_segmenter_trainee
-                    : recipe.is<recipe::Detect>() ? make_detector_trainee
-                                                  : make_classifier_trainee;
+  const auto make = recipe.is<recipe::Segment>()  ? make_segmenter_task
+                    : recipe.is<recipe::Detect>() ? make_detector_task
+                                                  : make_classifier_task;
   return make(request, std::move(start), reporter);
 }
 
@@ -96,16 +96,16 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   const std::vector<std::string>& classes = classes_of(*data.train, recipe);
   // Ranks measure together, so a single one cannot stop measuring.
   const std::atomic<bool>* stop_measuring = group.size() > 1 ? nullptr : request.stop;
-  const std::unique_ptr<Trainee> trainee =
-      make_trainee({request, data, stop_measuring, threads}, std::move(start), reporter);
+  const std::unique_ptr<SupervisedTask> task =
+      make_supervised_task({request, data, stop_measuring, threads}, std::move(start), reporter);
   if (request.dry_run) {
-    const train::Learner& learner = trainee->learner();
+    const train::Learner& learner = task->learner();
     return dry_run({recipe, request.machine, learner.device(), learner.trainable_elements(),
                     data.train->size(), threads});
   }
   const int64_t steps = train::total_steps(recipe, data.train->size());
-  facts.trained_on = describe_pictures(*data.train, request.data, loader::Split::kTrain, threads);
-  facts.measured_on = describe_pictures(*data.val, request.data, loader::Split::kVal, threads);
+  facts.trained_on = describe_images(*data.train, request.data, loader::Split::kTrain, threads);
+  facts.measured_on = describe_images(*data.val, request.data, loader::Split::kVal, threads);
   PreparedRun prepared;  // only on rank 0
   dist::on_first(group, [&] {
     prepared = prepare_run_folder(
@@ -125,11 +125,11 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   training.threads = threads;
   training.group = request.machine.group;
   training.stop = request.stop;
-  training.measure = [&](int64_t) { return trainee->measure(); };
+  training.measure = [&](int64_t) { return task->measure(); };
   training.measures_last_step = true;
   training.logs_totals = true;
-  training.draw_pictures = [&](int64_t step) { trainee->draw(step); };
-  const train::TrainResult run = train::train(trainee->learner(), training, reporter);
+  training.draw_images = [&](int64_t step) { task->draw(step); };
+  const train::TrainResult run = train::train(task->learner(), training, reporter);
   const nlohmann::json stopped = {{"steps", run.steps},
                                   {"total_steps", run.total_steps},
                                   {"stopped", true},
@@ -137,14 +137,14 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   if (run.stopped) return stopped;
   nlohmann::json result;
   try {
-    result = result_of(run, trainee->figures(), request.out);
-  } catch (const loader::AskedToStop&) {  // a finished run that was being measured again
+    result = result_of(run, task->figures(), request.out);
+  } catch (const loader::StopRequested&) {  // a finished run that was being measured again
     return stopped;
   }
-  put_meaning(result, prepared.about);
-  put_notes(result, trainee->notes());
+  put_provenance(result, prepared.about);
+  put_notes(result, task->notes());
   result["class_names"] = printable(classes);
-  settle_numbers(result, reporter);
+  replace_non_finite(result, reporter);
   if (group.writes()) {
     write_run_result(request.out, result);
     report(request.out, reporter);

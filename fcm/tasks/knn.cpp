@@ -12,7 +12,7 @@
 #include "fcm/eval/features.h"
 #include "fcm/tasks/counted_selection.h"
 #include "fcm/tasks/data.h"
-#include "fcm/tasks/frozen_meaning.h"
+#include "fcm/tasks/frozen_provenance.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/ranks.h"
 #include "fcm/tasks/tasks.h"
@@ -101,22 +101,23 @@ void search_bank(const TrainedModel& trained, const eval::Selection& bank, int64
 }  // namespace
 
 nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint, int64_t k,
-                   Machine machine, Reporter& reporter) {
+                   MachineOptions machine, Reporter& reporter) {
   const int64_t threads = set_up_machine(machine);
   const TrainedModel trained =
-      load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(machine));
+      load_trained_model(checkpoint, ModelUse::kFeatures, reporter, device_of(machine));
   dist::Group& group = *machine.group;
   const LabelledData both = open_labelled_splits(data, machine, reporter);
   const auto bank = counted_selection("training images", both.train, machine.group, reporter),
-             asked = counted_selection("validation images", both.val, machine.group, reporter);
+             query_images =
+                 counted_selection("validation images", both.val, machine.group, reporter);
   refuse_different_ranks(group, trained.recipe, data, *bank.dataset);
-  const nlohmann::json meaning =
-      frozen_meaning(trained, *bank.dataset, *asked.dataset, data, reporter);
+  const nlohmann::json provenance =
+      frozen_provenance(trained, *bank.dataset, *query_images.dataset, data, reporter);
   const auto classes = static_cast<int64_t>(bank.dataset->classes().size());
   reporter.info(fmt::format("{}: features of {} and {} by {} (step {})", data, bank.dataset->size(),
-                            counted(asked.dataset->size(), "image", "images"),
+                            counted(query_images.dataset->size(), "image", "images"),
                             trained.path.string(), trained.step));
-  const int64_t flattened_bytes = asked.dataset->size() * trained.model->grid().patches() *
+  const int64_t flattened_bytes = query_images.dataset->size() * trained.model->grid().patches() *
                                   trained.recipe.encoder.dims.back() *
                                   static_cast<int64_t>(sizeof(float));
   const bool flattened = flattened_bytes <= kMostFlattenedBytes;
@@ -126,8 +127,9 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
         static_cast<double>(flattened_bytes) * 1e-9));
   }
   const eval::FeatureSet queries =
-      flattened ? eval::extract_features(*trained.model, trained.recipe, asked, threads)
-                : eval::extract_mean_features(*trained.model, trained.recipe, asked, threads);
+      flattened
+          ? eval::extract_features(*trained.model, trained.recipe, query_images, threads)
+          : eval::extract_mean_features(*trained.model, trained.recipe, query_images, threads);
   std::vector<Question> questions = questions_of(queries, classes, k);
   search_bank(trained, bank, threads, classes, questions);
 
@@ -141,7 +143,7 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
     if (json.is_null() || result.at("top1") >= json.at("top1")) json = result;
   }
   json["features"] = kinds;
-  json.update(meaning);
+  json.update(provenance);
   return json;
 }
 

@@ -19,7 +19,7 @@ namespace fcm::tasks {
 
 namespace {
 
-int64_t threads_of(const Machine& machine) {
+int64_t threads_of(const MachineOptions& machine) {
   if (machine.threads > 0) return machine.threads;
   // A limit on this process alone is used as it is; cores shared by the machine's ranks are
   // divided.
@@ -78,7 +78,7 @@ at::Device gpu(const std::string& name, int index) {
 
 }  // namespace
 
-at::Device device_of(const Machine& machine) {
+at::Device device_of(const MachineOptions& machine) {
   if (machine.device == "cpu") return at::kCPU;
   if (machine.device == "auto") {
     const auto devices = static_cast<int64_t>(ops::cuda_devices().size());
@@ -92,7 +92,7 @@ at::Device device_of(const Machine& machine) {
   return gpu(machine.device, *index);
 }
 
-int64_t set_up_machine(const Machine& machine) {
+int64_t set_up_machine(const MachineOptions& machine) {
   const at::Device device = device_of(machine);
   if (device.is_cuda()) ops::use_cuda_device(device.index());
   const int64_t threads = threads_of(machine), limit = openmp_thread_limit();
@@ -108,7 +108,7 @@ int64_t set_up_machine(const Machine& machine) {
   return threads;
 }
 
-std::string threads_set_by(const Machine& machine) {
+std::string threads_set_by(const MachineOptions& machine) {
   if (machine.threads > 0) return "--threads";
   const UsableCores usable = usable_cores();
   return threads_of(machine) == usable.count
@@ -117,7 +117,7 @@ std::string threads_set_by(const Machine& machine) {
                            machine.group->ranks_here());
 }
 
-loader::OpenOptions open_options(const Machine& machine) {
+loader::OpenOptions open_options(const MachineOptions& machine) {
   return {threads_of(machine), machine.cache};
 }
 

@@ -13,16 +13,16 @@ namespace fcm::tasks {
 // Applies --device and --threads, and returns the number of threads. Throws Error(kDevice) if the
 // device does not exist or the system does not let this process start that many threads,
 // Error(kUsage) for an invalid name.
-int64_t set_up_machine(const Machine& machine);
+int64_t set_up_machine(const MachineOptions& machine);
 
 // What sets that number: "--threads", or what base/threads.h names.
-std::string threads_set_by(const Machine& machine);
+std::string threads_set_by(const MachineOptions& machine);
 
 // The device that --device names: "cpu", "cuda" (the first GPU), "cuda:1". "auto" is a GPU if there
 // is one; ranks on one machine take one after another. Throws like set_up_machine.
-at::Device device_of(const Machine& machine);
+at::Device device_of(const MachineOptions& machine);
 
 // Options for opening data sets on this machine.
-loader::OpenOptions open_options(const Machine& machine);
+loader::OpenOptions open_options(const MachineOptions& machine);
 
 }  // namespace fcm::tasks

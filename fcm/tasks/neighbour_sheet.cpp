@@ -10,8 +10,8 @@
 #include "fcm/base/file.h"
 #include "fcm/dist/group.h"
 #include "fcm/eval/features.h"
-#include "fcm/eval/in_turns.h"
 #include "fcm/eval/knn.h"
+#include "fcm/eval/round_robin_batches.h"
 #include "fcm/image/colour.h"
 #include "fcm/models/inputs.h"
 #include "fcm/tasks/reconstruct.h"
@@ -33,32 +33,32 @@ nlohmann::json class_or_null(const std::string& name) {
 }
 
 // Images in memory, as a data set for the loader.
-class PicturesAtHand final : public loader::Dataset {
+class ImagesAtHand final : public loader::Dataset {
  public:
-  explicit PicturesAtHand(const std::vector<NamedPicture>& pictures) : pictures_(pictures) {}
+  explicit ImagesAtHand(const std::vector<NamedImage>& images) : images_(images) {}
 
-  int64_t size() const override { return std::ssize(pictures_); }
+  int64_t size() const override { return std::ssize(images_); }
   image::Image get(int64_t index, int64_t channels) const override {
-    return image::with_channels(pictures_[static_cast<size_t>(index)].picture, channels);
+    return image::with_channels(images_[static_cast<size_t>(index)].image, channels);
   }
   int64_t label(int64_t) const override { return -1; }
   std::string name(int64_t index) const override {
-    return pictures_[static_cast<size_t>(index)].name;
+    return images_[static_cast<size_t>(index)].name;
   }
   const std::vector<std::string>& classes() const override { return none_; }
 
  private:
-  const std::vector<NamedPicture>& pictures_;
+  const std::vector<NamedImage>& images_;
   std::vector<std::string> none_;
 };
 
 struct Bank {
   std::vector<std::vector<eval::Neighbour>> nearest;  // of each query
-  std::vector<int64_t> pictures;                      // index in the set, by row of the bank
+  std::vector<int64_t> images;                        // index in the set, by row of the bank
 };
 
 Bank search(const TrainedModel& trained, const NeighbourRequest& request, Reporter& reporter) {
-  const auto queries = std::make_shared<PicturesAtHand>(request.queries);
+  const auto queries = std::make_shared<ImagesAtHand>(request.queries);
   const eval::FeatureSet asked = eval::extract_mean_features(
       *trained.model, trained.recipe, {queries, eval::kEverything, dist::group_of_one()},
       request.threads);
@@ -66,8 +66,9 @@ Bank search(const TrainedModel& trained, const NeighbourRequest& request, Report
   eval::NeighbourSearch search(asked.mean_ND, request.k + 1);
   Bank bank;
   const loader::Dataset& set = *request.bank;
-  eval::InTurns turns(request.bank, trained.recipe, request.threads, *dist::group_of_one());
-  for (loader::Batch batch; turns.next(batch);) {
+  eval::RoundRobinBatches batches(request.bank, trained.recipe, request.threads,
+                                  *dist::group_of_one());
+  for (loader::Batch batch; batches.next(batch);) {
     for (const loader::BadSample& bad : batch.bad) {
       reporter.warn(fmt::format("left out: {}", bad.reason));
     }
@@ -76,10 +77,10 @@ Bank search(const TrainedModel& trained, const NeighbourRequest& request, Report
         eval::features_of(*trained.model, trained.recipe, set, batch);
     search.add(features.latent_BKC.mean(1),
                at::tensor(at::ArrayRef<int64_t>(batch.targets.labels()), at::kLong));
-    bank.pictures.insert(bank.pictures.end(), batch.sample_ids.begin(), batch.sample_ids.end());
-    reporter.progress(fmt::format("{} of {} images", bank.pictures.size(), set.size()));
+    bank.images.insert(bank.images.end(), batch.sample_ids.begin(), batch.sample_ids.end());
+    reporter.progress(fmt::format("{} of {} images", bank.images.size(), set.size()));
   }
-  if (bank.pictures.empty()) {
+  if (bank.images.empty()) {
     fail(ExitCode::kData, "none of the {} images can be read, the first is {}", set.size(),
          set.name(0));
   }
@@ -92,8 +93,8 @@ std::vector<eval::Neighbour> others(const Bank& bank, const NeighbourRequest& re
                                     size_t query) {
   std::vector<eval::Neighbour> kept = bank.nearest[query];
   std::erase_if(kept, [&](const eval::Neighbour& one) {
-    const int64_t picture = bank.pictures[static_cast<size_t>(one.place)];
-    return request.bank->name(picture) == request.queries[query].name;
+    const int64_t image = bank.images[static_cast<size_t>(one.place)];
+    return request.bank->name(image) == request.queries[query].name;
   });
   if (std::ssize(kept) > request.k) kept.resize(static_cast<size_t>(request.k));
   return kept;
@@ -121,19 +122,19 @@ Neighbours find_neighbours(const TrainedModel& trained, const NeighbourRequest& 
   sheet.columns = {{"image"}};
   nlohmann::json queries = nlohmann::json::array();
   for (size_t i = 0; i < request.queries.size(); ++i) {
-    const NamedPicture& query = request.queries[i];
+    const NamedImage& query = request.queries[i];
     const std::string& of_query = request.query_classes[i];
-    viz::SheetRow row{{fit_to_recipe(query.picture, trained.recipe)},
+    viz::SheetRow row{{fit_to_recipe(query.image, trained.recipe)},
                       {{of_query.empty() ? short_name(query.name) : of_query}}};
     nlohmann::json found = nlohmann::json::array();
     for (const eval::Neighbour& one : others(bank, request, i)) {
-      const int64_t picture = bank.pictures[static_cast<size_t>(one.place)];
+      const int64_t image = bank.images[static_cast<size_t>(one.place)];
       const std::string name = class_of(set, one.label);
       row.tiles.push_back(
-          fit_to_recipe(set.get(picture, trained.recipe.data.channels), trained.recipe));
-      row.labels.push_back({name.empty() ? short_name(set.name(picture)) : name,
+          fit_to_recipe(set.get(image, trained.recipe.data.channels), trained.recipe));
+      row.labels.push_back({name.empty() ? short_name(set.name(image)) : name,
                             fmt::format("{:.4f}", one.similarity)});
-      found.push_back({{"picture", set.name(picture)},
+      found.push_back({{"picture", set.name(image)},
                        {"class", class_or_null(name)},
                        {"similarity", one.similarity}});
     }
@@ -148,29 +149,29 @@ Neighbours find_neighbours(const TrainedModel& trained, const NeighbourRequest& 
   sheet.note = fmt::format(
       "The images of a set of {} whose mean tokens are nearest to that of the image on the "
       "left. Numbers are cosine similarities: 1 is the same direction.",
-      bank.pictures.size());
-  return {make_sheet(sheet), {{"images", bank.pictures.size()}, {"queries", std::move(queries)}}};
+      bank.images.size());
+  return {make_sheet(sheet), {{"images", bank.images.size()}, {"queries", std::move(queries)}}};
 }
 
-std::vector<NamedPicture> some_pictures(const loader::Dataset& dataset, int64_t channels,
-                                        std::vector<std::string>& classes, Reporter& reporter) {
+std::vector<NamedImage> some_images(const loader::Dataset& dataset, int64_t channels,
+                                    std::vector<std::string>& classes, Reporter& reporter) {
   const int64_t count = std::min(kAskedOfSet, dataset.size());
-  std::vector<NamedPicture> pictures;
+  std::vector<NamedImage> images;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t index = (2 * i + 1) * dataset.size() / (2 * count);
     try {
-      pictures.push_back({dataset.name(index), dataset.get(index, channels)});
+      images.push_back({dataset.name(index), dataset.get(index, channels)});
       classes.push_back(class_of(dataset, dataset.label(index)));
     } catch (const Error& error) {
       if (error.code() != ExitCode::kData) throw;
       reporter.warn(fmt::format("left out: {}", error.what()));
     }
   }
-  if (pictures.empty()) {
+  if (images.empty()) {
     fail(ExitCode::kData, "none of the {} query images can be read; name others with --images",
          count);
   }
-  return pictures;
+  return images;
 }
 
 }  // namespace fcm::tasks

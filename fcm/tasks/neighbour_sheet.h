@@ -16,7 +16,7 @@ namespace fcm::tasks {
 
 struct NeighbourRequest {
   std::shared_ptr<const loader::Dataset> bank;  // with or without labels
-  std::vector<NamedPicture> queries;
+  std::vector<NamedImage> queries;
   std::vector<std::string> query_classes;  // one per query; empty: unknown
   int64_t k = 5;
   int64_t threads = 1;
@@ -38,7 +38,7 @@ Neighbours find_neighbours(const TrainedModel& trained, const NeighbourRequest& 
 // Query images from a set, evenly spaced; their classes are appended to `classes`. `dataset`:
 // with_optional_labels. Unreadable ones are left out with a warning; throws Error(kData) if all
 // are.
-std::vector<NamedPicture> some_pictures(const loader::Dataset& dataset, int64_t channels,
-                                        std::vector<std::string>& classes, Reporter& reporter);
+std::vector<NamedImage> some_images(const loader::Dataset& dataset, int64_t channels,
+                                    std::vector<std::string>& classes, Reporter& reporter);
 
 }  // namespace fcm::tasks

@@ -29,13 +29,13 @@ bool is_listed(const fs::path& place, const fs::path& folder, const loader::Data
   const fs::path first = dataset.size() > 0 ? dataset.name(0) : "";
   std::error_code ignored;
   if (!fs::is_regular_file(first, ignored)) return false;  // shards, records: no files of their own
-  const std::optional<fs::path> picture = inside(first, folder);
-  if (!picture) return true;
+  const std::optional<fs::path> image = inside(first, folder);
+  if (!image) return true;
   const loader::SplitFolders splits = loader::split_folders_in(folder);
   const auto is_split = [&](const fs::path& name) {
     return splits.any() && (name == splits.train || name == splits.val);
   };
-  return !is_split(*picture->begin()) || is_split(*place.begin());
+  return !is_split(*image->begin()) || is_split(*place.begin());
 }
 
 }  // namespace

@@ -31,20 +31,20 @@ OnlineEvaluation::OnlineEvaluation(const RunRequest& request, int64_t threads, R
   const recipe::RunOptions& run = request.recipe.run;
   if (run.knn_every_epochs <= 0 && run.probe_every_epochs <= 0) return;
   const LabelledData both = open_labelled_splits(request.data, request.machine, reporter);
-  known_.group = asked_.group = request.machine.group;
+  bank_.group = queries_.group = request.machine.group;
   // Ranks measure together, so a single one cannot stop measuring.
-  const std::atomic<bool>* stop = known_.group->size() > 1 ? nullptr : request.stop;
+  const std::atomic<bool>* stop = bank_.group->size() > 1 ? nullptr : request.stop;
   val_ = both.val;
-  known_.dataset = loader::until_stopped(both.train, stop);
-  asked_.dataset = loader::until_stopped(both.val, stop);
-  const auto classes = static_cast<int64_t>(known_.dataset->classes().size());
-  known_.count = std::max<int64_t>(5000, 50 * classes);
-  asked_.count = std::max<int64_t>(2000, 10 * classes);
+  bank_.dataset = loader::until_stopped(both.train, stop);
+  queries_.dataset = loader::until_stopped(both.val, stop);
+  const auto classes = static_cast<int64_t>(bank_.dataset->classes().size());
+  bank_.count = std::max<int64_t>(5000, 50 * classes);
+  queries_.count = std::max<int64_t>(2000, 10 * classes);
 }
 
-std::optional<PictureSet> OnlineEvaluation::measured_on() const {
+std::optional<ImageSet> OnlineEvaluation::measured_on() const {
   if (!val_) return std::nullopt;
-  return describe_pictures(*val_, request_.data, loader::Split::kVal, threads_);
+  return describe_images(*val_, request_.data, loader::Split::kVal, threads_);
 }
 
 nlohmann::json OnlineEvaluation::operator()(const models::MaskedAutoencoder& model,
@@ -62,19 +62,19 @@ nlohmann::json OnlineEvaluation::operator()(const models::MaskedAutoencoder& mod
 
 nlohmann::json OnlineEvaluation::measure(const models::MaskedAutoencoder& model, bool knn,
                                          bool probe) const {
-  const auto classes = static_cast<int64_t>(known_.dataset->classes().size());
-  const eval::FeatureSet known =
-      eval::extract_mean_features(model, request_.recipe, known_, threads_);
-  const eval::FeatureSet asked =
-      eval::extract_mean_features(model, request_.recipe, asked_, threads_);
+  const auto classes = static_cast<int64_t>(bank_.dataset->classes().size());
+  const eval::FeatureSet bank =
+      eval::extract_mean_features(model, request_.recipe, bank_, threads_);
+  const eval::FeatureSet queries =
+      eval::extract_mean_features(model, request_.recipe, queries_, threads_);
   nlohmann::json json = nlohmann::json::object();
   if (knn) {
     json["knn_top1"] =
-        eval::knn(known.mean_ND, known.labels_N, asked.mean_ND, asked.labels_N, classes).top1;
+        eval::knn(bank.mean_ND, bank.labels_N, queries.mean_ND, queries.labels_N, classes).top1;
   }
   if (probe) {
-    json["probe_top1"] = eval::linear_probe(known.mean_ND, known.labels_N, asked.mean_ND,
-                                            asked.labels_N, classes, quick_probe())
+    json["probe_top1"] = eval::linear_probe(bank.mean_ND, bank.labels_N, queries.mean_ND,
+                                            queries.labels_N, classes, quick_probe())
                              .top1;
   }
   return json;

@@ -8,7 +8,7 @@
 #include "fcm/base/reporter.h"
 #include "fcm/eval/features.h"
 #include "fcm/models/masked_autoencoder.h"
-#include "fcm/tasks/picture_set.h"
+#include "fcm/tasks/image_set.h"
 #include "fcm/tasks/tasks.h"
 
 namespace fcm::tasks {
@@ -31,7 +31,7 @@ class OnlineEvaluation {
   nlohmann::json operator()(const models::MaskedAutoencoder& model, int64_t epoch) const;
 
   // The set that the queries are from; nullopt: nothing is measured.
-  std::optional<PictureSet> measured_on() const;
+  std::optional<ImageSet> measured_on() const;
 
  private:
   nlohmann::json measure(const models::MaskedAutoencoder& model, bool knn, bool probe) const;
@@ -39,7 +39,7 @@ class OnlineEvaluation {
   const RunRequest& request_;
   int64_t threads_;
   Reporter& reporter_;
-  eval::Selection known_, asked_;
+  eval::Selection bank_, queries_;
   std::shared_ptr<const loader::Dataset> val_;  // the queries' set, without the stop flag
 };
 

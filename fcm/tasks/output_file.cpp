@@ -73,7 +73,7 @@ bool is_of_kind(const fs::path& path, FileKind kind) {
     }
     case FileKind::kPth:
       return is_pth(head);
-    case FileKind::kPicturesOfRows:
+    case FileKind::kImagesOfRows:
       return head.starts_with("label\tclass\tpicture\n"sv);
     case FileKind::kPng:
       return head.starts_with("\x89PNG\r\n\x1a\n"sv);
@@ -97,7 +97,7 @@ const char* name_of(FileKind kind) {
       return ".safetensors file of weights";
     case FileKind::kPth:
       return "PyTorch file";
-    case FileKind::kPicturesOfRows:
+    case FileKind::kImagesOfRows:
       return "list of images that features wrote";
     case FileKind::kPng:
       return "PNG";

@@ -8,15 +8,15 @@
 namespace fcm::tasks {
 
 enum class FileKind {
-  kArray,           // .npy
-  kFeatures,        // .safetensors of features and labels
-  kWeights,         // .safetensors of anything else
-  kPth,             // PyTorch's, both containers
-  kPicturesOfRows,  // F.pictures.tsv
-  kPng,             // a sheet
-  kPacked,          // from data pack
-  kOnnx,            // a model that this program wrote
-  kPage,            // from report
+  kArray,         // .npy
+  kFeatures,      // .safetensors of features and labels
+  kWeights,       // .safetensors of anything else
+  kPth,           // PyTorch's, both containers
+  kImagesOfRows,  // F.pictures.tsv
+  kPng,           // a sheet
+  kPacked,        // from data pack
+  kOnnx,          // a model that this program wrote
+  kPage,          // from report
 };
 
 // Whether an HTML page's generator tag names this program.

@@ -15,7 +15,7 @@
 #include "fcm/image/image.h"
 #include "fcm/image/orientation.h"
 #include "fcm/interop/load_any.h"
-#include "fcm/loader/sources/picture_ending.h"
+#include "fcm/loader/sources/image_ending.h"
 #include "fcm/ops/reference_ops.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/output_file.h"
@@ -44,7 +44,7 @@ std::vector<fs::path> files_of(const std::vector<std::string>& images, Reporter&
     for (const auto& entry : fs::directory_iterator(name)) {
       const std::string file = entry.path().filename();
       folders += entry.is_directory() && !file.starts_with('.') ? 1 : 0;
-      if (entry.is_regular_file() && loader::is_picture_ending(loader::ending_of(file))) {
+      if (entry.is_regular_file() && loader::is_image_ending(loader::ending_of(file))) {
         inside.push_back(entry.path());
       }
     }
@@ -123,13 +123,13 @@ void refuse_to_replace_answers(const PredictRequest& request,
   }
 }
 
-image::Image read_picture(const fs::path& file, bool turn_upright) {
+image::Image read_image(const fs::path& file, bool turn_upright) {
   const std::string bytes = read_file(file, ExitCode::kData);
   try {
     const std::span encoded(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-    image::Image picture = image::decode(encoded, 3);
-    return turn_upright ? image::upright(std::move(picture), image::exif_orientation(encoded))
-                        : std::move(picture);
+    image::Image image = image::decode(encoded, 3);
+    return turn_upright ? image::upright(std::move(image), image::exif_orientation(encoded))
+                        : std::move(image);
   } catch (const Error& error) {
     fail(error.code(), "{}: {}", file.string(), error.what());
   }
@@ -137,10 +137,10 @@ image::Image read_picture(const fs::path& file, bool turn_upright) {
 
 json predict_one(Predictor& predictor, const fs::path& file, const PredictRequest& request,
                  const std::string& name) {
-  const image::Image picture = read_picture(file, predictor.turns_upright());
+  const image::Image image = read_image(file, predictor.turns_upright());
   make_folders(request.out, ExitCode::kUsage);  // only once there is something to write
-  json entry = {{"file", file.string()}, {"width", picture.cols}, {"height", picture.rows}};
-  entry.update(predictor.answer(picture, request.out, name));
+  json entry = {{"file", file.string()}, {"width", image.cols}, {"height", image.rows}};
+  entry.update(predictor.answer(image, request.out, name));
   return entry;
 }
 

@@ -14,8 +14,8 @@
 #include "fcm/loader/frame_testing.h"
 #include "fcm/loader/scene_testing.h"
 #include "fcm/loader/transform.h"
-#include "fcm/tasks/detection_pictures.h"
-#include "fcm/tasks/segmentation_pictures.h"
+#include "fcm/tasks/detection_sheets.h"
+#include "fcm/tasks/segmentation_sheets.h"
 #include "fcm/tasks/trained_classifier.h"
 #include "fcm/tasks/trained_detector.h"
 #include "fcm/tasks/trained_segmenter.h"
@@ -38,8 +38,8 @@ class ClassifierPredictor final : public Predictor {
 
   const recipe::Recipe& recipe() const override { return trained_.recipe; }
 
-  json answer(const image::Image& picture, const fs::path& out, const std::string& name) override {
-    const at::Tensor scores_K = trained_.predict(batch_of(picture)).softmax(1)[0].contiguous();
+  json answer(const image::Image& image, const fs::path& out, const std::string& name) override {
+    const at::Tensor scores_K = trained_.predict(batch_of(image)).softmax(1)[0].contiguous();
     const auto [best, order] = scores_K.topk(std::min(kShown, trained_.classes));
     json labels = json::array();
     std::vector<viz::ShownLabel> shown;
@@ -50,7 +50,7 @@ class ClassifierPredictor final : public Predictor {
       shown.push_back({label, score});
     }
     const std::string drawn = name + kDrawnEnding;
-    image::write_png(out / drawn, viz::labels_under_picture(picture, shown));
+    image::write_png(out / drawn, viz::labels_under_image(image, shown));
     return {{"picture", drawn}, {"labels", std::move(labels)}};
   }
 
@@ -58,7 +58,7 @@ class ClassifierPredictor final : public Predictor {
   static constexpr int64_t kShown = 5;
 
   // Preprocessed as in evaluation.
-  loader::Batch batch_of(const image::Image& picture) const {
+  loader::Batch batch_of(const image::Image& image) const {
     const loader::DataOptions& data = trained_.recipe.data;
     loader::Batch batch;
     batch.batch = batch.global_batch = 1;
@@ -67,7 +67,7 @@ class ClassifierPredictor final : public Predictor {
     batch.channels = data.channels;
     batch.sample_ids = {0};
     batch.pixels_BHWC.resize(static_cast<size_t>(batch.rows * batch.cols * batch.channels));
-    loader::view_for_evaluation(image::with_channels(picture, data.channels), data,
+    loader::view_for_evaluation(image::with_channels(image, data.channels), data,
                                 batch.pixels_BHWC.data(),
                                 trained_.recipe.classify().classifier.eval_crop);
     return batch;
@@ -105,13 +105,13 @@ class SegmenterPredictor final : public Predictor {
 
   const recipe::Recipe& recipe() const override { return trained_.recipe; }
 
-  json answer(const image::Image& picture, const fs::path& out, const std::string& name) override {
+  json answer(const image::Image& image, const fs::path& out, const std::string& name) override {
     const image::Image resized =
-        loader::scene_for_testing(picture, trained_.recipe.segment().pipeline);
-    const image::Image map = map_picture(eval::classes_of_scene(
-        trained_.logits, trained_.recipe, resized, picture.rows, picture.cols));
+        loader::scene_for_testing(image, trained_.recipe.segment().pipeline);
+    const image::Image map = map_image(
+        eval::classes_of_scene(trained_.logits, trained_.recipe, resized, image.rows, image.cols));
     const std::string drawn = name + kDrawnEnding, plain = name + kMapEnding;
-    image::write_png(out / drawn, viz::map_over_picture(picture, map, names_, colours_));
+    image::write_png(out / drawn, viz::map_over_image(image, map, names_, colours_));
     image::write_png(out / plain, map);
     return {{"picture", drawn}, {"map", plain}, {"classes", classes_in(map, names_)}};
   }
@@ -139,11 +139,11 @@ class DetectorPredictor final : public Predictor {
                        kDrawnScore, best_);
   }
 
-  json answer(const image::Image& picture, const fs::path& out, const std::string& name) override {
+  json answer(const image::Image& image, const fs::path& out, const std::string& name) override {
     const loader::TestFrame frame =
-        loader::frame_for_testing(picture, eval::frame_options(trained_.recipe));
+        loader::frame_for_testing(image, eval::frame_options(trained_.recipe));
     const std::vector<eval::CocoDetection> found =
-        eval::objects_in_frame(trained_.find, frame.frame, frame.picture);
+        eval::objects_in_frame(trained_.find, frame.frame, frame.image);
     json instances = json::array();
     for (const eval::CocoDetection& one : found) {
       instances.push_back({{"class", names_[static_cast<size_t>(one.category)]},
@@ -156,7 +156,7 @@ class DetectorPredictor final : public Predictor {
     if (!found.empty()) best_ = std::max(best_, found[0].score);
     const std::vector<viz::ShownObject> shown = shown_objects(found, names_);
     const std::string drawn = name + kDrawnEnding;
-    image::write_png(out / drawn, viz::draw_objects(picture, shown));
+    image::write_png(out / drawn, viz::draw_objects(image, shown));
     return {{"picture", drawn}, {"drawn", shown.size()}, {"instances", std::move(instances)}};
   }
 
@@ -184,7 +184,7 @@ std::unique_ptr<Predictor> make_predictor(checkpoint::Checkpoint checkpoint,
       load_classifier(std::move(checkpoint), set, reporter, device));
 }
 
-std::vector<std::string> names_of_answers(const std::optional<PictureSet>& trained_on,
+std::vector<std::string> names_of_answers(const std::optional<ImageSet>& trained_on,
                                           int64_t classes) {
   return class_names(trained_on ? trained_on->classes : std::vector<std::string>{}, classes);
 }

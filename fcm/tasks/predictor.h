@@ -14,7 +14,7 @@
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/image/image.h"
 #include "fcm/recipe/recipe.h"
-#include "fcm/tasks/picture_set.h"
+#include "fcm/tasks/image_set.h"
 
 namespace fcm::tasks {
 
@@ -32,7 +32,7 @@ class Predictor {
   virtual std::string remark() const { return {}; }
   // Writes `name` with these endings into `out`; returns the members of the image's entry in the
   // list of results.
-  virtual nlohmann::json answer(const image::Image& picture, const std::filesystem::path& out,
+  virtual nlohmann::json answer(const image::Image& image, const std::filesystem::path& out,
                                 const std::string& name) = 0;
 };
 
@@ -43,7 +43,7 @@ std::unique_ptr<Predictor> make_predictor(checkpoint::Checkpoint checkpoint,
                                           at::Device device);
 
 // One name per class: those of the training set, then "class 7" if there are fewer.
-std::vector<std::string> names_of_answers(const std::optional<PictureSet>& trained_on,
+std::vector<std::string> names_of_answers(const std::optional<ImageSet>& trained_on,
                                           int64_t classes);
 
 }  // namespace fcm::tasks

@@ -29,18 +29,18 @@ namespace fcm::tasks {
 namespace {
 
 // The first images of the data, preprocessed as in evaluation.
-std::vector<image::Image> first_pictures(const loader::Dataset& dataset,
-                                         const recipe::Recipe& recipe) {
-  constexpr int64_t kPictures = 6;
-  std::vector<image::Image> pictures;
-  for (int64_t i = 0; i < dataset.size() && std::ssize(pictures) < kPictures; ++i) {
+std::vector<image::Image> first_images(const loader::Dataset& dataset,
+                                       const recipe::Recipe& recipe) {
+  constexpr int64_t kImages = 6;
+  std::vector<image::Image> images;
+  for (int64_t i = 0; i < dataset.size() && std::ssize(images) < kImages; ++i) {
     try {
-      pictures.push_back(fit_to_recipe(dataset.get(i, recipe.data.channels), recipe));
+      images.push_back(fit_to_recipe(dataset.get(i, recipe.data.channels), recipe));
     } catch (const Error&) {
       // The loader counts and reports unreadable images; a sheet takes the next one.
     }
   }
-  return pictures;
+  return images;
 }
 
 }  // namespace
@@ -51,7 +51,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   recipe::check_pretraining(recipe);
   // Finds all errors before the folder is changed.
   std::shared_ptr<const loader::Dataset> dataset =
-      open_pictures(request.data, loader::Split::kTrain, request.machine, reporter);
+      open_images(request.data, loader::Split::kTrain, request.machine, reporter);
   dist::Group& group = *request.machine.group;
   refuse_different_ranks(group, recipe, request.data, *dataset);
   refuse_uneven_shares(group, recipe);
@@ -76,7 +76,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   }
   const OnlineEvaluation online_evaluation(request, threads, reporter);
   RunFacts facts;
-  facts.trained_on = describe_pictures(*dataset, request.data, loader::Split::kTrain, threads);
+  facts.trained_on = describe_images(*dataset, request.data, loader::Split::kTrain, threads);
   facts.measured_on = online_evaluation.measured_on();
   if (start) {
     facts.started_from = absolute_path(start->path);
@@ -96,7 +96,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
       model.device().str(), counted(threads, "thread", "threads"),
       threads_set_by(request.machine)));
 
-  const std::vector<image::Image> pictures = first_pictures(*dataset, recipe);
+  const std::vector<image::Image> images = first_images(*dataset, recipe);
   train::TrainRequest training;
   training.recipe = recipe;
   training.dataset = dataset;
@@ -111,10 +111,10 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   training.measure = [&](int64_t epoch) {
     return train::Measured{online_evaluation(model, epoch), std::nullopt};
   };
-  training.draw_pictures = [&](int64_t step) {
-    if (pictures.empty()) return;
-    image::write_png(request.out / "pictures" / picture_name(step),
-                     reconstruction_sheet(model, learner.teachers(), recipe, pictures, 0,
+  training.draw_images = [&](int64_t step) {
+    if (images.empty()) return;
+    image::write_png(request.out / "pictures" / image_name(step),
+                     reconstruction_sheet(model, learner.teachers(), recipe, images, 0,
                                           fmt::format("{}, step {}", recipe.row.name, step)));
   };
   const train::TrainResult result = train::train(learner, training, reporter);
@@ -123,7 +123,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
                             {"total_steps", result.total_steps},
                             {"stopped", result.stopped},
                             {"out", request.out.string()}};
-  put_meaning(summary, prepared.about);
+  put_provenance(summary, prepared.about);
   if (result.seconds > 0) {  // this launch ran steps
     summary["loss"] = result.loss;
     summary["seconds"] = result.seconds;

@@ -12,14 +12,14 @@
 
 namespace fcm::tasks {
 
-// `pictures`: images of the recipe's size and channels. Masks are keyed by (seed, index in the
+// `images`: images of the recipe's size and channels. Masks are keyed by (seed, index in the
 // list). `teachers`: those of the recipe's targets; nullptr if only pixels are reconstructed.
 image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
                                   const targets::Teachers* teachers, const recipe::Recipe& recipe,
-                                  const std::vector<image::Image>& pictures, uint64_t seed,
+                                  const std::vector<image::Image>& images, uint64_t seed,
                                   const std::string& title);
 
 // An image of any size, preprocessed as in evaluation: padded, center-cropped and resized.
-image::Image fit_to_recipe(const image::Image& picture, const recipe::Recipe& recipe);
+image::Image fit_to_recipe(const image::Image& image, const recipe::Recipe& recipe);
 
 }  // namespace fcm::tasks

@@ -48,8 +48,7 @@ const char* sheets_show(const std::vector<json>& log) {
   return "Visible patches of each view and reconstructions";
 }
 
-std::vector<viz::ReportPicture> newest_pictures(const fs::path& folder,
-                                                const std::vector<json>& log) {
+std::vector<viz::ReportImage> newest_images(const fs::path& folder, const std::vector<json>& log) {
   std::vector<std::pair<int64_t, fs::path>> sheets;
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
@@ -141,7 +140,7 @@ void take_result(const fs::path& file, const StoredRun& run, viz::ReportInput& i
 }
 
 // The images that were trained on and measured, from the newest checkpoint.
-void add_pictures(const json& about, viz::ReportInput& input) {
+void add_images(const json& about, viz::ReportInput& input) {
   viz::ReportTable table;
   table.title = "Images";
   table.headers = {"", "data", "split", "images", "classes", "hash of the list"};
@@ -149,7 +148,7 @@ void add_pictures(const json& about, viz::ReportInput& input) {
   for (const auto& [name, text] :
        {std::pair{kPretrainedOn, "pretrained on"}, std::pair{kTrainedOn, "trained on"},
         std::pair{kMeasuredOn, "measured on"}}) {
-    const std::optional<PictureSet> set = stored_set(about, name);
+    const std::optional<ImageSet> set = stored_set(about, name);
     if (!set) continue;
     if (!set->classes.empty()) classes = set->classes;
     table.rows.push_back({text, set->data, set->split, fmt::format("{}", set->images),
@@ -205,12 +204,12 @@ viz::ReportInput report_input(const fs::path& run_dir) {
   input.title = recipe.row.name;
   input.log = run.log;
   input.faults = faults_of(input.log);
-  input.pictures = newest_pictures(run_dir / "pictures", input.log);
+  input.images = newest_images(run_dir / "pictures", input.log);
   input.summary = {{"name", recipe.row.about},
                    {"seed", recipe.run.seed},
                    {"batch_size", recipe.optim.batch_size}};
   take_result(run_dir / "result.json", run, input);
-  add_pictures(run.about, input);
+  add_images(run.about, input);
   return input;
 }
 

@@ -65,7 +65,7 @@ void write_json(const fs::path& folder, const json& result) {
 
 }  // namespace
 
-void settle_numbers(json& result, Reporter& reporter) {
+void replace_non_finite(json& result, Reporter& reporter) {
   std::vector<std::string> names;
   settle(result, "", names);
   if (names.empty()) return;

@@ -10,7 +10,7 @@ namespace fcm::tasks {
 
 // JSON cannot represent NaN and infinity: such values become null; their names are listed in
 // "not_finite" and in a warning.
-void settle_numbers(nlohmann::json& result, Reporter& reporter);
+void replace_non_finite(nlohmann::json& result, Reporter& reporter);
 
 // A result of this program may be replaced by the next one. Throws Error(kUsage) if the folder has
 // another result.json, a confusion.png that no result beside it names, or is a run folder. Call it

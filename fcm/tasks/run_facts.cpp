@@ -21,8 +21,7 @@ int64_t step_of(const json& state) {
   return counters.is_object() ? counters.value("step", int64_t{0}) : 0;
 }
 
-void refuse_other_classes(const PictureSet& before, const PictureSet& now,
-                          const std::string& whose) {
+void refuse_other_classes(const ImageSet& before, const ImageSet& now, const std::string& whose) {
   const std::string difference = first_difference(before.classes, now.classes);
   if (before.classes.empty() || difference.empty()) return;
   fail(ExitCode::kData,
@@ -35,8 +34,8 @@ void refuse_other_classes(const PictureSet& before, const PictureSet& now,
 // Compares with the state of earlier launches, and takes over what it records.
 void go_on(const RunFacts& facts, const json& state, const std::string& whose, json& about,
            Reporter& reporter) {
-  const std::optional<PictureSet> before = stored_set(state, kTrainedOn);
-  const PictureSet& now = facts.trained_on;
+  const std::optional<ImageSet> before = stored_set(state, kTrainedOn);
+  const ImageSet& now = facts.trained_on;
   if (!before) {
     if (!state.contains("counters")) return;  // another program's
     reporter.warn(
@@ -64,8 +63,8 @@ void go_on(const RunFacts& facts, const json& state, const std::string& whose, j
     earlier.push_back(ended);
   }
   if (!earlier.empty()) about[kTrainedOn][kEarlier] = earlier;
-  const std::optional<PictureSet> measured = stored_set(state, kMeasuredOn);
-  const std::optional<PictureSet>& measures = facts.measured_on;
+  const std::optional<ImageSet> measured = stored_set(state, kMeasuredOn);
+  const std::optional<ImageSet>& measures = facts.measured_on;
   if (!measured || !measures) return;
   const bool same_measured = measured->list_hash == measures->list_hash;
   const auto others = same_measured ? other_pixels(*measured, *measures) : std::nullopt;
@@ -95,11 +94,11 @@ void keep_start(const RunFacts& facts, const json& state, const std::string& who
 
 // `measured`: with names, which checkpoints do not have; nullopt: taken from `about`.
 std::vector<std::string> notes_on_overlaps(const json& about,
-                                           std::optional<PictureSet> measured = std::nullopt) {
+                                           std::optional<ImageSet> measured = std::nullopt) {
   std::vector<std::string> notes;
   if (!measured) measured = stored_set(about, kMeasuredOn);
   for (const char* name : {kTrainedOn, kPretrainedOn}) {
-    const std::optional<PictureSet> learned = stored_set(about, name);
+    const std::optional<ImageSet> learned = stored_set(about, name);
     if (!learned || !measured) continue;
     auto note = note_on_overlap(*learned, *measured);
     const bool is_new = note && (notes.empty() || notes.back() != *note);
@@ -148,7 +147,7 @@ std::string absolute_path(const std::filesystem::path& path) {
 
 std::vector<std::string> notes_about(const json& about) {
   std::vector<std::string> notes;
-  const std::optional<PictureSet> trained = stored_set(about, kTrainedOn);
+  const std::optional<ImageSet> trained = stored_set(about, kTrainedOn);
   if (trained) {
     const json earlier = about.at(kTrainedOn).value(kEarlier, json::array());
     for (const json& set : earlier) {
@@ -165,7 +164,7 @@ std::vector<std::string> notes_about(const json& about) {
   return notes;
 }
 
-void put_meaning(json& result, const json& about) {
+void put_provenance(json& result, const json& about) {
   for (const char* name : {kTrainedOn, kPretrainedOn, kMeasuredOn}) {
     if (const auto set = stored_set(about, name)) result[name] = summary_of(*set);
   }
@@ -176,9 +175,8 @@ void put_notes(json& result, const std::vector<std::string>& notes) {
   for (const std::string& note : notes) result["notes"].push_back(note);
 }
 
-nlohmann::json measured_facts(const PictureSet& measured,
-                              const std::optional<PictureSet>& trained_on,
-                              const std::optional<PictureSet>& pretrained_on,
+nlohmann::json measured_facts(const ImageSet& measured, const std::optional<ImageSet>& trained_on,
+                              const std::optional<ImageSet>& pretrained_on,
                               std::vector<std::string> notes, Reporter& reporter) {
   nlohmann::json facts = {{kMeasuredOn, summary_of(measured)}};
   for (const auto& [name, set] :

@@ -1,4 +1,4 @@
-// The data and the start of a run (picture_set.h), kept from launch to launch.
+// The data and the start of a run (image_set.h), kept from launch to launch.
 #pragma once
 
 #include <filesystem>
@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "fcm/base/reporter.h"
-#include "fcm/tasks/picture_set.h"
+#include "fcm/tasks/image_set.h"
 
 namespace fcm::tasks {
 
 struct RunFacts {
-  PictureSet trained_on;
-  std::optional<PictureSet> measured_on;    // what figures are measured on
-  std::optional<PictureSet> pretrained_on;  // what the initial weights were trained on
+  ImageSet trained_on;
+  std::optional<ImageSet> measured_on;    // what figures are measured on
+  std::optional<ImageSet> pretrained_on;  // what the initial weights were trained on
   // The checkpoint that the run starts from, "" for none; nullopt: its task takes none.
   std::optional<std::string> started_from;
   nlohmann::json continued;     // state of another run's checkpoint that this run continues
@@ -37,14 +37,13 @@ std::vector<std::string> notes_about(const nlohmann::json& about);
 
 // The data sets behind a measuring command's figures, under their names, and "notes": those given
 // in `notes`, then a note if the weights were trained on measured images, which is also a warning.
-nlohmann::json measured_facts(const PictureSet& measured,
-                              const std::optional<PictureSet>& trained_on,
-                              const std::optional<PictureSet>& pretrained_on,
+nlohmann::json measured_facts(const ImageSet& measured, const std::optional<ImageSet>& trained_on,
+                              const std::optional<ImageSet>& pretrained_on,
                               std::vector<std::string> notes, Reporter& reporter);
 
 // Adds the sets of a checkpoint's state, without names, and these notes to a result. Keeps notes
 // that are already there.
-void put_meaning(nlohmann::json& result, const nlohmann::json& about);
+void put_provenance(nlohmann::json& result, const nlohmann::json& about);
 void put_notes(nlohmann::json& result, const std::vector<std::string>& notes);
 
 }  // namespace fcm::tasks

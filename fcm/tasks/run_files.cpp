@@ -83,8 +83,8 @@ void remove_files(const fs::path& folder, const std::function<bool(const std::st
   remove_if_empty(folder);
 }
 
-// Names made by picture_name(), also with .tmp appended.
-bool is_picture(const std::string& name) {
+// Names made by image_name(), also with .tmp appended.
+bool is_image(const std::string& name) {
   std::string_view rest = name;
   if (rest.ends_with(".tmp")) rest.remove_suffix(4);
   if (!rest.starts_with("step-") || !rest.ends_with(".png")) return false;
@@ -109,7 +109,7 @@ bool is_empty_folder(const fs::path& path) {
 
 }  // namespace
 
-std::string picture_name(int64_t step) { return fmt::format("step-{:08}.png", step); }
+std::string image_name(int64_t step) { return fmt::format("step-{:08}.png", step); }
 
 bool is_run(const fs::path& folder) {
   const auto is_file = [&](const char* name) {
@@ -168,7 +168,7 @@ void remove_run(const fs::path& run, Reporter& reporter) {
   if (is_own_folder(run / "events", reporter)) {
     remove_files(run / "events", train::is_event_file);
   }
-  if (is_own_folder(run / "pictures", reporter)) remove_files(run / "pictures", is_picture);
+  if (is_own_folder(run / "pictures", reporter)) remove_files(run / "pictures", is_image);
   remove_file(run / kLog);
   // Before another recipe can be written there, which must not find these checkpoints.
   sync_folder(run, ExitCode::kUsage, kWho);

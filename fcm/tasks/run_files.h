@@ -22,7 +22,7 @@
 namespace fcm::tasks {
 
 // "step-00000020.png", in a run's pictures/.
-std::string picture_name(int64_t step);
+std::string image_name(int64_t step);
 
 // Whether the folder is a run of this program: it has the mark; or, in runs of versions before the
 // mark, a recipe.toml of this program, log.jsonl and a folder checkpoints/. A recipe.toml alone may

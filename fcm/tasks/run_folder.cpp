@@ -98,8 +98,8 @@ void refuse_what_is_not_ours(const RunFolderRequest& request) {
 void refuse_folder(const RunFolderRequest& request) {
   if (!is_run(request.out)) return refuse_what_is_not_ours(request);
   if (!request.overwrite) refuse_links_at_files(request.out);
-  const bool goes_on = request.overwrite || request.resume == "auto";
-  if (goes_on || !has_begun(request.out)) return;
+  const bool continues = request.overwrite || request.resume == "auto";
+  if (continues || !has_begun(request.out)) return;
   fail(ExitCode::kUsage,
        "--out {} already holds a run; use --resume auto to continue it, --overwrite to replace "
        "it, or another --out",
@@ -139,11 +139,11 @@ PreparedRun prepare_run_folder(const RunFolderRequest& request, const recipe::Re
   if (request.lock == nullptr) run.lock = lock_run_folder(request, reporter);
   refuse_folder(request);  // again: another process may have used it in between
   const bool exists = is_run(out) && has_begun(out);
-  const bool goes_on = exists && !request.overwrite;
-  if (goes_on) warn_of_lost_checkpoints(out, reporter);
-  const bool write_recipe = !goes_on || recipe_changes(out, now);
+  const bool continues = exists && !request.overwrite;
+  if (continues) warn_of_lost_checkpoints(out, reporter);
+  const bool write_recipe = !continues || recipe_changes(out, now);
   if (request.facts) {
-    run.about = about_of(*request.facts, goes_on ? out : fs::path(), reporter);
+    run.about = about_of(*request.facts, continues ? out : fs::path(), reporter);
   }
   if (exists && request.overwrite) {
     reporter.info(fmt::format("replacing the run in {}", out.string()));

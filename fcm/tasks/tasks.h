@@ -19,7 +19,7 @@
 namespace fcm::tasks {
 
 // Settings of the machine: flags, never recipe keys.
-struct Machine {
+struct MachineOptions {
   std::string device = "auto";
   int64_t threads = 0;          // of this process; 0: its share of the cores (base/threads.h)
   std::filesystem::path cache;  // for file lists of large data sets; empty: none
@@ -47,7 +47,7 @@ struct RunRequest {
   std::string resume = "auto";  // auto, never, or a checkpoint
   bool overwrite = false;
   bool dry_run = false;
-  Machine machine;
+  MachineOptions machine;
   TeacherFiles teachers;
   const std::atomic<bool>* stop = nullptr;  // set from outside: save at the next step and return
   const RunLock* lock = nullptr;            // of `out`, if the caller holds it
@@ -66,7 +66,7 @@ struct FinetuneRequest {
   std::string resume = "auto";             // auto or never
   bool overwrite = false;
   bool dry_run = false;
-  Machine machine;
+  MachineOptions machine;
   const std::atomic<bool>* stop = nullptr;  // like RunRequest's
 };
 
@@ -82,7 +82,7 @@ struct EvalRequest {
   CheckpointRequest checkpoint;
   std::filesystem::path out;  // a folder for result.json and confusion.png; empty: none
   int64_t batch = 64;         // images per forward pass; does not change the result
-  Machine machine;
+  MachineOptions machine;
 };
 
 // Evaluates a classifier of `finetune` on the validation images: "top1", "top5", "loss", "images",
@@ -97,7 +97,7 @@ struct DemoRequest {
   recipe::Recipe recipe;
   // Recipe for fine-tuning as well; model, encoder and data are taken from `recipe`.
   std::optional<recipe::Recipe> finetune;
-  Machine machine;
+  MachineOptions machine;
   const std::atomic<bool>* stop = nullptr;  // like RunRequest's
 };
 
@@ -108,7 +108,7 @@ nlohmann::json demo(const DemoRequest& request, Reporter& reporter);
 // memory, and those of the training images one block at a time. Flattened tokens are compared if
 // those of the validation images take at most 1 GiB.
 nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint, int64_t k,
-                   Machine machine, Reporter& reporter);
+                   MachineOptions machine, Reporter& reporter);
 
 struct FeaturesRequest {
   std::string data;
@@ -118,7 +118,7 @@ struct FeaturesRequest {
                                 // ViT's class token
   std::string split = "train";  // or val
   bool overwrite = false;
-  Machine machine;
+  MachineOptions machine;
 };
 // Writes the features of every image, in the set's order, as float32 to a file
 // (formats/feature_file.h) that is never held in memory, and F.pictures.tsv beside it: a line per
@@ -132,14 +132,14 @@ nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& chec
 // The same features under the published head (batch normalisation, a linear layer), trained by
 // gradient steps at several learning rates at once: eval/rate_sweep.h.
 nlohmann::json fast_linprobe(const std::string& data, const CheckpointRequest& checkpoint,
-                             const Machine& machine, Reporter& reporter);
+                             const MachineOptions& machine, Reporter& reporter);
 
 struct PredictRequest {
   CheckpointRequest checkpoint;
   std::vector<std::string> images;  // files, and folders of images
   std::filesystem::path out;        // a folder
   bool overwrite = false;           // of the output of an earlier call
-  Machine machine;
+  MachineOptions machine;
 };
 
 // Predictions of a classifier, a segmenter or a detector for any images. The folder gets NAME.png
@@ -164,7 +164,7 @@ struct VisualizeRequest {
   std::vector<std::string> images;      // files
   std::filesystem::path out;            // a PNG
   bool overwrite = false;               // of a PNG at `out`
-  Machine machine;
+  MachineOptions machine;
   // For reconstruction: the seed of the masks, and the towers of feature targets.
   uint64_t seed = 0;
   TeacherFiles teachers = {};
@@ -230,14 +230,14 @@ nlohmann::json convert_checkpoint(const ConvertRequest& request, Reporter& repor
 
 // Decodes every image of both splits. "train" and "val" (only "train" if both are the same) have
 // "images", "classes", "bad" and "bad_images", a list of names and reasons in the set's order.
-nlohmann::json verify_data(const std::string& data, Machine machine, Reporter& reporter);
+nlohmann::json verify_data(const std::string& data, MachineOptions machine, Reporter& reporter);
 
 struct PackRequest {
   std::string data;
   std::filesystem::path out;
   loader::PackedForm form;
   bool overwrite = false;
-  Machine machine;
+  MachineOptions machine;
 };
 // Packs both splits into one file. The result is verify_data's, with "bytes" and "out"; unreadable
 // images are left out. Throws Error(kUsage) if a file is in the way, Error(kData) if a split has no

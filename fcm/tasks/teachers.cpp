@@ -25,7 +25,7 @@ TeacherOptions with_facts_of(TeacherOptions wanted, const TeacherOptions& file) 
   wanted.gelu = file.gelu;
   wanted.norm_epsilon = file.norm_epsilon;
   wanted.mean = file.mean;
-  wanted.deviation = file.deviation;
+  wanted.stddev = file.stddev;
   return wanted;
 }
 

@@ -145,7 +145,7 @@ recipe::Recipe published_classifier(const Checkpoint& checkpoint, bool mean_pool
          checkpoint.path.string(), pool, mean_pool ? "fc_norm" : "norm");
   }
   const recipe::Recipe sizes = recipe_of(checkpoint, of_encoder);
-  say_assumptions(checkpoint, of_encoder, Needs::kFeatures, reporter);
+  report_assumptions(checkpoint, of_encoder, ModelUse::kFeatures, reporter);
   recipe::Recipe recipe;
   recipe.task = recipe::Classify{};
   recipe.row = sizes.row;

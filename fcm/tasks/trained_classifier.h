@@ -17,7 +17,7 @@
 #include "fcm/loader/loader.h"
 #include "fcm/models/classifier.h"
 #include "fcm/recipe/recipe.h"
-#include "fcm/tasks/picture_set.h"
+#include "fcm/tasks/image_set.h"
 #include "fcm/train/learners/probe.h"
 
 namespace fcm::tasks {
@@ -38,8 +38,8 @@ struct TrainedClassifier {
   std::unique_ptr<models::Classifier> model;         // nullptr: a probe
   std::shared_ptr<const train::ProbeLearner> probe;  // nullptr: not a probe
   int64_t classes = 0;
-  eval::Predict predict;                                // uses `model`
-  std::optional<PictureSet> trained_on, pretrained_on;  // nullopt: unknown
+  eval::Predict predict;                              // uses `model`
+  std::optional<ImageSet> trained_on, pretrained_on;  // nullopt: unknown
 };
 
 // Loads a checkpoint of `finetune` or `linprobe`, whose recipe `set` may change (also the image

@@ -14,7 +14,7 @@
 #include "fcm/eval/detection_accuracy.h"
 #include "fcm/models/detector.h"
 #include "fcm/recipe/recipe.h"
-#include "fcm/tasks/picture_set.h"
+#include "fcm/tasks/image_set.h"
 
 namespace fcm::tasks {
 
@@ -31,8 +31,8 @@ void load_detector_start(models::Detector& model, checkpoint::Checkpoint checkpo
 struct TrainedDetector {
   recipe::Recipe recipe;
   std::unique_ptr<models::Detector> model;
-  eval::FindObjects find;                               // uses `model`
-  std::optional<PictureSet> trained_on, pretrained_on;  // nullopt: unknown
+  eval::FindObjects find;                             // uses `model`
+  std::optional<ImageSet> trained_on, pretrained_on;  // nullopt: unknown
 
   int64_t classes() const { return model->options().classes; }
 };

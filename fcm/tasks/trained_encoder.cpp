@@ -23,21 +23,21 @@ namespace {
 using Pass = std::function<void(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                                 at::ScalarType compute, const nn::Observer& observer)>;
 
-at::Tensor pictures_of(const image::Image& picture) {
-  return at::from_blob(const_cast<uint8_t*>(picture.pixels.data()),
-                       {1, picture.rows, picture.cols, picture.channels}, at::kByte);
+at::Tensor images_of(const image::Image& image) {
+  return at::from_blob(const_cast<uint8_t*>(image.pixels.data()),
+                       {1, image.rows, image.cols, image.channels}, at::kByte);
 }
 
 // The output [L, C] of the last block in raster order. Its tokens are in the order of the plan,
 // after a class token if there is one.
-at::Tensor last_tokens(const image::Image& picture, const recipe::Recipe& recipe,
+at::Tensor last_tokens(const image::Image& image, const recipe::Recipe& recipe,
                        const ops::PatchGeometry& geometry, const masks::ViewPlan& plan,
                        const Pass& pass) {
   const at::NoGradGuard no_grad;
   const ops::ReferenceOps reference(recipe.debug.reference_ops);
   const at::Device device = plan.order_BL.device();
-  const at::Tensor pixels_BLPD = models::pixels_of(models::to_device(pictures_of(picture), device),
-                                                   plan, geometry, recipe.data);
+  const at::Tensor pixels_BLPD =
+      models::pixels_of(models::to_device(images_of(image), device), plan, geometry, recipe.data);
   const std::string wanted = eval::name_of_last_block(recipe);
   at::Tensor tokens;
   pass(pixels_BLPD, plan, recipe::compute_type(recipe.model.precision, device),
@@ -54,9 +54,9 @@ TrainedEncoder of_segmenter(TrainedSegmenter loaded, at::Device device) {
   const auto trained = std::make_shared<TrainedSegmenter>(std::move(loaded));
   const models::Segmenter& model = *trained->model;
   return {trained->recipe, 0, model.grid(), model.geometry().patch_side(),
-          [trained, device](const image::Image& picture) {
+          [trained, device](const image::Image& image) {
             const models::Segmenter& segmenter = *trained->model;
-            return last_tokens(picture, trained->recipe, segmenter.geometry(),
+            return last_tokens(image, trained->recipe, segmenter.geometry(),
                                masks::full_plan(1, segmenter.grid()).to(device),
                                [&](const auto&... pass) { segmenter.evaluate(pass...); });
           }};
@@ -66,9 +66,9 @@ TrainedEncoder of_detector(TrainedDetector loaded, at::Device device) {
   const auto trained = std::make_shared<TrainedDetector>(std::move(loaded));
   const models::Detector& model = *trained->model;
   return {trained->recipe, 0, model.plan(1).grid, model.geometry().patch_side(),
-          [trained, device](const image::Image& picture) {
+          [trained, device](const image::Image& image) {
             const models::Detector& detector = *trained->model;
-            return last_tokens(picture, trained->recipe, detector.geometry(),
+            return last_tokens(image, trained->recipe, detector.geometry(),
                                detector.plan(1).to(device),
                                [&](const auto&... pass) { detector.detect(pass...); });
           }};
@@ -78,13 +78,13 @@ TrainedEncoder of_model(TrainedModel loaded) {
   const auto trained = std::make_shared<TrainedModel>(std::move(loaded));
   const models::MaskedAutoencoder& model = *trained->model;
   return {trained->recipe, trained->step, model.grid(), model.geometry().patch_side(),
-          [trained](const image::Image& picture) {
+          [trained](const image::Image& image) {
             const models::MaskedAutoencoder& encoder = *trained->model;
             const at::NoGradGuard no_grad;
             const ops::ReferenceOps reference(trained->recipe.debug.reference_ops);
             const masks::ViewPlan plan = masks::full_plan(1, encoder.grid()).to(encoder.device());
             const at::Tensor pixels =
-                models::pixels_of(models::to_device(pictures_of(picture), encoder.device()), plan,
+                models::pixels_of(models::to_device(images_of(image), encoder.device()), plan,
                                   encoder.geometry(), trained->recipe.data);
             const at::ScalarType compute =
                 recipe::compute_type(trained->recipe.model.precision, encoder.device());
@@ -115,11 +115,11 @@ TrainedEncoder load_trained_encoder(const CheckpointRequest& request, Reporter& 
     encoder =
         of_detector(load_detector(std::move(checkpoint), request.set, reporter, device), device);
   } else {
-    encoder = of_model(load_trained_model(request, Needs::kFeatures, reporter, device));
+    encoder = of_model(load_trained_model(request, ModelUse::kFeatures, reporter, device));
   }
   encoder.step = step;
-  encoder.tokens = [raw = std::move(encoder.tokens)](const image::Image& picture) {
-    return finite(raw(picture));
+  encoder.tokens = [raw = std::move(encoder.tokens)](const image::Image& image) {
+    return finite(raw(image));
   };
   return encoder;
 }

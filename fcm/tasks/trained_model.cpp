@@ -34,11 +34,11 @@ void append(std::vector<std::string>& list, const std::vector<std::string>& more
   list.insert(list.end(), more.begin(), more.end());
 }
 
-train::LoadRules rules_for(const Architecture& architecture, Needs needs,
+train::LoadRules rules_for(const Architecture& architecture, ModelUse use,
                            const std::vector<std::string>& allow_missing) {
   train::LoadRules rules;
   rules.missing = allow_missing;
-  if (needs == Needs::kFeatures) {
+  if (use == ModelUse::kFeatures) {
     // All of it or nothing: half a decoder means damage.
     const std::vector<std::string> decoder =
         patterns_of({TensorRole::kDecoder, TensorRole::kTarget});
@@ -150,15 +150,15 @@ recipe::Recipe recipe_of(const Checkpoint& checkpoint, const std::vector<std::st
                                    overrides, source, interop::facts_in(checkpoint));
 }
 
-void say_assumptions(const Checkpoint& checkpoint, const std::vector<std::string>& overrides,
-                     Needs needs, Reporter& reporter) {
+void report_assumptions(const Checkpoint& checkpoint, const std::vector<std::string>& overrides,
+                        ModelUse use, Reporter& reporter) {
   if (checkpoint.state.contains("recipe")) return;
   const std::vector<std::string> assumed =
       interop::is_downstream(checkpoint)
           ? interop::downstream_assumptions(checkpoint, overrides)
           : interop::assumptions(recipe_of(checkpoint, overrides), architecture_of(checkpoint),
                                  checkpoint.state.value("args", nlohmann::json()), overrides,
-                                 interop::facts_in(checkpoint), needs == Needs::kPictures);
+                                 interop::facts_in(checkpoint), use == ModelUse::kReconstruction);
   for (const std::string& sentence : assumed) {
     reporter.info(
         fmt::format("{} does not say, so this is assumed: {}", checkpoint.path.string(), sentence));
@@ -180,7 +180,7 @@ void refuse_not_finite(const nn::Parameters& parameters, const std::string& sour
   }
 }
 
-void say_average(const Checkpoint& checkpoint, Reporter& reporter) {
+void report_average(const Checkpoint& checkpoint, Reporter& reporter) {
   const auto text = checkpoint.state.find("recipe");
   const std::string source = checkpoint.path.string();
   if (text == checkpoint.state.end() || source.find("::") != std::string::npos) return;
@@ -194,25 +194,25 @@ void say_average(const Checkpoint& checkpoint, Reporter& reporter) {
                             source, source, is_pth ? interop::kAverageKey : "ema"));
 }
 
-TrainedModel load_trained_model(const CheckpointRequest& request, Needs needs, Reporter& reporter,
+TrainedModel load_trained_model(const CheckpointRequest& request, ModelUse use, Reporter& reporter,
                                 at::Device device) {
   Checkpoint checkpoint = interop::load_any(request.path, false, reporter);
   const std::string source = checkpoint.path.string();
   interop::refuse_downstream(checkpoint);
   const Architecture architecture = architecture_of(checkpoint);
-  if (needs == Needs::kPictures) refuse_without_decoder(architecture, source);
+  if (use == ModelUse::kReconstruction) refuse_without_decoder(architecture, source);
   TrainedModel trained;
   trained.recipe = recipe_of(checkpoint, request.set);
   recipe::check(trained.recipe);
-  say_assumptions(checkpoint, request.set, needs, reporter);
-  if (needs == Needs::kFeatures) say_average(checkpoint, reporter);
+  report_assumptions(checkpoint, request.set, use, reporter);
+  if (use == ModelUse::kFeatures) report_average(checkpoint, reporter);
   trained.model = std::make_unique<models::MaskedAutoencoder>(
       recipe::autoencoder_options(trained.recipe), static_cast<uint64_t>(trained.recipe.run.seed),
       device);
   std::vector<at::Tensor> fitted;
-  if (needs == Needs::kFeatures) fitted = fit_tables(*trained.model, checkpoint, reporter);
+  if (use == ModelUse::kFeatures) fitted = fit_tables(*trained.model, checkpoint, reporter);
   settle(train::load_model(trained.model->parameters(), checkpoint.model, source,
-                           rules_for(architecture, needs, request.allow_missing)),
+                           rules_for(architecture, use, request.allow_missing)),
          source, reporter);
   refuse_not_finite(trained.model->parameters(), source);
   trained.path = checkpoint.path;

@@ -15,7 +15,7 @@
 #include "fcm/eval/segmentation_accuracy.h"
 #include "fcm/models/segmenter.h"
 #include "fcm/recipe/recipe.h"
-#include "fcm/tasks/picture_set.h"
+#include "fcm/tasks/image_set.h"
 
 namespace fcm::tasks {
 
@@ -36,8 +36,8 @@ void load_segmenter_start(models::Segmenter& model, checkpoint::Checkpoint check
 struct TrainedSegmenter {
   recipe::Recipe recipe;
   std::unique_ptr<models::Segmenter> model;
-  eval::WindowLogits logits;                            // uses `model`
-  std::optional<PictureSet> trained_on, pretrained_on;  // nullopt: unknown
+  eval::WindowLogits logits;                          // uses `model`
+  std::optional<ImageSet> trained_on, pretrained_on;  // nullopt: unknown
 
   int64_t classes() const { return model->options().classes; }
 };

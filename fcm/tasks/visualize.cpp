@@ -35,46 +35,45 @@ std::unique_ptr<targets::Teachers> teachers_of(const TrainedModel& trained,
   return teachers;
 }
 
-std::vector<NamedPicture> read_pictures(const std::vector<std::string>& images, int64_t channels) {
-  std::vector<NamedPicture> pictures;
-  for (const std::string& path : images) {
+std::vector<NamedImage> read_images(const std::vector<std::string>& paths, int64_t channels) {
+  std::vector<NamedImage> images;
+  for (const std::string& path : paths) {
     const std::string bytes = read_file(path, ExitCode::kData);
     const std::span<const uint8_t> span(reinterpret_cast<const uint8_t*>(bytes.data()),
                                         bytes.size());
     try {
-      pictures.push_back(
+      images.push_back(
           {std::filesystem::path(path).filename().string(), image::decode(span, channels)});
     } catch (const Error& error) {
       fail(error.code(), "{}: {}", path, error.what());
     }
   }
-  return pictures;
+  return images;
 }
 
 image::Image reconstructions(const VisualizeRequest& request, Reporter& reporter) {
-  const TrainedModel trained = load_trained_model(request.checkpoint, Needs::kPictures, reporter,
-                                                  device_of(request.machine));
+  const TrainedModel trained = load_trained_model(request.checkpoint, ModelUse::kReconstruction,
+                                                  reporter, device_of(request.machine));
   const std::unique_ptr<targets::Teachers> teachers =
       teachers_of(trained, request.teachers, reporter);
-  std::vector<image::Image> pictures;
-  for (NamedPicture& one : read_pictures(request.images, trained.recipe.data.channels)) {
-    pictures.push_back(fit_to_recipe(one.picture, trained.recipe));
+  std::vector<image::Image> images;
+  for (NamedImage& one : read_images(request.paths, trained.recipe.data.channels)) {
+    images.push_back(fit_to_recipe(one.image, trained.recipe));
   }
-  return reconstruction_sheet(*trained.model, teachers.get(), trained.recipe, pictures,
-                              request.seed,
+  return reconstruction_sheet(*trained.model, teachers.get(), trained.recipe, images, request.seed,
                               fmt::format("{}, step {}", trained.recipe.row.name, trained.step));
 }
 
 image::Image components(const VisualizeRequest& request, Reporter& reporter) {
   const TrainedEncoder encoder =
       load_trained_encoder(request.checkpoint, reporter, device_of(request.machine));
-  return pca_sheet(encoder, read_pictures(request.images, encoder.recipe.data.channels));
+  return pca_sheet(encoder, read_images(request.paths, encoder.recipe.data.channels));
 }
 
 image::Image attention(const VisualizeRequest& request, Reporter& reporter) {
-  const TrainedModel trained = load_trained_model(request.checkpoint, Needs::kFeatures, reporter,
+  const TrainedModel trained = load_trained_model(request.checkpoint, ModelUse::kFeatures, reporter,
                                                   device_of(request.machine));
-  return attention_sheet(trained, read_pictures(request.images, trained.recipe.data.channels),
+  return attention_sheet(trained, read_images(request.paths, trained.recipe.data.channels),
                          request.patches);
 }
 
@@ -82,20 +81,20 @@ Neighbours neighbours(const VisualizeRequest& request, int64_t threads, Reporter
   if (request.data.empty()) {
     fail(ExitCode::kUsage, "--what neighbours searches a data set: name it with --data");
   }
-  const TrainedModel trained = load_trained_model(request.checkpoint, Needs::kFeatures, reporter,
+  const TrainedModel trained = load_trained_model(request.checkpoint, ModelUse::kFeatures, reporter,
                                                   device_of(request.machine));
   const int64_t channels = trained.recipe.data.channels;
   NeighbourRequest wanted;
   wanted.bank = with_optional_labels(
-      open_pictures(request.data, loader::Split::kTrain, request.machine, reporter));
+      open_images(request.data, loader::Split::kTrain, request.machine, reporter));
   wanted.k = request.k;
   wanted.threads = threads;
-  if (request.images.empty()) {
+  if (request.paths.empty()) {
     const auto asked = with_optional_labels(
-        open_pictures(request.data, loader::Split::kVal, request.machine, reporter));
-    wanted.queries = some_pictures(*asked, channels, wanted.query_classes, reporter);
+        open_images(request.data, loader::Split::kVal, request.machine, reporter));
+    wanted.queries = some_images(*asked, channels, wanted.query_classes, reporter);
   } else {
-    wanted.queries = read_pictures(request.images, channels);
+    wanted.queries = read_images(request.paths, channels);
     wanted.query_classes.resize(wanted.queries.size());
   }
   return find_neighbours(trained, wanted, reporter);
@@ -106,11 +105,11 @@ Neighbours neighbours(const VisualizeRequest& request, int64_t threads, Reporter
 nlohmann::json visualize(const VisualizeRequest& request, Reporter& reporter) {
   refuse_other_ending(request.out, {".png"});
   const int64_t threads = set_up_machine(request.machine);
-  std::vector<std::filesystem::path> reads(request.images.begin(), request.images.end());
+  std::vector<std::filesystem::path> reads(request.paths.begin(), request.paths.end());
   reads.push_back(request.checkpoint.path);
   refuse_to_replace(request.out, FileKind::kPng, request.overwrite, reads);
   const std::string& what = request.what;
-  if (request.images.empty() && what != "neighbours") {
+  if (request.paths.empty() && what != "neighbours") {
     fail(ExitCode::kUsage, "--images: expected at least one image");
   }
   nlohmann::json result = {{"out", request.out.string()}, {"what", what}};

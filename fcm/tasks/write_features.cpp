@@ -14,13 +14,13 @@
 #include "fcm/base/progress.h"
 #include "fcm/encoder/registry.h"
 #include "fcm/eval/features.h"
-#include "fcm/eval/in_turns.h"
+#include "fcm/eval/round_robin_batches.h"
 #include "fcm/formats/feature_file.h"
 #include "fcm/formats/json_text.h"
 #include "fcm/tasks/data.h"
+#include "fcm/tasks/image_set.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/output_file.h"
-#include "fcm/tasks/picture_set.h"
 #include "fcm/tasks/ranks.h"
 #include "fcm/tasks/run_facts.h"
 #include "fcm/tasks/tasks.h"
@@ -30,7 +30,7 @@ namespace fcm::tasks {
 namespace fs = std::filesystem;
 namespace {
 
-fs::path pictures_path(const fs::path& out) {
+fs::path images_path(const fs::path& out) {
   return fs::path(out).replace_extension(".pictures.tsv");
 }
 
@@ -43,7 +43,7 @@ void check_request(const FeaturesRequest& request) {
     refuse_to_replace(file, kind, request.overwrite, reads);
   };
   check(request.out, npy ? FileKind::kArray : FileKind::kFeatures);
-  check(pictures_path(request.out), FileKind::kPicturesOfRows);
+  check(images_path(request.out), FileKind::kImagesOfRows);
   if (npy) check(formats::labels_path(request.out), FileKind::kArray);
 }
 
@@ -90,12 +90,12 @@ std::string lines_of(const loader::Dataset& dataset, const loader::Batch& batch,
 
 std::map<std::string, std::string> metadata_of(const FeaturesRequest& request,
                                                const TrainedModel& trained,
-                                               const PictureSet& pictures) {
+                                               const ImageSet& images) {
   return {{"checkpoint", trained.path.string()},
           {"step", fmt::format("{}", trained.step)},
           {"tokens", request.tokens},
-          {"pictures", formats::json_text(summary_of(pictures))},
-          {"classes", formats::json_text(pictures.classes)}};
+          {"pictures", formats::json_text(summary_of(images))},
+          {"classes", formats::json_text(images.classes)}};
 }
 
 // The file of features, and the list of their images.
@@ -103,8 +103,8 @@ class Files {
  public:
   Files(const fs::path& out, int64_t width, int64_t most_rows,
         std::map<std::string, std::string> metadata)
-      : pictures_(pictures_path(out)),
-        temporary_(pictures_.string() + ".tmp"),
+      : images_(images_path(out)),
+        temporary_(images_.string() + ".tmp"),
         names_(temporary_, ExitCode::kUsage, kWho),
         file_(out, width, most_rows, std::move(metadata)) {
     names_.write(std::string_view("label\tclass\tpicture\n"));
@@ -118,14 +118,14 @@ class Files {
   }
   void finish() {
     names_.finish();
-    move_into_place(temporary_, pictures_, ExitCode::kUsage, kWho);
+    move_into_place(temporary_, images_, ExitCode::kUsage, kWho);
     file_.finish();
   }
 
  private:
   static constexpr const char* kWho = "features";
 
-  const fs::path pictures_, temporary_;
+  const fs::path images_, temporary_;
   FileWriter names_;
   formats::FeatureFile file_;
 };
@@ -138,9 +138,9 @@ nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter
   dist::on_first(group, [&] { check_request(request); });
   const auto split = request.split == "train" ? loader::Split::kTrain : loader::Split::kVal;
   const std::shared_ptr<const loader::Dataset> opened =
-      with_optional_labels(open_pictures(request.data, split, request.machine, reporter));
+      with_optional_labels(open_images(request.data, split, request.machine, reporter));
   const loader::Dataset& dataset = *opened;
-  const TrainedModel trained = load_trained_model(request.checkpoint, Needs::kFeatures, reporter,
+  const TrainedModel trained = load_trained_model(request.checkpoint, ModelUse::kFeatures, reporter,
                                                   device_of(request.machine));
   if (request.tokens == "class" && encoder::family(trained.recipe.model.kind).class_tokens == 0) {
     fail(ExitCode::kUsage,
@@ -152,15 +152,15 @@ nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter
   reporter.info(fmt::format("{}: features of {}, of width {} by {} (step {})", request.data,
                             counted(dataset.size(), "image", "images"), width,
                             trained.path.string(), trained.step));
-  const PictureSet described = describe_pictures(dataset, request.data, split);
+  const ImageSet described = describe_images(dataset, request.data, split);
   int64_t written = 0;
   std::optional<Files> files;  // only on rank 0
   if (group.writes()) {
     files.emplace(request.out, width, dataset.size(), metadata_of(request, trained, described));
   }
   Progress progress(reporter, "", dataset.size());
-  eval::InTurns turns(opened, trained.recipe, threads, group);
-  for (loader::Batch batch; turns.next(batch);) {
+  eval::RoundRobinBatches batches(opened, trained.recipe, threads, group);
+  for (loader::Batch batch; batches.next(batch);) {
     at::Tensor rows = at::empty({0, width});
     std::vector<int64_t> labels;
     if (batch.batch > 0) {
@@ -185,7 +185,7 @@ nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter
   }
   if (files) files->finish();
   nlohmann::json result = {{"out", request.out.string()},
-                           {"pictures", pictures_path(request.out).string()},
+                           {"pictures", images_path(request.out).string()},
                            {"images", written},
                            {"left_out", dataset.size() - written},
                            {"width", width},

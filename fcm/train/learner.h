@@ -38,7 +38,7 @@ class Learner {
 
   // Adds this learner's needs to the loader's request, beside the recipe's [data]: the targets to
   // learn and the augmentation of the images. Leaves the rest as it is.
-  virtual void ask_for(loader::LoaderRequest& request) const = 0;
+  virtual void configure_loader(loader::LoaderRequest& request) const = 0;
 
   // One training step: forward and backward over micro-batches, then the optimizer. If the loss or
   // a gradient is non-finite in any process, weights and optimizer keep their values. Throws

@@ -58,7 +58,7 @@ class Loop {
 
   TrainResult run() {
     restore();
-    records_.go_on_from(counters_.step);
+    records_.resume_from(counters_.step);
     TrainResult result{
         counters_.step, total_steps_, false, std::numeric_limits<double>::quiet_NaN(), 0, 0};
     if (counters_.step >= total_steps_ && !unmeasured_) {
@@ -69,7 +69,7 @@ class Loop {
     const int64_t first = counters_.step;
     watch_.restart();
     restart_window();
-    if (asked_to_stop()) {  // nothing to save before the first step
+    if (stop_requested()) {  // nothing to save before the first step
       result.stopped = true;
       return result;
     }
@@ -86,10 +86,10 @@ class Loop {
       if (due(recipe_.run.log_every_steps) || last()) write_step_line(result.loss);
       const bool is_due = measure_due(counters_.step);
       if (is_due || (last() && request_.measures_last_step)) measure(is_due);
-      stopping_ = asked_to_stop() || unmeasured_;
+      stopping_ = stop_requested() || unmeasured_;
       result.stopped = begun_.empty() && stopping_ && (!last() || unmeasured_);
       if (result.stopped || last() || save_due(counters_.step)) save(result.stopped || last());
-      if (request_.draw_pictures && (last() || due(recipe_.run.pictures_every_steps))) draw();
+      if (request_.draw_images && (last() || due(recipe_.run.images_every_steps))) draw();
     }
     result.steps = counters_.step;
     result.seconds = watch_.seconds() - measuring_seconds_;
@@ -105,7 +105,7 @@ class Loop {
     const int64_t every = recipe_.run.save_every_steps;
     return due(every > 0 ? every : steps_per_epoch_, step);
   }
-  bool asked_to_stop() { return group_.any(request_.stop != nullptr && *request_.stop); }
+  bool stop_requested() { return group_.any(request_.stop != nullptr && *request_.stop); }
   bool last() const { return counters_.step == total_steps_; }
   double epoch_now() const {
     return static_cast<double>(counters_.step) / static_cast<double>(steps_per_epoch_);
@@ -144,8 +144,8 @@ class Loop {
 
   void prepare() {
     if (counters_.micro_batch == 0) {
-      const double memory = memory_for_pictures(recipe_, learner_.trainable_elements(),
-                                                learner_.device(), group_.ranks_here());
+      const double memory = memory_for_images(recipe_, learner_.trainable_elements(),
+                                              learner_.device(), group_.ranks_here());
       counters_.micro_batch =
           group_.agree(recipe::choose_micro_batch(recipe_, compute_, memory), dist::Agree::kMin);
     }
@@ -161,7 +161,7 @@ class Loop {
                                  .threads = request_.threads,
                                  .first_step = counters_.step,
                                  .slice = {group_.rank(), group_.size()}};
-    learner_.ask_for(wanted);
+    learner_.configure_loader(wanted);
     loader_ = std::make_unique<loader::Loader>(std::move(wanted));
   }
 
@@ -189,9 +189,9 @@ class Loop {
     if (begun_.empty()) return true;
     const int64_t step = counters_.step + 1;  // the one in flight
     const bool looked_at =
-        save_due(step) || measure_due(step) || due(recipe_.run.pictures_every_steps, step);
-    return std::ssize(begun_) < execution_->most_unread() && step < total_steps_ && !looked_at &&
-           !may_go_back(recipe_.run, counters_) && !stopping_;
+        save_due(step) || measure_due(step) || due(recipe_.run.images_every_steps, step);
+    return std::ssize(begun_) < execution_->max_in_flight() && step < total_steps_ && !looked_at &&
+           !may_roll_back(recipe_.run, counters_) && !stopping_;
   }
 
   void begin_step() {
@@ -203,8 +203,8 @@ class Loop {
     const int64_t steps_before = counters_.step + std::ssize(begun_);
     const optim::Rate rate = optim::rate_at_step(recipe_.optim, steps_before, steps_per_epoch_);
     begun.lr = rate.lr;
-    execution_->give(std::move(batch),
-                     {rate.lr, counters_.micro_batch, steps_before, scheduled_steps(), rate.base});
+    execution_->enqueue(std::move(batch), {rate.lr, counters_.micro_batch, steps_before,
+                                           scheduled_steps(), rate.base});
     begun_.push_back(std::move(begun));
   }
 
@@ -213,7 +213,7 @@ class Loop {
     begun_.pop_front();
     window_.waited_seconds += begun.waited_seconds;
     note_bad_samples(begun.bad, counters_, records_, reporter_);
-    const StepResult step = execution_->read();
+    const StepResult step = execution_->wait_result();
     ++counters_.step;
     window_.images += begun.images;
     own_images_ += begun.own_images;
@@ -288,7 +288,7 @@ class Loop {
     try {
       if (request_.measure) measured = request_.measure(epoch);
       return true;
-    } catch (const loader::AskedToStop&) {
+    } catch (const loader::StopRequested&) {
       return false;
     }
   }
@@ -383,7 +383,7 @@ class Loop {
   void draw() {
     if (!group_.writes()) return;
     try {
-      request_.draw_pictures(counters_.step);
+      request_.draw_images(counters_.step);
     } catch (const Error& error) {
       reporter_.warn(fmt::format("step {}: no sheet drawn: {}", counters_.step, error.what()));
     }

@@ -33,7 +33,7 @@ struct TrainRequest {
   nlohmann::json about = nlohmann::json::object();  // further members of every checkpoint's state
   int64_t threads = 1;                              // of the loader
   const std::atomic<bool>* stop = nullptr;          // set: save at the next step and return
-  // Called at the end of each epoch (counted from 0). If it throws loader::AskedToStop, the run
+  // Called at the end of each epoch (counted from 0). If it throws loader::StopRequested, the run
   // saves and ends, and the next launch measures before its first step.
   std::function<Measured(int64_t epoch)> measure;
   bool measures_last_step = false;  // also after the last step, even inside an epoch
@@ -41,7 +41,7 @@ struct TrainRequest {
   // epochs, as the logs of fine-tuning have them.
   bool logs_totals = false;
   // Called every run.pictures_every_steps steps, and after the last step.
-  std::function<void(int64_t step)> draw_pictures;
+  std::function<void(int64_t step)> draw_images;
   // On a GPU: enqueues steps without waiting and reads their results one step later; bits, messages
   // and files are the same. No effect if the learner cannot.
   bool queued = false;

@@ -11,12 +11,12 @@ nlohmann::json rank_speeds(dist::Group& group, const RankWindow& mine) {
   nlohmann::json line = nlohmann::json::object();
   if (group.size() == 1) return line;
   const double busy = std::max(mine.seconds - mine.waited_seconds, 1e-9);
-  const at::Tensor told =
+  const at::Tensor own =
       at::tensor(std::vector<double>{static_cast<double>(mine.images) / busy, mine.waited_seconds},
                  at::kDouble);
   std::vector<double> speeds;
   double waited = 0;
-  for (const at::Tensor& of_rank : group.gather(told)) {
+  for (const at::Tensor& of_rank : group.gather(own)) {
     speeds.push_back(of_rank.const_data_ptr<double>()[0]);
     waited += of_rank.const_data_ptr<double>()[1];
   }

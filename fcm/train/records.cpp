@@ -16,7 +16,7 @@ Records::Records(std::filesystem::path out, bool writes) : out_(std::move(out)) 
   events_ = std::make_unique<EventWriter>(out_ / "events");
 }
 
-void Records::go_on_from(int64_t step) {
+void Records::resume_from(int64_t step) {
   if (log_) log_->trim_to_step(step);
   if (events_ && step > 0) events_->resume_at(step + 1);
 }

@@ -26,7 +26,7 @@ class Records {
   std::filesystem::path checkpoints() const { return out_ / "checkpoints"; }
 
   // Drops what was logged after `step`, from which the run continues.
-  void go_on_from(int64_t step);
+  void resume_from(int64_t step);
   // If a line cannot be written, it is kept and written with the next one; save() fails if it still
   // cannot.
   void add_line(const nlohmann::json& line, Reporter& reporter);

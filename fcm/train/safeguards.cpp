@@ -76,11 +76,11 @@ loader::Batch next_batch(loader::Loader& loader, dist::Group& group) {
     failed = std::current_exception();
   }
   constexpr int64_t kFailed = int64_t{1} << 40;  // more than there are images in a batch
-  const int64_t told =
+  const int64_t agreed =
       group.agree(failed ? kFailed : static_cast<int64_t>(batch.bad.size()), dist::Agree::kSum);
   if (failed) std::rethrow_exception(failed);
-  if (told >= kFailed) fail(ExitCode::kData, "another process could not read its images");
-  if (told > 0) batch.bad = bad_samples_of_all(batch.bad, group);
+  if (agreed >= kFailed) fail(ExitCode::kData, "another process could not read its images");
+  if (agreed > 0) batch.bad = bad_samples_of_all(batch.bad, group);
   return batch;
 }
 
@@ -122,12 +122,12 @@ void after_update(const StepResult& step, const recipe::RunOptions& options, Lea
   // All processes roll back together.
   if (!group.any(spike.has_value())) return;
   if (spike) {
-    records.add_line({{"step", counters.step}, {"spike", spike->loss}, {"usual", spike->usual}},
+    records.add_line({{"step", counters.step}, {"spike", spike->loss}, {"usual", spike->median}},
                      reporter);
     if (history.spikes_in_a_row == 1) {  // the log has every spike
       reporter.warn(fmt::format(
           "step {}: the loss jumped to {:.4g}, the recent median is {:.4g}; training continues",
-          counters.step, spike->loss, spike->usual));
+          counters.step, spike->loss, spike->median));
     }
   }
   const bool enough = history.spikes_in_a_row >= kSpikesBeforeGoingBack;
@@ -137,7 +137,7 @@ void after_update(const StepResult& step, const recipe::RunOptions& options, Lea
           records, group, reporter);
 }
 
-bool may_go_back(const recipe::RunOptions& options, const Counters& counters) {
+bool may_roll_back(const recipe::RunOptions& options, const Counters& counters) {
   return counters.skipped_in_a_row + 1 >= options.max_skipped_in_a_row ||
          (options.spike == "rollback" &&
           counters.history.spikes_in_a_row + 1 >= kSpikesBeforeGoingBack);

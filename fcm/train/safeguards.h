@@ -37,7 +37,7 @@ void after_update(const StepResult& step, const recipe::RunOptions& options, Lea
                   Counters& counters, Records& records, dist::Group& group, Reporter& reporter);
 
 // Whether the next step may roll the weights back.
-bool may_go_back(const recipe::RunOptions& options, const Counters& counters);
+bool may_roll_back(const recipe::RunOptions& options, const Counters& counters);
 
 // Rule 7 of the reliability goals, for a non-finite step. The step is skipped. After
 // run.max_skipped_in_a_row of them the learner rolls back to the newest checkpoint, and training

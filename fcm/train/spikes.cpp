@@ -7,8 +7,8 @@ namespace fcm::train {
 namespace {
 
 constexpr size_t kWindow = 64, kLeast = 16;
-constexpr double kDeviations = 10, kShare = 0.5;
-constexpr double kMedianToDeviation = 1.4826;  // for a normal distribution
+constexpr double kStddevs = 10, kShare = 0.5;
+constexpr double kMedianToStddev = 1.4826;  // for a normal distribution
 
 double median_of(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
@@ -21,8 +21,8 @@ double allowance(const std::vector<double>& losses, double median) {
   std::vector<double> distances;
   distances.reserve(losses.size());
   for (const double loss : losses) distances.push_back(std::abs(loss - median));
-  const double deviation = kMedianToDeviation * median_of(std::move(distances));
-  return std::max(kDeviations * deviation, kShare * std::abs(median));
+  const double stddev = kMedianToStddev * median_of(std::move(distances));
+  return std::max(kStddevs * stddev, kShare * std::abs(median));
 }
 
 }  // namespace

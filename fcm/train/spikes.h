@@ -18,7 +18,7 @@ struct LossHistory {
 // A spike, and the level before it.
 struct Spike {
   double loss = 0;
-  double usual = 0;  // the median of the history
+  double median = 0;  // the median of the history
 };
 
 // Adds a finite loss to the history; returns the spike if it is one: above the median of the last

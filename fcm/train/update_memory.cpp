@@ -25,8 +25,8 @@ double memory_within(double limit, double resident, const recipe::Recipe& recipe
   return std::max(limit - fixed, 0.0) / kPeak / kShareOfChoice;
 }
 
-double memory_for_pictures(const recipe::Recipe& recipe, int64_t elements, at::Device device,
-                           int64_t ranks_here) {
+double memory_for_images(const recipe::Recipe& recipe, int64_t elements, at::Device device,
+                         int64_t ranks_here) {
   const auto ranks = static_cast<double>(ranks_here);
   const double all = total_memory_bytes(device) / ranks;
   const double limit = group_limits().memory.value / ranks;

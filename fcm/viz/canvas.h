@@ -16,12 +16,12 @@ inline constexpr Colour kSoftInk{95, 99, 104};
 image::Image blank(int64_t rows, int64_t cols, Colour colour = kGround);
 
 // Fills a box with one colour; parts outside the image are clipped.
-void fill_box(image::Image& picture, const image::Box& box, Colour colour);
+void fill_box(image::Image& image, const image::Box& box, Colour colour);
 
 // Copies an RGB tile that must fit into the image (std::logic_error otherwise).
-void paste(image::Image& picture, const image::Image& tile, int64_t top, int64_t left);
+void paste(image::Image& image, const image::Image& tile, int64_t top, int64_t left);
 
 // Repeats every pixel factor x factor times; grey becomes RGB.
-image::Image enlarge(const image::Image& picture, int64_t factor);
+image::Image enlarge(const image::Image& image, int64_t factor);
 
 }  // namespace fcm::viz

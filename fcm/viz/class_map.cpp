@@ -20,11 +20,11 @@ constexpr int64_t kLeastSide = 400;  // of an image's longer side
 constexpr int64_t kSideOfBorder = 700;
 constexpr Colour kNone{0, 0, 0};
 
-void check_map(const image::Image& picture, const image::Image& map) {
-  require(map.channels == 1 && map.rows == picture.rows && map.cols == picture.cols &&
+void check_map(const image::Image& image, const image::Image& map) {
+  require(map.channels == 1 && map.rows == image.rows && map.cols == image.cols &&
               static_cast<int64_t>(map.pixels.size()) == map.rows * map.cols,
           "expected a grey map of the image's size, got {} x {} x {} of {} bytes for {} x {}",
-          map.rows, map.cols, map.channels, map.pixels.size(), picture.rows, picture.cols);
+          map.rows, map.cols, map.channels, map.pixels.size(), image.rows, image.cols);
 }
 
 image::Image enlarged_map(const image::Image& map, int64_t factor) {
@@ -60,17 +60,14 @@ std::string share_text(int64_t pixels, int64_t all) {
 }
 
 // Image and legend, one below or beside the other, on the background of sheets.
-image::Image joined(const image::Image& picture, const image::Image& legend, TextSize text,
+image::Image joined(const image::Image& image, const image::Image& legend, TextSize text,
                     bool below) {
   const int64_t edge = kEdge * text_unit(text), gap = kLegendGap * text_unit(text);
-  const int64_t rows =
-      below ? picture.rows + gap + legend.rows : std::max(picture.rows, legend.rows);
-  const int64_t cols =
-      below ? std::max(picture.cols, legend.cols) : picture.cols + gap + legend.cols;
+  const int64_t rows = below ? image.rows + gap + legend.rows : std::max(image.rows, legend.rows);
+  const int64_t cols = below ? std::max(image.cols, legend.cols) : image.cols + gap + legend.cols;
   image::Image out = blank(rows + 2 * edge, cols + 2 * edge);
-  paste(out, picture, edge, edge);
-  paste(out, legend, edge + (below ? picture.rows + gap : 0),
-        edge + (below ? 0 : picture.cols + gap));
+  paste(out, image, edge, edge);
+  paste(out, legend, edge + (below ? image.rows + gap : 0), edge + (below ? 0 : image.cols + gap));
   return out;
 }
 
@@ -84,15 +81,15 @@ std::vector<Colour> colours_of_classes(const std::vector<std::string>& names,
   return colours;
 }
 
-int64_t enlargement(const image::Image& picture, int64_t wanted) {
-  const int64_t side = std::max<int64_t>({picture.rows, picture.cols, 1});
+int64_t enlargement(const image::Image& image, int64_t wanted) {
+  const int64_t side = std::max<int64_t>({image.rows, image.cols, 1});
   return std::max<int64_t>(1, (wanted + side - 1) / side);
 }
 
-image::Image tinted(const image::Image& picture, const image::Image& map,
+image::Image tinted(const image::Image& image, const image::Image& map,
                     const std::vector<Colour>& colours, int64_t border) {
-  check_map(picture, map);
-  image::Image out = image::with_channels(image::with_channels(picture, 1), 3);
+  check_map(image, map);
+  image::Image out = image::with_channels(image::with_channels(image, 1), 3);
   size_t at = 0;
   for (int64_t row = 0; row < map.rows; ++row) {
     for (int64_t col = 0; col < map.cols; ++col, ++at) {
@@ -135,15 +132,15 @@ std::vector<LegendEntry> legend_of(const std::vector<const image::Image*>& maps,
   return entries;
 }
 
-image::Image map_over_picture(const image::Image& picture, const image::Image& map,
-                              const std::vector<std::string>& names,
-                              const std::vector<Colour>& colours) {
-  check_map(picture, map);
+image::Image map_over_image(const image::Image& image, const image::Image& map,
+                            const std::vector<std::string>& names,
+                            const std::vector<Colour>& colours) {
+  check_map(image, map);
   const std::vector<Colour> palette = colours_of_classes(names, colours);
-  const int64_t factor = enlargement(picture, kLeastSide);
-  const int64_t side = std::max(picture.rows, picture.cols) * factor;
+  const int64_t factor = enlargement(image, kLeastSide);
+  const int64_t side = std::max(image.rows, image.cols) * factor;
   const TextSize text = text_size_for(side);
-  const image::Image drawn = tinted(enlarge(picture, factor), enlarged_map(map, factor), palette,
+  const image::Image drawn = tinted(enlarge(image, factor), enlarged_map(map, factor), palette,
                                     std::max<int64_t>(1, side / kSideOfBorder));
   const std::vector<LegendEntry> entries = legend_of({&map}, names, palette, true);
   const LegendLayout below = legend_below(entries, text, drawn.cols);

@@ -25,7 +25,7 @@ std::vector<Colour> colours_of_classes(const std::vector<std::string>& names,
 // colours, half each. Regions have borders in their full colour, `border` pixels wide; pixels
 // without a class are darkened. Throws std::logic_error unless the map has the image's size and
 // classes below colours.size().
-image::Image tinted(const image::Image& picture, const image::Image& map,
+image::Image tinted(const image::Image& image, const image::Image& map,
                     const std::vector<Colour>& colours, int64_t border);
 
 // The classes in the maps, largest first; with `with_shares` also their percentage of all pixels.
@@ -37,11 +37,11 @@ std::vector<LegendEntry> legend_of(const std::vector<const image::Image*>& maps,
 // An image of any size, its map over it, and a legend below or beside it, whichever makes the
 // result smaller. Small images are enlarged; the text size follows the image. `colours` may be
 // empty.
-image::Image map_over_picture(const image::Image& picture, const image::Image& map,
-                              const std::vector<std::string>& names,
-                              const std::vector<Colour>& colours);
+image::Image map_over_image(const image::Image& image, const image::Image& map,
+                            const std::vector<std::string>& names,
+                            const std::vector<Colour>& colours);
 
 // For small images: the integer factor that makes the longer side at least `wanted` pixels.
-int64_t enlargement(const image::Image& picture, int64_t wanted);
+int64_t enlargement(const image::Image& image, int64_t wanted);
 
 }  // namespace fcm::viz

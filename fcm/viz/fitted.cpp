@@ -22,13 +22,13 @@ FittedSize fitted_size(int64_t rows, int64_t cols, int64_t place) {
   return {shrunk(rows), shrunk(cols)};
 }
 
-image::Image fitted_picture(const image::Image& picture, const FittedSize& size) {
-  if (size.rows >= picture.rows && size.cols >= picture.cols) {
-    return enlarge(picture, size.rows / picture.rows);
+image::Image fitted_image(const image::Image& image, const FittedSize& size) {
+  if (size.rows >= image.rows && size.cols >= image.cols) {
+    return enlarge(image, size.rows / image.rows);
   }
-  image::Image out{size.rows, size.cols, picture.channels, {}};
-  out.pixels.resize(static_cast<size_t>(size.rows * size.cols * picture.channels));
-  image::crop_resize(picture, {0, 0, picture.rows, picture.cols}, size.rows, size.cols,
+  image::Image out{size.rows, size.cols, image.channels, {}};
+  out.pixels.resize(static_cast<size_t>(size.rows * size.cols * image.channels));
+  image::crop_resize(image, {0, 0, image.rows, image.cols}, size.rows, size.cols,
                      image::Interpolation::kBilinear, /*mirror=*/false, out.pixels.data());
   return enlarge(out, 1);
 }

@@ -16,7 +16,7 @@ struct FittedSize {
 FittedSize fitted_size(int64_t rows, int64_t cols, int64_t place);
 
 // Resized, as RGB.
-image::Image fitted_picture(const image::Image& picture, const FittedSize& size);
+image::Image fitted_image(const image::Image& image, const FittedSize& size);
 
 // Resizes a grey class map by nearest neighbour, since classes have no order.
 image::Image fitted_map(const image::Image& map, const FittedSize& size);

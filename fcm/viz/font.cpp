@@ -55,32 +55,32 @@ Line placed(std::string_view text, TextSize size) {
 }
 
 // Blends a pixel with `share` fifteenths of the colour; pixels outside the image are ignored.
-void cover(image::Image& picture, int64_t row, int64_t col, int share, Colour colour) {
-  if (row < 0 || col < 0 || row >= picture.rows || col >= picture.cols) return;
-  uint8_t* pixel = picture.pixels.data() + (row * picture.cols + col) * 3;
+void cover(image::Image& image, int64_t row, int64_t col, int share, Colour colour) {
+  if (row < 0 || col < 0 || row >= image.rows || col >= image.cols) return;
+  uint8_t* pixel = image.pixels.data() + (row * image.cols + col) * 3;
   for (size_t channel = 0; channel < 3; ++channel) {
     pixel[channel] = static_cast<uint8_t>(
         (pixel[channel] * (kWhole - share) + colour[channel] * share + kWhole / 2) / kWhole);
   }
 }
 
-void draw_glyph(image::Image& picture, int64_t base, int64_t left, const Glyph& glyph,
+void draw_glyph(image::Image& image, int64_t base, int64_t left, const Glyph& glyph,
                 Colour colour) {
   size_t at = glyph.first;
   for (int64_t row = base - glyph.top; row < base - glyph.top + glyph.rows; ++row) {
     for (int64_t col = left; col < left + glyph.cols; ++col, ++at) {
       const int share = packed_coverage()[at / 2] >> (at % 2 * 4) & kWhole;
-      if (share > 0) cover(picture, row, col, share, colour);
+      if (share > 0) cover(image, row, col, share, colour);
     }
   }
 }
 
-void draw_box(image::Image& picture, int64_t base, int64_t left, const Face& face, Colour colour) {
+void draw_box(image::Image& image, int64_t base, int64_t left, const Face& face, Colour colour) {
   const int64_t top = base - face.capital, right = left + box_cols(face) - 1;
   for (int64_t row = top; row < base; ++row) {
     for (int64_t col = left; col <= right; ++col) {
       const bool edge = row == top || row == base - 1 || col == left || col == right;
-      if (edge) cover(picture, row, col, kWhole, colour);
+      if (edge) cover(image, row, col, kWhole, colour);
     }
   }
 }
@@ -152,17 +152,17 @@ std::string cut_text(std::string_view text, int64_t cols, TextSize size) {
   return std::string(left) + std::string(kEllipsis);
 }
 
-void draw_text(image::Image& picture, int64_t row, int64_t col, std::string_view text,
-               TextSize size, Colour colour) {
-  require(picture.channels == 3, "expected an RGB image to draw text on, got {} channels",
-          picture.channels);
+void draw_text(image::Image& image, int64_t row, int64_t col, std::string_view text, TextSize size,
+               Colour colour) {
+  require(image.channels == 3, "expected an RGB image to draw text on, got {} channels",
+          image.channels);
   const Face& face = face_of(size);
   const int64_t base = row + face.ascent;
   for (const PlacedGlyph& one : placed(text, size).glyphs) {
     if (one.glyph) {
-      draw_glyph(picture, base, col + one.left, *one.glyph, colour);
+      draw_glyph(image, base, col + one.left, *one.glyph, colour);
     } else {
-      draw_box(picture, base, col + one.left, face, colour);
+      draw_box(image, base, col + one.left, face, colour);
     }
   }
 }

@@ -42,8 +42,8 @@ std::string cut_text(std::string_view text, int64_t cols, TextSize size);
 
 // Draws one line of text into line_rows x text_cols pixels with the top left corner at (row, col)
 // of an RGB image; parts outside are clipped.
-void draw_text(image::Image& picture, int64_t row, int64_t col, std::string_view text,
-               TextSize size, Colour colour);
+void draw_text(image::Image& image, int64_t row, int64_t col, std::string_view text, TextSize size,
+               Colour colour);
 
 // Black or white, whichever is more readable on a background: the contrast is at least 4.5 to 1 by
 // WCAG 2.

@@ -35,7 +35,7 @@ int64_t distance(const image::Box& a, const image::Box& b) {
 
 struct Search {
   const image::Box& box;
-  FittedSize label, picture;
+  FittedSize label, image;
   const std::vector<image::Box>& taken;
   image::Box best{};
   int64_t least = std::numeric_limits<int64_t>::max();  // covered there
@@ -43,8 +43,8 @@ struct Search {
   // Whether the position is free; if not, remembers it if it is the best so far. Columns may be
   // shifted into the image, rows are not.
   bool takes(int64_t top, int64_t left) {
-    if (top < 0 || top + label.rows > picture.rows) return false;
-    const int64_t most = std::max<int64_t>(0, picture.cols - label.cols);
+    if (top < 0 || top + label.rows > image.rows) return false;
+    const int64_t most = std::max<int64_t>(0, image.cols - label.cols);
     const image::Box place{top, std::clamp<int64_t>(left, 0, most), label.rows, label.cols};
     const int64_t pixels = covered(place, taken);
     if (pixels < least) {
@@ -66,7 +66,7 @@ struct Search {
 
   bool beside() {
     for (int64_t top = box.top; top + label.rows <= box.top + box.rows; top += label.rows) {
-      if (box.left + box.cols + label.cols <= picture.cols && takes(top, box.left + box.cols)) {
+      if (box.left + box.cols + label.cols <= image.cols && takes(top, box.left + box.cols)) {
         return true;
       }
       if (box.left >= label.cols && takes(top, box.left - label.cols)) return true;
@@ -77,8 +77,8 @@ struct Search {
   // The free position nearest to the box; of equally near ones the upper left.
   bool anywhere() {
     std::optional<image::Box> nearest;
-    for (int64_t top = 0; top + label.rows <= picture.rows; top += kGridStep) {
-      for (int64_t left = 0; left + label.cols <= picture.cols; left += kGridStep) {
+    for (int64_t top = 0; top + label.rows <= image.rows; top += kGridStep) {
+      for (int64_t left = 0; left + label.cols <= image.cols; left += kGridStep) {
         const image::Box place{top, left, label.rows, label.cols};
         if (nearest && distance(place, box) >= distance(*nearest, box)) continue;
         if (takes(top, left)) nearest = place;
@@ -93,12 +93,12 @@ struct Search {
 
 std::vector<image::Box> place_labels(const std::vector<image::Box>& boxes,
                                      const std::vector<FittedSize>& labels,
-                                     const FittedSize& picture) {
+                                     const FittedSize& image) {
   require(boxes.size() == labels.size(), "expected a label for each of {} boxes, got {}",
           boxes.size(), labels.size());
   std::vector<image::Box> taken;
   for (size_t i = 0; i < boxes.size(); ++i) {
-    Search search{boxes[i], labels[i], picture, taken, {0, 0, labels[i].rows, labels[i].cols}};
+    Search search{boxes[i], labels[i], image, taken, {0, 0, labels[i].rows, labels[i].cols}};
     if (!search.at_corners() && !search.beside()) search.anywhere();
     taken.push_back(search.best);
   }

@@ -9,12 +9,12 @@
 
 namespace fcm::viz {
 
-// One position per box, in an image of size `picture`; `labels` are the labels' sizes. A label is
+// One position per box, in an image of size `image`; `labels` are the labels' sizes. A label is
 // placed at its box: above, inside, below or beside it. If earlier labels take all of these, it
 // goes to the nearest free position in the image; if there is none, to where it covers least of
 // them. It extends beyond the image only if it is larger.
 std::vector<image::Box> place_labels(const std::vector<image::Box>& boxes,
                                      const std::vector<FittedSize>& labels,
-                                     const FittedSize& picture);
+                                     const FittedSize& image);
 
 }  // namespace fcm::viz

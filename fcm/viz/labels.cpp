@@ -12,7 +12,7 @@
 namespace fcm::viz {
 namespace {
 
-constexpr int64_t kLeastSideOfPicture = 320;
+constexpr int64_t kLeastSideOfImage = 320;
 constexpr int64_t kLeastCols = 320;    // room for names, bars and figures
 constexpr int64_t kEdgeUnits = 6;      // around everything, and next to bars
 constexpr double kShareOfNames = 0.5;  // of the width, at most
@@ -28,9 +28,8 @@ int64_t room_for_names(const std::vector<ShownLabel>& labels, int64_t cols, Text
 
 }  // namespace
 
-image::Image labels_under_picture(const image::Image& picture,
-                                  const std::vector<ShownLabel>& labels) {
-  const image::Image drawn = enlarge(picture, enlargement(picture, kLeastSideOfPicture));
+image::Image labels_under_image(const image::Image& image, const std::vector<ShownLabel>& labels) {
+  const image::Image drawn = enlarge(image, enlargement(image, kLeastSideOfImage));
   const TextSize text = text_size_for(std::max(drawn.rows, drawn.cols));
   const int64_t edge = kEdgeUnits * text_unit(text), line = line_rows(text);
   const int64_t cols = std::max(drawn.cols, kLeastCols);

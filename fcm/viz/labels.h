@@ -15,7 +15,6 @@ struct ShownLabel {
 
 // The image, enlarged if small, and below it one line per label: its name, a bar as long as the
 // score, and the score in percent.
-image::Image labels_under_picture(const image::Image& picture,
-                                  const std::vector<ShownLabel>& labels);
+image::Image labels_under_image(const image::Image& image, const std::vector<ShownLabel>& labels);
 
 }  // namespace fcm::viz

@@ -30,11 +30,11 @@ Colour colour_of(size_t object, const std::vector<Colour>& colours) {
 }
 
 // One byte per pixel of the displayed size: 1 inside the object.
-image::Image shown_mask(const image::RunLengths& mask, const image::Image& picture,
+image::Image shown_mask(const image::RunLengths& mask, const image::Image& image,
                         const FittedSize& size) {
-  require(mask.rows == picture.rows && mask.cols == picture.cols,
+  require(mask.rows == image.rows && mask.cols == image.cols,
           "got a mask of {} x {}, expected the image's size of {} x {}", mask.rows, mask.cols,
-          picture.rows, picture.cols);
+          image.rows, image.cols);
   return fitted_map({mask.rows, mask.cols, 1, image::decode_mask(mask)}, size);
 }
 
@@ -59,10 +59,9 @@ void tint(image::Image& out, const image::Image& mask, Colour colour, int64_t li
 }
 
 // The box in integer pixels of the displayed image; at least one pixel each way.
-image::Box shown_box(const ShownObject& object, const image::Image& picture,
-                     const FittedSize& size) {
-  const double by_rows = static_cast<double>(size.rows) / static_cast<double>(picture.rows);
-  const double by_cols = static_cast<double>(size.cols) / static_cast<double>(picture.cols);
+image::Box shown_box(const ShownObject& object, const image::Image& image, const FittedSize& size) {
+  const double by_rows = static_cast<double>(size.rows) / static_cast<double>(image.rows);
+  const double by_cols = static_cast<double>(size.cols) / static_cast<double>(image.cols);
   const auto place = [](double at, int64_t extent) {
     return std::clamp<int64_t>(std::llround(at), 0, extent);
   };
@@ -93,12 +92,12 @@ struct Labels {
   int64_t pixels = 0;  // of all plates
 };
 
-Labels labels_of(const std::vector<ShownObject>& objects, const image::Image& picture,
+Labels labels_of(const std::vector<ShownObject>& objects, const image::Image& image,
                  TextSize text) {
   Labels labels{text, {}, {}, 0};
   const int64_t edge = text_unit(text);
   for (const ShownObject& object : objects) {
-    labels.lines.push_back(cut_text(label_of(object), picture.cols - 2 * edge, text));
+    labels.lines.push_back(cut_text(label_of(object), image.cols - 2 * edge, text));
     labels.plates.push_back({line_rows(text), text_cols(labels.lines.back(), text) + 2 * edge});
     labels.pixels += labels.plates.back().rows * labels.plates.back().cols;
   }
@@ -106,12 +105,12 @@ Labels labels_of(const std::vector<ShownObject>& objects, const image::Image& pi
 }
 
 // With many objects, labels get smaller so that they fit and leave the image visible.
-Labels fitting_labels(const std::vector<ShownObject>& objects, const image::Image& picture) {
-  TextSize text = text_size_for(std::max(picture.rows, picture.cols));
-  Labels labels = labels_of(objects, picture, text);
-  while (text > TextSize::kSmall && labels.pixels * kShareOfLabels > picture.rows * picture.cols) {
+Labels fitting_labels(const std::vector<ShownObject>& objects, const image::Image& image) {
+  TextSize text = text_size_for(std::max(image.rows, image.cols));
+  Labels labels = labels_of(objects, image, text);
+  while (text > TextSize::kSmall && labels.pixels * kShareOfLabels > image.rows * image.cols) {
     text = static_cast<TextSize>(static_cast<int>(text) - 1);
-    labels = labels_of(objects, picture, text);
+    labels = labels_of(objects, image, text);
   }
   return labels;
 }
@@ -151,17 +150,17 @@ void write_labels(image::Image& out, const std::vector<ShownObject>& objects,
 
 }  // namespace
 
-image::Image draw_objects(const image::Image& picture, const std::vector<ShownObject>& objects,
+image::Image draw_objects(const image::Image& image, const std::vector<ShownObject>& objects,
                           const FittedSize& size) {
-  image::Image out = fitted_picture(picture, size);
+  image::Image out = fitted_image(image, size);
   const int64_t side = std::max(size.rows, size.cols);
   const int64_t line = std::max<int64_t>(1, (side + kSideOfLine / 2) / kSideOfLine);
   const std::vector<Colour> colours = class_colours(kObjectColours);
   std::vector<image::Box> boxes;
-  for (const ShownObject& object : objects) boxes.push_back(shown_box(object, picture, size));
+  for (const ShownObject& object : objects) boxes.push_back(shown_box(object, image, size));
   for (size_t i = objects.size(); i-- > 0;) {
     if (objects[i].mask) {
-      tint(out, shown_mask(*objects[i].mask, picture, size), colour_of(i, colours), line);
+      tint(out, shown_mask(*objects[i].mask, image, size), colour_of(i, colours), line);
     }
   }
   for (size_t i = objects.size(); i-- > 0;) outline(out, boxes[i], line, colour_of(i, colours));
@@ -169,18 +168,18 @@ image::Image draw_objects(const image::Image& picture, const std::vector<ShownOb
   return out;
 }
 
-image::Image draw_objects(const image::Image& picture, const std::vector<ShownObject>& objects) {
-  const int64_t factor = enlargement(picture, kLeastSideAlone);
-  return draw_objects(picture, objects, {picture.rows * factor, picture.cols * factor});
+image::Image draw_objects(const image::Image& image, const std::vector<ShownObject>& objects) {
+  const int64_t factor = enlargement(image, kLeastSideAlone);
+  return draw_objects(image, objects, {image.rows * factor, image.cols * factor});
 }
 
 image::Image object_sheet(const std::vector<ObjectRow>& rows, const std::string& title) {
   require(!rows.empty(), "expected at least one row for a sheet");
   Sheet sheet{title, {{"labelled"}, {"found"}}, {}, {}, 1};
   for (const ObjectRow& row : rows) {
-    const FittedSize size = fitted_size(row.picture.rows, row.picture.cols, kSheetPlace);
-    sheet.rows.push_back({{draw_objects(row.picture, row.truths, size),
-                           draw_objects(row.picture, row.found, size)}});
+    const FittedSize size = fitted_size(row.image.rows, row.image.cols, kSheetPlace);
+    sheet.rows.push_back(
+        {{draw_objects(row.image, row.truths, size), draw_objects(row.image, row.found, size)}});
   }
   return make_sheet(sheet);
 }

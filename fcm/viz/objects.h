@@ -25,15 +25,15 @@ struct ShownObject {
 // drawn over later ones. Names do not overlap if there is room (label_places.h), and one that is
 // apart from its box is connected to it by a line. Throws std::logic_error for a mask of another
 // size than the image.
-image::Image draw_objects(const image::Image& picture, const std::vector<ShownObject>& objects,
+image::Image draw_objects(const image::Image& image, const std::vector<ShownObject>& objects,
                           const FittedSize& size);
 
 // The same at the size of the image; small images are enlarged.
-image::Image draw_objects(const image::Image& picture, const std::vector<ShownObject>& objects);
+image::Image draw_objects(const image::Image& image, const std::vector<ShownObject>& objects);
 
 // A row of a sheet: the labelled and the detected objects of an image.
 struct ObjectRow {
-  image::Image picture;
+  image::Image image;
   std::vector<ShownObject> truths, found;
 };
 

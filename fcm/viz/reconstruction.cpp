@@ -11,19 +11,18 @@ namespace fcm::viz {
 
 namespace {
 
-void check_picture(const image::Image& picture, int64_t side) {
-  require(side >= 1 && picture.rows % side == 0 && picture.cols % side == 0,
-          "an image of {} x {} pixels does not divide into patches of {} x {}", picture.rows,
-          picture.cols, side, side);
-  require(
-      static_cast<int64_t>(picture.pixels.size()) == picture.rows * picture.cols * picture.channels,
-      "an image of {} x {} x {} has {} bytes", picture.rows, picture.cols, picture.channels,
-      picture.pixels.size());
+void check_image(const image::Image& image, int64_t side) {
+  require(side >= 1 && image.rows % side == 0 && image.cols % side == 0,
+          "an image of {} x {} pixels does not divide into patches of {} x {}", image.rows,
+          image.cols, side, side);
+  require(static_cast<int64_t>(image.pixels.size()) == image.rows * image.cols * image.channels,
+          "an image of {} x {} x {} has {} bytes", image.rows, image.cols, image.channels,
+          image.pixels.size());
 }
 
-void check_mask(const image::Image& picture, std::span<const uint8_t> hidden_L, int64_t side) {
-  check_picture(picture, side);
-  const int64_t patches = (picture.rows / side) * (picture.cols / side);
+void check_mask(const image::Image& image, std::span<const uint8_t> hidden_L, int64_t side) {
+  check_image(image, side);
+  const int64_t patches = (image.rows / side) * (image.cols / side);
   require(static_cast<int64_t>(hidden_L.size()) == patches,
           "expected a mask entry for each of {} patches, got {}", patches, hidden_L.size());
 }
@@ -45,18 +44,18 @@ void for_each_value(int64_t rows, int64_t cols, int64_t channels, int64_t side, 
 
 void check_scale(const PixelScale& scale, int64_t channels) {
   require(static_cast<int64_t>(scale.mean.size()) == channels &&
-              static_cast<int64_t>(scale.deviation.size()) == channels,
+              static_cast<int64_t>(scale.stddev.size()) == channels,
           "expected mean and std of {} channels, got {} means and {} stds", channels,
-          scale.mean.size(), scale.deviation.size());
+          scale.mean.size(), scale.stddev.size());
 }
 
 }  // namespace
 
-image::Image grey_out(const image::Image& picture, std::span<const uint8_t> hidden_L, int64_t side,
+image::Image grey_out(const image::Image& image, std::span<const uint8_t> hidden_L, int64_t side,
                       uint8_t grey) {
-  check_mask(picture, hidden_L, side);
-  image::Image out = picture;
-  for_each_value(picture.rows, picture.cols, picture.channels, side,
+  check_mask(image, hidden_L, side);
+  image::Image out = image;
+  for_each_value(image.rows, image.cols, image.channels, side,
                  [&](size_t patch, size_t, size_t at) {
                    if (hidden_L[patch]) out.pixels[at] = grey;
                  });
@@ -66,7 +65,7 @@ image::Image grey_out(const image::Image& picture, std::span<const uint8_t> hidd
 image::Image paste_visible(const image::Image& original, const image::Image& reconstruction,
                            std::span<const uint8_t> hidden_L, int64_t side) {
   check_mask(original, hidden_L, side);
-  check_picture(reconstruction, side);
+  check_image(reconstruction, side);
   require(original.rows == reconstruction.rows && original.cols == reconstruction.cols &&
               original.channels == reconstruction.channels,
           "got a reconstruction of {} x {} x {}, expected the original's {} x {} x {}",
@@ -80,33 +79,32 @@ image::Image paste_visible(const image::Image& original, const image::Image& rec
   return out;
 }
 
-std::vector<float> patches_from_picture(const image::Image& picture, int64_t side,
-                                        const PixelScale& scale) {
-  check_picture(picture, side);
-  check_scale(scale, picture.channels);
-  const auto channels = static_cast<size_t>(picture.channels);
+std::vector<float> patches_from_image(const image::Image& image, int64_t side,
+                                      const PixelScale& scale) {
+  check_image(image, side);
+  check_scale(scale, image.channels);
+  const auto channels = static_cast<size_t>(image.channels);
   const size_t values = static_cast<size_t>(side * side) * channels;
-  std::vector<float> out(picture.pixels.size());
-  for_each_value(picture.rows, picture.cols, picture.channels, side,
-                 [&](size_t patch, size_t place, size_t at) {
-                   const size_t channel = at % channels;
-                   const float unit = static_cast<float>(picture.pixels[at]) / 255.0f;
-                   out[patch * values + place] =
-                       (unit - scale.mean[channel]) / scale.deviation[channel];
-                 });
+  std::vector<float> out(image.pixels.size());
+  for_each_value(
+      image.rows, image.cols, image.channels, side, [&](size_t patch, size_t place, size_t at) {
+        const size_t channel = at % channels;
+        const float unit = static_cast<float>(image.pixels[at]) / 255.0f;
+        out[patch * values + place] = (unit - scale.mean[channel]) / scale.stddev[channel];
+      });
   return out;
 }
 
-image::Image picture_from_patches(std::span<const float> values_LD, int64_t rows, int64_t cols,
-                                  int64_t channels, int64_t side, const PixelScale& scale) {
+image::Image image_from_patches(std::span<const float> values_LD, int64_t rows, int64_t cols,
+                                int64_t channels, int64_t side, const PixelScale& scale) {
   image::Image out{rows, cols, channels, std::vector<uint8_t>(values_LD.size())};
-  check_picture(out, side);
+  check_image(out, side);
   check_scale(scale, channels);
   const auto width = static_cast<size_t>(side * side * channels);
   for_each_value(rows, cols, channels, side, [&](size_t patch, size_t place, size_t at) {
     const size_t channel = at % static_cast<size_t>(channels);
     const float unit =
-        values_LD[patch * width + place] * scale.deviation[channel] + scale.mean[channel];
+        values_LD[patch * width + place] * scale.stddev[channel] + scale.mean[channel];
     const float byte = std::isfinite(unit) ? std::clamp(unit * 255.0f, 0.0f, 255.0f) : 0.0f;
     out.pixels[at] = static_cast<uint8_t>(std::lround(byte));
   });
@@ -128,7 +126,7 @@ PatchStatistics patch_statistics(std::span<const float> values_LD, int64_t patch
     double squares = 0;
     for (const float value : patch) squares += (value - mean) * (value - mean);
     out.mean_L.push_back(static_cast<float>(mean));
-    out.deviation_L.push_back(
+    out.stddev_L.push_back(
         static_cast<float>(std::sqrt(squares / static_cast<double>(width - 1) + epsilon)));
   }
   return out;
@@ -136,13 +134,11 @@ PatchStatistics patch_statistics(std::span<const float> values_LD, int64_t patch
 
 void denormalise(std::span<float> values_LD, const PatchStatistics& statistics) {
   const size_t patches = statistics.mean_L.size();
-  require(
-      patches >= 1 && statistics.deviation_L.size() == patches && values_LD.size() % patches == 0,
-      "{} values do not divide into {} patches with statistics", values_LD.size(), patches);
+  require(patches >= 1 && statistics.stddev_L.size() == patches && values_LD.size() % patches == 0,
+          "{} values do not divide into {} patches with statistics", values_LD.size(), patches);
   const size_t width = values_LD.size() / patches;
   for (size_t at = 0; at < values_LD.size(); ++at) {
-    values_LD[at] =
-        values_LD[at] * statistics.deviation_L[at / width] + statistics.mean_L[at / width];
+    values_LD[at] = values_LD[at] * statistics.stddev_L[at / width] + statistics.mean_L[at / width];
   }
 }
 
@@ -164,7 +160,7 @@ MergedViews merge_views(std::span<const float> predictions_GLD, std::span<const 
       for (size_t d = 0; d < width; ++d) sum[d] += predictions_GLD[entry * width + d];
     }
     if (guesses == 0) continue;
-    out.guessed_L[patch] = 1;
+    out.predicted_L[patch] = 1;
     for (size_t d = 0; d < width; ++d) {
       out.values_LD[patch * width + d] = static_cast<float>(sum[d] / guesses);
     }
@@ -187,12 +183,12 @@ std::vector<image::Image> pixel_tiles(const Reconstruction& input) {
           "expected a mask for {} views of {} patches, got {} entries", input.views, patches,
           input.hidden_GL.size());
   const PatchStatistics statistics = patch_statistics(
-      patches_from_picture(original, input.side, input.scale), patches, input.variance_epsilon);
+      patches_from_image(original, input.side, input.scale), patches, input.variance_epsilon);
   const auto show = [&](std::vector<float> guess, std::span<const uint8_t> hidden_L) {
     if (input.normalised_patches) denormalise(guess, statistics);
-    const image::Image picture = picture_from_patches(guess, original.rows, original.cols,
-                                                      original.channels, input.side, input.scale);
-    return paste_visible(original, picture, hidden_L, input.side);
+    const image::Image image = image_from_patches(guess, original.rows, original.cols,
+                                                  original.channels, input.side, input.scale);
+    return paste_visible(original, image, hidden_L, input.side);
   };
 
   std::vector<image::Image> tiles{original};
@@ -206,7 +202,7 @@ std::vector<image::Image> pixel_tiles(const Reconstruction& input) {
   if (input.views > 1) {
     const MergedViews merged =
         merge_views(input.predictions_GLD, input.hidden_GL, input.views, patches);
-    tiles.push_back(show(merged.values_LD, merged.guessed_L));
+    tiles.push_back(show(merged.values_LD, merged.predicted_L));
   }
   return tiles;
 }
@@ -214,11 +210,11 @@ std::vector<image::Image> pixel_tiles(const Reconstruction& input) {
 }  // namespace
 
 SheetRow reconstruction_row(const Reconstruction& input) {
-  check_picture(input.original, input.side);
+  check_image(input.original, input.side);
   SheetRow row{pixel_tiles(input)};
   for (const FeatureTiles& feature : input.features) {
     row.tiles.push_back(feature.wanted);
-    row.tiles.push_back(feature.guessed);
+    row.tiles.push_back(feature.predicted);
   }
   return row;
 }

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "fcm/image/image.h"
-#include "fcm/viz/feature_picture.h"
+#include "fcm/viz/feature_image.h"
 #include "fcm/viz/sheet.h"
 
 namespace fcm::viz {
@@ -19,7 +19,7 @@ inline constexpr uint8_t kHiddenGrey = 128;
 
 // The image with its hidden patches filled with grey. hidden_L is 0 for visible patches. Here and
 // below the image's sides must be multiples of `side` (std::logic_error otherwise).
-image::Image grey_out(const image::Image& picture, std::span<const uint8_t> hidden_L, int64_t side,
+image::Image grey_out(const image::Image& image, std::span<const uint8_t> hidden_L, int64_t side,
                       uint8_t grey = kHiddenGrey);
 
 // The reconstruction in hidden patches, the original in visible ones.
@@ -29,21 +29,21 @@ image::Image paste_visible(const image::Image& original, const image::Image& rec
 // The pixel normalisation: model value = (byte / 255 - mean) / std, per channel.
 struct PixelScale {
   std::vector<float> mean;
-  std::vector<float> deviation;
+  std::vector<float> stddev;
 };
 
 // From an image to [L, D] values in the model's scale, and back. The way back rounds and clamps,
 // and shows non-finite values as black.
-std::vector<float> patches_from_picture(const image::Image& picture, int64_t side,
-                                        const PixelScale& scale);
-image::Image picture_from_patches(std::span<const float> values_LD, int64_t rows, int64_t cols,
-                                  int64_t channels, int64_t side, const PixelScale& scale);
+std::vector<float> patches_from_image(const image::Image& image, int64_t side,
+                                      const PixelScale& scale);
+image::Image image_from_patches(std::span<const float> values_LD, int64_t rows, int64_t cols,
+                                int64_t channels, int64_t side, const PixelScale& scale);
 
 // Mean and std of each patch, as the normalised-pixel target uses them: over all D values, std =
 // sqrt(variance + epsilon) with the unbiased variance (divisor D - 1).
 struct PatchStatistics {
   std::vector<float> mean_L;
-  std::vector<float> deviation_L;
+  std::vector<float> stddev_L;
 };
 PatchStatistics patch_statistics(std::span<const float> values_LD, int64_t patches,
                                  double epsilon = 1e-6);
@@ -54,11 +54,11 @@ PatchStatistics patch_statistics(std::span<const float> values_LD, int64_t patch
 void denormalise(std::span<float> values_LD, const PatchStatistics& statistics);
 inline constexpr const char* kBorrowedStatistics = "patch mean and contrast from the original";
 
-// Every patch averaged over the views in which it was hidden. guessed_L is 0, and the values are
+// Every patch averaged over the views in which it was hidden. predicted_L is 0, and the values are
 // zero, for a patch hidden in no view.
 struct MergedViews {
   std::vector<float> values_LD;
-  std::vector<uint8_t> guessed_L;
+  std::vector<uint8_t> predicted_L;
 };
 MergedViews merge_views(std::span<const float> predictions_GLD, std::span<const uint8_t> hidden_GL,
                         int64_t views, int64_t patches);

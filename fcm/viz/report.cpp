@@ -38,7 +38,7 @@ std::string render_report(const ReportInput& input) {
   out += report::section("Results", report::results(input));
   out += report::section("Accuracy during training", report::accuracy(log));
   out += report::section("Training", report::training(log));
-  out += report::section("Pictures", report::pictures(input));
+  out += report::section("Pictures", report::images(input));
   out += report::section("Throughput", report::throughput(log));
   out += report::section("Faults", report::faults(input, log));
   out += report::section("Classes", report::classes(input));

@@ -8,7 +8,7 @@
 
 namespace fcm::viz {
 
-struct ReportPicture {
+struct ReportImage {
   std::string caption;
   std::vector<uint8_t> png;  // bytes of the file
 };
@@ -38,7 +38,7 @@ struct ReportInput {
   std::string title;
   nlohmann::json summary;
   std::vector<nlohmann::json> log;  // lines of log.jsonl: step objects and epoch objects
-  std::vector<ReportPicture> pictures;
+  std::vector<ReportImage> images;
   std::vector<ReportTable> tables;
   std::string recipe_toml;          // resolved, as run
   std::vector<std::string> faults;  // unreadable images, skipped steps, roll-backs: one line each

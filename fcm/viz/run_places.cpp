@@ -11,13 +11,13 @@ namespace {
 constexpr double kHour = 3600;
 
 std::vector<double> hours_of(const RunLog& log, const std::vector<double>& images) {
-  const std::vector<double> told = log.step_column("train_seconds"),
+  const std::vector<double> train_seconds = log.step_column("train_seconds"),
                             speeds = log.step_column("images_per_second");
   std::vector<double> hours;
   double seconds = 0, before = 0;
   for (size_t i = 0; i < images.size(); ++i) {
-    if (std::isfinite(told[i])) {
-      seconds = told[i];
+    if (std::isfinite(train_seconds[i])) {
+      seconds = train_seconds[i];
     } else if (speeds[i] > 0) {
       seconds += (images[i] - before) / speeds[i];
     } else {

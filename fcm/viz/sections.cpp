@@ -71,7 +71,7 @@ std::string headline(const ReportInput& input, const RunLog& log) {
     tiles += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", name, escape(text));
   };
   const nlohmann::json& summary = input.summary;
-  const double images = number_at(summary, "images_seen");
+  const double images_seen = number_at(summary, "images_seen");
   const double seconds = number_at(summary, "seconds");
   const double steps = last_finite(log.step_column("step"));
   const double rate = first_finite({number_at(summary, "images_per_second"),
@@ -82,8 +82,9 @@ std::string headline(const ReportInput& input, const RunLog& log) {
                     last_finite(log.epoch_column("train_loss"))});
   const double memory = first_finite(
       {number_at(summary, "peak_memory_bytes"), largest(log.step_column("memory_bytes"))});
-  add("Images seen", images, std::abs(images) < 1e7 ? format_count(images) : format_short(images));
-  if (!std::isfinite(images)) add("Steps", steps, format_count(steps));
+  add("Images seen", images_seen,
+      std::abs(images_seen) < 1e7 ? format_count(images_seen) : format_short(images_seen));
+  if (!std::isfinite(images_seen)) add("Steps", steps, format_count(steps));
   add("Time", seconds, format_seconds(seconds));
   add("Images per second", rate, format_value(rate, 3));
   add("Parameters", parameters, format_short(parameters));
@@ -125,14 +126,14 @@ std::string table(const ReportTable& input) {
   return out;
 }
 
-std::string pictures(const ReportInput& input) {
+std::string images(const ReportInput& input) {
   std::string out;
-  for (const ReportPicture& picture : input.pictures) {
-    if (picture.png.empty()) continue;
+  for (const ReportImage& image : input.images) {
+    if (image.png.empty()) continue;
     out += fmt::format(
         "<figure><img alt=\"{0}\" src=\"data:image/png;base64,{1}\"><figcaption>{0}</figcaption>"
         "</figure>\n",
-        escape(picture.caption), base64(picture.png));
+        escape(image.caption), base64(image.png));
   }
   return out;
 }

@@ -27,7 +27,7 @@ std::string classes(const ReportInput& input);                 // the table of c
 std::string training(const RunLog& log);                       // loss, learning rate, gradients
 std::string accuracy(const RunLog& log);                       // over steps or epochs
 std::string throughput(const RunLog& log);                     // images/s, waiting, memory
-std::string pictures(const ReportInput& input);
+std::string images(const ReportInput& input);
 std::string faults(const ReportInput& input, const RunLog& log);
 std::string notes(const ReportInput& input);
 std::string repeat(const ReportInput& input);  // command and recipe

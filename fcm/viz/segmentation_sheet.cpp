@@ -19,10 +19,10 @@ constexpr int64_t kAboveLegend = 4;
 void check_row(const SegmentationRow& row) {
   for (const image::Image* map : {&row.truth, &row.predicted}) {
     if (map == &row.truth && map->pixels.empty()) continue;
-    require(map->channels == 1 && map->rows == row.picture.rows && map->cols == row.picture.cols &&
+    require(map->channels == 1 && map->rows == row.image.rows && map->cols == row.image.cols &&
                 static_cast<int64_t>(map->pixels.size()) == map->rows * map->cols,
             "expected a grey map of the image's size, got {} x {} x {} for {} x {}", map->rows,
-            map->cols, map->channels, row.picture.rows, row.picture.cols);
+            map->cols, map->channels, row.image.rows, row.image.cols);
   }
 }
 
@@ -51,13 +51,13 @@ image::Image segmentation_sheet(const std::vector<SegmentationRow>& rows,
   std::vector<const image::Image*> maps;
   for (const SegmentationRow& row : rows) {
     check_row(row);
-    const FittedSize size = fitted_size(row.picture.rows, row.picture.cols, kPlace);
-    const image::Image picture = fitted_picture(row.picture, size);
-    SheetRow tiles{{picture}};
+    const FittedSize size = fitted_size(row.image.rows, row.image.cols, kPlace);
+    const image::Image image = fitted_image(row.image, size);
+    SheetRow tiles{{image}};
     const auto add = [&](const image::Image& map) {
       maps.push_back(&map);
-      tiles.tiles.push_back(
-          map.pixels.empty() ? image::Image{} : tinted(picture, fitted_map(map, size), palette, 1));
+      tiles.tiles.push_back(map.pixels.empty() ? image::Image{}
+                                               : tinted(image, fitted_map(map, size), palette, 1));
     };
     if (truths) add(row.truth);
     add(row.predicted);

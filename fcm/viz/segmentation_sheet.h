@@ -11,7 +11,7 @@ namespace fcm::viz {
 
 // Maps are grey, of the image's size, as in class_map.h.
 struct SegmentationRow {
-  image::Image picture;
+  image::Image image;
   image::Image truth;  // without pixels: unknown
   image::Image predicted;
 };

@@ -16,8 +16,8 @@ class DataPack : public testing::Test {
   DataPack() {
     for (const char* name : {"train/ant/a.png", "train/bee/b.png", "val/ant/c.png"}) {
       std::filesystem::create_directories((scratch_ / name).parent_path());
-      image::Image picture{12, 9, 3, std::vector<uint8_t>(12 * 9 * 3, 77)};
-      image::write_png(scratch_ / name, picture);
+      image::Image image{12, 9, 3, std::vector<uint8_t>(12 * 9 * 3, 77)};
+      image::write_png(scratch_ / name, image);
     }
   }
   Outcome pack(const std::string& more) const {
@@ -45,7 +45,7 @@ TEST_F(DataPack, BothSplitsInOneFileThatDataTakes) {
   EXPECT_EQ(verified.at("val").at("images"), 1);
 }
 
-TEST_F(DataPack, BadPicturesAreNamedAndLeftOut) {
+TEST_F(DataPack, BadImagesAreNamedAndLeftOut) {
   std::ofstream(scratch_ / "train/ant/0.jpg") << "no picture";
   const Outcome outcome = pack("");
   EXPECT_EQ(outcome.status, 3);
@@ -56,7 +56,7 @@ TEST_F(DataPack, BadPicturesAreNamedAndLeftOut) {
   EXPECT_EQ(loader::open_dataset(out_, loader::Split::kTrain)->size(), 2);
 }
 
-TEST_F(DataPack, ASplitWithoutAnyPictureLeavesNoFile) {
+TEST_F(DataPack, ASplitWithoutAnyImageLeavesNoFile) {
   std::ofstream(scratch_ / "val/ant/c.png") << "no picture";
   const Outcome outcome = pack("");
   EXPECT_EQ(outcome.status, 3);
@@ -77,7 +77,7 @@ TEST_F(DataPack, TheSameBytesWithAnyThreadsAndOnlyOverwrittenWhenAsked) {
 
 // verify and pack call an image bad exactly if Pillow does not open it. Each bad image is listed
 // with a reason, in the order of the data set.
-TEST(DataCommands, TheBrokenPictures) {
+TEST(DataCommands, TheBrokenImages) {
   const std::filesystem::path broken = FCM_SOURCE_DIR "/../shared/data/broken";
   if (!std::filesystem::is_directory(broken)) GTEST_SKIP() << "sample data are absent";
   const json expected = json::parse(content_of(broken / "expected.json")).at("files");

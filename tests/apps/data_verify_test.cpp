@@ -14,7 +14,7 @@ using nlohmann::json;
 
 class DataVerifyOfFolders : public testing::Test {
  protected:
-  void picture(const std::string& name) const {
+  void image(const std::string& name) const {
     std::filesystem::create_directories((scratch_ / name).parent_path());
     image::write_png(scratch_ / name, {8, 8, 3, std::vector<uint8_t>(8 * 8 * 3, 99)});
   }
@@ -22,10 +22,10 @@ class DataVerifyOfFolders : public testing::Test {
 };
 
 TEST_F(DataVerifyOfFolders, WhatIsLeftOutIsCountedByKind) {
-  picture("training/ant/a.png");
-  picture("training/bee/b.png");
-  picture("validation/ant/c.png");
-  picture("validation/bee/d.png");
+  image("training/ant/a.png");
+  image("training/bee/b.png");
+  image("validation/ant/c.png");
+  image("validation/bee/d.png");
   scratch_.write("training/ant/x.gif", std::string("x"));
   scratch_.write("training/cat/y.gif", std::string("x"));
   const std::string data = scratch_.string();
@@ -52,10 +52,10 @@ TEST_F(DataVerifyOfFolders, WhatIsLeftOutIsCountedByKind) {
 }
 
 // An unusable label does not make its image bad: the image is packed nonetheless.
-TEST_F(DataVerifyOfFolders, LabelsAreCountedApartFromPictures) {
-  picture("a.png");
-  picture("b.png");
-  picture("c.png");
+TEST_F(DataVerifyOfFolders, LabelsAreCountedApartFromImages) {
+  image("a.png");
+  image("b.png");
+  image("c.png");
   const std::string list =
       scratch_.write("list.txt", std::string("a.png 0\nb.png -1\nc.png 1\n")).string();
   const Outcome outcome = run_here("data verify --json " + list);
@@ -78,9 +78,9 @@ TEST_F(DataVerifyOfFolders, LabelsAreCountedApartFromPictures) {
 
 // Files beside the split folders are counted once, although both splits see them.
 TEST_F(DataVerifyOfFolders, WhatLiesBesideTheSplitsIsCountedOnce) {
-  picture("train2017/ant/a.png");
-  picture("val2017/ant/b.png");
-  picture("extra/c.png");
+  image("train2017/ant/a.png");
+  image("val2017/ant/b.png");
+  image("extra/c.png");
   scratch_.write("readme.md", std::string("x"));
   scratch_.write("train2017/ant/notes.md", std::string("x"));
   scratch_.write("val2017/ant/x.gif", std::string("x"));
@@ -103,9 +103,9 @@ TEST_F(DataVerifyOfFolders, WhatLiesBesideTheSplitsIsCountedOnce) {
 }
 
 TEST_F(DataVerifyOfFolders, ListsWithAHeadingAndLabelsWithHoles) {
-  picture("a.png");
-  picture("b.png");
-  picture("c.png");
+  image("a.png");
+  image("b.png");
+  image("c.png");
   const std::string list =
       scratch_.write("l.csv", std::string(",path,label\n0,a.png,1\n1,b.png,4\n2,c.png,0 1\n"))
           .string();
@@ -125,8 +125,8 @@ TEST_F(DataVerifyOfFolders, ListsWithAHeadingAndLabelsWithHoles) {
 }
 
 TEST_F(DataVerifyOfFolders, AStrayIdxFileIsLeftOut) {
-  picture("ant/a.png");
-  picture("bee/b.png");
+  image("ant/a.png");
+  image("bee/b.png");
   scratch_.write("train-images-idx3-ubyte.gz", std::string());
   const Outcome outcome = run_here("data verify --json " + scratch_.string());
   EXPECT_EQ(outcome.status, 0) << outcome.err;
@@ -138,8 +138,8 @@ TEST_F(DataVerifyOfFolders, AStrayIdxFileIsLeftOut) {
 }
 
 TEST_F(DataVerifyOfFolders, NamesThatAreNotUtf8AndLinksToNothing) {
-  picture("a/lat\xE9in.png");
-  picture("a/new\nline.png");
+  image("a/lat\xE9in.png");
+  image("a/new\nline.png");
   std::filesystem::create_symlink("gone.png", scratch_ / "a/link.png");
   const Outcome outcome = run_here("data verify --json " + scratch_.string());
   EXPECT_EQ(outcome.status, 3) << outcome.err;

@@ -173,7 +173,7 @@ TEST(Launch, ABatchThatCannotBeDividedLeavesNoFolder) {
   EXPECT_FALSE(fs::exists(out));
 }
 
-TEST(Launch, EndsAsOneProcessDoesWhereNobodyReads) {
+TEST(Launch, EndsAsOneProcessDoesWithoutAReader) {
   const Scratch scratch;
   const std::string command = fmt::format(
       "bash -c '{} launch --processes 2 pretrain --recipe smoke_pretrain --data synthetic --set "
@@ -221,7 +221,7 @@ TEST(Launch, HandsSignalsOnAndTheRunStopsWithACheckpoint) {
   }
 }
 
-TEST(Launch, OneRankThatIsToldToStopStopsAll) {
+TEST(Launch, AStopSignalToOneRankStopsAll) {
   const Scratch scratch;
   const pid_t launcher = tests::start(training(scratch / "a", 2, 100'000));
   const std::vector<pid_t> ranks = ranks_at_work(launcher, scratch / "a");
@@ -230,7 +230,7 @@ TEST(Launch, OneRankThatIsToldToStopStopsAll) {
   EXPECT_EQ(tests::wait_for(launcher), 75);
 }
 
-TEST(Launch, LeavesNobodyBehindWhenItIsKilled) {
+TEST(Launch, LeavesNoProcessBehindWhenItIsKilled) {
   const Scratch scratch;
   const pid_t launcher = tests::start(training(scratch / "a", 2, 100'000));
   const std::vector<pid_t> ranks = ranks_at_work(launcher, scratch / "a");

@@ -185,7 +185,7 @@ TEST(RecipeCommands, KeysIsATableOfAll) {
   EXPECT_EQ(std::ssize(nlohmann::json::parse(run_here("recipe keys --json").out)), rows);
 }
 
-TEST(DataVerify, CountsGoodAndBadPictures) {
+TEST(DataVerify, CountsGoodAndBadImages) {
   const auto good = nlohmann::json::parse(run_here("data verify synthetic --json").out);
   EXPECT_EQ(good.at("bad"), 0);
   EXPECT_GT(good.at("images").get<int>(), 0);
@@ -278,7 +278,7 @@ TEST(BenchLoader, GivesSpeedStagesAndPlainDecodingWhereThereIsSome) {
   EXPECT_GT(files.at("plain_decode").at("ratio").get<double>(), 0);
 }
 
-TEST(BenchLoader, TakesPicturesWithMapsByARecipeOfSegmentation) {
+TEST(BenchLoader, TakesImagesWithMapsByARecipeOfSegmentation) {
   const Outcome drawn = run_here(
       "bench loader --data synthetic --recipe smoke_segment --seconds 0.1 --threads 1 --json");
   ASSERT_EQ(drawn.status, 0) << drawn.err;

@@ -44,7 +44,7 @@ TEST(Streams, AReaderThatGoesAwayEndsTheProgramWithoutAWord) {
   EXPECT_EQ(content_of(err), "");
 }
 
-TEST(Streams, ARunWhoseMessagesNobodyReadsGoesOn) {
+TEST(Streams, ARunContinuesWithoutAReaderOfItsMessages) {
   const Scratch scratch;
   EXPECT_EQ(shell(fmt::format("({} --out {}/run; echo $? >{}/status) 2>&1 >/dev/null | true",
                               kTrain, scratch.string(), scratch.string())),
@@ -53,7 +53,7 @@ TEST(Streams, ARunWhoseMessagesNobodyReadsGoesOn) {
   EXPECT_EQ(run_here("checkpoint verify " + (scratch / "run").string()).status, 0);
 }
 
-TEST(Streams, AResultThatNobodyGetsIsAnError) {
+TEST(Streams, AResultWithoutAReaderIsAnError) {
   const Scratch scratch;
   const std::string run = (scratch / "run").string(), err = (scratch / "err").string();
   ASSERT_EQ(shell(fmt::format("{} --out {} --quiet >/dev/null", kTrain, run)), 0);

@@ -21,7 +21,7 @@ class ProgressLines final : public Reporter {
 
 class ProgressTest : public testing::Test {
  protected:
-  Progress progress(const char* what, int64_t total, Counted counted = kPictures) {
+  Progress progress(const char* what, int64_t total, Counted counted = kImages) {
     return Progress(lines_, what, total, counted, [this] { return now_; });
   }
 
@@ -30,39 +30,39 @@ class ProgressTest : public testing::Test {
 };
 
 TEST_F(ProgressTest, SaysWhatIsCountedAndTheTimeLeft) {
-  Progress pictures = progress("val", 100);
+  Progress images = progress("val", 100);
   now_ += 10;
-  pictures.add(20);
+  images.add(20);
   EXPECT_EQ(lines_.all, std::vector<std::string>{"val: 20 of 100 images  left 0:00:40"});
   now_ += 3600;
-  pictures.add(30);
+  images.add(30);
   EXPECT_EQ(lines_.all.back(), "val: 50 of 100 images  left 1:00:10");
 }
 
 TEST_F(ProgressTest, WhatEndsWithinASecondIsQuiet) {
-  Progress pictures = progress("", 4);
+  Progress images = progress("", 4);
   for (int i = 0; i < 4; ++i) {
     now_ += 0.2;
-    pictures.add(1);
+    images.add(1);
   }
   EXPECT_TRUE(lines_.all.empty());
 }
 
 TEST_F(ProgressTest, SaysOneLineOfManyInAFifthOfASecondAndAlwaysTheLast) {
-  Progress pictures = progress("", 1000);
+  Progress images = progress("", 1000);
   now_ += 1;
   for (int i = 0; i < 1000; ++i) {
     now_ += 0.001;
-    pictures.add(1);
+    images.add(1);
   }
   EXPECT_EQ(lines_.all.size(), 6u);  // the first, four after it, the last
   EXPECT_EQ(lines_.all.back(), "1000 of 1000 images  left 0:00:00");
 }
 
 TEST_F(ProgressTest, DoesNotCountBeyondTheTotal) {
-  Progress pictures = progress("", 10);  // each rank counts for all and rounds up
+  Progress images = progress("", 10);  // each rank counts for all and rounds up
   now_ += 2;
-  pictures.add(12);
+  images.add(12);
   EXPECT_EQ(lines_.all, std::vector<std::string>{"10 of 10 images  left 0:00:00"});
 }
 

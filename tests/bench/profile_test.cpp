@@ -6,7 +6,7 @@
 
 #include "fcm/ops/layer_norm/op.h"
 #include "fcm/ops/linear/op.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 
 namespace fcm::bench {
 namespace {
@@ -59,8 +59,8 @@ TEST(Profile, CountsANestedOperatorForTheOutermost) {
     Profile profile;
     profile.phase("only");
     {
-      const ops::Part outer("outer", 0, 0);
-      const ops::Part inner("inner", 0, 0);
+      const ops::ProfileScope outer("outer", 0, 0);
+      const ops::ProfileScope inner("inner", 0, 0);
       at::ones({1 << 20}).sum();
     }
     profile.phase("");

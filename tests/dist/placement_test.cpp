@@ -67,7 +67,7 @@ TEST(Placement, Torchruns) {
   EXPECT_EQ(placement.restart, 2);
   EXPECT_TRUE(placement.hosted);
   EXPECT_FALSE(placement.on_one_machine());
-  EXPECT_EQ(placement.told_by, "torchrun");
+  EXPECT_EQ(placement.source, "torchrun");
 }
 
 TEST(Placement, PlainVariablesOfOneMachineNeedNoLocalOnes) {
@@ -92,7 +92,7 @@ TEST(Placement, Slurms) {
   EXPECT_EQ(placement.local_rank, 1);
   EXPECT_EQ(placement.local_size, 4);
   EXPECT_EQ(placement.address, "gpu03");
-  EXPECT_EQ(placement.told_by, "Slurm");
+  EXPECT_EQ(placement.source, "Slurm");
   EXPECT_FALSE(placement.hosted);
   // Jobs that share a machine use different ports.
   EXPECT_NE(placement.port, placed(with(kSlurm, "SLURM_JOB_ID", "1235")).port);
@@ -117,7 +117,7 @@ TEST(Placement, AShellInsideAnAllocationIsNoRank) {
 TEST(Placement, TorchrunsVariablesComeBeforeSlurms) {
   Variables both = kTorchrun;
   both.insert(kSlurm.begin(), kSlurm.end());
-  EXPECT_EQ(placed(both).told_by, "torchrun");
+  EXPECT_EQ(placed(both).source, "torchrun");
 }
 
 TEST(Placement, AMissingVariableIsNamedWithWhatAsksForIt) {

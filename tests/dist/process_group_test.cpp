@@ -200,7 +200,7 @@ TEST_P(ProcessGroup, SumsWhereTheValuesLie) {
 // Each rank writes its part and reads all parts.
 void write_and_read_in_common(const std::shared_ptr<Group>& group) {
   const int64_t ranks = group->size(), rank = group->rank();
-  const at::Tensor values = group->make_common(100'003, at::TensorOptions(at::kFloat));
+  const at::Tensor values = group->make_shared_memory(100'003, at::TensorOptions(at::kFloat));
   expect(values.defined() && values.numel() == 100'003, "memory in common");
   expect(values.eq(0).all().item<bool>(), "zero at first");
   group->barrier();  // before any rank writes
@@ -217,7 +217,7 @@ void write_and_read_in_common(const std::shared_ptr<Group>& group) {
     }
     group->barrier();
   }
-  const at::Tensor others = group->make_common(5, at::TensorOptions(at::kDouble));
+  const at::Tensor others = group->make_shared_memory(5, at::TensorOptions(at::kDouble));
   group->barrier();
   if (rank == 0) others.fill_(1);
   group->barrier();
@@ -231,7 +231,7 @@ TEST_P(ProcessGroup, OnOneMachineHasMemoryInCommon) {
   Processes there(
       ranks,
       [](const std::shared_ptr<Group>& group) {
-        expect(!group->make_common(5, at::TensorOptions(at::kFloat)).defined(), "none");
+        expect(!group->make_shared_memory(5, at::TensorOptions(at::kFloat)).defined(), "none");
         group->barrier();  // rank 0 keeps the store: it must not leave before others have joined
       },
       as_on_several_machines);
@@ -294,7 +294,7 @@ INSTANTIATE_TEST_SUITE_P(All, LostRank,
                          testing::Combine(testing::Values(2, 4),
                                           testing::Values(SIGKILL, SIGSTOP)));
 
-TEST(Ranks, AreToldWhyOneGaveUp) {
+TEST(Ranks, GetTheReasonWhyOneGaveUp) {
   Processes processes(2, [](const std::shared_ptr<Group>& group) {
     if (group->rank() == 1) fail(ExitCode::kData, "its pictures are gone");
     wait_for_ever(group);
@@ -340,14 +340,14 @@ TEST(Ranks, TwoOfTheSameNumberAreRefused) {
 }
 
 TEST(Ranks, OneThatDoesNotComeIsNamedWithWhatToDo) {
-  for (const auto& [told_by, advice] : {std::pair{"torchrun", "as many processes as torchrun says"},
-                                        std::pair{"Slurm", "put srun before the command"}}) {
+  for (const auto& [source, advice] : {std::pair{"torchrun", "as many processes as torchrun says"},
+                                       std::pair{"Slurm", "put srun before the command"}}) {
     Processes processes(
         1, [](const std::shared_ptr<Group>&) {},
-        [told_by = told_by](Placement& placement, JoinOptions& options) {
+        [source = source](Placement& placement, JoinOptions& options) {
           options.patience = std::chrono::seconds(1);
           placement.size = placement.local_size = 2;
-          placement.told_by = told_by;
+          placement.source = source;
         });
     EXPECT_EQ(processes.wait_for(0), 7);
     const std::string said = processes.said(0);
@@ -356,7 +356,7 @@ TEST(Ranks, OneThatDoesNotComeIsNamedWithWhatToDo) {
   }
 }
 
-TEST(Ranks, TheFirstKeepsTheStoreWhereNobodyElseDoes) {
+TEST(Ranks, RankZeroHostsTheStoreIfNoOtherProcessDoes) {
   const int64_t port = port_of(listening_socket(true, 0));
   Processes processes(
       2, [](const std::shared_ptr<Group>& group) { group->agree(0, Agree::kMax); },

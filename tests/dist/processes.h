@@ -35,7 +35,7 @@ inline Placement placement_here(int64_t rank, int64_t size, int64_t port) {
   placement.address = "127.0.0.1";
   placement.port = port;
   placement.hosted = true;
-  placement.told_by = "a test";
+  placement.source = "a test";
   return placement;
 }
 
@@ -44,7 +44,7 @@ inline JoinOptions quick_options() {
   JoinOptions options;
   options.program = "test";
   options.patience = std::chrono::seconds(20);
-  options.beat = std::chrono::milliseconds(100);
+  options.heartbeat = std::chrono::milliseconds(100);
   options.lost_after = std::chrono::seconds(2);
   options.on_lost = [](const std::string& cause) {
     std::fprintf(stderr, "%s\n", cause.c_str());

@@ -17,7 +17,7 @@ constexpr int64_t kLayers = 5, kWidth = 8;
 struct Net {
   at::Tensor values = at::zeros({kLayers * kWidth * kWidth});
   at::Tensor gradients = at::zeros({kLayers * kWidth * kWidth});
-  std::vector<Filled> parameters;
+  std::vector<GradientSlice> parameters;
 
   Net() {
     for (int64_t layer = 0; layer < kLayers; ++layer) {
@@ -40,7 +40,7 @@ struct Net {
   }
 };
 
-at::Tensor pictures(int64_t rows) {
+at::Tensor images(int64_t rows) {
   return at::arange(rows * kWidth, at::kFloat).view({rows, kWidth}).div(100);
 }
 
@@ -71,7 +71,7 @@ constexpr int64_t kLayerBytes = kWidth * kWidth * 4;
 
 TEST(Reducer, GivesTheGradientsOfAllRanks) {
   const Net whole;
-  whole.backward(pictures(6));
+  whole.backward(images(6));
   for (const int64_t ranks : {2, 3}) {
     test::run_ranks(ranks, [&](Group& group) {
       const std::shared_ptr<Group> shared(&group, [](Group*) {});
@@ -79,7 +79,7 @@ TEST(Reducer, GivesTheGradientsOfAllRanks) {
       Reducer reducer(shared, net.gradients, net.parameters, 2 * kLayerBytes);
       EXPECT_EQ(reducer.buckets(), 3);
       const int64_t rows = 6 / ranks;
-      const at::Tensor mine = pictures(6).narrow(0, group.rank() * rows, rows);
+      const at::Tensor mine = images(6).narrow(0, group.rank() * rows, rows);
       for (int step = 0; step < 3; ++step) {  // the first step finds the order
         net.gradients.zero_();
         reducer.begin_last_pass();
@@ -96,7 +96,7 @@ TEST(Reducer, GivesTheGradientsOfAllRanks) {
 
 TEST(Reducer, ReducesOnceForSeveralMicroBatches) {
   const Net whole;
-  whole.backward(pictures(4));
+  whole.backward(images(4));
   const auto group = std::make_shared<CountingGroup>();
   const Net net;
   Reducer reducer(group, net.gradients, net.parameters, kLayerBytes);
@@ -104,10 +104,10 @@ TEST(Reducer, ReducesOnceForSeveralMicroBatches) {
   for (int step = 0; step < 2; ++step) {
     net.gradients.zero_();
     group->sent.clear();
-    net.backward(pictures(4).narrow(0, 0, 2));
+    net.backward(images(4).narrow(0, 0, 2));
     EXPECT_TRUE(group->sent.empty());
     reducer.begin_last_pass();
-    net.backward(pictures(4).narrow(0, 2, 2));
+    net.backward(images(4).narrow(0, 2, 2));
     reducer.finish(numbers);
     EXPECT_EQ(std::ssize(group->sent), kLayers + 1);  // each bucket once, then `numbers`
     EXPECT_TRUE(net.gradients.allclose(whole.gradients));
@@ -120,12 +120,12 @@ TEST(Reducer, SendsABucketWhenBackwardHasFilledIt) {
   Reducer reducer(group, net.gradients, net.parameters, kLayerBytes);
   std::vector<double> numbers;
   reducer.begin_last_pass();
-  net.backward(pictures(2));
+  net.backward(images(2));
   EXPECT_TRUE(group->sent.empty());  // the order is not known yet
   reducer.finish(numbers);
   group->sent.clear();
   reducer.begin_last_pass();
-  net.backward(pictures(2));
+  net.backward(images(2));
   std::vector<int64_t> order;
   for (int64_t layer = kLayers; layer-- > 0;) order.push_back(layer * kWidth * kWidth);
   EXPECT_EQ(group->sent, order);  // all buckets before finish()
@@ -140,7 +140,7 @@ TEST(Reducer, RefusesAGradientThatNoRankFilled) {
     const auto step = [&](int64_t layers) {
       std::vector<double> numbers;
       reducer.begin_last_pass();
-      net.backward(pictures(2), layers);
+      net.backward(images(2), layers);
       reducer.finish(numbers);
     };
     step(kLayers);
@@ -160,7 +160,7 @@ TEST(Reducer, LeavesTheParametersAsTheyWere) {
   const auto group = std::make_shared<CountingGroup>();
   const Net net;
   { const Reducer reducer(group, net.gradients, net.parameters); }
-  net.backward(pictures(2));  // must not call hooks of the destroyed reducer
+  net.backward(images(2));  // must not call hooks of the destroyed reducer
   EXPECT_TRUE(net.gradients.ne(0).any().item<bool>());
 }
 

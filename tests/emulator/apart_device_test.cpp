@@ -221,8 +221,8 @@ Update updates(const std::string& kind, const char* precision) {
                             std::make_unique<StrictWork>());
   Update result;
   for (int step = 0; step < 3; ++step) {
-    queue.give(train::random_batch(recipe), {1e-3});
-    const train::StepResult read = queue.read();
+    queue.enqueue(train::random_batch(recipe), {1e-3});
+    const train::StepResult read = queue.wait_result();
     EXPECT_TRUE(read.applied);
     result.numbers.push_back(read.loss);
     result.numbers.push_back(read.gradient_norm);
@@ -271,8 +271,8 @@ TEST(ApartUpdate, AForgottenTableIsNoticed) {
   const masks::ViewPlan here =
       masks::plan_for_samples(batch.sample_ids, 1, 0, model.grid(), recipe.pretrain().masks);
   const auto loss = [&](const masks::ViewPlan& plan) {
-    const at::Tensor pictures = models::pictures_of(batch).to(kApart);
-    return train::forward_backward(model, pictures, plan, recipe, at::kFloat, 1, nullptr).loss;
+    const at::Tensor images = models::images_of(batch).to(kApart);
+    return train::forward_backward(model, images, plan, recipe, at::kFloat, 1, nullptr).loss;
   };
   masks::ViewPlan plan = here.to(kApart);
   EXPECT_NO_THROW(loss(plan));

@@ -56,13 +56,13 @@ struct Size {
 };
 
 struct Pass {
-  at::Tensor out, dqkv, out_again;
+  at::Tensor out, dqkv, recomputed_out;
 };
 
 Pass pass_of(const Size& size, const at::Tensor& qkv, const at::Tensor& dout) {
   const Attended attended = attention_forward(isa(), qkv, size.heads, size.first);
   const AttentionGradients gradients = attention_backward(
-      isa(), dout, qkv, attended.statistics_NhT2, size.heads, /*out_again=*/true, size.first);
+      isa(), dout, qkv, attended.statistics_NhT2, size.heads, /*recompute_out=*/true, size.first);
   return {attended.out_NTC, gradients.dqkv_NTD, gradients.out_NTC};
 }
 
@@ -93,7 +93,7 @@ TEST_P(EmulatedAttention, EqualsTheReference) {
   EXPECT_EQ(Machine::get().launches(), launches + 6);
   const double tolerance = 1e-2;  // that of the operator's bfloat16 cases
   EXPECT_EQ(compare(got.out, wanted.out, tolerance).description, "");
-  EXPECT_EQ(compare(got.out_again, wanted.out, tolerance).description, "");
+  EXPECT_EQ(compare(got.recomputed_out, wanted.out, tolerance).description, "");
   for (int64_t part = 0; part < 3; ++part) {
     const at::Tensor mine = got.dqkv.narrow(2, part * width, width);
     EXPECT_EQ(compare(mine, wanted.dqkv.narrow(2, part * width, width), tolerance).description, "")
@@ -101,7 +101,7 @@ TEST_P(EmulatedAttention, EqualsTheReference) {
   }
   EXPECT_TRUE(same_bits(got.out, again.out));
   EXPECT_TRUE(same_bits(got.dqkv, again.dqkv));
-  EXPECT_TRUE(same_bits(got.out_again, again.out_again));
+  EXPECT_TRUE(same_bits(got.recomputed_out, again.recomputed_out));
 }
 
 // One chunk, partial tiles, several chunks and blocks, tokens that are only keys, large scores.

@@ -32,7 +32,7 @@ std::vector<at::Tensor> loss_and_gradients(const models::Setting& setting, at::S
           .to(at::kByte);
   ops::Normalisation normalisation;
   normalisation.mean.assign(static_cast<size_t>(options.channels), 0.45);
-  normalisation.deviation.assign(static_cast<size_t>(options.channels), 0.23);
+  normalisation.stddev.assign(static_cast<size_t>(options.channels), 0.23);
   const at::Tensor pixels =
       ops::patchify(images, plan.order_BL, model.geometry(), normalisation, parameters);
   const at::Tensor loss = model.forward(pixels, plan, compute).loss;

@@ -35,11 +35,11 @@ TEST(EmulatedGelu, PassesEqualThoseOfTheProcessor) {
                        bias = case_values({channels}, c10::promoteTypes(dtype, at::kFloat), 3);
       const at::Tensor wanted_x = x.clone(), wanted_dx = dy.clone();
       const at::Tensor wanted_y = gelu_of_product(isa(), wanted_x, bias);
-      const GeluAgain wanted_again = gelu_backward_again(isa(), wanted_dx, wanted_x);
+      const GeluRecomputed wanted_again = gelu_backward_recompute(isa(), wanted_dx, wanted_x);
       const EmulatedCuda emulated;
       const at::Tensor got_x = x.clone(), got_dx = dy.clone();
       const at::Tensor got_y = gelu_of_product(isa(), got_x, bias);
-      const GeluAgain got_again = gelu_backward_again(isa(), got_dx, got_x);
+      const GeluRecomputed got_again = gelu_backward_recompute(isa(), got_dx, got_x);
       EXPECT_TRUE(test::same_bits(got_x, wanted_x)) << channels << dtype;
       EXPECT_TRUE(test::same_bits(got_again.y_MC, got_y)) << channels << dtype;
       EXPECT_EQ(compare(got_y, wanted_y, tolerance).description, "") << channels << dtype;
@@ -66,9 +66,9 @@ TEST(EmulatedGelu, SumsColumnsOverRowsOfSeveralRounds) {
   const at::Tensor wanted =
       torch::autograd::grad({gelu_reference(wide)}, {wide}, {dy.to(at::kDouble)})[0].sum(0);
   const EmulatedCuda emulated;
-  const at::Tensor got = gelu_backward_again(isa(), dy.clone(), x).sums_C;
+  const at::Tensor got = gelu_backward_recompute(isa(), dy.clone(), x).sums_C;
   EXPECT_EQ(compare(got, wanted, 1e-3).description, "");
-  EXPECT_TRUE(test::same_bits(got, gelu_backward_again(isa(), dy.clone(), x).sums_C));
+  EXPECT_TRUE(test::same_bits(got, gelu_backward_recompute(isa(), dy.clone(), x).sums_C));
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ bool run_gemm(const Gemm& gemm, const GemmPointers& pointers, CudaStream) {
   ++products_done;
   const at::Tensor a = matrix_at(pointers.a, gemm.a, gemm.in).to(at::kDouble),
                    b = matrix_at(pointers.b, gemm.b, gemm.in).to(at::kDouble);
-  at::Tensor sum = at::mm(gemm.turn_a ? a.t() : a, gemm.turn_b ? b.t() : b);
+  at::Tensor sum = at::mm(gemm.transpose_a ? a.t() : a, gemm.transpose_b ? b.t() : b);
   if (gemm.onto) sum += matrix_at(pointers.c, gemm.d, gemm.out);
   if (gemm.bias) sum += matrix_at(pointers.bias, {gemm.d.rows, 1, gemm.d.rows}, gemm.out);
   matrix_at(pointers.d, gemm.d, gemm.out).copy_(sum);
@@ -38,26 +38,27 @@ namespace {
 using test::compare;
 using test::emulator::EmulatedCuda;
 
-at::Tensor turned_in_memory(const at::Tensor& x) { return x.t().contiguous().t(); }
+at::Tensor transposed_in_memory(const at::Tensor& x) { return x.t().contiguous().t(); }
 
 TEST(GpuProducts, EqualTheProductInEveryLayout) {
   for (const auto type : {at::kFloat, at::kBFloat16}) {
-    for (const bool turn_x : {false, true}) {
-      for (const bool turn_b : {false, true}) {
+    for (const bool transpose_x : {false, true}) {
+      for (const bool transpose_b : {false, true}) {
         for (const bool with : {false, true}) {
           const EmulatedCuda emulated;
           at::Tensor x = case_values({24, 40}, type, 1), b = case_values({40, 16}, type, 2);
           const at::Tensor bias = case_values({16}, type, 3), c = case_values({24, 16}, type, 4);
           at::Tensor wanted = at::mm(x.to(at::kDouble), b.to(at::kDouble));
           if (with) wanted = wanted + bias + c;
-          if (turn_x) x = turned_in_memory(x);
-          if (turn_b) b = turned_in_memory(b);
+          if (transpose_x) x = transposed_in_memory(x);
+          if (transpose_b) b = transposed_in_memory(b);
           const at::Tensor none;
           const auto got = gpu_product(x, b, with ? bias : none, with ? c : none, type);
           ASSERT_TRUE(got.has_value());
           EXPECT_EQ(got->scalar_type(), type);
           const double tolerance = type == at::kFloat ? 1e-6 : 4e-3;
-          EXPECT_EQ(compare(*got, wanted, tolerance).description, "") << turn_x << turn_b << with;
+          EXPECT_EQ(compare(*got, wanted, tolerance).description, "")
+              << transpose_x << transpose_b << with;
         }
       }
     }
@@ -65,7 +66,7 @@ TEST(GpuProducts, EqualTheProductInEveryLayout) {
 }
 
 // Negative control: a wrong transpose flag in the description changes the result.
-TEST(GpuProducts, ATurnForgottenIsNoticed) {
+TEST(GpuProducts, AForgottenTransposeIsNoticed) {
   const EmulatedCuda emulated;
   const at::Tensor x = case_values({16, 16}, at::kFloat, 1),
                    b = case_values({16, 16}, at::kFloat, 2), wanted = at::mm(x, b),
@@ -74,11 +75,11 @@ TEST(GpuProducts, ATurnForgottenIsNoticed) {
   const GemmPointers pointers{b.data_ptr(), x.data_ptr(), nullptr, nullptr, y.data_ptr()};
   run_gemm(gemm, pointers, nullptr);
   EXPECT_EQ(compare(y, wanted, 1e-6).description, "");
-  for (bool* turn : {&gemm.turn_a, &gemm.turn_b}) {
-    *turn = true;
+  for (bool* transpose : {&gemm.transpose_a, &gemm.transpose_b}) {
+    *transpose = true;
     run_gemm(gemm, pointers, nullptr);
     EXPECT_NE(compare(y, wanted, 1e-6).description, "");
-    *turn = false;
+    *transpose = false;
   }
 }
 
@@ -131,20 +132,22 @@ TEST(GpuProducts, TakeTheResidualAlong) {
 // time of way 1 is an outlier.
 TEST(QuickestWay, IsOfTheStandardsBits) {
   std::vector<int> timed(4);
-  Ways ways{4, [](int way) { return way == 1; },
-            [&](int way) {
-              const bool disturbed = way == 1 && timed[1] == 0;
-              ++timed[static_cast<size_t>(way)];
-              return disturbed ? 100.0 : (way == 0 ? 3.0 : 2.0);
-            }};
-  EXPECT_EQ(quickest_way(ways), 1);
+  Algorithms algorithms{4, [](int algorithm) { return algorithm == 1; },
+                        [&](int algorithm) {
+                          const bool disturbed = algorithm == 1 && timed[1] == 0;
+                          ++timed[static_cast<size_t>(algorithm)];
+                          return disturbed ? 100.0 : (algorithm == 0 ? 3.0 : 2.0);
+                        }};
+  EXPECT_EQ(fastest_algorithm(algorithms), 1);
   EXPECT_GT(timed[0], 2);
   EXPECT_EQ(timed[2] + timed[3], 0);
-  ways.seconds = [](int way) { return way == 0 ? 2.0 : 3.0; };
-  EXPECT_EQ(quickest_way(ways), 0);
-  ways.same_bits = [](int) { return false; };
-  ways.seconds = [](int) -> double { throw std::logic_error("there is no choice to time for"); };
-  EXPECT_EQ(quickest_way(ways), 0);
+  algorithms.seconds = [](int algorithm) { return algorithm == 0 ? 2.0 : 3.0; };
+  EXPECT_EQ(fastest_algorithm(algorithms), 0);
+  algorithms.same_bits = [](int) { return false; };
+  algorithms.seconds = [](int) -> double {
+    throw std::logic_error("there is no choice to time for");
+  };
+  EXPECT_EQ(fastest_algorithm(algorithms), 0);
 }
 
 TEST(GemmTable, TellsDescriptionsApart) {

@@ -21,10 +21,10 @@ TEST(EmulatedRoiAlign, GathersFromManyBoxes) {
   boxes_R4[7][2] = std::numeric_limits<float>::quiet_NaN();
   boxes_R4[8][1] = -std::numeric_limits<float>::infinity();
   boxes_R4[9][3] = 1e9F;
-  const at::Tensor picture_R = at::arange(count, at::kLong).remainder(2);
+  const at::Tensor image_R = at::arange(count, at::kLong).remainder(2);
   const at::Tensor level_R = at::zeros({count}, at::kLong);
   const test::TensorFunction run = [&](const test::Inputs& maps) {
-    return roi_align(maps, boxes_R4, picture_R, level_R, {.25}, 3);
+    return roi_align(maps, boxes_R4, image_R, level_R, {.25}, 3);
   };
   const test::Inputs maps{case_values({2, 9, 10, 6}, at::kDouble, 3)};
   const test::Inputs wanted = test::with_gradients(run, maps);

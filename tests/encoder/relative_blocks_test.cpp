@@ -141,7 +141,7 @@ INSTANTIATE_TEST_SUITE_P(Tokens, RelativeBlocksTest, testing::Bool(), [](const a
 });
 
 // Cells in a stage's storage order, put back at their positions in the image.
-TEST(MapOfStage, PutsCellsWhereTheyAreInThePicture) {
+TEST(MapOfStage, PutsCellsWhereTheyAreInTheImage) {
   const ops::PatchGeometry geometry{{4, 2, 2}};
   const masks::Grid grid{2, 3};
   for (int64_t stage = 0; stage < 3; ++stage) {

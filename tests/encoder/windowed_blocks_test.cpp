@@ -40,7 +40,7 @@ at::Tensor changed(const at::Tensor& one, const at::Tensor& other) {
   return one.ne(other).any(2)[0];
 }
 
-TEST(WindowedBlocksTest, TokensSeeTheirWindowAndGlobalOnesThePicture) {
+TEST(WindowedBlocksTest, TokensSeeTheirWindowAndGlobalOnesTheImage) {
   const at::NoGradGuard no_grad;
   const masks::ViewPlan plan = masks::plan_of_windows(1, kPatches, 4);
   const at::Tensor x = at::randn({1, 32, 8}, at::kDouble), moved = x.clone();
@@ -76,11 +76,10 @@ TEST(WindowedBlocksTest, RefuseOtherPlansAndFactors) {
   EXPECT_THROW((*made.blocks)(x, masks::full_plan(1, kPatches), {}, {}), std::logic_error);
   EXPECT_THROW((*made.blocks)(x, masks::plan_of_windows(1, {8, 4}, 4), {}, {}), std::logic_error);
   EXPECT_THROW((*made.blocks)(x, masks::plan_of_windows(1, kPatches, 2), {}, {}), std::logic_error);
-  const at::Tensor picture = at::ones({1}), parts = at::ones({kWindows});
+  const at::Tensor image = at::ones({1}), parts = at::ones({kWindows});
   const masks::ViewPlan plan = masks::plan_of_windows(1, kPatches, 4);
-  EXPECT_NO_THROW((*made.blocks)(x, plan, {}, {{parts, parts}, {picture, picture}}));
-  EXPECT_THROW((*made.blocks)(x, plan, {}, {{picture, picture}, {picture, picture}}),
-               std::logic_error);
+  EXPECT_NO_THROW((*made.blocks)(x, plan, {}, {{parts, parts}, {image, image}}));
+  EXPECT_THROW((*made.blocks)(x, plan, {}, {{image, image}, {image, image}}), std::logic_error);
   EXPECT_THROW((*made.blocks)(x, plan, {}, {{parts, parts}, {parts, parts}}), std::logic_error);
 }
 

@@ -86,14 +86,14 @@ TEST(Attention, EqualsTheSoftmaxOfProductsTermByTerm) {
 struct Small {
   recipe::Recipe recipe;
   models::MaskedAutoencoder model;
-  at::Tensor pictures_BHWC;
+  at::Tensor images_BHWC;
 
   Small(const std::string& name, const std::vector<std::string>& set)
       : recipe(recipe::load_pretraining_recipe(
             name, {std::filesystem::path(FCM_SOURCE_DIR) / "recipes"}, set)),
         model(recipe::autoencoder_options(recipe), 3) {
     at::manual_seed(9);
-    pictures_BHWC = at::randint(
+    images_BHWC = at::randint(
         0, 256, {2, recipe.data.image_size[0], recipe.data.image_size[1], recipe.data.channels},
         at::kByte);
     const at::NoGradGuard no_grad;
@@ -138,7 +138,7 @@ void expect_weights_of_the_block(const Small& small, int64_t class_tokens) {
   const at::NoGradGuard no_grad;
   const masks::ViewPlan plan = masks::full_plan(2, small.model.grid());
   const at::Tensor pixels =
-      models::pixels_of(small.pictures_BHWC, plan, small.model.geometry(), small.recipe.data);
+      models::pixels_of(small.images_BHWC, plan, small.model.geometry(), small.recipe.data);
   std::map<std::string, at::Tensor> seen;
   small.model.encode(pixels, plan, at::kFloat,
                      [&](const std::string& name, const at::Tensor& x) { seen[name] = x; });
@@ -157,7 +157,7 @@ void expect_weights_of_the_block(const Small& small, int64_t class_tokens) {
   EXPECT_LT(difference(weights), 1e-4);
   EXPECT_GT(difference(weights.roll(1, 3)), 1e-3);  // negative control: shifted by one key
 
-  const at::Tensor shown = last_attention(small.model, small.recipe, small.pictures_BHWC);
+  const at::Tensor shown = last_attention(small.model, small.recipe, small.images_BHWC);
   EXPECT_EQ(shown.size(1), small.model.grid().patches() + class_tokens);
   EXPECT_TRUE(at::allclose(shown, weights.mean(1), 1e-5, 1e-7));
   EXPECT_TRUE(at::allclose(shown.sum(2), at::ones({2, shown.size(1)}), 1e-5, 1e-5));
@@ -183,7 +183,7 @@ TEST(Attention, OfOtherEncodersIsRefused) {
   const auto refused = [](const std::string& name, const std::vector<std::string>& set) {
     const Small small(name, set);
     try {
-      last_attention(small.model, small.recipe, small.pictures_BHWC);
+      last_attention(small.model, small.recipe, small.images_BHWC);
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ExitCode::kUsage);
       return std::string(error.what());

@@ -37,9 +37,9 @@ ClassifierAccuracy accuracy_with(double value, int64_t at) {
   const Predict predict = [&](const loader::Batch& batch) {
     at::Tensor logits_BC = at::zeros({batch.batch, 3});
     for (int64_t i = 0; i < batch.batch; ++i) {
-      const int64_t picture = batch.sample_ids[static_cast<size_t>(i)];
-      logits_BC[i][picture % 3] = 5;
-      if (picture == 0) logits_BC[i][at] = value;
+      const int64_t image = batch.sample_ids[static_cast<size_t>(i)];
+      logits_BC[i][image % 3] = 5;
+      if (image == 0) logits_BC[i][at] = value;
     }
     return logits_BC;
   };

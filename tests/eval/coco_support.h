@@ -12,14 +12,14 @@
 
 namespace fcm::test {
 
-struct ScoredPicture {
+struct ScoredImage {
   int64_t id = 0;
   std::vector<eval::CocoDetection> detections;
   std::vector<eval::CocoTruth> truths;
 };
 
 struct CocoSetOptions {
-  int64_t pictures = 12;
+  int64_t images = 12;
   int64_t categories = 4;
   int64_t side = 160;  // of an image, in pixels
   uint64_t most_truths = 6, most_extra = 8;
@@ -39,7 +39,7 @@ inline image::RunLengths mask_of_box(const std::array<double, 4>& box, int64_t s
 }
 
 // Integer boxes inside the image, so that equal overlaps and areas on a bound are common.
-inline std::array<double, 4> made_up_box(KeyedRandom& random, int64_t side) {
+inline std::array<double, 4> synthetic_box(KeyedRandom& random, int64_t side) {
   static constexpr uint64_t kSides[] = {8, 16, 31, 32, 33, 48, 96, 97};
   const uint64_t width = kSides[random.below(8)], height = kSides[random.below(8)];
   const auto whole = static_cast<uint64_t>(side);
@@ -57,18 +57,18 @@ inline std::array<double, 4> shifted_box(std::array<double, 4> box, KeyedRandom&
   return box;
 }
 
-inline double made_up_score(KeyedRandom& random) {
+inline double synthetic_score(KeyedRandom& random) {
   return static_cast<double>(1 + random.below(20)) / 20;
 }
 
 // Truths close to each other, some of them crowds; detections near truths or anywhere; few distinct
 // scores; some images without truths or detections.
-inline std::vector<ScoredPicture> made_up_coco_set(const CocoSetOptions& options, uint64_t number) {
-  std::vector<ScoredPicture> set;
-  for (int64_t i = 0; i < options.pictures; ++i) {
+inline std::vector<ScoredImage> synthetic_coco_set(const CocoSetOptions& options, uint64_t number) {
+  std::vector<ScoredImage> set;
+  for (int64_t i = 0; i < options.images; ++i) {
     KeyedRandom random(number, Purpose::kSynthetic, 1, static_cast<uint64_t>(i));
-    ScoredPicture picture;
-    picture.id = (i * 7919) % 1009;
+    ScoredImage image;
+    image.id = (i * 7919) % 1009;
     const uint64_t truths = random.below(options.most_truths + 1);
     const auto any_category = [&] {
       return static_cast<int64_t>(random.below(static_cast<uint64_t>(options.categories)));
@@ -76,37 +76,37 @@ inline std::vector<ScoredPicture> made_up_coco_set(const CocoSetOptions& options
     for (uint64_t t = 0; t < truths; ++t) {
       eval::CocoTruth truth;
       truth.box = t > 0 && random.below(3) == 0
-                      ? shifted_box(picture.truths.back().box, random, options.side)
-                      : made_up_box(random, options.side);
+                      ? shifted_box(image.truths.back().box, random, options.side)
+                      : synthetic_box(random, options.side);
       truth.category = any_category();
       truth.crowd = random.below(6) == 0;
       truth.area = truth.box[2] * truth.box[3] * (random.below(4) == 0 ? .9 : 1);
       for (uint64_t d = random.below(4); d > 0; --d) {
-        picture.detections.push_back({shifted_box(truth.box, random, options.side),
-                                      made_up_score(random),
-                                      random.below(8) == 0 ? any_category() : truth.category,
-                                      {}});
+        image.detections.push_back({shifted_box(truth.box, random, options.side),
+                                    synthetic_score(random),
+                                    random.below(8) == 0 ? any_category() : truth.category,
+                                    {}});
       }
-      picture.truths.push_back(std::move(truth));
+      image.truths.push_back(std::move(truth));
     }
     for (uint64_t d = random.below(options.most_extra + 1); d > 0; --d) {
-      picture.detections.push_back(
-          {made_up_box(random, options.side), made_up_score(random), any_category(), {}});
+      image.detections.push_back(
+          {synthetic_box(random, options.side), synthetic_score(random), any_category(), {}});
     }
     if (options.masks) {
-      for (eval::CocoTruth& one : picture.truths) one.mask = mask_of_box(one.box, options.side);
-      for (eval::CocoDetection& one : picture.detections)
+      for (eval::CocoTruth& one : image.truths) one.mask = mask_of_box(one.box, options.side);
+      for (eval::CocoDetection& one : image.detections)
         one.mask = mask_of_box(one.box, options.side);
     }
-    set.push_back(std::move(picture));
+    set.push_back(std::move(image));
   }
   return set;
 }
 
-inline eval::CocoEvaluation evaluation_of(const std::vector<ScoredPicture>& set, int64_t categories,
+inline eval::CocoEvaluation evaluation_of(const std::vector<ScoredImage>& set, int64_t categories,
                                           eval::CocoShape shape) {
   eval::CocoEvaluation evaluation(categories, shape);
-  for (const ScoredPicture& one : set) evaluation.add(one.id, one.detections, one.truths);
+  for (const ScoredImage& one : set) evaluation.add(one.id, one.detections, one.truths);
   return evaluation;
 }
 
@@ -114,9 +114,9 @@ inline eval::CocoEvaluation evaluation_of(const std::vector<ScoredPicture>& set,
 // program is described; it shares only types with the code under test.
 class PlainCoco {
  public:
-  PlainCoco(std::vector<ScoredPicture> set, eval::CocoShape shape)
+  PlainCoco(std::vector<ScoredImage> set, eval::CocoShape shape)
       : set_(std::move(set)), shape_(shape) {
-    std::ranges::sort(set_, {}, &ScoredPicture::id);
+    std::ranges::sort(set_, {}, &ScoredImage::id);
   }
 
   struct Figures {
@@ -126,8 +126,8 @@ class PlainCoco {
   Figures figures(int64_t category, size_t range, double threshold, size_t most) const {
     std::vector<Outcome> all;
     int64_t truths = 0;
-    for (const ScoredPicture& picture : set_) {
-      match(picture, category, range, threshold, most, all, truths);
+    for (const ScoredImage& image : set_) {
+      match(image, category, range, threshold, most, all, truths);
     }
     if (truths == 0) return {};
     std::ranges::stable_sort(all, [](auto& a, auto& b) { return a.score > b.score; });
@@ -185,12 +185,12 @@ class PlainCoco {
     return shared == 0 ? 0 : shared / (truth.crowd ? own : own + other - shared);
   }
 
-  void match(const ScoredPicture& picture, int64_t category, size_t range, double threshold,
+  void match(const ScoredImage& image, int64_t category, size_t range, double threshold,
              size_t most, std::vector<Outcome>& all, int64_t& count) const {
     std::vector<const eval::CocoTruth*> truths;
     std::vector<bool> ignored;
     for (const bool last : {false, true}) {
-      for (const eval::CocoTruth& one : picture.truths) {
+      for (const eval::CocoTruth& one : image.truths) {
         const bool out = one.crowd || outside(one.area, range);
         if (one.category != category || out != last) continue;
         truths.push_back(&one);
@@ -199,7 +199,7 @@ class PlainCoco {
       }
     }
     std::vector<const eval::CocoDetection*> detections;
-    for (const eval::CocoDetection& one : picture.detections) {
+    for (const eval::CocoDetection& one : image.detections) {
       if (one.category == category) detections.push_back(&one);
     }
     std::ranges::stable_sort(detections, [](auto* a, auto* b) { return a->score > b->score; });
@@ -223,7 +223,7 @@ class PlainCoco {
     }
   }
 
-  std::vector<ScoredPicture> set_;
+  std::vector<ScoredImage> set_;
   eval::CocoShape shape_;
 };
 

@@ -19,7 +19,7 @@ namespace {
 constexpr double kThresholds[] = {.5, .55, .6, .65, .7, .75, .8, .85, 0.8999999999999999, .95};
 
 using test::PlainCoco;
-using test::ScoredPicture;
+using test::ScoredImage;
 
 // Compared by area range, number of detections and threshold.
 void expect_plain(const CocoEvaluation& got, const PlainCoco& plain, int64_t categories) {
@@ -52,7 +52,7 @@ TEST(Coco, BoxesEqualThePlainForm) {
     test::CocoSetOptions options;
     options.categories = number % 3 == 0 ? 1 : 4;
     options.most_extra = number % 4 == 0 ? 150 : 8;
-    const auto set = test::made_up_coco_set(options, number);
+    const auto set = test::synthetic_coco_set(options, number);
     expect_plain(test::evaluation_of(set, options.categories, CocoShape::kBox),
                  PlainCoco(set, CocoShape::kBox), options.categories);
   }
@@ -60,7 +60,7 @@ TEST(Coco, BoxesEqualThePlainForm) {
 
 TEST(Coco, MasksEqualThePlainForm) {
   const test::CocoSetOptions options{5, 2, 100, 4, 3, true};
-  const auto set = test::made_up_coco_set(options, 77);
+  const auto set = test::synthetic_coco_set(options, 77);
   expect_plain(test::evaluation_of(set, 2, CocoShape::kMask), PlainCoco(set, CocoShape::kMask), 2);
 }
 
@@ -79,12 +79,12 @@ void expect_same_result(const CocoResult& got, const CocoResult& wanted) {
     expect_same_bits(got.categories[i], wanted.categories[i]);
   }
   EXPECT_EQ(got.ap_at, wanted.ap_at);
-  EXPECT_EQ(got.pictures, wanted.pictures);
+  EXPECT_EQ(got.images, wanted.images);
   EXPECT_EQ(got.detections, wanted.detections);
 }
 
 TEST(Coco, FiguresAreMeansOfCategories) {
-  const auto set = test::made_up_coco_set({.pictures = 40}, 5);
+  const auto set = test::synthetic_coco_set({.images = 40}, 5);
   const CocoEvaluation evaluation = test::evaluation_of(set, 6, CocoShape::kBox);
   const CocoResult result = evaluation.result();
   const PlainCoco plain(set, CocoShape::kBox);
@@ -114,18 +114,18 @@ TEST(Coco, FiguresAreMeansOfCategories) {
   EXPECT_TRUE(std::isnan(result.categories[5].ap));  // no truth has this category
 }
 
-TEST(Coco, TheOrderOfPicturesDoesNotMatter) {
-  std::vector<ScoredPicture> set = test::made_up_coco_set({.pictures = 40}, 9);
+TEST(Coco, TheOrderOfImagesDoesNotMatter) {
+  std::vector<ScoredImage> set = test::synthetic_coco_set({.images = 40}, 9);
   const CocoResult wanted = test::evaluation_of(set, 4, CocoShape::kBox).result();
   std::ranges::reverse(set);
   expect_same_result(test::evaluation_of(set, 4, CocoShape::kBox).result(), wanted);
   // Negative control: ids break ties of equal scores, so other ids give another figure.
-  for (ScoredPicture& one : set) one.id = -one.id;
+  for (ScoredImage& one : set) one.id = -one.id;
   EXPECT_NE(test::evaluation_of(set, 4, CocoShape::kBox).result().figures.ap, wanted.figures.ap);
 }
 
 TEST(Coco, PartsAndRanksTogetherAreOneThatSawAll) {
-  const std::vector<ScoredPicture> set = test::made_up_coco_set({.pictures = 30}, 10);
+  const std::vector<ScoredImage> set = test::synthetic_coco_set({.images = 30}, 10);
   const CocoResult wanted = test::evaluation_of(set, 4, CocoShape::kBox).result();
   const auto part = [&](int64_t rank, int64_t ranks) {
     CocoEvaluation mine(4, CocoShape::kBox);
@@ -163,7 +163,7 @@ CocoDetection found_at(const std::array<double, 4>& box, double score) {
   return {box, score, 0, {}};
 }
 
-CocoFigures figures_of(const std::vector<ScoredPicture>& set) {
+CocoFigures figures_of(const std::vector<ScoredImage>& set) {
   return test::evaluation_of(set, 1, CocoShape::kBox).result().figures;
 }
 
@@ -330,7 +330,7 @@ TEST(Coco, BadInputIsRefusedAndLeavesNothing) {
       test::error_of(ExitCode::kData,
                      [&] { masks.add(7, std::vector{of_other_size}, std::vector{with_mask}); }),
       "image 7: a mask of 3 x 5 pixels meets one of 5 x 3: they are of different images");
-  EXPECT_EQ(boxes.result().pictures, 0);
+  EXPECT_EQ(boxes.result().images, 0);
   EXPECT_EQ(boxes.result().detections, 0);
   CocoDetection unknown = found_at(kHere, .5);
   unknown.category = 1;

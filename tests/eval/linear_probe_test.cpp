@@ -107,7 +107,7 @@ TEST(LinearProbe, ConstantAndRepeatedFeaturesDoNoHarm) {
   EXPECT_EQ(result.scale_D[8].item<double>(), 0);
 }
 
-TEST(LinearProbe, AHandfulOfPicturesIsEnoughToRun) {
+TEST(LinearProbe, AHandfulOfImagesIsEnoughToRun) {
   const at::Tensor centers_CD = normal_numbers({3, 8}, 1) * 3;
   const ProbeResult result = run(gaussians(centers_CD, 3, 2), gaussians(centers_CD, 30, 3), 3);
   EXPECT_TRUE(result.converged);

@@ -18,7 +18,7 @@ using Map = std::vector<uint8_t>;
 
 // A random map; with `most` > 1 in runs of up to `most` pixels, as in real maps. If `ignored`, a
 // tenth of the runs is ignored.
-Map made_up_map(size_t pixels, int64_t classes, int64_t most, bool ignored, uint64_t seed) {
+Map synthetic_map(size_t pixels, int64_t classes, int64_t most, bool ignored, uint64_t seed) {
   KeyedRandom random(seed, Purpose::kSynthetic, 0, pixels);
   Map map;
   while (map.size() < pixels) {
@@ -53,8 +53,8 @@ void expect_same(const ClassOverlap& got, const ClassOverlap& wanted, size_t val
 TEST(Miou, CountsEqualTheDefinition) {
   for (const int64_t classes : {1, 2, 12, 150, 255}) {
     for (const int64_t most : {1, 40}) {
-      const Map predicted = made_up_map(5000, classes, most, false, 1);
-      const Map labels = made_up_map(5000, classes, most, true, 2);
+      const Map predicted = synthetic_map(5000, classes, most, false, 1);
+      const Map labels = synthetic_map(5000, classes, most, true, 2);
       ClassCounts counts(classes);
       counts.add(predicted, labels);
       const MeanIou measured = counts.result();
@@ -66,7 +66,7 @@ TEST(Miou, CountsEqualTheDefinition) {
         labelled += wanted.labelled;
       }
       EXPECT_EQ(measured.pixels, labelled);
-      EXPECT_EQ(measured.pictures, 1);
+      EXPECT_EQ(measured.images, 1);
     }
   }
 }
@@ -98,7 +98,7 @@ TEST(Miou, FiguresAreOfAllPixelsTogether) {
   counts.add(Map{0, 0, 0, 0}, Map{0, 0, 0, 0});  // IoU of class 0: 1
   counts.add(Map{1, 1}, Map{0, 1});              // IoU 0; together 4 of 5
   EXPECT_DOUBLE_EQ(counts.result().classes[0].iou(), 80);
-  EXPECT_EQ(counts.result().pictures, 2);
+  EXPECT_EQ(counts.result().images, 2);
 }
 
 TEST(Miou, NothingLabelledGivesNoFigure) {
@@ -128,9 +128,9 @@ TEST(Miou, RefusesWhatIsNoClass) {
 TEST(Miou, RanksTogetherAreOneThatSawAll) {
   ClassCounts alone(12);
   std::vector<Map> predicted, labels;
-  for (uint64_t picture = 0; picture < 5; ++picture) {
-    predicted.push_back(made_up_map(300 + picture, 12, 9, false, picture));
-    labels.push_back(made_up_map(300 + picture, 12, 9, true, 100 + picture));
+  for (uint64_t image = 0; image < 5; ++image) {
+    predicted.push_back(synthetic_map(300 + image, 12, 9, false, image));
+    labels.push_back(synthetic_map(300 + image, 12, 9, true, 100 + image));
     alone.add(predicted.back(), labels.back());
   }
   const MeanIou wanted = alone.result();
@@ -143,7 +143,7 @@ TEST(Miou, RanksTogetherAreOneThatSawAll) {
     mine.add_other_ranks(group);
     const MeanIou together = mine.result();
     const std::scoped_lock lock(mutex);
-    EXPECT_EQ(together.pictures, 5);
+    EXPECT_EQ(together.images, 5);
     EXPECT_EQ(together.miou, wanted.miou);
     EXPECT_EQ(together.macc, wanted.macc);
     EXPECT_EQ(together.aacc, wanted.aacc);

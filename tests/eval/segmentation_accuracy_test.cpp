@@ -33,9 +33,9 @@ at::Tensor some_logits(const at::Tensor& windows_NHWC) {
   return (grey_NHW1 * at::arange(1, kClassesOfBlocks + 1)).sin();
 }
 
-SegmentationAccuracy measured_by(dist::Group& group, int64_t pictures) {
+SegmentationAccuracy measured_by(dist::Group& group, int64_t images) {
   // Two unreadable images, on different ranks.
-  const auto scenes = std::make_shared<test::DrawnScenes>(pictures, std::set<int64_t>{2, 6});
+  const auto scenes = std::make_shared<test::DrawnScenes>(images, std::set<int64_t>{2, 6});
   return segmentation_accuracy(some_logits, kClassesOfBlocks, recipe_of_scenes(), scenes, 1, group);
 }
 

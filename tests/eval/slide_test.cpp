@@ -48,10 +48,10 @@ at::Tensor enlarged(const at::Tensor& x_NCHW, int64_t rows, int64_t cols) {
 }
 
 // [1, K, h, w], float64.
-at::Tensor obvious_logits(const at::Tensor& picture_HWC, const SlideOptions& options) {
+at::Tensor obvious_logits(const at::Tensor& image_HWC, const SlideOptions& options) {
   const SmallNetwork network;
-  const int64_t height = picture_HWC.size(0), width = picture_HWC.size(1);
-  const at::Tensor picture = picture_HWC.to(at::kDouble);
+  const int64_t height = image_HWC.size(0), width = image_HWC.size(1);
+  const at::Tensor image = image_HWC.to(at::kDouble);
   at::Tensor sum = at::zeros({1, 7, height, width}, at::kDouble);
   at::Tensor count = at::zeros({1, 1, height, width}, at::kDouble);
   const auto grids = [](int64_t n, int64_t crop, int64_t stride) {
@@ -66,7 +66,7 @@ at::Tensor obvious_logits(const at::Tensor& picture_HWC, const SlideOptions& opt
       at::Tensor window = at::zeros({options.crop_rows, options.crop_cols, 3}, at::kDouble);
       window.slice(0, 0, bottom - top)
           .slice(1, 0, right - left)
-          .copy_(picture.slice(0, top, bottom).slice(1, left, right));
+          .copy_(image.slice(0, top, bottom).slice(1, left, right));
       const at::Tensor logits = enlarged(network(window.unsqueeze(0)).permute({0, 3, 1, 2}),
                                          options.crop_rows, options.crop_cols);
       sum.slice(2, top, bottom).slice(3, left, right) +=
@@ -82,9 +82,9 @@ struct Obvious {
   at::Tensor map_HW, gap_HW;
 };
 
-Obvious obvious_map(const at::Tensor& picture_HWC, int64_t rows, int64_t cols,
+Obvious obvious_map(const at::Tensor& image_HWC, int64_t rows, int64_t cols,
                     const SlideOptions& options) {
-  const at::Tensor logits = enlarged(obvious_logits(picture_HWC, options), rows, cols)[0];
+  const at::Tensor logits = enlarged(obvious_logits(image_HWC, options), rows, cols)[0];
   const auto [values, places] = logits.topk(2, 0);
   return {logits.argmax(0), values[0] - values[1]};
 }
@@ -135,9 +135,9 @@ TEST(Slide, WindowsAreThoseOfThePublishedLoop) {
 
 TEST(Slide, LogitsEqualTheObviousForm) {
   for (const Case& one : kCases) {
-    const at::Tensor picture = normal_numbers({one.height, one.width, 3}, 5);
-    const at::Tensor logits = slide_logits(picture, one.options, 4, SmallNetwork());
-    const at::Tensor wanted = obvious_logits(picture, one.options)[0].permute({1, 2, 0});
+    const at::Tensor image = normal_numbers({one.height, one.width, 3}, 5);
+    const at::Tensor logits = slide_logits(image, one.options, 4, SmallNetwork());
+    const at::Tensor wanted = obvious_logits(image, one.options)[0].permute({1, 2, 0});
     // Positions and weights are exact to float32, and so is the sum of up to 64 windows.
     const auto difference = test::compare(logits, wanted, 64 * 0x1p-23);
     EXPECT_EQ(difference.description, "") << one.height << " x " << one.width;
@@ -146,9 +146,9 @@ TEST(Slide, LogitsEqualTheObviousForm) {
 
 TEST(Slide, MapsEqualTheObviousForm) {
   for (const Case& one : kCases) {
-    const at::Tensor picture = normal_numbers({one.height, one.width, 3}, 5);
-    const Obvious wanted = obvious_map(picture, one.rows, one.cols, one.options);
-    const at::Tensor map = slide(picture, one.rows, one.cols, one.options, 4, SmallNetwork());
+    const at::Tensor image = normal_numbers({one.height, one.width, 3}, 5);
+    const Obvious wanted = obvious_map(image, one.rows, one.cols, one.options);
+    const at::Tensor map = slide(image, one.rows, one.cols, one.options, 4, SmallNetwork());
     EXPECT_EQ(map.scalar_type(), at::kByte);
     ASSERT_EQ(map.sizes(), wanted.map_HW.sizes());
     EXPECT_EQ(wrong_pixels(map, wanted), 0) << one.height << " x " << one.width;
@@ -157,30 +157,30 @@ TEST(Slide, MapsEqualTheObviousForm) {
 }
 
 TEST(Slide, AWrongStrideIsNoticed) {
-  const at::Tensor picture = normal_numbers({100, 150, 3}, 5);
-  const Obvious wanted = obvious_map(picture, 133, 200, square(64, 43));
-  EXPECT_GT(wrong_pixels(slide(picture, 133, 200, square(64, 42), 4, SmallNetwork()), wanted), 50);
+  const at::Tensor image = normal_numbers({100, 150, 3}, 5);
+  const Obvious wanted = obvious_map(image, 133, 200, square(64, 43));
+  EXPECT_GT(wrong_pixels(slide(image, 133, 200, square(64, 42), 4, SmallNetwork()), wanted), 50);
 }
 
 // Negative control: upsampling before the argmax differs from upsampling the map, and upsampling
 // once from a quarter to the original size differs from two steps.
 TEST(Slide, SkippingAStepIsNoticed) {
-  const at::Tensor picture = normal_numbers({64, 64, 3}, 5);
-  const Obvious wanted = obvious_map(picture, 90, 123, square(64, 43));
-  EXPECT_EQ(wrong_pixels(slide(picture, 90, 123, square(64, 43), 1, SmallNetwork()), wanted), 0);
-  const at::Tensor small = SmallNetwork()(picture.unsqueeze(0)).permute({0, 3, 1, 2});
+  const at::Tensor image = normal_numbers({64, 64, 3}, 5);
+  const Obvious wanted = obvious_map(image, 90, 123, square(64, 43));
+  EXPECT_EQ(wrong_pixels(slide(image, 90, 123, square(64, 43), 1, SmallNetwork()), wanted), 0);
+  const at::Tensor small = SmallNetwork()(image.unsqueeze(0)).permute({0, 3, 1, 2});
   EXPECT_GT(wrong_pixels(enlarged(small, 90, 123)[0].argmax(0), wanted), 50);
 }
 
 TEST(Slide, TheSameBitsWithAnyBatchAndNumberOfThreads) {
-  const at::Tensor picture = normal_numbers({100, 150, 3}, 5);
-  const at::Tensor wanted = slide(picture, 133, 200, square(64, 43), 1, SmallNetwork());
+  const at::Tensor image = normal_numbers({100, 150, 3}, 5);
+  const at::Tensor wanted = slide(image, 133, 200, square(64, 43), 1, SmallNetwork());
   for (const int64_t batch : {2, 3, 6, 100}) {
     EXPECT_TRUE(
-        test::same_bits(slide(picture, 133, 200, square(64, 43), batch, SmallNetwork()), wanted));
+        test::same_bits(slide(image, 133, 200, square(64, 43), batch, SmallNetwork()), wanted));
   }
   const test::OneThread one;
-  EXPECT_TRUE(test::same_bits(slide(picture, 133, 200, square(64, 43), 2, SmallNetwork()), wanted));
+  EXPECT_TRUE(test::same_bits(slide(image, 133, 200, square(64, 43), 2, SmallNetwork()), wanted));
 }
 
 TEST(Slide, CallsHoldUpToABatchOfWindowsOfTheCropsSize) {
@@ -203,11 +203,11 @@ TEST(Slide, WholeIsOneWindowContinuedToAMultipleOfSixteen) {
     EXPECT_EQ(windows_NHWC.slice(1, 33).abs().max().item<double>(), 0);
     return SmallNetwork()(windows_NHWC);
   };
-  const at::Tensor picture = normal_numbers({33, 64, 3}, 5);
-  const at::Tensor map = slide(picture, 33, 64, whole, 1, network);
+  const at::Tensor image = normal_numbers({33, 64, 3}, 5);
+  const at::Tensor map = slide(image, 33, 64, whole, 1, network);
   SlideOptions as_crop = square(48, 48);
   as_crop.crop_cols = as_crop.stride_cols = 64;
-  EXPECT_EQ(wrong_pixels(map, obvious_map(picture, 33, 64, as_crop)), 0);
+  EXPECT_EQ(wrong_pixels(map, obvious_map(image, 33, 64, as_crop)), 0);
 }
 
 TEST(Slide, TheLowestOfEqualClassesWins) {
@@ -224,17 +224,17 @@ TEST(Slide, TheLowestOfEqualClassesWins) {
 }
 
 TEST(Slide, RefusesWhatCannotBeRight) {
-  const at::Tensor picture = at::zeros({40, 40, 3});
+  const at::Tensor image = at::zeros({40, 40, 3});
   const auto network = SmallNetwork();
-  EXPECT_THROW(slide(picture, 40, 40, square(32, 33), 1, network), std::logic_error);  // gaps
-  EXPECT_THROW(slide(picture, 40, 40, square(32, 0), 1, network), std::logic_error);
-  EXPECT_THROW(slide(picture, 40, 40, square(32, 20), 0, network), std::logic_error);
-  EXPECT_THROW(slide(picture, 0, 40, square(32, 20), 1, network), std::logic_error);
-  EXPECT_THROW(slide(picture.to(at::kByte), 40, 40, square(32, 20), 1, network), std::logic_error);
+  EXPECT_THROW(slide(image, 40, 40, square(32, 33), 1, network), std::logic_error);  // gaps
+  EXPECT_THROW(slide(image, 40, 40, square(32, 0), 1, network), std::logic_error);
+  EXPECT_THROW(slide(image, 40, 40, square(32, 20), 0, network), std::logic_error);
+  EXPECT_THROW(slide(image, 0, 40, square(32, 20), 1, network), std::logic_error);
+  EXPECT_THROW(slide(image.to(at::kByte), 40, 40, square(32, 20), 1, network), std::logic_error);
   const auto too_many = [](const at::Tensor& x) { return at::zeros({x.size(0), 8, 8, 256}); };
-  EXPECT_THROW(slide(picture, 40, 40, square(32, 20), 1, too_many), std::logic_error);
+  EXPECT_THROW(slide(image, 40, 40, square(32, 20), 1, too_many), std::logic_error);
   const auto too_few = [](const at::Tensor&) { return at::zeros({1, 8, 8, 5}); };
-  EXPECT_THROW(slide(picture, 40, 40, square(32, 20), 4, too_few), std::logic_error);
+  EXPECT_THROW(slide(image, 40, 40, square(32, 20), 4, too_few), std::logic_error);
 }
 
 TEST(Slide, NumbersThatAreNoneAreAnError) {

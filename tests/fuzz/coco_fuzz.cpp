@@ -12,7 +12,7 @@ constexpr int64_t kMostPixels = 100'000;  // of masks that are rasterised here
 
 void use(const fcm::loader::CocoFile& file, int64_t index) {
   namespace loader = fcm::loader;
-  const loader::PictureRecord& record = file.record(index);
+  const loader::ImageRecord& record = file.record(index);
   const loader::Instances all = file.instances(index);
   int64_t objects = 0;
   for (const loader::Instance& one : all.instances) {
@@ -24,7 +24,7 @@ void use(const fcm::loader::CocoFile& file, int64_t index) {
     const auto mask = loader::mask_of(one, record.rows, record.cols);
     if (mask.rows != record.rows || mask.cols != record.cols) std::abort();
   }
-  if (objects != record.objects || all.picture != record.picture) std::abort();
+  if (objects != record.objects || all.image != record.image) std::abort();
 }
 
 }  // namespace

@@ -31,10 +31,10 @@ void read_all(std::span<const uint8_t> bytes) {
   }
 }
 
-// `pictures` bytes of images, and an index with a correct footer.
-std::string with_foot(PackedKind kind, size_t pictures, std::string_view index) {
+// `images` bytes of images, and an index with a correct footer.
+std::string with_foot(PackedKind kind, size_t images, std::string_view index) {
   const std::string head = packed_head(kind);
-  const uint64_t begin = head.size() + pictures;
+  const uint64_t begin = head.size() + images;
   ByteWriter sums;
   sums.number(checksum(head));
   sums.number(checksum(index));
@@ -42,7 +42,7 @@ std::string with_foot(PackedKind kind, size_t pictures, std::string_view index) 
   sums.number(static_cast<uint64_t>(index.size()));
   ByteWriter file;
   file.raw(head);
-  file.raw(std::string(pictures, '\1'));
+  file.raw(std::string(images, '\1'));
   file.raw(index);
   file.number(begin);
   file.number(static_cast<uint64_t>(index.size()));

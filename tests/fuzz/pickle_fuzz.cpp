@@ -2,7 +2,7 @@
 #include <cstdint>
 
 #include "fcm/base/error.h"
-#include "fcm/formats/pickle_machine.h"
+#include "fcm/formats/pickle_interpreter.h"
 #include "fcm/formats/pickle_tree.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

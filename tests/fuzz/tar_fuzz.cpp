@@ -9,7 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto contents = fcm::loader::contents_of_tar(fcm::loader::RandomAccessFile(file.path()));
     for (const auto& sample : contents.samples) {
       if (sample.begin > size || sample.size > size - sample.begin) std::abort();
-      if (sample.fault.empty() && !sample.has_picture) std::abort();
+      if (sample.fault.empty() && !sample.has_image) std::abort();
     }
   } catch (const fcm::Error&) {
   }

@@ -10,8 +10,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<uint8_t> file{'I', 'I', '*', 0};
   file.insert(file.end(), data, data + size);
   try {
-    const auto picture = fcm::image::decode(file, 3, {1 << 18});
-    if (picture.pixels.size() != static_cast<size_t>(picture.rows * picture.cols * 3)) std::abort();
+    const auto image = fcm::image::decode(file, 3, {1 << 18});
+    if (image.pixels.size() != static_cast<size_t>(image.rows * image.cols * 3)) std::abort();
   } catch (const fcm::Error&) {
   }
   return 0;

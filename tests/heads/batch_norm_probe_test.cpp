@@ -42,7 +42,7 @@ TEST(BatchNormProbe, TrainingIsTheLibrarysBatchNormalisation) {
   EXPECT_EQ(probe.head.batches(), 3);
 }
 
-TEST(BatchNormProbe, EvaluationDependsOnNoOtherPicture) {
+TEST(BatchNormProbe, EvaluationDependsOnNoOtherImage) {
   Probe probe;
   at::manual_seed(4);
   const at::Tensor features = at::randn({5, 6}, at::kDouble);

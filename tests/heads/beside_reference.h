@@ -49,11 +49,11 @@ struct Built {
   }
 };
 inline test::Inputs in_nchw(const test::Inputs& maps) {
-  test::Inputs turned;
+  test::Inputs transposed;
   for (const at::Tensor& map : maps) {
-    turned.push_back(nchw(map.detach()).contiguous().requires_grad_(true));
+    transposed.push_back(nchw(map.detach()).contiguous().requires_grad_(true));
   }
-  return turned;
+  return transposed;
 }
 
 // Compares the gradients of two sums that should be equal: those of the maps, [B, H, W, C] and [B,

@@ -150,7 +150,7 @@ TEST(UperNet, HasThePublishedKeysInTheirOrder) {
             (std::vector<int64_t>{9, 36, 3, 3}));
 }
 
-TEST(UperNet, RefusesOnePictureInTrainingAndSaysWhatToDo) {
+TEST(UperNet, RefusesOneImageInTrainingAndSaysWhatToDo) {
   const BuiltUperNet built("decode_head", kSmall);
   const test::Inputs one = maps_of(kPyramids[0], 1);
   const std::string said =

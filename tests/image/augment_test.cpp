@@ -10,9 +10,9 @@ constexpr std::array<uint8_t, 3> kFill{124, 116, 104};
 
 // Values 60 to 145 only, so that stretching the contrast has a visible effect.
 Image narrow_pattern(int64_t rows = 41, int64_t cols = 53) {
-  Image picture = test::pattern(rows, cols, 3);
-  for (uint8_t& value : picture.pixels) value = static_cast<uint8_t>(60 + value / 3);
-  return picture;
+  Image image = test::pattern(rows, cols, 3);
+  for (uint8_t& value : image.pixels) value = static_cast<uint8_t>(60 + value / 3);
+  return image;
 }
 
 struct Case {
@@ -98,9 +98,9 @@ std::vector<Case> pillow_cases() {
 TEST(Augment, EveryOperationHasPillowsBits) {
   size_t number = 0;
   for (const Case& c : pillow_cases()) {
-    Image picture = narrow_pattern();
-    c.change(picture);
-    EXPECT_EQ(test::Sha256::hex(picture.pixels), c.sha256) << "case " << number;
+    Image image = narrow_pattern();
+    c.change(image);
+    EXPECT_EQ(test::Sha256::hex(image.pixels), c.sha256) << "case " << number;
     ++number;
   }
   EXPECT_EQ(number, 27U);
@@ -108,9 +108,9 @@ TEST(Augment, EveryOperationHasPillowsBits) {
 
 TEST(Augment, TheChecksumsNoticeASlightlyOtherOperation) {
   const auto sum = [](const auto& change) {
-    Image picture = narrow_pattern();
-    change(picture);
-    return test::Sha256::hex(picture.pixels);
+    Image image = narrow_pattern();
+    change(image);
+    return test::Sha256::hex(image.pixels);
   };
   const auto turned = [&](double degrees, uint8_t fill) {
     return sum([&](Image& p) {
@@ -125,46 +125,46 @@ TEST(Augment, TheChecksumsNoticeASlightlyOtherOperation) {
 }
 
 TEST(Augment, NothingIsLeftOfZeroBits) {
-  Image picture = narrow_pattern();
-  posterize(picture, 0);
-  EXPECT_EQ(picture.pixels, std::vector<uint8_t>(picture.pixels.size(), 0));
+  Image image = narrow_pattern();
+  posterize(image, 0);
+  EXPECT_EQ(image.pixels, std::vector<uint8_t>(image.pixels.size(), 0));
 }
 
 TEST(Augment, WhatHasOneValueStaysAsItIs) {
   const Image flat{4, 4, 3, std::vector<uint8_t>(48, 77)};
   for (const auto change : {autocontrast, equalize}) {
-    Image picture = flat;
-    change(picture);
-    EXPECT_EQ(picture.pixels, flat.pixels);
+    Image image = flat;
+    change(image);
+    EXPECT_EQ(image.pixels, flat.pixels);
   }
 }
 
 TEST(Augment, FactorOneAndNoTurnChangeNothing) {
   const Image before = narrow_pattern(7, 9);
   for (const auto change : {change_color, change_contrast, change_brightness, change_sharpness}) {
-    Image picture = before;
-    change(picture, 1);
-    EXPECT_EQ(picture.pixels, before.pixels);
+    Image image = before;
+    change(image, 1);
+    EXPECT_EQ(image.pixels, before.pixels);
   }
   for (const auto interpolation : {Interpolation::kBilinear, Interpolation::kBicubic}) {
-    Image picture = before;
-    rotate(picture, 0, interpolation, kFill);
-    transform(picture, {1, 0, 0, 0, 1, 0}, interpolation, kFill);
-    EXPECT_EQ(picture.pixels, before.pixels);
+    Image image = before;
+    rotate(image, 0, interpolation, kFill);
+    transform(image, {1, 0, 0, 0, 1, 0}, interpolation, kFill);
+    EXPECT_EQ(image.pixels, before.pixels);
   }
 }
 
-TEST(Augment, TinyAndGreyPicturesWork) {
+TEST(Augment, TinyAndGreyImagesWork) {
   for (const int64_t channels : {1, 3}) {
     for (const int64_t side : {1, 2, 3}) {
-      Image picture = test::pattern(side, side, channels);
-      autocontrast(picture);
-      equalize(picture);
-      change_color(picture, 0.3);
-      change_contrast(picture, 1.7);
-      change_sharpness(picture, 0.5);
-      rotate(picture, 13, Interpolation::kBicubic, std::span(kFill).first(channels));
-      EXPECT_EQ(picture.pixels.size(), static_cast<size_t>(side * side * channels));
+      Image image = test::pattern(side, side, channels);
+      autocontrast(image);
+      equalize(image);
+      change_color(image, 0.3);
+      change_contrast(image, 1.7);
+      change_sharpness(image, 0.5);
+      rotate(image, 13, Interpolation::kBicubic, std::span(kFill).first(channels));
+      EXPECT_EQ(image.pixels.size(), static_cast<size_t>(side * side * channels));
     }
   }
 }

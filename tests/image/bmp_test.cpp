@@ -50,10 +50,10 @@ const BmpBytes kRows24{255, 0, 0, 255, 255, 255, 0, 0, 0, 0, 255, 0, 255, 0, 0, 
 const BmpBytes kPalette{0, 0, 0, 0, 0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0, 255, 255, 255, 0};
 
 TEST(Bmp, TwentyFourBitsInBothDirections) {
-  const Image picture = decode(bmp({2, 2}, kRows24), 3);
-  EXPECT_EQ(picture.rows, 2);
-  EXPECT_EQ(picture.cols, 2);
-  EXPECT_EQ(picture.pixels, kFour);
+  const Image image = decode(bmp({2, 2}, kRows24), 3);
+  EXPECT_EQ(image.rows, 2);
+  EXPECT_EQ(image.cols, 2);
+  EXPECT_EQ(image.pixels, kFour);
   const BmpBytes from_top{0, 0, 255, 0, 255, 0, 0, 0, 255, 0, 0, 255, 255, 255, 0, 0};
   EXPECT_EQ(decode(bmp({2, -2}, from_top), 3).pixels, kFour);
   EXPECT_EQ(decode(bmp({2, 2, 24, 0, 0, {}, 124}, kRows24), 3).pixels, kFour);
@@ -157,7 +157,7 @@ TEST(Bmp, CutAnywhereIsRefused) {
   }
 }
 
-TEST(Bmp, AlteredFilesGiveAPictureOrAReason) {
+TEST(Bmp, AlteredFilesGiveAnImageOrAReason) {
   KeyedRandom random(1, Purpose::kSynthetic, 0, 0);
   const std::vector<BmpBytes> sound{
       bmp({2, 2}, kRows24), bmp({2, 2, 8, 1, 5, kPalette}, {1, 3, 1, 4, 0, 0, 1, 1, 1, 2, 0, 1})};

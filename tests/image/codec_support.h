@@ -15,21 +15,21 @@ namespace fcm::test {
 
 // Gradients with some texture: it compresses well and has edges for every filter.
 inline image::Image scene(int64_t rows, int64_t cols, uint32_t seed = 1) {
-  image::Image picture = pattern(rows, cols, 3, seed);
+  image::Image image = pattern(rows, cols, 3, seed);
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t col = 0; col < cols; ++col) {
       for (int64_t c = 0; c < 3; ++c) {
-        uint8_t& pixel = picture.pixels[static_cast<size_t>((row * cols + col) * 3 + c)];
+        uint8_t& pixel = image.pixels[static_cast<size_t>((row * cols + col) * 3 + c)];
         const int64_t slope = (row * (3 + c) + col * (5 - c)) % 200;
         const int64_t edge = (row / 11 + col / 7) % 2 * 40;
         pixel = static_cast<uint8_t>(slope + edge + pixel % 16);
       }
     }
   }
-  return picture;
+  return image;
 }
 
-inline std::vector<uint8_t> encode_jpeg(image::Image picture, int quality = 80) {
+inline std::vector<uint8_t> encode_jpeg(image::Image image, int quality = 80) {
   jpeg_error_mgr errors{};
   jpeg_compress_struct cinfo{};
   cinfo.err = jpeg_std_error(&errors);
@@ -37,15 +37,15 @@ inline std::vector<uint8_t> encode_jpeg(image::Image picture, int quality = 80) 
   unsigned char* memory = nullptr;
   unsigned long size = 0;
   jpeg_mem_dest(&cinfo, &memory, &size);
-  cinfo.image_width = static_cast<JDIMENSION>(picture.cols);
-  cinfo.image_height = static_cast<JDIMENSION>(picture.rows);
+  cinfo.image_width = static_cast<JDIMENSION>(image.cols);
+  cinfo.image_height = static_cast<JDIMENSION>(image.rows);
   cinfo.input_components = 3;
   cinfo.in_color_space = JCS_RGB;
   jpeg_set_defaults(&cinfo);  // 4:2:0 subsampling
   jpeg_set_quality(&cinfo, quality, TRUE);
   jpeg_start_compress(&cinfo, TRUE);
   while (cinfo.next_scanline < cinfo.image_height) {
-    JSAMPROW row = picture.pixels.data() + int64_t{cinfo.next_scanline} * picture.cols * 3;
+    JSAMPROW row = image.pixels.data() + int64_t{cinfo.next_scanline} * image.cols * 3;
     jpeg_write_scanlines(&cinfo, &row, 1);
   }
   jpeg_finish_compress(&cinfo);
@@ -64,7 +64,7 @@ struct WebpSettings {
 };
 
 // `alpha`: empty, or one byte per pixel.
-inline std::vector<uint8_t> encode_webp(const image::Image& picture,
+inline std::vector<uint8_t> encode_webp(const image::Image& image,
                                         const WebpSettings& settings = {},
                                         const std::vector<uint8_t>& alpha = {}) {
   WebPConfig config;
@@ -79,16 +79,16 @@ inline std::vector<uint8_t> encode_webp(const image::Image& picture,
   config.partitions = settings.partitions;
   config.exact = 1;  // keep colours under transparent pixels
   source.use_argb = settings.lossless;
-  source.width = static_cast<int>(picture.cols);
-  source.height = static_cast<int>(picture.rows);
+  source.width = static_cast<int>(image.cols);
+  source.height = static_cast<int>(image.rows);
   source.writer = WebPMemoryWrite;
   source.custom_ptr = &writer;
   if (alpha.empty()) {
-    WebPPictureImportRGB(&source, picture.pixels.data(), source.width * 3);
+    WebPPictureImportRGB(&source, image.pixels.data(), source.width * 3);
   } else {
     std::vector<uint8_t> rgba;
     for (size_t i = 0; i < alpha.size(); ++i) {
-      const auto pixel = picture.pixels.begin() + static_cast<ptrdiff_t>(3 * i);
+      const auto pixel = image.pixels.begin() + static_cast<ptrdiff_t>(3 * i);
       rgba.insert(rgba.end(), pixel, pixel + 3);
       rgba.push_back(alpha[i]);
     }

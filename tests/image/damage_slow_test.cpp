@@ -25,8 +25,8 @@ std::vector<Format> formats_of(int64_t rows, int64_t cols) {
 bool read_both_ways(const std::vector<uint8_t>& bytes) {
   bool refused = false;
   try {
-    const Image picture = decode(bytes, 3, {1 << 24});
-    EXPECT_EQ(std::ssize(picture.pixels), picture.rows * picture.cols * 3);
+    const Image image = decode(bytes, 3, {1 << 24});
+    EXPECT_EQ(std::ssize(image.pixels), image.rows * image.cols * 3);
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kData) << error.what();
     refused = true;

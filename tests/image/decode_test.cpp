@@ -29,7 +29,7 @@ TEST(Sha256, KnownDigests) {
 const std::map<std::string, std::string> kOtherPixels{
     {"images/png-gray16.png", "Pillow clips 16-bit grey to 255 instead of scaling it"}};
 
-TEST(Decode, BrokenAndOddPicturesAsPillowJudgesThem) {
+TEST(Decode, BrokenAndOddImagesAsPillowJudgesThem) {
   FCM_NEED_FOLDER(kBroken);
   std::ifstream file(kBroken / "expected.json");
   const auto expected = nlohmann::json::parse(file).at("files");
@@ -45,10 +45,10 @@ TEST(Decode, BrokenAndOddPicturesAsPillowJudgesThem) {
       continue;
     }
     ++accepted;
-    const Image picture = decode(bytes, 3);
-    EXPECT_EQ((std::vector<int64_t>{picture.cols, picture.rows}),
+    const Image image = decode(bytes, 3);
+    EXPECT_EQ((std::vector<int64_t>{image.cols, image.rows}),
               pillow.at("rgb_size").get<std::vector<int64_t>>());
-    const bool same = Sha256::hex(picture.pixels) == pillow.at("rgb_sha256").get<std::string>();
+    const bool same = Sha256::hex(image.pixels) == pillow.at("rgb_sha256").get<std::string>();
     EXPECT_EQ(same, !kOtherPixels.contains(name));
   }
   EXPECT_EQ(accepted, 13);
@@ -102,8 +102,8 @@ TEST(Decode, PhotographsHavePillowsPixels) {
   const auto rows = manifest(11);
   EXPECT_GE(rows.size(), 40u);
   for (const Row& row : rows) {
-    const Image picture = decode(bytes_of(kSample / row.path), 3);
-    EXPECT_EQ(Sha256::hex(picture.pixels), row.pixels_sha256) << row.path;
+    const Image image = decode(bytes_of(kSample / row.path), 3);
+    EXPECT_EQ(Sha256::hex(image.pixels), row.pixels_sha256) << row.path;
   }
 }
 
@@ -136,7 +136,7 @@ TEST(Decode, AnyFlippedBitOfAPngIsNoticed) {
   }
 }
 
-TEST(Decode, FlippedBitsOfAJpegGiveAPictureOrAReason) {
+TEST(Decode, FlippedBitsOfAJpegGiveAnImageOrAReason) {
   FCM_NEED_FOLDER(kSample);
   const auto bytes = bytes_of(smallest_jpeg());
   KeyedRandom random(1, Purpose::kSynthetic, 0, 0);
@@ -147,8 +147,8 @@ TEST(Decode, FlippedBitsOfAJpegGiveAPictureOrAReason) {
       damaged[random.below(bytes.size())] ^= static_cast<uint8_t>(1 << random.below(8));
     }
     try {
-      const Image picture = decode(damaged, 3);
-      EXPECT_EQ(picture.pixels.size(), static_cast<size_t>(picture.rows * picture.cols * 3));
+      const Image image = decode(damaged, 3);
+      EXPECT_EQ(image.pixels.size(), static_cast<size_t>(image.rows * image.cols * 3));
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ExitCode::kData);
       ++refused;

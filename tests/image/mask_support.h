@@ -21,7 +21,7 @@ struct ByteMask {
 };
 
 // Noise, rectangles with holes, or all zeros or ones.
-inline ByteMask made_up_mask(uint64_t number, int64_t rows, int64_t cols) {
+inline ByteMask synthetic_mask(uint64_t number, int64_t rows, int64_t cols) {
   KeyedRandom random(5, Purpose::kSynthetic, 0, number);
   ByteMask mask{rows, cols, std::vector<uint8_t>(static_cast<size_t>(rows * cols))};
   const uint64_t kind = random.below(8);

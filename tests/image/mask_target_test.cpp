@@ -68,7 +68,7 @@ TEST(MaskTarget, OfAMaskIsHalfOfTheSamples) {
     KeyedRandom random(8, Purpose::kSynthetic, 0, number);
     const auto rows = 1 + static_cast<int64_t>(random.below(60));
     const auto cols = 1 + static_cast<int64_t>(random.below(60));
-    const test::ByteMask mask = test::made_up_mask(number, rows, cols);
+    const test::ByteMask mask = test::synthetic_mask(number, rows, cols);
     const auto side = 1 + static_cast<int64_t>(random.below(28));
     Box4 box;
     for (float& place : box) place = 70 * random.uniform() - 8;

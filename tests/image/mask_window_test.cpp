@@ -42,7 +42,7 @@ TEST(MaskWindow, IsTheMaskPixelByPixel) {
   for (uint64_t number = 0; number < 2000; ++number) {
     KeyedRandom random(7, Purpose::kSynthetic, 0, number);
     const auto draw = [&](uint64_t most) { return 1 + static_cast<int64_t>(random.below(most)); };
-    const test::ByteMask mask = test::made_up_mask(number, draw(40), draw(40));
+    const test::ByteMask mask = test::synthetic_mask(number, draw(40), draw(40));
     MaskWindow view;
     view.to_rows = draw(70);
     view.to_cols = draw(70);

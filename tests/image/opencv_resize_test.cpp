@@ -11,19 +11,19 @@ namespace {
 // One value of the resized image by the formula, without reuse between values.
 class PlainLinear {
  public:
-  PlainLinear(const Image& picture, int64_t rows, int64_t cols)
-      : picture_(picture), rows_(rows), cols_(cols) {}
+  PlainLinear(const Image& image, int64_t rows, int64_t cols)
+      : image_(image), rows_(rows), cols_(cols) {}
 
   uint8_t at(int64_t row, int64_t col, int64_t channel) const {
-    if (rows_ == picture_.rows && cols_ == picture_.cols) return pixel(row, col, channel);
-    if (picture_.rows == 2 * rows_ && picture_.cols == 2 * cols_) {
+    if (rows_ == image_.rows && cols_ == image_.cols) return pixel(row, col, channel);
+    if (image_.rows == 2 * rows_ && image_.cols == 2 * cols_) {
       int sum = 2;
       for (int64_t i = 0; i < 4; ++i) sum += pixel(2 * row + i / 2, 2 * col + i % 2, channel);
       return static_cast<uint8_t>(sum >> 2);
     }
-    const auto [first, share] = tap(picture_.rows, rows_, row);
-    const int64_t above = std::clamp<int64_t>(first, 0, picture_.rows - 1);
-    const int64_t below = std::clamp<int64_t>(first + 1, 0, picture_.rows - 1);
+    const auto [first, share] = tap(image_.rows, rows_, row);
+    const int64_t above = std::clamp<int64_t>(first, 0, image_.rows - 1);
+    const int64_t below = std::clamp<int64_t>(first + 1, 0, image_.rows - 1);
     const int one = weight(1 - share) * (across(above, col, channel) >> 4);
     const int other = weight(share) * (across(below, col, channel) >> 4);
     return static_cast<uint8_t>(((one >> 16) + (other >> 16) + 2) >> 2);
@@ -38,28 +38,28 @@ class PlainLinear {
   static int weight(float share) { return static_cast<int>(std::nearbyint(share * 2048.0F)); }
 
   int across(int64_t row, int64_t col, int64_t channel) const {
-    auto [first, share] = tap(picture_.cols, cols_, col);
+    auto [first, share] = tap(image_.cols, cols_, col);
     if (first < 0) first = 0, share = 0;
-    if (first >= picture_.cols - 1) first = picture_.cols - 1, share = 0;
-    const int64_t second = std::min(first + 1, picture_.cols - 1);
+    if (first >= image_.cols - 1) first = image_.cols - 1, share = 0;
+    const int64_t second = std::min(first + 1, image_.cols - 1);
     return pixel(row, first, channel) * weight(1 - share) +
            pixel(row, second, channel) * weight(share);
   }
   int pixel(int64_t row, int64_t col, int64_t channel) const {
-    return picture_
-        .pixels[static_cast<size_t>((row * picture_.cols + col) * picture_.channels + channel)];
+    return image_
+        .pixels[static_cast<size_t>((row * image_.cols + col) * image_.channels + channel)];
   }
 
-  const Image& picture_;
+  const Image& image_;
   int64_t rows_, cols_;
 };
 
-std::vector<uint8_t> plainly(const Image& picture, int64_t rows, int64_t cols) {
-  const PlainLinear plain(picture, rows, cols);
+std::vector<uint8_t> plainly(const Image& image, int64_t rows, int64_t cols) {
+  const PlainLinear plain(image, rows, cols);
   std::vector<uint8_t> out;
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t col = 0; col < cols; ++col) {
-      for (int64_t c = 0; c < picture.channels; ++c) out.push_back(plain.at(row, col, c));
+      for (int64_t c = 0; c < image.channels; ++c) out.push_back(plain.at(row, col, c));
     }
   }
   return out;
@@ -79,11 +79,11 @@ const std::vector<Sizes> kSizes{
 TEST(OpenCvResize, LinearIsTheFormula) {
   for (const Sizes& s : kSizes) {
     for (const int64_t channels : {1, 3}) {
-      const Image picture = test::pattern(s.rows, s.cols, channels);
-      const Image got = resize_linear(picture, s.to_rows, s.to_cols);
+      const Image image = test::pattern(s.rows, s.cols, channels);
+      const Image got = resize_linear(image, s.to_rows, s.to_cols);
       EXPECT_EQ(got.rows, s.to_rows);
       EXPECT_EQ(got.cols, s.to_cols);
-      EXPECT_TRUE(got.pixels == plainly(picture, s.to_rows, s.to_cols))
+      EXPECT_TRUE(got.pixels == plainly(image, s.to_rows, s.to_cols))
           << s.rows << "x" << s.cols << " to " << s.to_rows << "x" << s.to_cols;
     }
   }
@@ -91,14 +91,14 @@ TEST(OpenCvResize, LinearIsTheFormula) {
 
 // Negative control: the same filter in floats, rounded at the end, gives other values.
 TEST(OpenCvResize, ARoundedFilterInFloatsDiffers) {
-  const Image picture = test::pattern(40, 1, 1);
-  const Image got = resize_linear(picture, 70, 1);
+  const Image image = test::pattern(40, 1, 1);
+  const Image got = resize_linear(image, 70, 1);
   int differing = 0;
   for (int64_t row = 0; row < 70; ++row) {
     const double at = std::clamp((static_cast<double>(row) + 0.5) * 40 / 70 - 0.5, 0.0, 39.0);
     const auto first = static_cast<size_t>(at), second = std::min<size_t>(first + 1, 39);
     const double share = at - std::floor(at);
-    const double value = picture.pixels[first] * (1 - share) + picture.pixels[second] * share;
+    const double value = image.pixels[first] * (1 - share) + image.pixels[second] * share;
     const int off = std::abs(static_cast<int>(std::lrint(value)) -
                              static_cast<int>(got.pixels[static_cast<size_t>(row)]));
     EXPECT_LE(off, 1);
@@ -120,9 +120,9 @@ std::vector<uint8_t> cut(const std::vector<uint8_t>& pixels, int64_t cols, int64
 // Windows at the edges and inside, computed from only the source pixels that they need.
 TEST(OpenCvResize, AWindowFromItsSourceAloneHasTheBitsOfTheWhole) {
   for (const Sizes& s : kSizes) {
-    const Image picture = test::pattern(s.rows, s.cols, 3);
+    const Image image = test::pattern(s.rows, s.cols, 3);
     const Resizing resizing{s.rows, s.cols, s.to_rows, s.to_cols};
-    const Image whole = resize_linear(picture, s.to_rows, s.to_cols);
+    const Image whole = resize_linear(image, s.to_rows, s.to_cols);
     const std::vector<uint8_t> labels = test::pattern(s.rows, s.cols, 1).pixels;
     std::vector<uint8_t> whole_map(static_cast<size_t>(s.to_rows * s.to_cols));
     resize_nearest(resizing, labels.data(), {0, 0, s.to_rows, s.to_cols}, whole_map.data());
@@ -131,7 +131,7 @@ TEST(OpenCvResize, AWindowFromItsSourceAloneHasTheBitsOfTheWhole) {
       const Box window{top, left, std::max<int64_t>((s.to_rows - top) * (i % 3 + 1) / 3, 1),
                        std::max<int64_t>((s.to_cols - left) * (i % 2 + 1) / 2, 1)};
       const Box source = linear_source(resizing, window);
-      const Image part{source.rows, source.cols, 3, cut(picture.pixels, s.cols, 3, source)};
+      const Image part{source.rows, source.cols, 3, cut(image.pixels, s.cols, 3, source)};
       std::vector<uint8_t> got(static_cast<size_t>(window.rows * window.cols * 3));
       resize_linear(resizing, part, {0, 0, source.rows, source.cols}, window, got.data());
       EXPECT_TRUE(got == cut(whole.pixels, s.to_cols, 3, window));
@@ -156,12 +156,12 @@ TEST(OpenCvResize, NearestHasNoShiftByHalfAPixel) {
 }
 
 TEST(OpenCvResize, WhatIsNoWindowIsABrokenPromise) {
-  const Image picture = test::pattern(4, 4, 3);
+  const Image image = test::pattern(4, 4, 3);
   std::vector<uint8_t> out(1000);
   EXPECT_THROW(linear_source({4, 4, 8, 8}, {4, 0, 5, 8}), std::logic_error);
-  EXPECT_THROW(resize_linear(picture, 0, 3), std::logic_error);
+  EXPECT_THROW(resize_linear(image, 0, 3), std::logic_error);
   // Too few source rows for the window.
-  EXPECT_THROW(resize_linear({4, 4, 8, 8}, picture, {0, 0, 2, 4}, {0, 0, 8, 8}, out.data()),
+  EXPECT_THROW(resize_linear({4, 4, 8, 8}, image, {0, 0, 2, 4}, {0, 0, 8, 8}, out.data()),
                std::logic_error);
   EXPECT_THROW(resize_nearest({4, 4, 8, 8}, out.data(), {-1, 0, 2, 2}, out.data()),
                std::logic_error);

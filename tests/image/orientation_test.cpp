@@ -33,8 +33,8 @@ Raw exif(uint32_t orientation, bool big, uint32_t type = 3) {
 }
 
 // The EXIF segment follows the JFIF header, a comment and fill bytes.
-Raw jpeg_with(const Raw& tiff, const Raw& picture) {
-  Raw bytes(picture.begin(), picture.begin() + 2);
+Raw jpeg_with(const Raw& tiff, const Raw& image) {
+  Raw bytes(image.begin(), image.begin() + 2);
   const auto segment = [&](uint8_t marker, const Raw& content) {
     bytes.insert(bytes.end(), {0xFF, marker});
     put(bytes, static_cast<uint32_t>(content.size()) + 2, 2, true);
@@ -46,7 +46,7 @@ Raw jpeg_with(const Raw& tiff, const Raw& picture) {
   Raw content{'E', 'x', 'i', 'f', 0, 0};
   content.insert(content.end(), tiff.begin(), tiff.end());
   segment(0xE1, content);
-  bytes.insert(bytes.end(), picture.begin() + 2, picture.end());
+  bytes.insert(bytes.end(), image.begin() + 2, image.end());
   return bytes;
 }
 
@@ -99,8 +99,8 @@ TEST(Orientation, CutAndAlteredHeaders) {
   }
 }
 
-TEST(Orientation, PicturesAreTurnedUpright) {
-  const Image picture{2, 3, 1, {1, 2, 3, 4, 5, 6}};
+TEST(Orientation, ImagesAreTurnedUpright) {
+  const Image image{2, 3, 1, {1, 2, 3, 4, 5, 6}};
   struct Known {
     int orientation;
     int64_t rows;
@@ -112,10 +112,10 @@ TEST(Orientation, PicturesAreTurnedUpright) {
                          {7, 3, {6, 3, 5, 2, 4, 1}}, {8, 3, {3, 6, 2, 5, 1, 4}},
                          {0, 2, {1, 2, 3, 4, 5, 6}}, {9, 2, {1, 2, 3, 4, 5, 6}}};
   for (const auto& [orientation, rows, pixels] : known) {
-    const Image turned = upright(picture, orientation);
-    EXPECT_EQ(turned.rows, rows) << orientation;
-    EXPECT_EQ(turned.rows * turned.cols, 6) << orientation;
-    EXPECT_EQ(turned.pixels, pixels) << orientation;
+    const Image oriented = upright(image, orientation);
+    EXPECT_EQ(oriented.rows, rows) << orientation;
+    EXPECT_EQ(oriented.rows * oriented.cols, 6) << orientation;
+    EXPECT_EQ(oriented.pixels, pixels) << orientation;
   }
   const Image colours = upright(test::pattern(4, 5, 3), 6);
   EXPECT_EQ(colours.pixels[2], test::pattern(4, 5, 3).pixels[3 * 5 * 3 + 2]);

@@ -8,7 +8,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/random.h"
-#include "fcm/image/picture_boxes.h"
+#include "fcm/image/image_boxes.h"
 #include "tests/image/mask_support.h"
 
 namespace fcm::image {
@@ -29,7 +29,7 @@ struct PasteSquare {
 float random_share(KeyedRandom& random) { return static_cast<float>(random.below(1001)) / 1000.F; }
 
 // Noise, blobs with long runs of 0 and 1, and values of exactly one half.
-PasteSquare made_up_square(uint64_t number, int64_t side) {
+PasteSquare synthetic_square(uint64_t number, int64_t side) {
   KeyedRandom random(9, Purpose::kSynthetic, 1, number);
   PasteSquare square{side, std::vector<float>(static_cast<size_t>(side * side))};
   const uint64_t kind = number % 3;
@@ -79,7 +79,7 @@ TEST(PasteMask, EqualsThePlainFormToThePixel) {
   for (uint64_t number = 0; number < 240; ++number) {
     KeyedRandom random(9, Purpose::kSynthetic, 2, number);
     const int64_t side = number % 5 == 0 ? 1 + static_cast<int64_t>(random.below(5)) : 28;
-    const PasteSquare square = made_up_square(number, side);
+    const PasteSquare square = synthetic_square(number, side);
     const auto rows = static_cast<int64_t>(1 + random.below(90)),
                cols = static_cast<int64_t>(1 + random.below(90));
     const float x = random_share(random) * 100 - 10, y = random_share(random) * 100 - 10;
@@ -96,7 +96,7 @@ TEST(PasteMask, EqualsThePlainFormToThePixel) {
 
 // Negative control: shifted by half a value, other pixels belong to the mask.
 TEST(PasteMask, AShiftByHalfANumberIsSeen) {
-  const PasteSquare square = made_up_square(1, 28);
+  const PasteSquare square = synthetic_square(1, 28);
   const PasteBox box{4.3F, 5.1F, 60.7F, 70.2F};
   EXPECT_EQ(paste_mask(square.values, 28, box, 80, 80),
             test::encoded(plain_paste(square, box, 80, 80, .5F)));
@@ -130,20 +130,20 @@ TEST(PasteMask, WhatIsNoBoxOrNoNumberHasNoPixels) {
   EXPECT_THROW(paste_mask(ones, 2, {0, 0, 5, 5}, 0, 5), Error);
 }
 
-TEST(PictureBoxes, HaveOneFactorAndLeaveOutWhatIsEmpty) {
+TEST(ImageBoxes, HaveOneFactorAndLeaveOutWhatIsEmpty) {
   // An image of 50 x 100 in a frame of 200: scaled by 2, padded below.
   const std::vector<PasteBox> frame_boxes{{20, 10, 60, 30},
                                           {-4, 90, 300, 120},
                                           {0, 100, 10, 150},
                                           {8, 8, 8, 20},
                                           {std::numeric_limits<float>::quiet_NaN(), 0, 9, 9}};
-  const std::vector<PictureBox> boxes = boxes_in_picture(frame_boxes, 200, 200, 50, 100);
+  const std::vector<ImageBox> boxes = boxes_in_image(frame_boxes, 200, 200, 50, 100);
   ASSERT_EQ(boxes.size(), 2U);
   EXPECT_EQ(boxes[0].index, 0);
   EXPECT_EQ(boxes[0].box, (PasteBox{10, 5, 30, 15}));
   EXPECT_EQ(boxes[1].index, 1);
   EXPECT_EQ(boxes[1].box, (PasteBox{0, 45, 100, 50}));
-  EXPECT_THROW(boxes_in_picture(frame_boxes, 0, 200, 50, 100), std::logic_error);
+  EXPECT_THROW(boxes_in_image(frame_boxes, 0, 200, 50, 100), std::logic_error);
 }
 
 }  // namespace

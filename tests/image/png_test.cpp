@@ -13,11 +13,11 @@ namespace {
 TEST(Png, WhatIsWrittenIsRead) {
   for (const int64_t channels : {1, 3}) {
     for (const auto& [rows, cols] : {std::pair{1, 1}, std::pair{37, 5}, std::pair{64, 300}}) {
-      const Image picture = test::pattern(rows, cols, channels);
-      const Image again = decode(encode_png(picture), channels);
+      const Image image = test::pattern(rows, cols, channels);
+      const Image again = decode(encode_png(image), channels);
       EXPECT_EQ(again.rows, rows);
       EXPECT_EQ(again.cols, cols);
-      EXPECT_EQ(again.pixels, picture.pixels);
+      EXPECT_EQ(again.pixels, image.pixels);
     }
   }
 }
@@ -27,7 +27,7 @@ TEST(Png, NoiseFitsAlthoughItCannotBeCompressed) {
   EXPECT_EQ(decode(encode_png(noise), 3).pixels, noise.pixels);
 }
 
-TEST(Png, SmoothPicturesMakeSmallFiles) {
+TEST(Png, SmoothImagesMakeSmallFiles) {
   Image ramp{256, 256, 3, {}};
   for (int row = 0; row < 256; ++row) {
     for (int col = 0; col < 256; ++col) {
@@ -42,10 +42,10 @@ TEST(Png, SmoothPicturesMakeSmallFiles) {
 TEST(Png, WritesAFile) {
   const test::Scratch folder;
   const auto path = folder / "picture.png";
-  const Image picture = test::pattern(6, 7, 3);
-  write_png(path, picture);
-  EXPECT_EQ(decode(test::bytes_of(path), 3).pixels, picture.pixels);
-  EXPECT_THROW(write_png("/nonexistent/folder/x.png", picture), Error);
+  const Image image = test::pattern(6, 7, 3);
+  write_png(path, image);
+  EXPECT_EQ(decode(test::bytes_of(path), 3).pixels, image.pixels);
+  EXPECT_THROW(write_png("/nonexistent/folder/x.png", image), Error);
 }
 
 // A PNG of any colour type and depth, written row by row with libpng's basic calls.
@@ -124,23 +124,23 @@ std::vector<uint8_t> with_chunk(std::vector<uint8_t> png, const std::string& nam
 
 // Image generators store whole workflows in text chunks.
 TEST(Png, LongChunksThatAreNotUsedArePassedOver) {
-  const Image picture = test::pattern(5, 6, 3);
-  const auto png = encode_png(picture);
+  const Image image = test::pattern(5, 6, 3);
+  const auto png = encode_png(image);
   for (const char* name : {"tEXt", "prVt", "acTL"}) {
-    EXPECT_EQ(decode(with_chunk(png, name, std::string(9 << 20, 'z')), 3).pixels, picture.pixels)
+    EXPECT_EQ(decode(with_chunk(png, name, std::string(9 << 20, 'z')), 3).pixels, image.pixels)
         << name;
   }
 }
 
 TEST(Png, InterlacedRowsComeInOrder) {
-  const Image picture = test::pattern(21, 34, 3);
+  const Image image = test::pattern(21, 34, 3);
   std::vector<std::vector<uint8_t>> rows;
   for (int64_t row = 0; row < 21; ++row) {
-    const auto first = picture.pixels.begin() + row * 34 * 3;
+    const auto first = image.pixels.begin() + row * 34 * 3;
     rows.emplace_back(first, first + 34 * 3);
   }
   const auto file = make_png(PNG_COLOR_TYPE_RGB, 8, rows, 34, PNG_INTERLACE_ADAM7);
-  EXPECT_EQ(decode(file, 3).pixels, picture.pixels);
+  EXPECT_EQ(decode(file, 3).pixels, image.pixels);
 }
 
 // A file whose values are not class indices is refused by name.

@@ -104,7 +104,7 @@ TEST(PolygonRaster, StoredPolygons) {
 
 // Points near and far outside, on whole pixels, halves and fifths; repeated
 // points; edges that go back.
-Numbers made_up_polygon(uint64_t number, int64_t rows, int64_t cols) {
+Numbers synthetic_polygon(uint64_t number, int64_t rows, int64_t cols) {
   KeyedRandom random(8, Purpose::kSynthetic, 0, number);
   const uint64_t points = 1 + random.below(12);
   const double spread = number % 5 == 0 ? 3 : number % 5 == 1 ? .02 : 1.2;
@@ -126,7 +126,7 @@ TEST(PolygonRaster, EqualsTheWalkAlongTheOutline) {
   for (uint64_t number = 0; number < 3000; ++number) {
     const auto rows = static_cast<int64_t>(1 + number % 37),
                cols = static_cast<int64_t>(1 + number % 53);
-    const Numbers xy = made_up_polygon(number, rows, cols);
+    const Numbers xy = synthetic_polygon(number, rows, cols);
     const RunLengths got = raster_polygon(xy, rows, cols);
     ASSERT_EQ(got, walked(xy, rows, cols)) << number << " " << PolygonJson(xy);
     pixels += mask_area(got);

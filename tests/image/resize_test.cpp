@@ -44,7 +44,7 @@ std::vector<uint8_t> resized(const Image& source, Box box, int64_t rows, int64_t
   return out;
 }
 
-Box whole(const Image& picture) { return {0, 0, picture.rows, picture.cols}; }
+Box whole(const Image& image) { return {0, 0, image.rows, image.cols}; }
 
 struct Golden {
   std::string photo;  // the image file from which the goldens start
@@ -131,12 +131,12 @@ std::vector<uint8_t> mirrored(const std::vector<uint8_t>& pixels, int64_t rows, 
 
 TEST(CropResize, MirrorsAfterResizingWhicheverPassesRun) {
   for (const int64_t channels : {1, 3}) {
-    const Image picture = test::pattern(12, 17, channels);
+    const Image image = test::pattern(12, 17, channels);
     for (const auto& [rows, cols] :
          {std::pair{12, 17}, std::pair{12, 9}, std::pair{30, 17}, std::pair{7, 40}}) {
       for (const auto filter : {Interpolation::kBilinear, Interpolation::kBicubic}) {
-        const auto straight = resized(picture, whole(picture), rows, cols, filter);
-        const auto flipped = resized(picture, whole(picture), rows, cols, filter, true);
+        const auto straight = resized(image, whole(image), rows, cols, filter);
+        const auto flipped = resized(image, whole(image), rows, cols, filter, true);
         EXPECT_EQ(flipped, mirrored(straight, rows, cols, channels)) << rows << "x" << cols;
         EXPECT_NE(flipped, straight);
       }
@@ -158,31 +158,30 @@ TEST(CropResize, ChangesTheOrderOfPassesWherePillowDoes) {
       {41, 60, 20, 50, "0b607535b472c52196e003c39cbe7a2b54dbf95381699dfd3cfe900e4f860ffd"},
       {41, 30, 40, 60, "39137f065210011ebae4fde845b04a722057119f3c07d3de7964c24d92dd5859"}};
   for (const OrderOfPasses& c : cases) {
-    const Image picture = test::pattern(c.rows, c.cols, 3);
-    const auto out =
-        resized(picture, whole(picture), c.to_rows, c.to_cols, Interpolation::kBicubic);
+    const Image image = test::pattern(c.rows, c.cols, 3);
+    const auto out = resized(image, whole(image), c.to_rows, c.to_cols, Interpolation::kBicubic);
     EXPECT_EQ(test::Sha256::hex(out), c.sha256) << c.rows << "x" << c.cols;
   }
 }
 
 TEST(CropResize, SameSizeIsACopyOfTheBox) {
-  const Image picture = test::pattern(5, 6, 1);
-  const auto out = resized(picture, {1, 2, 2, 3}, 2, 3, Interpolation::kBicubic);
-  const auto at = [&](size_t row, size_t col) { return picture.pixels[row * 6 + col]; };
+  const Image image = test::pattern(5, 6, 1);
+  const auto out = resized(image, {1, 2, 2, 3}, 2, 3, Interpolation::kBicubic);
+  const auto at = [&](size_t row, size_t col) { return image.pixels[row * 6 + col]; };
   EXPECT_EQ(out,
             (std::vector<uint8_t>{at(1, 2), at(1, 3), at(1, 4), at(2, 2), at(2, 3), at(2, 4)}));
 }
 
 TEST(CropResize, AWindowEqualsThatPartOfTheWhole) {
   // Every combination of passes: none, one, both in either order.
-  const Image picture = test::pattern(40, 30, 3);
+  const Image image = test::pattern(40, 30, 3);
   for (const auto& [rows, cols] : {std::pair{40, 30}, std::pair{40, 50}, std::pair{23, 30},
                                    std::pair{21, 29}, std::pair{35, 11}, std::pair{80, 60}}) {
     Image resized_whole{rows, cols, 3,
-                        resized(picture, whole(picture), rows, cols, Interpolation::kBicubic)};
+                        resized(image, whole(image), rows, cols, Interpolation::kBicubic)};
     const Box window{5, 3, 14, 7};
     std::vector<uint8_t> out(14 * 7 * 3);
-    resize_window(picture, rows, cols, window, Interpolation::kBicubic, out.data());
+    resize_window(image, rows, cols, window, Interpolation::kBicubic, out.data());
     EXPECT_EQ(out, resized(resized_whole, window, 14, 7, Interpolation::kBicubic))
         << rows << "x" << cols;
   }
@@ -199,7 +198,7 @@ TEST(CropResize, GreyEqualsEachChannelOfTheSameGreyInRgb) {
   for (size_t i = 0; i < three.size(); ++i) ASSERT_EQ(three[i], one[i / 3]);
 }
 
-TEST(CropResize, FlatPicturesStayFlat) {
+TEST(CropResize, FlatImagesStayFlat) {
   Image flat{40, 30, 3, std::vector<uint8_t>(40 * 30 * 3, 255)};
   for (const int64_t size : {1, 7, 64}) {
     const auto out = resized(flat, whole(flat), size, size, Interpolation::kBicubic);
@@ -207,10 +206,10 @@ TEST(CropResize, FlatPicturesStayFlat) {
   }
 }
 
-TEST(CropResize, BoxesOutsideThePictureAreRefused) {
-  const Image picture = test::pattern(4, 4, 1);
+TEST(CropResize, BoxesOutsideTheImageAreRefused) {
+  const Image image = test::pattern(4, 4, 1);
   for (const Box box : {Box{-1, 0, 2, 2}, Box{0, 3, 2, 2}, Box{0, 0, 5, 4}, Box{0, 0, 0, 4}}) {
-    EXPECT_THROW(resized(picture, box, 2, 2, Interpolation::kBicubic), std::logic_error);
+    EXPECT_THROW(resized(image, box, 2, 2, Interpolation::kBicubic), std::logic_error);
   }
 }
 

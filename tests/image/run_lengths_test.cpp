@@ -108,8 +108,8 @@ TEST(RunLengths, EqualTheObviousForm) {
     KeyedRandom random(6, Purpose::kSynthetic, 0, number);
     const auto rows = static_cast<int64_t>(1 + random.below(number % 4 == 0 ? 3 : 40));
     const auto cols = static_cast<int64_t>(1 + random.below(number % 4 == 1 ? 3 : 150));
-    const test::ByteMask bytes = test::made_up_mask(2 * number, rows, cols);
-    const test::ByteMask other_bytes = test::made_up_mask(2 * number + 1, rows, cols);
+    const test::ByteMask bytes = test::synthetic_mask(2 * number, rows, cols);
+    const test::ByteMask other_bytes = test::synthetic_mask(2 * number + 1, rows, cols);
     const RunLengths mask = test::encoded(bytes), other = test::encoded(other_bytes);
     ASSERT_EQ(mask.runs, test::plain_runs(bytes)) << number;
     ASSERT_EQ(decode_mask(mask), bytes.bytes) << number;
@@ -205,7 +205,7 @@ TEST(RunLengths, HostileSizesAndCountsAreRefused) {
   }
 }
 
-TEST(RunLengths, MasksOfOtherPicturesDoNotMeet) {
+TEST(RunLengths, MasksOfOtherImagesDoNotMeet) {
   const RunLengths one = empty_mask(2, 3), other = empty_mask(3, 2);
   const RunLengths *detections[] = {&one}, *truths[] = {&other};
   const uint8_t crowd[] = {0};
@@ -221,7 +221,7 @@ TEST(RunLengths, MasksOfOtherPicturesDoNotMeet) {
 
 // A changed text is refused, or gives another mask of the same size that can be written again.
 TEST(RunLengths, ChangedTextsNeverBreakAnything) {
-  const test::ByteMask bytes = test::made_up_mask(7, 37, 41);
+  const test::ByteMask bytes = test::synthetic_mask(7, 37, 41);
   const std::string text = run_lengths_text(test::encoded(bytes));
   const auto* first = reinterpret_cast<const std::byte*>(text.data());
   const std::vector<std::byte> whole(first, first + text.size());

@@ -26,11 +26,11 @@ inline image::Box random_box(KeyedRandom& random, int64_t rows, int64_t cols, in
   return box;
 }
 
-inline std::vector<uint8_t> cut_out(const image::Image& picture, const image::Box& box) {
+inline std::vector<uint8_t> cut_out(const image::Image& image, const image::Box& box) {
   std::vector<uint8_t> pixels;
   for (int64_t row = box.top; row < box.top + box.rows; ++row) {
-    const auto* from = picture.pixels.data() + (row * picture.cols + box.left) * picture.channels;
-    pixels.insert(pixels.end(), from, from + box.cols * picture.channels);
+    const auto* from = image.pixels.data() + (row * image.cols + box.left) * image.channels;
+    pixels.insert(pixels.end(), from, from + box.cols * image.channels);
   }
   return pixels;
 }
@@ -49,7 +49,7 @@ inline int different_sections(std::span<const uint8_t> bytes, int64_t boxes, uin
   for (int64_t i = 0; i < boxes; ++i) {
     const image::Box box = random_box(random, whole.rows, whole.cols, i);
     const image::Section section = section_of(bytes, box, channels);
-    different += cut_out(section.picture, section.box) != cut_out(whole, box);
+    different += cut_out(section.image, section.box) != cut_out(whole, box);
   }
   return different;
 }

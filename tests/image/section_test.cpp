@@ -8,21 +8,21 @@ using test::cut_out;
 using test::data_error;
 using test::section_of;
 
-const std::filesystem::path kSamplePicture = test::data_folder() / "imagenet-sample";
+const std::filesystem::path kSampleImage = test::data_folder() / "imagenet-sample";
 const std::filesystem::path kBrokenBytes = test::data_folder() / "broken";
 
 TEST(DecodeSection, PhotographsHaveThePixelsOfTheWhole) {
-  FCM_NEED_FOLDER(kSamplePicture);
+  FCM_NEED_FOLDER(kSampleImage);
   EXPECT_EQ(test::compare_photographs(7, 4), 72 * 4);  // section_slow_test.cpp compares all images
 }
 
 // Every kind of chroma subsampling in the sample, with many boxes.
 TEST(DecodeSection, EverySubsampling) {
-  FCM_NEED_FOLDER(kSamplePicture);
+  FCM_NEED_FOLDER(kSampleImage);
   for (const char* name : {"train/n03461385/n03461385_grocery_store.JPEG" /* 4:4:0 */,
                            "train/n02104029/n02104029_kuvasz.JPEG" /* 4:2:2 */,
                            "train/n01871265/n01871265_tusker.JPEG" /* 75x56 */}) {
-    const auto bytes = bytes_of(kSamplePicture / name);
+    const auto bytes = bytes_of(kSampleImage / name);
     EXPECT_EQ(test::different_sections(bytes, 60, 0), 0) << name;
     EXPECT_EQ(test::different_sections(bytes, 10, 1, 1), 0) << name;
   }
@@ -54,27 +54,27 @@ TEST(DecodeSection, TheInputsOfTheTransforms) {
 
 // Negative control: the comparison detects a box that is one pixel off.
 TEST(DecodeSection, NegativeControl) {
-  FCM_NEED_FOLDER(kSamplePicture);
-  const auto bytes = bytes_of(kSamplePicture / "train/n03461385/n03461385_grocery_store.JPEG");
+  FCM_NEED_FOLDER(kSampleImage);
+  const auto bytes = bytes_of(kSampleImage / "train/n03461385/n03461385_grocery_store.JPEG");
   const Image whole = decode(bytes, 3);
   const Box box{50, 60, 100, 120};
   Section section = section_of(bytes, box);
-  EXPECT_EQ(cut_out(section.picture, section.box), cut_out(whole, box));
+  EXPECT_EQ(cut_out(section.image, section.box), cut_out(whole, box));
   section.box.left += 1;
-  EXPECT_NE(cut_out(section.picture, section.box), cut_out(whole, box));
+  EXPECT_NE(cut_out(section.image, section.box), cut_out(whole, box));
 }
 
 TEST(DecodeSection, NoMoreThanWantedIsDecoded) {
-  FCM_NEED_FOLDER(kSamplePicture);
-  const auto bytes = bytes_of(kSamplePicture / "train/n02091032/n02091032_Italian_greyhound.JPEG");
+  FCM_NEED_FOLDER(kSampleImage);
+  const auto bytes = bytes_of(kSampleImage / "train/n02091032/n02091032_Italian_greyhound.JPEG");
   const Section section = section_of(bytes, {300, 1000, 200, 220});
-  EXPECT_EQ(section.picture.rows, 200);
-  EXPECT_LE(section.picture.cols, 220 + 2 * 2 + 16);
+  EXPECT_EQ(section.image.rows, 200);
+  EXPECT_LE(section.image.cols, 220 + 2 * 2 + 16);
 }
 
 TEST(DecodeSection, ABoxOutsideIsABrokenPromise) {
-  FCM_NEED_FOLDER(kSamplePicture);
-  const auto bytes = bytes_of(kSamplePicture / "train/n01871265/n01871265_tusker.JPEG");  // 75x56
+  FCM_NEED_FOLDER(kSampleImage);
+  const auto bytes = bytes_of(kSampleImage / "train/n01871265/n01871265_tusker.JPEG");  // 75x56
   for (const Box& box : {Box{0, 0, 57, 75}, Box{0, 1, 56, 75}, Box{-1, 0, 5, 5}, Box{0, 0, 0, 5}}) {
     EXPECT_THROW(section_of(bytes, box), std::logic_error);
   }
@@ -83,15 +83,15 @@ TEST(DecodeSection, ABoxOutsideIsABrokenPromise) {
 // A truncated file is refused, or the cut lies after everything the box needs and the pixels are
 // right. The result never contains grey filler.
 TEST(DecodeSection, CutFilesAreRefusedUnlessTheCutLiesBelowTheBox) {
-  FCM_NEED_FOLDER(kSamplePicture);
-  const auto bytes = bytes_of(kSamplePicture / "train/n01871265/n01871265_tusker.JPEG");  // 75x56
+  FCM_NEED_FOLDER(kSampleImage);
+  const auto bytes = bytes_of(kSampleImage / "train/n01871265/n01871265_tusker.JPEG");  // 75x56
   const Image whole = decode(bytes, 3);
   for (const Box& box : {Box{0, 0, 10, 75}, Box{20, 10, 12, 50}, Box{40, 0, 16, 75}}) {
     size_t shortest = bytes.size();
     for (size_t size = 0; size < bytes.size(); ++size) {
       try {
         const Section section = section_of(std::span(bytes).first(size), box);
-        EXPECT_EQ(cut_out(section.picture, section.box), cut_out(whole, box)) << size;
+        EXPECT_EQ(cut_out(section.image, section.box), cut_out(whole, box)) << size;
         shortest = std::min(shortest, size);
       } catch (const Error& error) {
         EXPECT_EQ(error.code(), ExitCode::kData);

@@ -36,8 +36,8 @@ std::string data_error(const Call& call) {
 // image must have all its pixels.
 inline bool is_refused(const std::vector<uint8_t>& bytes) {
   try {
-    const image::Image picture = image::decode(bytes, 3, {.max_pixels = 100'000});
-    EXPECT_EQ(picture.pixels.size(), static_cast<size_t>(picture.rows * picture.cols * 3));
+    const image::Image image = image::decode(bytes, 3, {.max_pixels = 100'000});
+    EXPECT_EQ(image.pixels.size(), static_cast<size_t>(image.rows * image.cols * 3));
     return false;
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kData);
@@ -47,14 +47,14 @@ inline bool is_refused(const std::vector<uint8_t>& bytes) {
 
 // An image whose pixels all differ from their neighbours; the same on every call.
 inline image::Image pattern(int64_t rows, int64_t cols, int64_t channels, uint32_t seed = 1) {
-  image::Image picture{rows, cols, channels, {}};
-  picture.pixels.resize(static_cast<size_t>(rows * cols * channels));
+  image::Image image{rows, cols, channels, {}};
+  image.pixels.resize(static_cast<size_t>(rows * cols * channels));
   uint32_t state = seed * 2654435761U + 1;
-  for (uint8_t& pixel : picture.pixels) {
+  for (uint8_t& pixel : image.pixels) {
     state = state * 1664525U + 1013904223U;
     pixel = static_cast<uint8_t>(state >> 24);
   }
-  return picture;
+  return image;
 }
 
 }  // namespace fcm::test

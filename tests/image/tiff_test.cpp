@@ -75,39 +75,39 @@ TiffBytes tiff(const TiffForm& form, const TiffBytes& pixels,
   return test::bytes_of(path);
 }
 
-TiffForm form_of(const Image& picture) {
-  return {static_cast<uint32_t>(picture.cols), static_cast<uint32_t>(picture.rows)};
+TiffForm form_of(const Image& image) {
+  return {static_cast<uint32_t>(image.cols), static_cast<uint32_t>(image.rows)};
 }
 
 TEST(Tiff, EveryLosslessCompression) {
-  const Image picture = scene(37, 53);
+  const Image image = scene(37, 53);
   for (const int compression : {COMPRESSION_NONE, COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE,
                                 COMPRESSION_PACKBITS, COMPRESSION_LZMA, COMPRESSION_ZSTD}) {
-    TiffForm form = form_of(picture);
+    TiffForm form = form_of(image);
     form.compression = compression;
-    const Image decoded = decode(tiff(form, picture.pixels), 3);
+    const Image decoded = decode(tiff(form, image.pixels), 3);
     EXPECT_EQ(decoded.rows, 37);
     EXPECT_EQ(decoded.cols, 53);
-    EXPECT_EQ(decoded.pixels, picture.pixels) << compression;
+    EXPECT_EQ(decoded.pixels, image.pixels) << compression;
   }
 }
 
 TEST(Tiff, EndiannessOffsetsTilesAndPlanes) {
-  const Image picture = scene(37, 53);
-  TiffForm form = form_of(picture);
+  const Image image = scene(37, 53);
+  TiffForm form = form_of(image);
   for (const char* mode : {"wb", "wl", "w8", "w8b"}) {
     form.mode = mode;
-    EXPECT_EQ(decode(tiff(form, picture.pixels), 3).pixels, picture.pixels) << mode;
+    EXPECT_EQ(decode(tiff(form, image.pixels), 3).pixels, image.pixels) << mode;
   }
   form.tile = 16;
-  EXPECT_EQ(decode(tiff(form, picture.pixels), 3).pixels, picture.pixels);
+  EXPECT_EQ(decode(tiff(form, image.pixels), 3).pixels, image.pixels);
   form.tile = 0;
   form.planar = PLANARCONFIG_SEPARATE;
   TiffBytes planes;
   for (size_t c = 0; c < 3; ++c) {
-    for (size_t i = c; i < picture.pixels.size(); i += 3) planes.push_back(picture.pixels[i]);
+    for (size_t i = c; i < image.pixels.size(); i += 3) planes.push_back(image.pixels[i]);
   }
-  EXPECT_EQ(decode(tiff(form, planes), 3).pixels, picture.pixels);
+  EXPECT_EQ(decode(tiff(form, planes), 3).pixels, image.pixels);
 }
 
 TEST(Tiff, AlphaIsDroppedWithoutBlending) {
@@ -173,27 +173,27 @@ TEST(Tiff, Orientations) {
   for (int orientation = 1; orientation <= 8; ++orientation) {
     TiffForm form{3, 2, 8, 1, PHOTOMETRIC_MINISBLACK};
     form.orientation = orientation;
-    const Image picture = decode(tiff(form, file), 1);
+    const Image image = decode(tiff(form, file), 1);
     const auto& [pixels, cols] = expected[static_cast<size_t>(orientation) - 1];
-    EXPECT_EQ(picture.cols, cols) << orientation;
-    EXPECT_EQ(picture.pixels, pixels) << orientation;
+    EXPECT_EQ(image.cols, cols) << orientation;
+    EXPECT_EQ(image.pixels, pixels) << orientation;
   }
 }
 
 TEST(Tiff, JpegInsideGivesColoursNearTheOriginal) {
-  Image picture{32, 32, 3, {}};  // a smooth image
+  Image image{32, 32, 3, {}};  // a smooth image
   for (int row = 0; row < 32; ++row) {
     for (int col = 0; col < 32; ++col) {
       for (const int value : {row * 8, col * 8, 128}) {
-        picture.pixels.push_back(static_cast<uint8_t>(value));
+        image.pixels.push_back(static_cast<uint8_t>(value));
       }
     }
   }
-  TiffForm form = form_of(picture);
+  TiffForm form = form_of(image);
   form.compression = COMPRESSION_JPEG;
   form.photometric = PHOTOMETRIC_YCBCR;
   form.rows_per_strip = 16;
-  const Image decoded = decode(tiff(form, picture.pixels,
+  const Image decoded = decode(tiff(form, image.pixels,
                                     [](TIFF* file) {
                                       TIFFSetField(file, TIFFTAG_JPEGQUALITY, 95);
                                       TIFFSetField(file, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
@@ -201,7 +201,7 @@ TEST(Tiff, JpegInsideGivesColoursNearTheOriginal) {
                                3);
   double sum = 0;
   for (size_t i = 0; i < decoded.pixels.size(); ++i) {
-    sum += std::abs(int{decoded.pixels[i]} - int{picture.pixels[i]});
+    sum += std::abs(int{decoded.pixels[i]} - int{image.pixels[i]});
   }
   EXPECT_LT(sum / static_cast<double>(decoded.pixels.size()), 4);
 }
@@ -261,14 +261,14 @@ TEST(Tiff, CutAnywhereIsRefused) {
   }
 }
 
-TEST(Tiff, AlteredFilesGiveAPictureOrAReason) {
+TEST(Tiff, AlteredFilesGiveAnImageOrAReason) {
   KeyedRandom random(1, Purpose::kSynthetic, 0, 0);
-  const Image picture = scene(9, 13);
-  TiffForm form = form_of(picture);
+  const Image image = scene(9, 13);
+  TiffForm form = form_of(image);
   std::vector<TiffBytes> sound;
   for (const int compression : {COMPRESSION_LZW, COMPRESSION_PACKBITS, COMPRESSION_ADOBE_DEFLATE}) {
     form.compression = compression;
-    sound.push_back(tiff(form, picture.pixels));
+    sound.push_back(tiff(form, image.pixels));
   }
   int refused = 0;
   for (int i = 0; i < 3000; ++i) {

@@ -11,8 +11,8 @@ using test::encode_webp;
 using test::scene;
 using test::WebpSettings;
 
-std::vector<uint8_t> some_alpha(const Image& picture) {
-  std::vector<uint8_t> alpha(static_cast<size_t>(picture.rows * picture.cols));
+std::vector<uint8_t> some_alpha(const Image& image) {
+  std::vector<uint8_t> alpha(static_cast<size_t>(image.rows * image.cols));
   for (size_t i = 0; i < alpha.size(); ++i) alpha[i] = static_cast<uint8_t>(i % 5 == 0 ? 0 : i);
   return alpha;
 }
@@ -27,11 +27,11 @@ std::vector<uint8_t> decoded_in_one_call(const std::vector<uint8_t>& bytes) {
 }
 
 TEST(Webp, LosslessGivesBackEveryPixel) {
-  const Image picture = scene(37, 53);
-  const Image decoded = decode(encode_webp(picture, {.lossless = true}), 3);
+  const Image image = scene(37, 53);
+  const Image decoded = decode(encode_webp(image, {.lossless = true}), 3);
   EXPECT_EQ(decoded.rows, 37);
   EXPECT_EQ(decoded.cols, 53);
-  EXPECT_EQ(decoded.pixels, picture.pixels);
+  EXPECT_EQ(decoded.pixels, image.pixels);
 }
 
 TEST(Webp, LossyHasThePixelsOfTheOneCallDecoder) {
@@ -42,10 +42,10 @@ TEST(Webp, LossyHasThePixelsOfTheOneCallDecoder) {
 }
 
 TEST(Webp, AlphaIsDroppedWithoutBlending) {
-  const Image picture = scene(20, 30);
-  const auto alpha = some_alpha(picture);
-  EXPECT_EQ(decode(encode_webp(picture, {.lossless = true}, alpha), 3).pixels, picture.pixels);
-  const auto lossy = encode_webp(picture, {}, alpha);
+  const Image image = scene(20, 30);
+  const auto alpha = some_alpha(image);
+  EXPECT_EQ(decode(encode_webp(image, {.lossless = true}, alpha), 3).pixels, image.pixels);
+  const auto lossy = encode_webp(image, {}, alpha);
   EXPECT_EQ(decode(lossy, 3).pixels, decoded_in_one_call(lossy));
 }
 
@@ -58,7 +58,7 @@ TEST(Webp, GreyIsComputedFromTheColours) {
 }
 
 TEST(Webp, SectionsHaveThePixelsOfTheWhole) {
-  const Image picture = scene(203, 157);
+  const Image image = scene(203, 157);
   int kinds = 0;
   for (const float quality : {2.F, 40.F, 90.F}) {
     for (const int strength : {0, 30, 100}) {
@@ -67,20 +67,20 @@ TEST(Webp, SectionsHaveThePixelsOfTheWhole) {
                                     .filter_strength = strength,
                                     .filter_type = type,
                                     .partitions = kinds % 4};
-        EXPECT_EQ(test::different_sections(encode_webp(picture, settings), 60, 0), 0)
+        EXPECT_EQ(test::different_sections(encode_webp(image, settings), 60, 0), 0)
             << quality << " " << strength << " " << type;
         ++kinds;
       }
     }
   }
-  EXPECT_EQ(test::different_sections(encode_webp(picture, {.lossless = true}), 60, 0), 0);
-  EXPECT_EQ(test::different_sections(encode_webp(picture, {}, some_alpha(picture)), 60, 0), 0);
+  EXPECT_EQ(test::different_sections(encode_webp(image, {.lossless = true}), 60, 0), 0);
+  EXPECT_EQ(test::different_sections(encode_webp(image, {}, some_alpha(image)), 60, 0), 0);
 }
 
 TEST(Webp, NoMoreThanWantedIsDecoded) {
   const Section section = test::section_of(encode_webp(scene(200, 150)), {100, 60, 20, 30});
-  EXPECT_LE(section.picture.rows, 30);
-  EXPECT_LE(section.picture.cols, 40);
+  EXPECT_LE(section.image.rows, 30);
+  EXPECT_LE(section.image.cols, 40);
 }
 
 TEST(Webp, TheSizeIsCheckedBeforeMemoryIsTaken) {
@@ -111,10 +111,10 @@ std::vector<uint8_t> animation(int64_t cols, int64_t rows, int64_t left, int64_t
   put(head, static_cast<uint32_t>(rows - 1), 3);
   put_chunk(chunks, "VP8X", head);
   put_chunk(chunks, "ANIM", {255, 255, 255, 255, 0, 0});
-  for (const Image& picture : frames) {
-    const std::vector<uint8_t> still = encode_webp(picture, {.lossless = true});
+  for (const Image& image : frames) {
+    const std::vector<uint8_t> still = encode_webp(image, {.lossless = true});
     std::vector<uint8_t> frame;
-    for (const int64_t value : {left / 2, top / 2, picture.cols - 1, picture.rows - 1}) {
+    for (const int64_t value : {left / 2, top / 2, image.cols - 1, image.rows - 1}) {
       put(frame, static_cast<uint32_t>(value), 3);
     }
     put(frame, 100, 3);

@@ -67,7 +67,7 @@ TEST_F(Facts, OfTimmDecideTheRecipe) {
   EXPECT_EQ(recipe.encoder.heads, 2);
   EXPECT_EQ(recipe.encoder.norm_epsilon, 1e-6);
   EXPECT_EQ(recipe.data.mean, (std::vector<double>{0.5, 0.5, 0.5}));
-  EXPECT_EQ(recipe.data.deviation, (std::vector<double>{0.25, 0.5, 0.5}));
+  EXPECT_EQ(recipe.data.stddev, (std::vector<double>{0.25, 0.5, 0.5}));
   EXPECT_EQ(recipe.data.interpolation, "bilinear");
   EXPECT_EQ(recipe.data.image_size, (std::vector<int64_t>{8, 8}));
   EXPECT_EQ(facts_in(loaded).at("eval_crop"), 0.9);
@@ -86,7 +86,7 @@ TEST_F(Facts, OfHuggingFaceDecideTheRecipe) {
   EXPECT_EQ(recipe.encoder.heads, 4);
   EXPECT_EQ(recipe.encoder.norm_epsilon, 1e-12);
   EXPECT_EQ(recipe.data.mean, (std::vector<double>{0.5, 0.5, 0.5}));
-  EXPECT_EQ(recipe.data.deviation, (std::vector<double>{0.5, 0.5, 0.5}));
+  EXPECT_EQ(recipe.data.stddev, (std::vector<double>{0.5, 0.5, 0.5}));
   EXPECT_EQ(recipe.data.interpolation, "bilinear");
   EXPECT_EQ(assumed(loaded), Words{});
 }
@@ -97,9 +97,9 @@ TEST_F(Facts, PixelsMayBeScaledOtherwise) {
     return std::pair(keys.at("data.mean")[0].get<double>(),
                      keys.at("data.deviation")[0].get<double>());
   };
-  const auto near = [](std::pair<double, double> got, double mean, double deviation) {
+  const auto near = [](std::pair<double, double> got, double mean, double stddev) {
     EXPECT_NEAR(got.first, mean, 1e-12);
-    EXPECT_NEAR(got.second, deviation, 1e-12);
+    EXPECT_NEAR(got.second, stddev, 1e-12);
   };
   near(normalisation({{"do_normalize", false}}), 0, 1);
   near(normalisation({{"do_rescale", false}, {"image_mean", 127.5}, {"image_std", 51}}), 0.5, 0.2);

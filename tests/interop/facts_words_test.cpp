@@ -44,9 +44,7 @@ class FactsWords : public formats::TemporaryFolderTest {
     refuse_unsupported(loaded, set);
     return published_recipe(*recognise(loaded.model.tensors), nullptr, set, "x", facts_in(loaded));
   }
-  recipe::Recipe of_pictures(const json& preprocessor) {
-    return recipe_of(load(hf_, preprocessor));
-  }
+  recipe::Recipe of_images(const json& preprocessor) { return recipe_of(load(hf_, preprocessor)); }
   recipe::Recipe of_timm(const char* key, const json& value) {
     json config = timm_;
     config["pretrained_cfg"][key] = value;
@@ -72,7 +70,7 @@ class FactsWords : public formats::TemporaryFolderTest {
   json hf_, timm_;
 };
 
-TEST_F(FactsWords, PicturesWhoseBlueComesFirstAreRefused) {
+TEST_F(FactsWords, ImagesWhoseBlueComesFirstAreRefused) {
   for (const json& one : {json{{"do_flip_channel_order", true}}, json{{"channel_order", "BGR"}},
                           json{{"do_flip_channel_order", "true"}}, json{{"image_mode", "bgr"}}}) {
     const auto loaded = load(hf_, one);
@@ -96,7 +94,7 @@ TEST_F(FactsWords, AFilterThatIsNotHereIsSaidWithItsKey) {
     EXPECT_EQ(recipe_of(loaded).data.interpolation, "bicubic");
   }
   for (const json& value : {json(2), json("2"), json("bilinear"), json("PIL.Image.BILINEAR")}) {
-    EXPECT_EQ(of_pictures({{"resample", value}}).data.interpolation, "bilinear") << value;
+    EXPECT_EQ(of_images({{"resample", value}}).data.interpolation, "bilinear") << value;
   }
   json config = timm_;
   config["pretrained_cfg"]["interpolation"] = "lanczos";
@@ -104,22 +102,22 @@ TEST_F(FactsWords, AFilterThatIsNotHereIsSaidWithItsKey) {
 }
 
 TEST_F(FactsWords, PixelsWithAnOffsetAndPixelsUpTo255) {
-  const auto expect_near = [](const recipe::Recipe& recipe, double mean, double deviation) {
+  const auto expect_near = [](const recipe::Recipe& recipe, double mean, double stddev) {
     for (size_t i = 0; i < 3; ++i) {
       EXPECT_NEAR(recipe.data.mean.at(i), mean, 1e-9);
-      EXPECT_NEAR(recipe.data.deviation.at(i), deviation, 1e-9);
+      EXPECT_NEAR(recipe.data.stddev.at(i), stddev, 1e-9);
     }
   };
   // p / 127.5 - 1 = (p / 255 - 0.5) / 0.5.
   for (const char* name : {"offset", "rescale_offset"}) {
-    expect_near(of_pictures({{"rescale_factor", 1 / 127.5}, {name, true}, {"do_normalize", false}}),
+    expect_near(of_images({{"rescale_factor", 1 / 127.5}, {name, true}, {"do_normalize", false}}),
                 0.5, 0.5);
   }
   // (p / 255 - 1 - 0.25) / 0.5
-  expect_near(of_pictures({{"offset", true}, {"image_mean", 0.25}, {"image_std", 0.5}}), 1.25, 0.5);
-  expect_near(of_pictures({{"rescale_factor", "0.00392156862745098"},
-                           {"image_mean", "0.5"},
-                           {"image_std", {"0.25"}}}),
+  expect_near(of_images({{"offset", true}, {"image_mean", 0.25}, {"image_std", 0.5}}), 1.25, 0.5);
+  expect_near(of_images({{"rescale_factor", "0.00392156862745098"},
+                         {"image_mean", "0.5"},
+                         {"image_std", {"0.25"}}}),
               0.5, 0.25);
   json config = timm_;
   config["pretrained_cfg"]["mean"] = {127.5, 127.5, 127.5};
@@ -137,16 +135,16 @@ TEST_F(FactsWords, PixelsWithAnOffsetAndPixelsUpTo255) {
 
 TEST_F(FactsWords, ANormalisationThatCannotBeIsRefusedUnlessItIsSet) {
   const json hf = {{"image_mean", {0.5, 0.5, 0.5}}};
-  for (const json& deviation : {json{0, 0, 0}, json{0.5, -0.5, 0.5}, json("x"), json{0.5, "x", 0.5},
-                                json{0.5, 0.5, 0.5, 0.5}, json(0), json(nullptr)}) {
+  for (const json& stddev : {json{0, 0, 0}, json{0.5, -0.5, 0.5}, json("x"), json{0.5, "x", 0.5},
+                             json{0.5, 0.5, 0.5, 0.5}, json(0), json(nullptr)}) {
     json preprocessor = hf;
-    preprocessor["image_std"] = deviation;
+    preprocessor["image_std"] = stddev;
     const auto loaded = load(hf_, preprocessor);
-    if (deviation.is_null()) {
+    if (stddev.is_null()) {
       EXPECT_EQ(refused(loaded), "");
       continue;
     }
-    expect(refused(loaded), "preprocessor_config.json says image_std = " + deviation.dump());
+    expect(refused(loaded), "preprocessor_config.json says image_std = " + stddev.dump());
     expect(refused(loaded), "--set data.deviation=");
     EXPECT_EQ(refused(loaded, {"data.deviation=[1,1,1]"}), "");
   }
@@ -159,7 +157,7 @@ TEST_F(FactsWords, OneNumberIsForAllChannelsAndIsNotAssumed) {
   for (const json& one : {json(0.5), json{0.5}, json("0.5")}) {
     const auto loaded = load(hf_, {{"image_mean", one}, {"image_std", one}});
     EXPECT_EQ(recipe_of(loaded).data.mean, (std::vector<double>{0.5, 0.5, 0.5})) << one;
-    EXPECT_EQ(recipe_of(loaded).data.deviation, (std::vector<double>{0.5, 0.5, 0.5})) << one;
+    EXPECT_EQ(recipe_of(loaded).data.stddev, (std::vector<double>{0.5, 0.5, 0.5})) << one;
     EXPECT_EQ(assumed(loaded), Words{}) << one;
     EXPECT_EQ(facts_in(loaded).at("keys").at("data.mean").size(), 3U);
   }
@@ -185,13 +183,13 @@ TEST_F(FactsWords, ConfigurationsInsideOthersAreFound) {
   EXPECT_EQ(recipe_of(load(language)).encoder.heads, 4);
   language["vision_config"]["num_attention_heads"] = 3;
   expect(refused(load(language)), "config.json says vision_config.num_attention_heads = 3, which");
-  const json pictures = {{"image_mean", 0.25}, {"image_std", 0.5}};
+  const json images = {{"image_mean", 0.25}, {"image_std", 0.5}};
   for (const char* file : {"preprocessor_config.json", "processor_config.json"}) {
-    const auto loaded = load(hf_, {{"image_processor", pictures}, {"processor_class", "x"}}, file);
+    const auto loaded = load(hf_, {{"image_processor", images}, {"processor_class", "x"}}, file);
     EXPECT_EQ(recipe_of(loaded).data.mean[0], 0.25) << file;
-    EXPECT_EQ(recipe_of(loaded).data.deviation[0], 0.5) << file;
+    EXPECT_EQ(recipe_of(loaded).data.stddev[0], 0.5) << file;
   }
-  EXPECT_EQ(recipe_of(load(hf_, pictures, "processor_config.json")).data.mean[0], 0.25);
+  EXPECT_EQ(recipe_of(load(hf_, images, "processor_config.json")).data.mean[0], 0.25);
 }
 
 TEST_F(FactsWords, NumbersMayStandAsText) {

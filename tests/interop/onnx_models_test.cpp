@@ -73,9 +73,9 @@ void expect_same_outputs(const Options& options, int64_t rows, int64_t cols, int
   model.reset();  // the graph keeps what it needs
   const ReadModel read = written(graph);
   for (const int64_t batch : {1, 3}) {
-    const at::Tensor pictures = random_pixels(batch, channels, rows, cols);
-    expect_equal(test::run_onnx(read, {{"pixels", pictures}}, at::kDouble),
-                 test::outputs_of(wide, test::normalised(pictures, pixels.mean, pixels.deviation)));
+    const at::Tensor images = random_pixels(batch, channels, rows, cols);
+    expect_equal(test::run_onnx(read, {{"pixels", images}}, at::kDouble),
+                 test::outputs_of(wide, test::normalised(images, pixels.mean, pixels.stddev)));
   }
 }
 
@@ -115,7 +115,7 @@ TEST(OnnxEncoder, SwinWithMaskTokens) {
   options.rows = options.cols = 32;  // windows divide the maps
   expect_encoder(options);
 }
-TEST(OnnxEncoder, GreyPictures) {
+TEST(OnnxEncoder, GreyImages) {
   models::AutoencoderOptions options = autoencoder("conv_vit");
   options.channels = 1;
   expect_encoder(options);
@@ -165,10 +165,10 @@ TEST(OnnxClassifier, PublishedProbe) {
   const Pixels pixels = pixels_of(3);
   const ReadModel read = written(classes_graph(model, head, 7, pixels));
   const at::NoGradGuard no_grad;
-  const at::Tensor pictures = random_pixels(2, 3, options.rows, options.cols);
+  const at::Tensor images = random_pixels(2, 3, options.rows, options.cols);
   const at::Tensor features_BD =
-      test::features_of(model, test::normalised(pictures, pixels.mean, pixels.deviation));
-  expect_equal(test::run_onnx(read, {{"pixels", pictures}}, at::kDouble),
+      test::features_of(model, test::normalised(images, pixels.mean, pixels.stddev));
+  expect_equal(test::run_onnx(read, {{"pixels", images}}, at::kDouble),
                {{"logits", probe.evaluate(features_BD)}});
 }
 
@@ -249,13 +249,12 @@ TEST(OnnxComparison, SeesAPlantedError) {
   models::MaskedAutoencoder model(options, 1);
   shake(model.parameters());
   const Pixels pixels = pixels_of(3);
-  const at::Tensor pictures = random_pixels(1, 3, options.rows, options.cols);
+  const at::Tensor images = random_pixels(1, 3, options.rows, options.cols);
   const ReadModel sound = written(features_graph(model, pixels));
-  const at::Tensor wanted =
-      test::run_onnx(sound, {{"pixels", pictures}}, at::kDouble).at("features");
+  const at::Tensor wanted = test::run_onnx(sound, {{"pixels", images}}, at::kDouble).at("features");
   const auto differs = [&](const char* what, const ReadModel& damaged) {
     const at::Tensor got =
-        test::run_onnx(damaged, {{"pixels", pictures}}, at::kDouble).at("features");
+        test::run_onnx(damaged, {{"pixels", images}}, at::kDouble).at("features");
     EXPECT_GT(compare(got, wanted, kTolerance).max_rel, 2 * kTolerance) << what;
   };
   ReadModel damaged = sound;
@@ -285,8 +284,8 @@ TEST(OnnxComparison, SeesAGraphThatIsNone) {
   EXPECT_ANY_THROW(test::check_onnx(damaged));
   damaged = sound;
   damaged.nodes.back().numbers["axis"] = 1;
-  const at::Tensor pictures = random_pixels(1, 3, options.rows, options.cols);
-  EXPECT_ANY_THROW(test::run_onnx(damaged, {{"pixels", pictures}}, at::kDouble));
+  const at::Tensor images = random_pixels(1, 3, options.rows, options.cols);
+  EXPECT_ANY_THROW(test::run_onnx(damaged, {{"pixels", images}}, at::kDouble));
 }
 
 }  // namespace

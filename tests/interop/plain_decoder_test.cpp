@@ -35,7 +35,7 @@ TEST(PlainDecoder, BecomesTheSharedBlocksAndTheBranchOfPixels) {
   const masks::ViewPlan plan =
       masks::plan_for_samples(batch.sample_ids, 0, 0, before.grid(), recipe.pretrain().masks);
   const at::Tensor pixels =
-      models::pixels_of(models::pictures_of(batch), plan, before.geometry(), recipe.data);
+      models::pixels_of(models::images_of(batch), plan, before.geometry(), recipe.data);
   const targets::Features features{{"ema", at::zeros({6, 16, 16})}};
   const auto alone = before.forward(pixels, plan, at::kFloat);
   const auto mixed = after.forward(pixels, plan, at::kFloat, {}, features);

@@ -148,7 +148,7 @@ TEST_F(SegmenterRecipe, OfThePublishedBaseVitIsTheShippedOne) {
   EXPECT_EQ(recipe.encoder.norm_epsilon, shipped.encoder.norm_epsilon);
   EXPECT_EQ(recipe.data.image_size, shipped.data.image_size);
   EXPECT_EQ(recipe.data.mean, shipped.data.mean);
-  EXPECT_EQ(recipe.data.deviation, shipped.data.deviation);
+  EXPECT_EQ(recipe.data.stddev, shipped.data.stddev);
   EXPECT_EQ(recipe.segment().segmenter.taps, shipped.segment().segmenter.taps);
   EXPECT_EQ(recipe.segment().segmenter.stride, shipped.segment().segmenter.stride);
   EXPECT_EQ(recipe.segment().segmenter.windows, shipped.segment().segmenter.windows);

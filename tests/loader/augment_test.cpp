@@ -10,11 +10,11 @@ namespace {
 TEST(RandAugment, ReadsWhatTimmWrites) {
   const RandAugment published = parse_rand_augment("rand-m9-mstd0.5-inc1");
   EXPECT_EQ(published.magnitude, 9);
-  EXPECT_EQ(published.deviation, 0.5);
+  EXPECT_EQ(published.stddev, 0.5);
   EXPECT_EQ(published.layers, 2);
   const RandAugment other = parse_rand_augment("rand-m7.5-n3-inc1");
   EXPECT_EQ(other.magnitude, 7.5);
-  EXPECT_EQ(other.deviation, 0);
+  EXPECT_EQ(other.stddev, 0);
   EXPECT_EQ(other.layers, 3);
 }
 
@@ -33,7 +33,7 @@ TEST(RandAugment, RefusesWhatItDoesNotKnow) {
   }
 }
 
-std::vector<uint8_t> narrow_picture() {
+std::vector<uint8_t> narrow_image() {
   std::vector<uint8_t> pixels = test::pattern(16, 16, 3).pixels;
   for (uint8_t& value : pixels) value = static_cast<uint8_t>(60 + value / 3);
   return pixels;
@@ -41,7 +41,7 @@ std::vector<uint8_t> narrow_picture() {
 
 std::vector<uint8_t> augmented(const AugmentOptions& options, uint64_t seed, uint64_t epoch,
                                uint64_t sample) {
-  std::vector<uint8_t> pixels = narrow_picture();
+  std::vector<uint8_t> pixels = narrow_image();
   Augmenter(test::small_options(), options).apply(pixels.data(), seed, epoch, sample);
   return pixels;
 }
@@ -52,15 +52,13 @@ AugmentOptions published() {
   return options;
 }
 
-TEST(Augmenter, WithoutOptionsNothingHappens) {
-  EXPECT_EQ(augmented({}, 1, 2, 3), narrow_picture());
-}
+TEST(Augmenter, WithoutOptionsNothingHappens) { EXPECT_EQ(augmented({}, 1, 2, 3), narrow_image()); }
 
 TEST(Augmenter, TwoLayersEachAppliedHalfOfTheTime) {
-  constexpr int kPictures = 2000;
-  const std::vector<uint8_t> before = narrow_picture();
+  constexpr int kImages = 2000;
+  const std::vector<uint8_t> before = narrow_image();
   int untouched = 0, with_fill = 0;
-  for (uint64_t sample = 0; sample < kPictures; ++sample) {
+  for (uint64_t sample = 0; sample < kImages; ++sample) {
     const std::vector<uint8_t> after = augmented(published(), 1, 0, sample);
     untouched += after == before;
     // After rotation, shear or translation a corner shows the fill colour.
@@ -71,11 +69,11 @@ TEST(Augmenter, TwoLayersEachAppliedHalfOfTheTime) {
     }
   }
   // In a quarter of the cases neither layer is applied. Every drawn operation changes this image.
-  EXPECT_NEAR(static_cast<double>(untouched) / kPictures, 0.25, 0.03);
+  EXPECT_NEAR(static_cast<double>(untouched) / kImages, 0.25, 0.03);
   // Covers cases with at least one of the five geometric operations; other operations may change
   // the fill colour.
-  EXPECT_GT(with_fill, kPictures * 0.15);
-  EXPECT_LT(with_fill, kPictures * 0.33);
+  EXPECT_GT(with_fill, kImages * 0.15);
+  EXPECT_LT(with_fill, kImages * 0.33);
 }
 
 TEST(Augmenter, DependsOnEveryPartOfItsKey) {
@@ -83,9 +81,9 @@ TEST(Augmenter, DependsOnEveryPartOfItsKey) {
   // numbers.
   const auto several = [](const AugmentOptions& options, uint64_t seed, uint64_t epoch,
                           uint64_t first) {
-    std::vector<std::vector<uint8_t>> pictures;
-    for (uint64_t i = 0; i < 8; ++i) pictures.push_back(augmented(options, seed, epoch, first + i));
-    return pictures;
+    std::vector<std::vector<uint8_t>> images;
+    for (uint64_t i = 0; i < 8; ++i) images.push_back(augmented(options, seed, epoch, first + i));
+    return images;
   };
   AugmentOptions jitter;
   jitter.color_jitter = 0.4;

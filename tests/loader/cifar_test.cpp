@@ -36,10 +36,9 @@ TEST(Cifar, FolderOfTen) {
   EXPECT_EQ(train->size(), 15);
   EXPECT_EQ(train->label(11), 1);
   EXPECT_EQ(train->classes().at(6), "frog");
-  const image::Image picture = train->get(5, 3);
-  EXPECT_EQ(picture.rows, 32);
-  EXPECT_EQ((Bytes{picture.pixels.begin(), picture.pixels.begin() + 6}),
-            (Bytes{1, 2, 3, 5, 105, 205}));
+  const image::Image image = train->get(5, 3);
+  EXPECT_EQ(image.rows, 32);
+  EXPECT_EQ((Bytes{image.pixels.begin(), image.pixels.begin() + 6}), (Bytes{1, 2, 3, 5, 105, 205}));
   const image::Image grey = train->get(5, 1);
   EXPECT_NEAR(grey.pixels[1], 0.299 * 5 + 0.587 * 105 + 0.114 * 205, 0.51);
   EXPECT_EQ(open_dataset(folder.string(), Split::kVal)->size(), 4);
@@ -78,7 +77,7 @@ TEST(Cifar, DamageIsNamed) {
   }
 }
 
-TEST(Cifar, ALabelOutOfRangeConcernsItsPictureAlone) {
+TEST(Cifar, ALabelOutOfRangeConcernsItsImageAlone) {
   const test::Scratch folder;
   Bytes bytes = records(3, ten);
   bytes[2 * 3073] = 10;

@@ -35,7 +35,7 @@ class CocoFileTest : public testing::Test {
   test::Scratch folder_;
 };
 
-TEST_F(CocoFileTest, PicturesCategoriesAndObjectsInTheirOrder) {
+TEST_F(CocoFileTest, ImagesCategoriesAndObjectsInTheirOrder) {
   const CocoFile file = read_tree(test::small_coco());
   ASSERT_EQ(file.size(), 3);
   EXPECT_EQ(file.classes().names, (std::vector<std::string>{"cat", "dog", "brush"}));
@@ -43,11 +43,11 @@ TEST_F(CocoFileTest, PicturesCategoriesAndObjectsInTheirOrder) {
   EXPECT_EQ(file.classes().class_of(90), 2);
   EXPECT_EQ(file.classes().class_of(8), -1);
   EXPECT_TRUE(file.left_out().empty()) << as_text(file.left_out());
-  EXPECT_EQ(file.picture_name(0), "3.jpg");
-  EXPECT_EQ(file.picture_name(2), "9.jpg");
+  EXPECT_EQ(file.image_name(0), "3.jpg");
+  EXPECT_EQ(file.image_name(2), "9.jpg");
 
   const Instances first = file.instances(0);
-  EXPECT_EQ(first.picture, 3);
+  EXPECT_EQ(first.image, 3);
   EXPECT_EQ(first.rows, 40);
   EXPECT_EQ(first.cols, 60);
   ASSERT_EQ(first.instances.size(), 2u);
@@ -63,7 +63,7 @@ TEST_F(CocoFileTest, PicturesCategoriesAndObjectsInTheirOrder) {
   EXPECT_EQ(first.instances[1].class_number, 2);
 
   const Instances second = file.instances(1);
-  EXPECT_EQ(second.picture, 5);
+  EXPECT_EQ(second.image, 5);
   ASSERT_EQ(second.instances.size(), 2u);
   EXPECT_EQ(second.instances[1].mask, (image::RunLengths{60, 40, {600, 60, 1740}}));
   EXPECT_TRUE(second.instances[1].outlines.empty());
@@ -183,18 +183,18 @@ TEST_F(CocoFileTest, OddBoxesAreKept) {
   }
 }
 
-TEST_F(CocoFileTest, PicturesThatCannotBeUsedAreCounted) {
-  const auto left_out = [&](const CocoTree& picture) {
+TEST_F(CocoFileTest, ImagesThatCannotBeUsedAreCounted) {
+  const auto left_out = [&](const CocoTree& image) {
     CocoTree tree = test::small_coco();
-    tree["images"].push_back(picture);
+    tree["images"].push_back(image);
     const CocoFile file = read_tree(tree);
     EXPECT_EQ(file.size(), 3);
     return as_text(file.left_out());
   };
   const auto changed = [](const char* key, const CocoTree& value) {
-    CocoTree picture = coco_image(20, 10, 10);
-    picture[key] = value;
-    return picture;
+    CocoTree image = coco_image(20, 10, 10);
+    image[key] = value;
+    return image;
   };
   EXPECT_EQ(left_out(changed("id", "20")), "1 images without id or file name (20.jpg)");
   EXPECT_EQ(left_out(changed("file_name", nullptr)), "1 images without id or file name (image 20)");
@@ -248,7 +248,7 @@ TEST_F(CocoFileTest, CutAtEveryByte) {
   EXPECT_EQ(read(whole).size(), 3);
 }
 
-TEST_F(CocoFileTest, AMillionObjectsInOnePicture) {
+TEST_F(CocoFileTest, AMillionObjectsInOneImage) {
   constexpr int64_t kObjects = 1'000'000;
   CocoTree tree = test::small_coco();
   tree.erase("annotations");

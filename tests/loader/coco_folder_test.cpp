@@ -25,8 +25,8 @@ TEST(CocoFolder, BothSplitsWithAndWithoutTheYear) {
   EXPECT_NE(train->remarks().no_labels, "");
   EXPECT_EQ(train->name(0), (folder.path() / "train2017/3.jpg").string());
   EXPECT_EQ(train->get(0, 3).pixels, image::decode(test::bytes_of(train->name(0)), 3).pixels);
-  EXPECT_EQ(train->picture_record(2).objects, 0);
-  EXPECT_TRUE(train->picture_record(0).is_wide());
+  EXPECT_EQ(train->image_record(2).objects, 0);
+  EXPECT_TRUE(train->image_record(0).is_wide());
   EXPECT_EQ(std::get<Instances>(train->target(1, TargetKind::kInstances)), train->instances(1));
   EXPECT_EQ(train->instance_classes().ids, (std::vector<int64_t>{2, 7, 90}));
   EXPECT_TRUE(train->remarks().left_out.empty()) << as_text(train->remarks().left_out);
@@ -60,7 +60,7 @@ TEST(CocoFolder, WhatLiesBesideIsCounted) {
   EXPECT_EQ(dataset->remarks().beside.count(), 3);
 }
 
-TEST(CocoFolder, PicturesThatAreNotThereAreNoted) {
+TEST(CocoFolder, ImagesThatAreNotThereAreNoted) {
   const test::Scratch folder;
   test::write_small_coco(folder);
   std::filesystem::remove(folder.path() / "train2017/5.jpg");
@@ -80,7 +80,7 @@ TEST(CocoFolder, PicturesThatAreNotThereAreNoted) {
             std::string::npos);
 }
 
-TEST(CocoFolder, PicturesInFoldersOfTheFolder) {
+TEST(CocoFolder, ImagesInFoldersOfTheFolder) {
   const test::Scratch folder;
   CocoTree tree = test::small_coco();
   tree["images"][0]["file_name"] = "deep/er/x.jpg";
@@ -90,7 +90,7 @@ TEST(CocoFolder, PicturesInFoldersOfTheFolder) {
   EXPECT_EQ(dataset->get(1, 3).rows, 60);
 }
 
-TEST(CocoFolder, AnotherSizeThanRecordedIsABadPicture) {
+TEST(CocoFolder, AnotherSizeThanRecordedIsABadImage) {
   const test::Scratch folder;
   test::write_small_coco(folder);
   folder.write("train2017/3.jpg", test::jpeg_text(test::scene(60, 40)));
@@ -109,7 +109,7 @@ TEST(CocoFolder, AnotherSizeThanRecordedIsABadPicture) {
 }
 
 // EXIF orientation is applied before the sizes are compared.
-TEST(CocoFolder, PicturesAreTurnedUpright) {
+TEST(CocoFolder, ImagesAreTurnedUpright) {
   const test::Scratch folder;
   test::write_small_coco(folder);
   const image::Image lying = test::scene(60, 40);
@@ -147,8 +147,8 @@ TEST(CocoFolder, TheSampleOfCoco) {
     const Instances objects = train->instances(i);
     all += std::ssize(objects.instances);
     crowds += std::ranges::count_if(objects.instances, &Instance::crowd);
-    without += train->picture_record(i).objects == 0 ? 1 : 0;
-    EXPECT_TRUE(i == 0 || train->picture_record(i - 1).picture < objects.picture);
+    without += train->image_record(i).objects == 0 ? 1 : 0;
+    EXPECT_TRUE(i == 0 || train->image_record(i - 1).image < objects.image);
   }
   EXPECT_EQ(all, 669);
   EXPECT_EQ(crowds, 6);

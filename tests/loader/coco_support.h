@@ -17,9 +17,9 @@ inline CocoTree coco_image(int64_t id, int64_t rows, int64_t cols) {
 }
 
 // A square of ten pixels at (10, 10).
-inline CocoTree coco_square(int64_t id, int64_t picture, int64_t category, int64_t crowd = 0) {
+inline CocoTree coco_square(int64_t id, int64_t image, int64_t category, int64_t crowd = 0) {
   return {{"id", id},
-          {"image_id", picture},
+          {"image_id", image},
           {"category_id", category},
           {"iscrowd", crowd},
           {"bbox", {10, 10, 10, 10}},
@@ -46,28 +46,28 @@ inline CocoTree small_coco() {
   return tree;
 }
 
-inline std::string jpeg_text(const image::Image& picture) {
-  const std::vector<uint8_t> bytes = encode_jpeg(picture);
+inline std::string jpeg_text(const image::Image& image) {
+  const std::vector<uint8_t> bytes = encode_jpeg(image);
   return {bytes.begin(), bytes.end()};
 }
 
 // A JPEG from a camera lying on its side: EXIF orientation 6, in which the first stored row is the
 // right column.
-inline std::string lying_jpeg_text(const image::Image& picture) {
+inline std::string lying_jpeg_text(const image::Image& image) {
   const std::string exif(
       "\xFF\xE1\0\x22"
       "Exif\0\0MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0",
       36);
-  return jpeg_text(picture).insert(2, exif);
+  return jpeg_text(image).insert(2, exif);
 }
 
 // Writes the annotations and the images as the training split.
 inline void write_small_coco(const Scratch& folder, const CocoTree& tree = small_coco(),
                              const std::string& split = "train2017") {
   folder.write("annotations/instances_" + split + ".json", tree.dump());
-  for (const CocoTree& picture : tree.at("images")) {
-    folder.write(split + "/" + picture.at("file_name").get<std::string>(),
-                 jpeg_text(scene(picture.at("height"), picture.at("width"), picture.at("id"))));
+  for (const CocoTree& image : tree.at("images")) {
+    folder.write(split + "/" + image.at("file_name").get<std::string>(),
+                 jpeg_text(scene(image.at("height"), image.at("width"), image.at("id"))));
   }
 }
 

@@ -47,7 +47,7 @@ TEST(RandomCrop, StatisticsOfAreaRatioPlaceAndFlip) {
   EXPECT_NEAR(flips / n, 0.5, 5 * 0.5 / std::sqrt(static_cast<double>(n)));
 }
 
-TEST(RandomCrop, LongPicturesFallBackToTheMiddle) {
+TEST(RandomCrop, LongImagesFallBackToTheMiddle) {
   DataOptions options;
   options.crop_scale = {0.9, 1.0};
   // No box with 90 % of the area and a ratio below 4/3 fits into 10 x 100.
@@ -98,7 +98,7 @@ TEST(CutCrop, SidesThatAreTooLongAreCut) {
   }
 }
 
-TEST(RandomCrop, TheWholeAreaIsTheWholePicture) {
+TEST(RandomCrop, TheWholeAreaIsTheWholeImage) {
   DataOptions options;
   options.crop_scale = {1.0, 1.0};
   for (uint64_t sample = 0; sample < 300; ++sample) {
@@ -118,20 +118,20 @@ TEST(RandomCrop, FlipZeroAndOne) {
   }
 }
 
-TEST(Training, WholePicturesAreOnlyPaddedAndFlipped) {
+TEST(Training, WholeImagesAreOnlyPaddedAndFlipped) {
   DataOptions options = test::small_options(32);
   options.channels = 1;
   options.pad = 2;
   options.crop_scale = {1.0, 1.0};
   options.flip = 0;
-  const image::Image picture = test::pattern(28, 28, 1);
+  const image::Image image = test::pattern(28, 28, 1);
   std::vector<uint8_t> out(32 * 32, 77);
-  view_for_training(picture, options, 1, 0, 0, out.data());
+  view_for_training(image, options, 1, 0, 0, out.data());
   for (int64_t row = 0; row < 32; ++row) {
     for (int64_t col = 0; col < 32; ++col) {
       const bool border = row < 2 || col < 2 || row >= 30 || col >= 30;
       const uint8_t expected =
-          border ? 0 : picture.pixels[static_cast<size_t>((row - 2) * 28 + col - 2)];
+          border ? 0 : image.pixels[static_cast<size_t>((row - 2) * 28 + col - 2)];
       ASSERT_EQ(out[static_cast<size_t>(row * 32 + col)], expected) << row << " " << col;
     }
   }
@@ -161,12 +161,12 @@ TEST(Training, ReadingOnlyTheCropGivesTheSameBytes) {
 TEST(Evaluation, TheRightSizeIsUntouched) {
   DataOptions options = test::small_options(32);
   options.pad = 2;
-  const image::Image picture = test::pattern(28, 28, 3);
+  const image::Image image = test::pattern(28, 28, 3);
   std::vector<uint8_t> padded(32 * 32 * 3), out(padded.size());
   options.flip = 0;
   options.crop_scale = {1.0, 1.0};
-  view_for_training(picture, options, 1, 0, 0, padded.data());
-  view_for_evaluation(picture, options, out.data());
+  view_for_training(image, options, 1, 0, 0, padded.data());
+  view_for_evaluation(image, options, out.data());
   EXPECT_EQ(out, padded);
 }
 
@@ -190,31 +190,31 @@ TEST(Evaluation, CoversTheTargetAndTakesTheMiddle) {
 
 TEST(Evaluation, ACentralShareIsThatOfThePublishedTransform) {
   // 224 / 256 of an image resized to 256 on its shorter side, computed step by step.
-  const image::Image picture = test::pattern(70, 90, 3);
+  const image::Image image = test::pattern(70, 90, 3);
   DataOptions options = test::small_options(28);
   std::vector<uint8_t> out(28 * 28 * 3), by_steps(out.size()), whole(32 * 41 * 3);
-  view_for_evaluation(picture, options, out.data(), 28.0 / 32.0);
-  image::crop_resize(picture, {0, 0, 70, 90}, 32, 41, image::Interpolation::kBicubic, false,
+  view_for_evaluation(image, options, out.data(), 28.0 / 32.0);
+  image::crop_resize(image, {0, 0, 70, 90}, 32, 41, image::Interpolation::kBicubic, false,
                      whole.data());
   image::crop_resize({32, 41, 3, whole}, {2, 6, 28, 28}, 28, 28, image::Interpolation::kBicubic,
                      false, by_steps.data());
   EXPECT_EQ(out, by_steps);
-  view_for_evaluation(picture, options, out.data());
+  view_for_evaluation(image, options, out.data());
   EXPECT_NE(out, by_steps);
 }
 
 TEST(Evaluation, HalfAColumnTooManyGoesToTheEvenNeighbour) {
   for (const auto& [cols, left] : {std::pair{9, 2}, std::pair{11, 4}}) {  // 2.5 and 3.5 columns
-    const image::Image picture = test::pattern(4, cols, 1);
+    const image::Image image = test::pattern(4, cols, 1);
     DataOptions options = test::small_options(4);
     options.channels = 1;
     std::vector<uint8_t> out(16);
-    view_for_evaluation(picture, options, out.data());
-    EXPECT_EQ(out[0], picture.pixels[static_cast<size_t>(left)]) << cols;
+    view_for_evaluation(image, options, out.data());
+    EXPECT_EQ(out[0], image.pixels[static_cast<size_t>(left)]) << cols;
   }
 }
 
-TEST(Evaluation, AbsurdlyLongPicturesCostLittle) {
+TEST(Evaluation, AbsurdlyLongImagesCostLittle) {
   // The whole resized image would have 224 x 4.5 million pixels.
   const image::Image line = test::pattern(1, 20000, 3);
   std::vector<uint8_t> out(224 * 224 * 3);

@@ -54,12 +54,12 @@ Bytes plainly_distorted(Bytes pixels, const Distortion& d) {
 }
 
 TEST(Distortion, AnyDrawIsTheStepsOneByOne) {
-  const Bytes picture = test::pattern(31, 47, 3).pixels;
+  const Bytes image = test::pattern(31, 47, 3).pixels;
   std::set<int> kinds;
   for (uint64_t sample = 0; sample < 400; ++sample) {
     KeyedRandom random(3, Purpose::kColourJitter, 0, sample);
     const Distortion drawn = draw_distortion(random);
-    EXPECT_TRUE(distorted(picture, drawn) == plainly_distorted(picture, drawn)) << sample;
+    EXPECT_TRUE(distorted(image, drawn) == plainly_distorted(image, drawn)) << sample;
     kinds.insert(drawn.brightness.has_value() + 2 * drawn.contrast_first +
                  4 * drawn.contrast.has_value() + 8 * drawn.saturation.has_value() +
                  16 * drawn.hue.has_value());
@@ -68,9 +68,9 @@ TEST(Distortion, AnyDrawIsTheStepsOneByOne) {
 }
 
 TEST(Distortion, NothingDrawnChangesNothing) {
-  const Bytes picture = test::pattern(5, 7, 3).pixels;
-  EXPECT_EQ(distorted(picture, {}), picture);
-  EXPECT_NE(distorted(picture, {.hue = 0}), picture);  // the conversion to HSV and back rounds
+  const Bytes image = test::pattern(5, 7, 3).pixels;
+  EXPECT_EQ(distorted(image, {}), image);
+  EXPECT_NE(distorted(image, {.hue = 0}), image);  // the conversion to HSV and back rounds
 }
 
 TEST(Distortion, ValuesAreCutAndTruncated) {

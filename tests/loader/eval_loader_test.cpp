@@ -16,7 +16,7 @@ EvalLoaderRequest request_of(std::shared_ptr<const Dataset> dataset, const DataO
           .threads = threads};
 }
 
-TEST(EvalLoader, PicturesInOrderTheLastBatchShorter) {
+TEST(EvalLoader, ImagesInOrderTheLastBatchShorter) {
   const auto dataset = std::make_shared<FakeDataset>(42);
   for (const int64_t threads : {1, 2, 7}) {
     EvalLoaderRequest request = request_of(dataset, small_options(), 8, threads);
@@ -44,7 +44,7 @@ TEST(EvalLoader, PicturesInOrderTheLastBatchShorter) {
   }
 }
 
-TEST(EvalLoader, BadPicturesAreLeftOutAndReported) {
+TEST(EvalLoader, BadImagesAreLeftOutAndReported) {
   DataOptions options = small_options();
   options.max_bad_share = 1;
   const auto dataset = std::make_shared<FakeDataset>(20, std::set<int64_t>{1, 4, 5, 6, 7, 18});
@@ -69,7 +69,7 @@ TEST(EvalLoader, BadPicturesAreLeftOutAndReported) {
   EXPECT_EQ(reported, (std::vector<int64_t>{1, 4, 5, 6, 7, 18}));
 }
 
-TEST(EvalLoader, TooManyBadPicturesAreAnError) {
+TEST(EvalLoader, TooManyBadImagesAreAnError) {
   DataOptions options = small_options();
   options.max_bad_share = 0.05;
   EvalLoader loader(

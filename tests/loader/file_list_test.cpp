@@ -41,7 +41,7 @@ TEST_F(FileListTest, WithoutLabels) {
   EXPECT_NE(message.find("absent.png: No such file"), std::string::npos) << message;
 }
 
-TEST_F(FileListTest, DevicesPipesAndFoldersAreBadPictures) {
+TEST_F(FileListTest, DevicesPipesAndFoldersAreBadImages) {
   ASSERT_EQ(mkfifo((folder_.path() / "pipe").c_str(), 0600), 0);
   const auto dataset = open("/dev/zero\npipe\n.\n");
   for (int64_t i = 0; i < 3; ++i) {

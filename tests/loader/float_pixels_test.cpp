@@ -22,7 +22,7 @@ TEST(NormalisedPixels, ByHandForEveryChannel) {
   batch.pixels_BHWC = {0, 51, 255};
   DataOptions options;
   options.mean = {0.5, 0.1, 0.25};
-  options.deviation = {0.5, 0.2, 0.25};
+  options.stddev = {0.5, 0.2, 0.25};
   EXPECT_EQ(normalised_pixels(batch, options), (std::vector<float>{-1, 0.5F, 3}));
 }
 
@@ -33,11 +33,11 @@ struct Erased {
   double sum = 0, squares = 0;
 };
 
-Erased erased_of(const float* picture, int64_t side) {
+Erased erased_of(const float* image, int64_t side) {
   Erased found;
   for (int64_t row = 0; row < side; ++row) {
     for (int64_t k = 0; k < side * 3; ++k) {
-      const double value = picture[row * side * 3 + k];
+      const double value = image[row * side * 3 + k];
       if (value == 99) continue;
       ++found.count;
       found.sum += value;

@@ -111,7 +111,7 @@ TEST(FrameLoader, FramesAreThoseOfTheirDraws) {
   EXPECT_GT(times.begin()->second.size(), 1u);
 }
 
-TEST(FrameLoader, BadPicturesAreReplacedByOnesOfTheirOrientation) {
+TEST(FrameLoader, BadImagesAreReplacedByOnesOfTheirOrientation) {
   const auto dataset =
       std::make_shared<DrawnObjects>(24, std::set<int64_t>{1, 2, 6}, std::set<int64_t>{0, 4});
   int64_t bad = 0;
@@ -119,19 +119,18 @@ TEST(FrameLoader, BadPicturesAreReplacedByOnesOfTheirOrientation) {
     for (const BadSample& one : batch.bad) {
       ++bad;
       EXPECT_TRUE(one.sample == 1 || one.sample == 2 || one.sample == 6);
-      EXPECT_EQ(dataset->picture_record(one.substitute).is_wide(),
-                dataset->picture_record(one.sample).is_wide());
+      EXPECT_EQ(dataset->image_record(one.substitute).is_wide(),
+                dataset->image_record(one.sample).is_wide());
       EXPECT_NE(one.substitute, 0);
       EXPECT_NE(one.substitute, 4);
       const auto place = std::ranges::find(batch.sample_ids, one.sample) - batch.sample_ids.begin();
-      EXPECT_EQ(batch.targets.instances()[static_cast<size_t>(place)].picture,
-                1000 + one.substitute);
+      EXPECT_EQ(batch.targets.instances()[static_cast<size_t>(place)].image, 1000 + one.substitute);
     }
   }
   EXPECT_GT(bad, 3);
 }
 
-TEST(FrameLoader, EpochsCountPicturesWithObjects) {
+TEST(FrameLoader, EpochsCountImagesWithObjects) {
   const auto dataset =
       std::make_shared<DrawnObjects>(24, std::set<int64_t>(), std::set<int64_t>{0, 4});
   Loader loader(frames_request(dataset, 5, 2));
@@ -174,7 +173,7 @@ TEST(FrameLoader, AWrappedSetHasTheObjectsOfTheWhole) {
   const auto wrapped = until_stopped(dataset, &stop);
   EXPECT_TRUE(wrapped->has_instances());
   EXPECT_EQ(wrapped->instances(5), dataset->instances(5));
-  EXPECT_EQ(wrapped->picture_record(5).picture, 1005);
+  EXPECT_EQ(wrapped->image_record(5).image, 1005);
   EXPECT_EQ(&wrapped->instance_classes(), &dataset->instance_classes());
 }
 

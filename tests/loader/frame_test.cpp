@@ -64,11 +64,10 @@ TEST(FrameDrawsTest, AreKeyedAndInTheirRanges) {
 }
 
 // The whole image is resized, cut, padded, then mirrored.
-std::vector<uint8_t> step_by_step(const image::Image& picture, const FramePlace& place,
-                                  uint8_t pad) {
+std::vector<uint8_t> step_by_step(const image::Image& image, const FramePlace& place, uint8_t pad) {
   const Extent size = place.resized, shown = place.shown();
   std::vector<uint8_t> resized(static_cast<size_t>(size.rows * size.cols * 3));
-  image::crop_resize(picture, {0, 0, picture.rows, picture.cols}, size.rows, size.cols,
+  image::crop_resize(image, {0, 0, image.rows, image.cols}, size.rows, size.cols,
                      image::Interpolation::kBilinear, false, resized.data());
   std::vector<uint8_t> frame(static_cast<size_t>(place.side * place.side * 3), pad);
   for (int64_t row = 0; row < shown.rows; ++row) {
@@ -97,7 +96,7 @@ TEST(Frame, PixelsAreThoseOfThePublishedSteps) {
     const FramePlace place = place_for_training(dataset.extent_of(i), 48, draws);
     larger += place.resized.rows > 48 ? 1 : 0;
     ASSERT_TRUE(pixels == step_by_step(dataset.get(i, 3), place, 77)) << i;
-    EXPECT_EQ(truth.picture, 1000 + i);
+    EXPECT_EQ(truth.image, 1000 + i);
     EXPECT_EQ(truth.rows, 48);
     EXPECT_EQ(truth.cols, 48);
   }
@@ -105,7 +104,7 @@ TEST(Frame, PixelsAreThoseOfThePublishedSteps) {
 }
 
 // From files, only the part that the frame shows is decoded.
-TEST(Frame, PixelsOfFilesAreThoseOfWholePictures) {
+TEST(Frame, PixelsOfFilesAreThoseOfWholeImages) {
   const test::Scratch folder;
   test::write_small_coco(folder);
   const auto dataset = open_dataset(folder.string(), Split::kTrain);
@@ -132,7 +131,7 @@ Instance of_outlines(const Outlines& outlines) {
   return instance;
 }
 
-TEST(Frame, OutlinesMoveWithThePicture) {
+TEST(Frame, OutlinesMoveWithTheImage) {
   const Instances whole{4, 40, 80, {of_outlines({{10, 10, 30, 10, 30, 20}})}};
   FramePlace place = place_for_training({40, 80}, 64, {1, 0, false});  // resized to 32 x 64
   Instances moved = instances_in_frame(whole, place);
@@ -142,7 +141,7 @@ TEST(Frame, OutlinesMoveWithThePicture) {
   EXPECT_EQ(moved.instances[0].annotation, 8);
   EXPECT_EQ(moved.instances[0].class_number, 2);
   EXPECT_EQ(moved.instances[0].area, 55);
-  EXPECT_EQ(moved.picture, 4);
+  EXPECT_EQ(moved.image, 4);
   place.mirror = true;  // mirrors the whole frame
   moved = instances_in_frame(whole, place);
   EXPECT_EQ(moved.instances[0].outlines, (Outlines{{56, 8, 40, 8, 40, 16}}));
@@ -287,14 +286,14 @@ TEST(Frame, OptionsThatContradictEachOtherAreRefused) {
   EXPECT_NE(refused([](FrameOptions& o) { o.jitter.pad = 300; }), "");
 }
 
-TEST(ForEachFrame, WholePicturesInOrder) {
+TEST(ForEachFrame, WholeImagesInOrder) {
   const auto dataset = std::make_shared<test::DrawnObjects>(21, std::set<int64_t>{4});
   for (const int64_t threads : {1, 3}) {
     std::vector<int64_t> seen;
     const auto bad = for_each_frame({dataset, frame_options(), threads}, [&](TestFrame&& test) {
       seen.push_back(test.index);
       const FramePlace place = place_for_testing(dataset->extent_of(test.index), 48);
-      EXPECT_EQ(test.picture, dataset->extent_of(test.index));
+      EXPECT_EQ(test.image, dataset->extent_of(test.index));
       EXPECT_EQ(test.shown, place.resized);
       EXPECT_EQ(test.frame.rows, 48);
       EXPECT_TRUE(test.frame.pixels == step_by_step(dataset->get(test.index, 3), place, 128));

@@ -53,7 +53,7 @@ IdxBytes longer(IdxBytes bytes) {
   return bytes;
 }
 
-TEST(Idx, PlainAndPackedFilesHoldTheSamePictures) {
+TEST(Idx, PlainAndPackedFilesHoldTheSameImages) {
   const test::Scratch plain, gzip;
   plain.write("train-images-idx3-ubyte", images(5, 3, 4));
   plain.write("train-labels-idx1-ubyte", labels(5));
@@ -63,17 +63,17 @@ TEST(Idx, PlainAndPackedFilesHoldTheSamePictures) {
   EXPECT_EQ(train->size(), 5);
   EXPECT_EQ(train->classes(), (std::vector<std::string>{"0", "1", "2"}));
   EXPECT_EQ(train->label(4), 1);
-  const image::Image picture = train->get(1, 1);
-  EXPECT_EQ(picture.rows, 3);
-  EXPECT_EQ(picture.cols, 4);
-  EXPECT_EQ(picture.pixels[2], static_cast<uint8_t>((12 + 2) * 7));
+  const image::Image image = train->get(1, 1);
+  EXPECT_EQ(image.rows, 3);
+  EXPECT_EQ(image.cols, 4);
+  EXPECT_EQ(image.pixels[2], static_cast<uint8_t>((12 + 2) * 7));
   const image::Image rgb = train->get(1, 3);
-  for (size_t i = 0; i < rgb.pixels.size(); ++i) EXPECT_EQ(rgb.pixels[i], picture.pixels[i / 3]);
+  for (size_t i = 0; i < rgb.pixels.size(); ++i) EXPECT_EQ(rgb.pixels[i], image.pixels[i / 3]);
   EXPECT_EQ(open_dataset(plain.string(), Split::kVal)->size(), 2);
   gzip.write("train-images-idx3-ubyte.gz", packed(images(5, 3, 4)));
   const auto file = gzip.write("train-labels-idx1-ubyte.gz", packed(labels(5)));
   const auto again = open_dataset(gzip.string(), Split::kTrain);
-  EXPECT_EQ(again->get(1, 1).pixels, picture.pixels);
+  EXPECT_EQ(again->get(1, 1).pixels, image.pixels);
   const auto one_file =
       open_dataset((gzip.path() / "train-images-idx3-ubyte.gz").string(), Split::kVal);
   EXPECT_EQ(one_file->size(), 5);
@@ -196,7 +196,7 @@ TEST(Idx, AStrayOrDamagedFileBesideClassFoldersDoesNotDecide) {
   EXPECT_EQ(open_dataset(flat.string(), Split::kTrain)->size(), 1);
 }
 
-TEST(Idx, LabelsThatNoPictureHasAreNoted) {
+TEST(Idx, LabelsThatNoImageHasAreNoted) {
   const test::Scratch folder;
   folder.write("train-images-idx3-ubyte", images(2, 3, 4));
   IdxBytes far = labels(2);

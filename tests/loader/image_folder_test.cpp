@@ -38,7 +38,7 @@ TEST(ImageFolder, ClassesAndFilesAreSorted) {
   EXPECT_EQ(open_dataset(folder.string(), Split::kVal)->size(), 1);
 }
 
-TEST(ImageFolder, OnlyPicturesAreListed) {
+TEST(ImageFolder, OnlyImagesAreListed) {
   const test::Scratch folder;
   folder.write("a/one.png", png(1));
   folder.write("a/.hidden.png", png(1));
@@ -84,7 +84,7 @@ TEST(ImageFolder, EndingsThatAreReadAndEndingsThatAreCounted) {
             "1 folders without readable images (b), 1 without extension (a/noending)");
 }
 
-TEST(ImageFolder, WhatSystemsPutAmongPicturesIsNoClass) {
+TEST(ImageFolder, WhatSystemsPutAmongImagesIsNoClass) {
   const test::Scratch folder;
   folder.write("a/1.png", png(1));
   folder.write("a/._1.png", std::string("x"));
@@ -181,19 +181,19 @@ TEST(ImageFolder, WhyThereAreNoLabelsIsRemarked) {
                 "/val has 2 images and no class folders; sort them into one folder per class");
 }
 
-TEST(ImageFolder, LinksToPicturesAndToClassFoldersCount) {
+TEST(ImageFolder, LinksToImagesAndToClassFoldersCount) {
   const test::Scratch folder, elsewhere;
-  const fs::path picture = elsewhere / "p.png";
-  image::write_png(picture, test::pattern(3, 4, 3, 9));
+  const fs::path image = elsewhere / "p.png";
+  image::write_png(image, test::pattern(3, 4, 3, 9));
   fs::create_directories(folder.path() / "b");
-  fs::create_symlink(picture, folder.path() / "b/link.png");
+  fs::create_symlink(image, folder.path() / "b/link.png");
   fs::create_symlink(elsewhere.path(), folder.path() / "a");
   const auto dataset = open_dataset(folder.string(), Split::kTrain);
   EXPECT_EQ(files_of(*dataset, folder.path()), (Names{"a/p.png", "b/link.png"}));
   EXPECT_EQ(dataset->get(1, 3).pixels, test::pattern(3, 4, 3, 9).pixels);
 }
 
-TEST(ImageFolder, PicturesWithoutClassFoldersHaveNoLabels) {
+TEST(ImageFolder, ImagesWithoutClassFoldersHaveNoLabels) {
   const test::Scratch folder;
   folder.write("b.png", png(1));
   folder.write("a.png", png(2));
@@ -223,7 +223,7 @@ TEST(ImageFolder, WhatIsMissingIsNamed) {
   EXPECT_NE(message.find("only train, pics"), std::string::npos) << message;
 }
 
-TEST(ImageFolder, ErrorsNameThePicture) {
+TEST(ImageFolder, ErrorsNameTheImage) {
   const test::Scratch folder;
   folder.write("a/one.png", std::string("no picture"));
   const auto two = folder.write("a/two.png", png(1));

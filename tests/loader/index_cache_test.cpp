@@ -13,18 +13,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kPictures = kFewestToKeep;
+constexpr int64_t kImages = kFewestToKeep;
 
 // A time at which recently written files count as unchanged.
 std::chrono::system_clock::time_point later() {
   return std::chrono::system_clock::now() + 2 * kSettled;
 }
 
-std::vector<std::string> names_of(const PictureNames& pictures) {
+std::vector<std::string> names_of(const ImageNames& images) {
   std::vector<std::string> names;
-  for (size_t i = 0; i < pictures.labels.numbers.size(); ++i) {
-    names.push_back(fmt::format("{} {}", pictures.names.at(static_cast<int64_t>(i)),
-                                pictures.labels.numbers[i]));
+  for (size_t i = 0; i < images.labels.numbers.size(); ++i) {
+    names.push_back(
+        fmt::format("{} {}", images.names.at(static_cast<int64_t>(i)), images.labels.numbers[i]));
   }
   return names;
 }
@@ -68,12 +68,12 @@ TEST(IndexCache, AFolderThatCannotBeWrittenIsNoError) {
 class FolderCache : public testing::Test {
  protected:
   FolderCache() {
-    for (int64_t i = 0; i < kPictures; ++i) {
+    for (int64_t i = 0; i < kImages; ++i) {
       folder_.write(fmt::format("set/{}/deep/{}.png", i % 3, i), std::string());
     }
     fs::create_directories(set_ / "empty");
   }
-  PictureNames list(std::chrono::system_clock::time_point now) const {
+  ImageNames list(std::chrono::system_clock::time_point now) const {
     return list_folder(set_, {2, cache_}, now);
   }
   // The names in a list that was not read from the cache.
@@ -90,7 +90,7 @@ TEST_F(FolderCache, IsUsedWhereNothingChanged) {
   const auto expected = truth();
   EXPECT_EQ(names_of(list(later())), expected);
   ASSERT_TRUE(is_kept());
-  const PictureNames again = list(later());
+  const ImageNames again = list(later());
   EXPECT_EQ(names_of(again), expected);
   EXPECT_EQ(again.labels.classes, (std::vector<std::string>{"0", "1", "2"}));
   // A changed cache file changes the result, which shows that the cache is used.
@@ -153,7 +153,7 @@ TEST_F(FolderCache, IsNotKeptWhereLinksDecide) {
 class TarCache : public testing::Test {
  protected:
   TarCache() {
-    write("a.tar", kPictures, 1);
+    write("a.tar", kImages, 1);
     write("b.tar", 2, 2);
   }
   // A shard of `count` empty images, with a modification time one hour ago.
@@ -172,7 +172,7 @@ class TarCache : public testing::Test {
                   EXPECT_EQ(index.fault, "");
                   for (const TarSample& sample : index.contents.samples) {
                     found.push_back(fmt::format("{} {} {} {} {} {} {}", sample.key, sample.begin,
-                                                sample.size, sample.has_picture, sample.label,
+                                                sample.size, sample.has_image, sample.label,
                                                 sample.fault, sample.label_fault));
                   }
                 });
@@ -189,7 +189,7 @@ class TarCache : public testing::Test {
 
 TEST_F(TarCache, IsUsedWhereNothingChanged) {
   const auto first = walk();
-  ASSERT_EQ(std::ssize(first), kPictures + 2);
+  ASSERT_EQ(std::ssize(first), kImages + 2);
   ASSERT_TRUE(fs::exists(cache_));
   EXPECT_EQ(walk(), first);
   std::string content = *read_index(cache_, key());
@@ -204,7 +204,7 @@ TEST_F(TarCache, AShardThatChangedIsWalkedAgain) {
   const auto first = walk();
   write("b.tar", 3, 5);
   const auto second = walk();
-  EXPECT_EQ(std::ssize(second), kPictures + 3);
+  EXPECT_EQ(std::ssize(second), kImages + 3);
   write("b.tar", 2, 2);
   EXPECT_EQ(walk(), first);
   folder_.write("b.tar", std::string("cut"));

@@ -63,7 +63,7 @@ TEST_F(ListColumnsTest, WhatIsReadAndWhatIsNotIsSaid) {
   EXPECT_EQ(one->remarks().notes.at(0), "line 1, \"image\", is a heading");
 }
 
-TEST_F(ListColumnsTest, NamesAreClassesAndMissingLabelsAreFaultsOfTheirPictures) {
+TEST_F(ListColumnsTest, NamesAreClassesAndMissingLabelsAreFaultsOfTheirImages) {
   const auto dataset =
       open("path,label\n\"a,b.png\",cat\nc.png,dog\nd.png,cat\ne.png,dog\nf.png,\n");
   EXPECT_EQ(dataset->classes(), (std::vector<std::string>{"cat", "dog"}));
@@ -104,7 +104,7 @@ TEST_F(ListColumnsTest, RowsThatDoNotFitAreRefusedOnce) {
   }
 }
 
-TEST_F(ListColumnsTest, ALabelBeforeThePathIsRefusedOnceWhereThePictureIsThere) {
+TEST_F(ListColumnsTest, ALabelBeforeThePathIsRefusedOnceWhereTheImageIsThere) {
   folder_.write("p/a.png", image::encode_png(test::pattern(3, 4, 3, 1)));
   EXPECT_NE(refusal("cat p/a.png\n").find("\"cat\" precedes the path, expected the path first"),
             std::string::npos);
@@ -112,7 +112,7 @@ TEST_F(ListColumnsTest, ALabelBeforeThePathIsRefusedOnceWhereThePictureIsThere) 
   EXPECT_EQ(open("cat p/a.png\n")->get(0, 3).cols, 4);
 }
 
-TEST_F(ListColumnsTest, AListWithoutItsPicturesIsSaidInOneLine) {
+TEST_F(ListColumnsTest, AListWithoutItsImagesIsSaidInOneLine) {
   const auto absent = open("/elsewhere/a.png 0\n/elsewhere/b.png 1\n");
   EXPECT_EQ(absent->remarks().notes.at(0),
             "none of the 2 images that were checked exists; the first: /elsewhere/a.png");
@@ -121,14 +121,14 @@ TEST_F(ListColumnsTest, AListWithoutItsPicturesIsSaidInOneLine) {
 }
 
 // A few names that do not look like images are images that cannot be read.
-TEST_F(ListColumnsTest, AFewOddNamesArePicturesThatCannotBeRead) {
+TEST_F(ListColumnsTest, AFewOddNamesAreImagesThatCannotBeRead) {
   EXPECT_EQ(open("a.png\nb.png\nreadme\n")->size(), 3);
   folder_.write("0001", image::encode_png(test::pattern(3, 4, 3, 1)));
   EXPECT_EQ(open("0001 0\n0002 1\n0003 2\n")->get(0, 3).cols, 4);
 }
 
 // Several labels of an image are an error only for users of labels.
-TEST_F(ListColumnsTest, TwoLabelsAreCountedAndThePictureIsRead) {
+TEST_F(ListColumnsTest, TwoLabelsAreCountedAndTheImageIsRead) {
   for (const char* text :
        {"a.png 0 1\nb.png 1\n", "a.png\t0\t1\nb.png\t1\n", "a.png 0,1\nb.png 1\n",
         "a.png [0, 1]\nb.png 1\n", "path;label\na.png;0 1\nb.png;1\n"}) {
@@ -215,7 +215,7 @@ TEST_F(ListColumnsTest, ManyLines) {
   }
 }
 
-TEST(NumberedLabels, ThoseThatNoPictureHasAreNamed) {
+TEST(NumberedLabels, ThoseThatNoImageHasAreNamed) {
   const test::Scratch folder;
   for (const char* name : {"a.png", "l.png"}) {
     folder.write(name, image::encode_png(test::pattern(3, 4, 3, 1)));

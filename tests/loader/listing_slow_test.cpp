@@ -11,19 +11,19 @@
 namespace fcm::loader {
 namespace {
 
-constexpr int64_t kClasses = 1000, kPicturesOfEach = 200;
+constexpr int64_t kClasses = 1000, kImagesOfEach = 200;
 
 uint64_t bytes_held() {
   const struct mallinfo2 info = mallinfo2();
   return info.uordblks + info.hblkhd;
 }
 
-TEST(Listing, ManyPicturesCostLessThan100BytesEach) {
+TEST(Listing, ManyImagesCostLessThan100BytesEach) {
   const test::Scratch folder;
-  for (int64_t i = 0; i < kClasses * kPicturesOfEach; ++i) {  // names as in ImageNet
-    const int64_t c = i / kPicturesOfEach;
+  for (int64_t i = 0; i < kClasses * kImagesOfEach; ++i) {  // names as in ImageNet
+    const int64_t c = i / kImagesOfEach;
     const auto class_folder = folder.path() / fmt::format("set/n{:08}", 1440764 + c);
-    if (i % kPicturesOfEach == 0) std::filesystem::create_directories(class_folder);
+    if (i % kImagesOfEach == 0) std::filesystem::create_directories(class_folder);
     std::ofstream(class_folder / fmt::format("n{:08}_{}.JPEG", 1440764 + c, 10000 + i % 30000));
   }
   const auto later = std::chrono::system_clock::now() + 2 * kSettled;
@@ -31,11 +31,11 @@ TEST(Listing, ManyPicturesCostLessThan100BytesEach) {
     const uint64_t before = bytes_held();
     const auto start = std::chrono::steady_clock::now();
     const auto listed = folder.path() / "set";
-    const NamedPictures pictures(listed, list_folder(listed, options, later));
+    const NamedImages images(listed, list_folder(listed, options, later));
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     const auto bytes = static_cast<double>(bytes_held() - before);
-    EXPECT_EQ(pictures.size(), kClasses * kPicturesOfEach);
-    const double each = bytes / static_cast<double>(pictures.size());
+    EXPECT_EQ(images.size(), kClasses * kImagesOfEach);
+    const double each = bytes / static_cast<double>(images.size());
     std::cout << fmt::format("{}: {:.3f} s, {:.1f} bytes a picture\n", what, seconds.count(), each);
     EXPECT_GT(each, 30);  // the names alone take more
     EXPECT_LT(each, 100);

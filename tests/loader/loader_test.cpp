@@ -96,11 +96,11 @@ TEST(Loader, PixelsAreThoseOfCropAndFlip) {
   const Batch batch = batches(dataset, options, 2, 0, 1)[0];
   for (size_t i = 0; i < 8; ++i) {
     const int64_t sample = batch.sample_ids[i];
-    const image::Image picture = dataset->get(sample, 3);
+    const image::Image image = dataset->get(sample, 3);
     const Crop crop =
-        random_crop(picture.rows, picture.cols, options, 5, 0, static_cast<uint64_t>(sample));
+        random_crop(image.rows, image.cols, options, 5, 0, static_cast<uint64_t>(sample));
     std::vector<uint8_t> expected(16 * 16 * 3);
-    image::crop_resize(picture, crop.box, 16, 16, image::Interpolation::kBicubic, crop.mirror,
+    image::crop_resize(image, crop.box, 16, 16, image::Interpolation::kBicubic, crop.mirror,
                        expected.data());
     EXPECT_TRUE(
         std::equal(expected.begin(), expected.end(),
@@ -108,7 +108,7 @@ TEST(Loader, PixelsAreThoseOfCropAndFlip) {
   }
 }
 
-TEST(Loader, BadPicturesAreReplacedAndReported) {
+TEST(Loader, BadImagesAreReplacedAndReported) {
   const std::set<int64_t> damaged{2, 9, 17, 33};
   const auto dataset = std::make_shared<FakeDataset>(40, damaged);
   std::set<int64_t> reported;
@@ -148,7 +148,7 @@ std::pair<int64_t, std::string> until_it_gives_up(const DataOptions& options,
   return {40, ""};
 }
 
-TEST(Loader, TooManyBadPicturesOfAnEpochEndTheRun) {
+TEST(Loader, TooManyBadImagesOfAnEpochEndTheRun) {
   DataOptions options = tolerant();
   options.max_bad_share = 0.02;  // 4 of 200
   const std::set<int64_t> four{10, 50, 90, 130};
@@ -166,7 +166,7 @@ TEST(Loader, TooManyBadPicturesOfAnEpochEndTheRun) {
   EXPECT_EQ(until_it_gives_up(options, {77}, 2).first, 40);
 }
 
-TEST(Loader, BadPicturesInARowEndTheRun) {
+TEST(Loader, BadImagesInARowEndTheRun) {
   DataOptions options = tolerant();
   options.max_bad_in_a_row = 4;
   const auto order = samples_of_step(200, 10, 1, 2);
@@ -181,7 +181,7 @@ TEST(Loader, BadPicturesInARowEndTheRun) {
   EXPECT_EQ(until_it_gives_up(options, run, 2).first, 40);
 }
 
-TEST(Loader, ASetOfOnlyBadPicturesIsRefused) {
+TEST(Loader, ASetOfOnlyBadImagesIsRefused) {
   std::set<int64_t> all;
   for (int64_t i = 0; i < 200; ++i) all.insert(i);
   const auto [steps, message] = until_it_gives_up(tolerant(), all, 2);
@@ -228,7 +228,7 @@ TEST(Loader, LabelsAreReadWhereTheyAreWantedAndNowhereElse) {
   EXPECT_EQ(dataset->labels_read, 0);
 }
 
-TEST(Loader, MoreRanksThanPicturesOfABatchAreRefused) {
+TEST(Loader, MoreRanksThanImagesOfABatchAreRefused) {
   LoaderRequest request = labelled(std::make_shared<FakeDataset>(8), small_options(), 3, 1, 1, 0);
   request.slice = {.rank = 0, .ranks = 4};
   try {

@@ -29,8 +29,8 @@ void read_all(const Dataset& set) {
   for (int64_t i = 0; i < std::min<int64_t>(set.size(), 100); ++i) {
     set.name(i);
     try {
-      const image::Image picture = set.get(i, 3);
-      ASSERT_EQ(std::ssize(picture.pixels), picture.rows * picture.cols * 3);
+      const image::Image image = set.get(i, 3);
+      ASSERT_EQ(std::ssize(image.pixels), image.rows * image.cols * 3);
       ASSERT_LT(set.label(i), std::ssize(set.classes()));
     } catch (const Error& error) {
       ASSERT_EQ(error.code(), ExitCode::kData) << error.what();
@@ -131,7 +131,7 @@ TEST(MutantsSlow, OfCocoFiles) {
                 const fuzz::MemoryFile memory = in_memory(bytes);
                 const CocoFile file(memory.path());
                 for (int64_t i = 0; i < file.size(); ++i) {
-                  const PictureRecord& record = file.record(i);
+                  const ImageRecord& record = file.record(i);
                   for (const Instance& one : file.instances(i).instances) {
                     ASSERT_LT(one.class_number, std::ssize(file.classes().ids));
                     if (record.rows * record.cols < 100'000) {

@@ -42,7 +42,7 @@ TEST(SamplesOfStep, TheOrderDoesNotDependOnTheBatchSize) {
   EXPECT_EQ(by_ten, by_five);
 }
 
-TEST(SamplesOfStep, SeedsAndEpochsShuffleAnew) {
+TEST(SamplesOfStep, SeedsAndEpochsReshuffle) {
   const auto first = samples_of_step(1000, 100, 1, 0);
   EXPECT_NE(first, samples_of_step(1000, 100, 2, 0));
   EXPECT_NE(first, samples_of_step(1000, 100, 1, 10));  // the first step of the next epoch

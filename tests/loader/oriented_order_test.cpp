@@ -21,7 +21,7 @@ class Recorded final : public Dataset {
   const std::vector<std::string>& classes() const override { return none_; }
   std::string name(int64_t) const override { return "recorded"; }
   image::Image get(int64_t, int64_t) const override { return {}; }
-  PictureRecord picture_record(int64_t index) const override {
+  ImageRecord image_record(int64_t index) const override {
     // Wide and other images alternate irregularly, as in real data sets.
     const bool is_wide = index * 7 % size() < wide_;
     return {index, 10, is_wide ? 20 : 10, 1};
@@ -42,15 +42,15 @@ TEST(OrientedOrderTest, EachBatchHasOneOrientationAndEachStreamAllInTurn) {
                                             {1, 16, 8}}) {
     const Recorded dataset(wide, others);
     const OrientedOrder order(dataset, batch, 5);
-    ASSERT_EQ(order.pictures(), wide + others);
+    ASSERT_EQ(order.images(), wide + others);
     std::map<bool, std::vector<Chosen>> streams;
     const int64_t steps = 20 * (wide + others) / batch;
     for (int64_t step = 0; step < steps; ++step) {
       const std::vector<Chosen> chosen = order.of_step(step);
       ASSERT_EQ(std::ssize(chosen), batch);
-      const bool is_wide = dataset.picture_record(chosen[0].sample).is_wide();
+      const bool is_wide = dataset.image_record(chosen[0].sample).is_wide();
       for (const Chosen& one : chosen) {
-        ASSERT_EQ(dataset.picture_record(one.sample).is_wide(), is_wide);
+        ASSERT_EQ(dataset.image_record(one.sample).is_wide(), is_wide);
       }
     }
     // Every image is seen equally often, except for one time more or less and for images that wait
@@ -78,7 +78,7 @@ TEST(OrientedOrderTest, ShareOfOrientationsIsThatOfTheSet) {
   bool before = false;
   constexpr int64_t kSteps = 1000;
   for (int64_t step = 0; step < kSteps; ++step) {
-    const bool now = dataset.picture_record(order.of_step(step)[0].sample).is_wide();
+    const bool now = dataset.image_record(order.of_step(step)[0].sample).is_wide();
     wide += now ? 1 : 0;
     changes += now != before ? 1 : 0;
     before = now;
@@ -128,10 +128,10 @@ TEST(OrientedOrderTest, AnyStepIsFoundAtOnce) {
   EXPECT_LT(watch.seconds(), 2);
 }
 
-TEST(OrientedOrderTest, PicturesWithoutObjectsAreNotInIt) {
+TEST(OrientedOrderTest, ImagesWithoutObjectsAreNotInIt) {
   const test::DrawnObjects dataset(30, {}, {0, 3, 7, 8});
   const OrientedOrder order(dataset, 4, 1);
-  EXPECT_EQ(order.pictures(), 26);
+  EXPECT_EQ(order.images(), 26);
   std::set<int64_t> seen;
   for (int64_t step = 0; step < 60; ++step) {
     for (const Chosen& one : order.of_step(step)) seen.insert(one.sample);
@@ -141,7 +141,7 @@ TEST(OrientedOrderTest, PicturesWithoutObjectsAreNotInIt) {
   KeyedRandom random(1, Purpose::kSubstitute, 0, 0);
   for (int i = 0; i < 200; ++i) {
     const int64_t other = order.another(5, random);
-    EXPECT_TRUE(dataset.picture_record(other).is_wide());
+    EXPECT_TRUE(dataset.image_record(other).is_wide());
     EXPECT_TRUE(seen.contains(other));
   }
   const test::DrawnObjects bare(2, {}, {0, 1});

@@ -25,7 +25,7 @@ fs::path write_packed(const fs::path& path, const PackedForm& form) {
   writer.begin(PackedSplit::kTrain, {"ant", "zebra"});
   for (int64_t i = 0; i < kTrain + kVal; ++i) {
     if (i == kTrain) writer.begin(PackedSplit::kVal, {"ant"});
-    const std::string bytes = packed_picture(source(i), form);
+    const std::string bytes = packed_image(source(i), form);
     writer.add(bytes, checksum(bytes), i < kTrain ? i % 2 : 0, fmt::format("key {}", i));
   }
   const int64_t size = writer.finish();
@@ -34,20 +34,20 @@ fs::path write_packed(const fs::path& path, const PackedForm& form) {
 }
 
 // torchvision's Resize(side), but small images are not enlarged.
-image::Image resized(const image::Image& picture, int64_t side) {
-  const int64_t shorter = std::min(picture.rows, picture.cols);
-  if (shorter <= side) return picture;
-  image::Image out = picture;
-  out.rows = picture.rows == shorter ? side : side * picture.rows / shorter;
-  out.cols = picture.cols == shorter ? side : side * picture.cols / shorter;
+image::Image resized(const image::Image& image, int64_t side) {
+  const int64_t shorter = std::min(image.rows, image.cols);
+  if (shorter <= side) return image;
+  image::Image out = image;
+  out.rows = image.rows == shorter ? side : side * image.rows / shorter;
+  out.cols = image.cols == shorter ? side : side * image.cols / shorter;
   out.pixels.resize(static_cast<size_t>(out.rows * out.cols * out.channels));
-  image::crop_resize(picture, {0, 0, picture.rows, picture.cols}, out.rows, out.cols,
+  image::crop_resize(image, {0, 0, image.rows, image.cols}, out.rows, out.cols,
                      image::Interpolation::kBicubic, false, out.pixels.data());
   return out;
 }
 
-image::Image through_jpeg(const image::Image& picture, int quality) {
-  const std::string bytes = image::encode_jpeg(picture, quality);
+image::Image through_jpeg(const image::Image& image, int quality) {
+  const std::string bytes = image::encode_jpeg(image, quality);
   return image::decode({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, 3);
 }
 
@@ -66,7 +66,7 @@ class PackedFileTest : public testing::Test {
   const fs::path path_ = folder_.path() / "some.file";  // the content decides, not the name
 };
 
-TEST_F(PackedFileTest, RawPicturesAreTheSourcesResized) {
+TEST_F(PackedFileTest, RawImagesAreTheSourcesResized) {
   write_packed(path_, {PackedKind::kRaw, 30, 0});
   EXPECT_FALSE(fs::exists(path_.string() + ".tmp"));
   const auto train = open(), val = open(Split::kVal);
@@ -102,7 +102,7 @@ TEST_F(PackedFileTest, OnePackedSplitAnswersForBothOrForItself) {
         std::tuple{PackedSplit::kVal, false, true}}) {
     PackedWriter writer(path_, PackedKind::kRaw);
     writer.begin(split, {});
-    const std::string bytes = packed_picture(source(0), {PackedKind::kRaw, 8, 0});
+    const std::string bytes = packed_image(source(0), {PackedKind::kRaw, 8, 0});
     writer.add(bytes, checksum(bytes), -1, "one");
     writer.finish();
     for (const auto& [wanted, has] :
@@ -176,12 +176,12 @@ TEST_F(PackedFileTest, OtherVersionsAndKindsSayWhatTheyAre) {
 // Indexes with a valid checksum that contradict themselves or the images.
 TEST_F(PackedFileTest, HostileIndexesAreRefused) {
   const std::string head = packed_head(PackedKind::kRaw);
-  const std::string pixels = packed_picture(source(0), {PackedKind::kRaw, 4, 0});
-  const auto with = [&](int32_t label, uint32_t size, int pictures, PackedSplit split) {
+  const std::string pixels = packed_image(source(0), {PackedKind::kRaw, 4, 0});
+  const auto with = [&](int32_t label, uint32_t size, int images, PackedSplit split) {
     PackedIndex index;
     index.split = split;
     index.classes = {"ant"};
-    for (int i = 0; i < pictures; ++i) {
+    for (int i = 0; i < images; ++i) {
       index.places.push_back({0, checksum(pixels), size, label});
       index.names.add("name");
     }
@@ -204,8 +204,8 @@ TEST_F(PackedFileTest, HostileIndexesAreRefused) {
   EXPECT_NE(error().find("split number 3"), std::string::npos);
 }
 
-TEST_F(PackedFileTest, PixelsThatContradictTheirSizeAreABadPicture) {
-  const std::string good = packed_picture(source(0), {PackedKind::kRaw, 4, 0});
+TEST_F(PackedFileTest, PixelsThatContradictTheirSizeAreABadImage) {
+  const std::string good = packed_image(source(0), {PackedKind::kRaw, 4, 0});
   for (const std::string& bytes : {good.substr(1), std::string(), std::string("short"),
                                    std::string(8, '\0'), std::string(8, '\xff')}) {
     PackedWriter writer(path_, PackedKind::kRaw);

@@ -17,12 +17,12 @@ std::vector<uint8_t> map_file(int64_t rows, int64_t cols, uint8_t value) {
   return image::encode_png(map);
 }
 
-std::vector<uint8_t> picture_file() { return image::encode_png(test::pattern(3, 4, 3)); }
+std::vector<uint8_t> image_file() { return image::encode_png(test::pattern(3, 4, 3)); }
 
 // Writes an image and its map into two folders.
-void add_scene(const test::Scratch& folder, const std::string& pictures, const std::string& maps,
+void add_scene(const test::Scratch& folder, const std::string& images, const std::string& maps,
                const std::string& stem, uint8_t value) {
-  folder.write(pictures + "/" + stem + ".png", picture_file());
+  folder.write(images + "/" + stem + ".png", image_file());
   folder.write(maps + "/" + stem + ".png", map_file(3, 4, value));
 }
 
@@ -34,7 +34,7 @@ Words names_in(const Dataset& dataset) {
   return names;
 }
 
-TEST(SceneFolders, PicturesByNameWithTheMapsOfTheirStems) {
+TEST(SceneFolders, ImagesByNameWithTheMapsOfTheirStems) {
   const test::Scratch folder;
   add_scene(folder, "images/training", "annotations/training", "b", 2);
   add_scene(folder, "images/training", "annotations/training", "a.x", 1);
@@ -82,20 +82,20 @@ TEST(SceneFolders, OtherNamesAndPlacesOfTheFolders) {
 
 TEST(SceneFolders, WhatOnlyLooksAlikeIsAnImageFolder) {
   const test::Scratch texts;  // boxes as text files beside the images
-  texts.write("images/train/a.png", picture_file());
-  texts.write("images/val/b.png", picture_file());
+  texts.write("images/train/a.png", image_file());
+  texts.write("images/val/b.png", image_file());
   texts.write("labels/train/a.txt", std::string("0 1 1 1 1"));
   EXPECT_FALSE(open_dataset(texts.string(), Split::kTrain)->has_maps());
   const test::Scratch classes;
-  classes.write("cats/a.png", picture_file());
-  classes.write("maps/a.png", picture_file());
+  classes.write("cats/a.png", image_file());
+  classes.write("maps/a.png", image_file());
   EXPECT_EQ(open_dataset(classes.string(), Split::kTrain)->classes(), (Words{"cats", "maps"}));
 }
 
-TEST(SceneFolders, PicturesWithoutMapsStayPictures) {
+TEST(SceneFolders, ImagesWithoutMapsStayImages) {
   const test::Scratch folder;
   add_scene(folder, "images", "annotations", "a", 1);
-  folder.write("images/b.png", picture_file());
+  folder.write("images/b.png", image_file());
   folder.write("images/notes.txt", std::string("x"));
   folder.write("annotations/z.png", map_file(1, 1, 1));
   folder.write("readme.md", std::string("x"));
@@ -110,13 +110,13 @@ TEST(SceneFolders, PicturesWithoutMapsStayPictures) {
             "1 .md (readme.md), 1 .txt (notes.txt), 1 maps without an image (z.png)");
 }
 
-TEST(SceneFolders, ASplitWithoutMapsOrPictures) {
+TEST(SceneFolders, ASplitWithoutMapsOrImages) {
   const test::Scratch folder;
   add_scene(folder, "images/train", "masks/train", "a", 1);
   const std::string message = data_error([&] { open_dataset(folder.string(), Split::kVal); });
   EXPECT_NE(message.find("none for validation"), std::string::npos) << message;
   EXPECT_FALSE(has_split(folder.path(), Split::kVal));
-  folder.write("images/val/b.png", picture_file());  // like ADE20K's test images, it has no map
+  folder.write("images/val/b.png", image_file());  // like ADE20K's test images, it has no map
   const auto val = open_dataset(folder.string(), Split::kVal);
   EXPECT_FALSE(val->has_maps());
   EXPECT_NE(data_error([&] { val->class_map(0); }).find("does not exist"), std::string::npos);
@@ -196,8 +196,8 @@ TEST(SceneFolders, TheSampleOfAde20k) {
   EXPECT_TRUE(val->remarks().notes.empty());
   const SceneOptions options{{}, {}, 150};
   for (int64_t i = 0; i < 45; i += 11) {
-    const image::Image picture = val->get(i, 3);
-    check_size_of_map(read_classes(*val, i, options), picture.rows, picture.cols, val->name(i));
+    const image::Image image = val->get(i, 3);
+    check_size_of_map(read_classes(*val, i, options), image.rows, image.cols, val->name(i));
   }
 }
 
@@ -212,15 +212,15 @@ TEST(SyntheticScenes, ShapesOnABackgroundAlwaysTheSame) {
   EXPECT_EQ(train->label(3), -1);
   std::set<uint8_t> values;
   for (int64_t i = 0; i < 64; ++i) {
-    const image::Image picture = val->get(i, 3);
+    const image::Image image = val->get(i, 3);
     const ClassMap map = val->class_map(i);
-    ASSERT_EQ((std::array{picture.rows, picture.cols, map.rows, map.cols}),
+    ASSERT_EQ((std::array{image.rows, image.cols, map.rows, map.cols}),
               (std::array<int64_t, 4>{128, 160, 128, 160}));
     values.insert(map.classes.begin(), map.classes.end());
     // All background pixels have one colour, and no other pixel has it.
     std::map<bool, std::set<Colour>> colours;
     for (size_t p = 0; p < map.classes.size(); ++p) {
-      const uint8_t* const rgb = picture.pixels.data() + p * 3;
+      const uint8_t* const rgb = image.pixels.data() + p * 3;
       colours[map.classes[p] == 1].insert({rgb[0], rgb[1], rgb[2]});
     }
     EXPECT_EQ(colours[true].size(), 1u) << i;

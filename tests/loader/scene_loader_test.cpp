@@ -67,7 +67,7 @@ TEST(SceneLoader, RanksTogetherHaveTheBatchOfOne) {
   EXPECT_TRUE(classes == whole.targets.maps().classes_BHW);
 }
 
-TEST(SceneLoader, BadMapsAreReplacedWithTheirPictures) {
+TEST(SceneLoader, BadMapsAreReplacedWithTheirImages) {
   const auto dataset = std::make_shared<DrawnScenes>(8, std::set<int64_t>{2});
   dataset->maps[5] = test::blocks(3, 3, 1);  // another size
   dataset->maps[6] = test::blocks(dataset->extent_of(6).rows, dataset->extent_of(6).cols, 1, 9);
@@ -99,7 +99,7 @@ TEST(SceneLoader, PaddingIsIgnoredBlackAndZeroAsNumbers) {
     for (size_t c = 0; c < 3; ++c) {
       const size_t at = static_cast<size_t>(i) * 3 + c;
       const float mean = static_cast<float>(255 * request.data.mean[c]);
-      const double inverse = 1 / double{static_cast<float>(255 * request.data.deviation[c])};
+      const double inverse = 1 / double{static_cast<float>(255 * request.data.stddev[c])};
       const float centred = static_cast<float>(batch.pixels_BHWC[at]) - mean;
       ASSERT_EQ(pixels[at], inside ? static_cast<float>(centred * inverse) : 0.0F);
     }
@@ -140,7 +140,7 @@ SceneRequest testing_request(std::shared_ptr<const Dataset> dataset, int64_t thr
           .threads = threads};
 }
 
-TEST(ForEachScene, WholePicturesResizedAndMapsAsTheyAre) {
+TEST(ForEachScene, WholeImagesResizedAndMapsAsTheyAre) {
   const auto dataset = std::make_shared<DrawnScenes>(21, std::set<int64_t>{4});
   dataset->extents[7] = {20, 150};  // sides differ by a factor of more than 4
   dataset->maps[9] = test::blocks(9, 9, 1);
@@ -151,8 +151,8 @@ TEST(ForEachScene, WholePicturesResizedAndMapsAsTheyAre) {
       const Extent was = dataset->extent_of(scene.index);
       const std::vector<int64_t> scale{192, 48};
       const Extent size = fitted_size(was, scale);
-      EXPECT_EQ((Extent{scene.picture.rows, scene.picture.cols}), size);
-      EXPECT_TRUE(scene.picture.pixels ==
+      EXPECT_EQ((Extent{scene.image.rows, scene.image.cols}), size);
+      EXPECT_TRUE(scene.image.pixels ==
                   image::resize_linear(dataset->get(scene.index, 3), size.rows, size.cols).pixels);
       ClassMap map = dataset->class_map(scene.index);
       reduce_classes(map, test::scene_options(), "");
@@ -171,7 +171,7 @@ TEST(ForEachScene, WholePicturesResizedAndMapsAsTheyAre) {
   }
 }
 
-TEST(ForEachScene, RanksSeeEveryPictureOnce) {
+TEST(ForEachScene, RanksSeeEveryImageOnce) {
   const auto dataset = std::make_shared<DrawnScenes>(11);
   std::vector<int64_t> seen;
   for (int64_t rank = 0; rank < 3; ++rank) {
@@ -184,7 +184,7 @@ TEST(ForEachScene, RanksSeeEveryPictureOnce) {
   EXPECT_EQ(seen, all);
 }
 
-TEST(ForEachScene, TooManyBadPicturesEndIt) {
+TEST(ForEachScene, TooManyBadImagesEndIt) {
   const auto dataset = std::make_shared<DrawnScenes>(20, std::set<int64_t>{3, 9, 15});
   SceneRequest request = testing_request(dataset, 2);
   request.data.max_bad_share = 0.1;  // 2 of 20
@@ -196,10 +196,10 @@ TEST(ForEachScene, TooManyBadPicturesEndIt) {
   EXPECT_EQ(last, 14);
 }
 
-TEST(ForEachScene, APictureAloneIsResizedAlike) {
-  const image::Image picture = test::pattern(60, 80, 3);
+TEST(ForEachScene, AnImageAloneIsResizedAlike) {
+  const image::Image image = test::pattern(60, 80, 3);
   const PipelineOptions pipeline = test::scene_options().pipeline;
-  const image::Image got = scene_for_testing(picture, pipeline);
+  const image::Image got = scene_for_testing(image, pipeline);
   EXPECT_EQ(got.rows, 48);
   EXPECT_EQ(got.cols, 64);
   const std::vector<float> numbers = normalised_scene_pixels(got, test::scene_options().data);
@@ -210,7 +210,7 @@ TEST(ForEachScene, APictureAloneIsResizedAlike) {
 }
 
 // Real files: JPEGs of which only the crop is decoded.
-TEST(SceneLoader, RealScenesAreThoseOfWholePictures) {
+TEST(SceneLoader, RealScenesAreThoseOfWholeImages) {
   const auto folder = test::data_folder() / "ade-sample";
   FCM_NEED_FOLDER(folder);
   const std::shared_ptr<const Dataset> dataset = open_dataset(folder.string(), Split::kTrain);

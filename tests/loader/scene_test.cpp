@@ -34,7 +34,7 @@ class PlainPipeline {
  public:
   PlainPipeline(const Dataset& dataset, int64_t index, const SceneOptions& options,
                 const SceneDraws& draws)
-      : options_(options), draws_(draws), picture_(dataset.get(index, 3)) {
+      : options_(options), draws_(draws), image_(dataset.get(index, 3)) {
     map_ = dataset.class_map(index).classes;
     for (uint8_t& value : map_) {
       if (options.pipeline.reduce_zero_label) {
@@ -45,12 +45,12 @@ class PlainPipeline {
     crop();
     if (draws_.mirror) mirror();
     if (options_.pipeline.photometric) {
-      distort(draws_.distortion, picture_.pixels.data(), picture_.rows * picture_.cols);
+      distort(draws_.distortion, image_.pixels.data(), image_.rows * image_.cols);
     }
     pad();
   }
 
-  Prepared take() { return {extent_, picture_.pixels, {picture_.rows, picture_.cols, map_}}; }
+  Prepared take() { return {extent_, image_.pixels, {image_.rows, image_.cols, map_}}; }
 
  private:
   void resize() {
@@ -59,41 +59,41 @@ class PlainPipeline {
         static_cast<int64_t>(static_cast<double>(options_.pipeline.scale[0]) * ratio));
     const auto shorter = static_cast<double>(
         static_cast<int64_t>(static_cast<double>(options_.pipeline.scale[1]) * ratio));
-    const auto height = static_cast<double>(picture_.rows);
-    const auto width = static_cast<double>(picture_.cols);
+    const auto height = static_cast<double>(image_.rows);
+    const auto width = static_cast<double>(image_.cols);
     const double factor =
         std::min(longer / std::max(height, width), shorter / std::min(height, width));
     // Upstream fails if a side becomes 0.
     const auto rows = std::max<int64_t>(static_cast<int64_t>(height * factor + 0.5), 1);
     const auto cols = std::max<int64_t>(static_cast<int64_t>(width * factor + 0.5), 1);
     std::vector<uint8_t> resized(static_cast<size_t>(rows * cols));
-    image::resize_nearest({picture_.rows, picture_.cols, rows, cols}, map_.data(),
-                          {0, 0, rows, cols}, resized.data());
+    image::resize_nearest({image_.rows, image_.cols, rows, cols}, map_.data(), {0, 0, rows, cols},
+                          resized.data());
     map_ = resized;
-    picture_ = image::resize_linear(picture_, rows, cols);
+    image_ = image::resize_linear(image_, rows, cols);
   }
 
   void crop() {
-    const int64_t rows = std::min(options_.data.image_size[0], picture_.rows);
-    const int64_t cols = std::min(options_.data.image_size[1], picture_.cols);
+    const int64_t rows = std::min(options_.data.image_size[0], image_.rows);
+    const int64_t cols = std::min(options_.data.image_size[1], image_.cols);
     std::vector<uint8_t> map;
     image::Box box;
     for (int draw = 0; draw < 11; ++draw) {
-      box.top = draws_.place(picture_.rows - rows);
-      box.left = draws_.place(picture_.cols - cols);
+      box.top = draws_.place(image_.rows - rows);
+      box.left = draws_.place(image_.cols - cols);
       map.clear();
       for (int64_t i = 0; i < rows * cols; ++i) {
         map.push_back(
-            map_[static_cast<size_t>((box.top + i / cols) * picture_.cols + box.left + i % cols)]);
+            map_[static_cast<size_t>((box.top + i / cols) * image_.cols + box.left + i % cols)]);
       }
       if (is_accepted(map)) break;
     }
     image::Image cropped{rows, cols, 3, {}};
     for (int64_t row = box.top; row < box.top + rows; ++row) {
-      const auto begin = picture_.pixels.begin() + (row * picture_.cols + box.left) * 3;
+      const auto begin = image_.pixels.begin() + (row * image_.cols + box.left) * 3;
       cropped.pixels.insert(cropped.pixels.end(), begin, begin + cols * 3);
     }
-    picture_ = cropped;
+    image_ = cropped;
     map_ = map;
   }
 
@@ -111,39 +111,39 @@ class PlainPipeline {
   }
 
   void mirror() {
-    for (int64_t row = 0; row < picture_.rows; ++row) {
-      for (int64_t left = 0, right = picture_.cols - 1; left < right; ++left, --right) {
-        const auto a = static_cast<size_t>(row * picture_.cols + left);
-        const auto b = static_cast<size_t>(row * picture_.cols + right);
+    for (int64_t row = 0; row < image_.rows; ++row) {
+      for (int64_t left = 0, right = image_.cols - 1; left < right; ++left, --right) {
+        const auto a = static_cast<size_t>(row * image_.cols + left);
+        const auto b = static_cast<size_t>(row * image_.cols + right);
         std::swap(map_[a], map_[b]);
         for (size_t c = 0; c < 3; ++c)
-          std::swap(picture_.pixels[a * 3 + c], picture_.pixels[b * 3 + c]);
+          std::swap(image_.pixels[a * 3 + c], image_.pixels[b * 3 + c]);
       }
     }
   }
 
   void pad() {
-    extent_ = {picture_.rows, picture_.cols};
+    extent_ = {image_.rows, image_.cols};
     image::Image padded{options_.data.image_size[0], options_.data.image_size[1], 3, {}};
     std::vector<uint8_t> map;
     for (int64_t row = 0; row < padded.rows; ++row) {
       for (int64_t col = 0; col < padded.cols; ++col) {
-        const bool inside = row < picture_.rows && col < picture_.cols;
-        const auto at = static_cast<size_t>(row * picture_.cols + col);
+        const bool inside = row < image_.rows && col < image_.cols;
+        const auto at = static_cast<size_t>(row * image_.cols + col);
         map.push_back(inside ? map_[at] : uint8_t{255});
         for (size_t c = 0; c < 3; ++c) {
-          padded.pixels.push_back(inside ? picture_.pixels[at * 3 + c] : uint8_t{0});
+          padded.pixels.push_back(inside ? image_.pixels[at * 3 + c] : uint8_t{0});
         }
       }
     }
-    picture_ = padded;
+    image_ = padded;
     map_ = map;
   }
 
   const SceneOptions& options_;
   const SceneDraws& draws_;
   Extent extent_;
-  image::Image picture_;
+  image::Image image_;
   std::vector<uint8_t> map_;
 };
 
@@ -251,7 +251,7 @@ TEST(Scene, AValueAboveTheClassesIsNamed) {
             std::string::npos);
 }
 
-TEST(Scene, AMapOfAnotherSizeIsAFaultOfThePicture) {
+TEST(Scene, AMapOfAnotherSizeIsAFaultOfTheImage) {
   DrawnScenes dataset(1);
   dataset.maps[0] = test::blocks(50, 40, 1);  // rows and columns exchanged
   const SceneOptions options = scene_options();

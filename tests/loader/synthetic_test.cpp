@@ -28,7 +28,7 @@ TEST(Synthetic, AlwaysTheSameAndNeverTwice) {
   EXPECT_EQ(train->get(33, 1).channels, 1);
 }
 
-TEST(Synthetic, EveryPictureShowsTwoColoursApart) {
+TEST(Synthetic, EveryImageShowsTwoColoursApart) {
   const auto train = open_dataset("synthetic", Split::kTrain);
   for (int64_t i = 0; i < 200; ++i) {
     const image::Image grey = train->get(i, 1);
@@ -76,11 +76,11 @@ TEST(SyntheticObjects, AlwaysTheSameAndOfBothOrientations) {
   int64_t wide = 0;
   std::map<int64_t, int64_t> of_class, of_count;
   for (int64_t i = 0; i < train->size(); ++i) {
-    const PictureRecord record = train->picture_record(i);
+    const ImageRecord record = train->image_record(i);
     const Instances objects = train->instances(i);
     wide += record.is_wide() ? 1 : 0;
     EXPECT_EQ(record.objects, std::ssize(objects.instances));
-    EXPECT_EQ(record.picture, objects.picture);
+    EXPECT_EQ(record.image, objects.image);
     EXPECT_EQ(record.rows * record.cols, 128 * 160);
     ++of_count[record.objects];
     for (const Instance& object : objects.instances) ++of_class[object.class_number];
@@ -97,13 +97,13 @@ TEST(SyntheticObjects, OutlinesAreWhatIsDrawn) {
   const auto train = with_objects(Split::kTrain);
   for (int64_t i = 0; i < 60; ++i) {
     const Instances objects = train->instances(i);
-    const image::Image picture = train->get(i, 3);
-    ASSERT_EQ(picture.rows, objects.rows);
-    ASSERT_EQ(picture.cols, objects.cols);
-    std::vector<int64_t> owner(static_cast<size_t>(picture.rows * picture.cols), -1);
+    const image::Image image = train->get(i, 3);
+    ASSERT_EQ(image.rows, objects.rows);
+    ASSERT_EQ(image.cols, objects.cols);
+    std::vector<int64_t> owner(static_cast<size_t>(image.rows * image.cols), -1);
     for (size_t k = 0; k < objects.instances.size(); ++k) {
       const Instance& object = objects.instances[k];
-      const auto mask = image::decode_mask(mask_of(object, picture.rows, picture.cols));
+      const auto mask = image::decode_mask(mask_of(object, image.rows, image.cols));
       int64_t area = 0;
       for (size_t p = 0; p < mask.size(); ++p) {
         area += mask[p];
@@ -112,12 +112,12 @@ TEST(SyntheticObjects, OutlinesAreWhatIsDrawn) {
       EXPECT_EQ(static_cast<double>(area), object.area);
       EXPECT_GT(area, 100);
       EXPECT_TRUE(object.box[0] >= 0 && object.box[1] >= 0 &&
-                  object.box[2] <= static_cast<double>(picture.cols) &&
-                  object.box[3] <= static_cast<double>(picture.rows));
+                  object.box[2] <= static_cast<double>(image.cols) &&
+                  object.box[3] <= static_cast<double>(image.rows));
     }
     std::map<int64_t, std::set<std::array<uint8_t, 3>>> colours;
     for (size_t p = 0; p < owner.size(); ++p) {
-      const uint8_t* const rgb = picture.pixels.data() + 3 * p;
+      const uint8_t* const rgb = image.pixels.data() + 3 * p;
       colours[owner[p]].insert({rgb[0], rgb[1], rgb[2]});
     }
     for (const auto& [object, seen] : colours) ASSERT_EQ(seen.size(), 1u) << i;

@@ -33,7 +33,7 @@ class TarSamples : public testing::Test {
     return data_error([&] { samples(archive); });
   }
   // The image of a sample, read in place.
-  std::string picture(const TarSample& sample) const {
+  std::string image(const TarSample& sample) const {
     std::string bytes(sample.size, '\0');
     RandomAccessFile(folder_.path() / "x.tar")
         .read(sample.begin, {reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()});
@@ -53,10 +53,10 @@ TEST_F(TarSamples, MembersWithOneKeyAreOneSample) {
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].key, "a/b.c/0");
   EXPECT_EQ(found[0].label, 7);
-  EXPECT_EQ(picture(found[0]), "one");
+  EXPECT_EQ(image(found[0]), "one");
   EXPECT_EQ(found[1].key, "1");
   EXPECT_EQ(found[1].label, 12);
-  EXPECT_EQ(picture(found[1]), "two");
+  EXPECT_EQ(image(found[1]), "two");
   EXPECT_EQ(found[0].fault + found[1].fault, "");
   EXPECT_EQ(found[0].label_fault + found[1].label_fault, "");
 }
@@ -79,21 +79,21 @@ TEST_F(TarSamples, EndingsCountInAnyCase) {
                              tar_member("1.JFIF", "two") + tar_end());
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].label, 3);
-  EXPECT_EQ(picture(found[1]), "two");
+  EXPECT_EQ(image(found[1]), "two");
 }
 
 // A photograph is preferred to a mask or map with the same key, in any order.
-TEST_F(TarSamples, OfSeveralPicturesOfAKeyOneIsTaken) {
+TEST_F(TarSamples, OfSeveralImagesOfAKeyOneIsTaken) {
   const std::string jpg = tar_member("0.jpg", "photo"), png = tar_member("0.png", "mask"),
                     webp = tar_member("0.webp", "other"), cls = tar_member("0.cls", "1");
   for (const std::string& members : {jpg + png + webp, webp + png + jpg, png + jpg + webp}) {
     const TarContents found = contents(members + cls + tar_end());
     ASSERT_EQ(found.samples.size(), 1u);
-    EXPECT_EQ(picture(found.samples[0]), "photo");
+    EXPECT_EQ(image(found.samples[0]), "photo");
     EXPECT_EQ(found.samples[0].fault, "");
     EXPECT_EQ(found.left_out.count(), 2);
   }
-  EXPECT_EQ(picture(samples(png + webp + tar_end()).at(0)), "other");
+  EXPECT_EQ(image(samples(png + webp + tar_end()).at(0)), "other");
   // A fault in an ignored member does not matter; a fault in the used member does.
   const std::string link = tar_member("0.png", "", '2');
   EXPECT_EQ(samples(link + jpg + tar_end()).at(0).fault, "");
@@ -126,7 +126,7 @@ TEST_F(TarSamples, OldHeadersAndMissingEndMarks) {
   const std::string archive = sealed(old) + test::padded("abc");
   const TarContents found = contents(archive + tar_end());
   ASSERT_EQ(found.samples.size(), 1u);
-  EXPECT_EQ(picture(found.samples[0]), "abc");
+  EXPECT_EQ(image(found.samples[0]), "abc");
   EXPECT_TRUE(found.has_end_mark);
   EXPECT_TRUE(contents(archive + std::string(512, '\0')).has_end_mark);
   const TarContents bare = contents(archive);
@@ -161,7 +161,7 @@ TEST_F(TarSamples, LongNamesOfEveryKind) {
     const auto found = samples(archive + tar_member("1.jpg", "next") + tar_end());
     ASSERT_EQ(found.size(), 2u) << bytes;
     EXPECT_EQ(found[0].key, key) << bytes;
-    EXPECT_EQ(picture(found[0]), bytes);
+    EXPECT_EQ(image(found[0]), bytes);
     EXPECT_EQ(found[1].key, "1") << bytes;  // the long name applied to one member only
   }
 }

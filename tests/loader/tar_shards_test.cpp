@@ -69,7 +69,7 @@ TEST(TarShards, ArchivesBesideUnpackedFoldersDoNotCount) {
   EXPECT_EQ(open_dataset(folder.string(), Split::kVal)->size(), 1);
 }
 
-TEST(TarShards, FaultySamplesAreBadPicturesOthersAreNot) {
+TEST(TarShards, FaultySamplesAreBadImagesOthersAreNot) {
   const test::Scratch folder;
   const auto shard =
       folder.write("x.tar", sample("a", 1, 0) + tar_member("../e\x1b[31m.png", png_member(2)) +
@@ -146,7 +146,7 @@ TEST(TarShards, WhatIsLeftOutAndHeldOutIsRemarked) {
 }
 
 // Counted by kind and not part of the set, as in folders.
-TEST(TarShards, PicturesOfEndingsThatAreNotReadAreLeftOut) {
+TEST(TarShards, ImagesOfEndingsThatAreNotReadAreLeftOut) {
   const test::Scratch folder;
   const std::string gif = tar_member("b.gif", "GIF89a") + tar_member("b.cls", "1");
   folder.write("x.tar", sample("a", 1, 0) + gif + tar_member("c.cls", "0") +
@@ -175,7 +175,7 @@ TEST(TarShards, WhatLiesBesideBothSplitsIsMarked) {
 }
 
 // One archive beside many images is not the data set.
-TEST(TarShards, AnArchiveBesidePicturesDoesNotCount) {
+TEST(TarShards, AnArchiveBesideImagesDoesNotCount) {
   const test::Scratch folder;
   folder.write("backup.tar", sample("a", 1, 0) + tar_end());
   for (int i = 0; i < 8; ++i) folder.write(fmt::format("{}.png", i), png_member(1));

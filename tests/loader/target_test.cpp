@@ -50,16 +50,16 @@ TEST(Targets, MapsArePutInTheirPlacesAndLeftOut) {
 TEST(Targets, InstancesArePutInTheirPlacesAndLeftOut) {
   Targets targets(TargetKind::kInstances, 3);
   EXPECT_EQ(targets.instances(), std::vector<Instances>(3));
-  const auto of_picture = [](int64_t picture) {
-    Instances instances{picture, 5, 6, {}};
-    instances.instances.resize(static_cast<size_t>(picture));
+  const auto of_image = [](int64_t image) {
+    Instances instances{image, 5, 6, {}};
+    instances.instances.resize(static_cast<size_t>(image));
     return instances;
   };
-  targets.set(2, of_picture(4));
-  targets.set(0, of_picture(2));
-  EXPECT_EQ(targets.instances(), (std::vector<Instances>{of_picture(2), {}, of_picture(4)}));
+  targets.set(2, of_image(4));
+  targets.set(0, of_image(2));
+  EXPECT_EQ(targets.instances(), (std::vector<Instances>{of_image(2), {}, of_image(4)}));
   targets.keep({0, 2});
-  EXPECT_EQ(targets.instances(), (std::vector<Instances>{of_picture(2), of_picture(4)}));
+  EXPECT_EQ(targets.instances(), (std::vector<Instances>{of_image(2), of_image(4)}));
   EXPECT_THROW(targets.set(0, Label{1}), std::logic_error);
   EXPECT_THROW(targets.labels(), std::logic_error);
   EXPECT_THROW(Targets(TargetKind::kLabel, 1).instances(), std::logic_error);

@@ -7,16 +7,16 @@
 namespace fcm::loader {
 namespace {
 
-TEST(UntilStopped, WhatReadsPicturesEndsWhenTheFlagIsSet) {
-  const std::shared_ptr<const Dataset> pictures = open_dataset("synthetic", Split::kVal);
-  EXPECT_EQ(until_stopped(pictures, nullptr), pictures);
+TEST(UntilStopped, WhatReadsImagesEndsWhenTheFlagIsSet) {
+  const std::shared_ptr<const Dataset> images = open_dataset("synthetic", Split::kVal);
+  EXPECT_EQ(until_stopped(images, nullptr), images);
   std::atomic<bool> stop = false;
-  const std::shared_ptr<const Dataset> stoppable = until_stopped(pictures, &stop);
-  EXPECT_EQ(stoppable->size(), pictures->size());
-  EXPECT_EQ(stoppable->classes(), pictures->classes());
-  EXPECT_EQ(stoppable->name(3), pictures->name(3));
-  EXPECT_EQ(stoppable->label(3), pictures->label(3));
-  EXPECT_EQ(stoppable->get(3, 3).pixels, pictures->get(3, 3).pixels);
+  const std::shared_ptr<const Dataset> stoppable = until_stopped(images, &stop);
+  EXPECT_EQ(stoppable->size(), images->size());
+  EXPECT_EQ(stoppable->classes(), images->classes());
+  EXPECT_EQ(stoppable->name(3), images->name(3));
+  EXPECT_EQ(stoppable->label(3), images->label(3));
+  EXPECT_EQ(stoppable->get(3, 3).pixels, images->get(3, 3).pixels);
   DataOptions data;
   data.image_size = {32, 32};
   EvalLoader batches({.dataset = stoppable,
@@ -31,7 +31,7 @@ TEST(UntilStopped, WhatReadsPicturesEndsWhenTheFlagIsSet) {
     while (batches.next(batch)) {
     }
   };
-  EXPECT_THROW(read_all(), AskedToStop);
+  EXPECT_THROW(read_all(), StopRequested);
 }
 
 }  // namespace

@@ -20,12 +20,12 @@ struct Rpn {
   at::Tensor labels_BA, wanted_BA4;  // for the plain form
 
   explicit Rpn(const std::vector<int64_t>& positives) {
-    const auto pictures = std::ssize(positives);
-    logits_BA = test::fixed_normal({pictures, kAnchorCount}, 1).requires_grad_(true);
-    deltas_BA4 = test::fixed_normal({pictures, kAnchorCount, 4}, 2).requires_grad_(true);
-    labels_BA = at::full({pictures, kAnchorCount}, -1, at::kLong);
-    wanted_BA4 = test::fixed_normal({pictures, kAnchorCount, 4}, 3);
-    for (int64_t b = 0; b < pictures; ++b) {
+    const auto images = std::ssize(positives);
+    logits_BA = test::fixed_normal({images, kAnchorCount}, 1).requires_grad_(true);
+    deltas_BA4 = test::fixed_normal({images, kAnchorCount, 4}, 2).requires_grad_(true);
+    labels_BA = at::full({images, kAnchorCount}, -1, at::kLong);
+    wanted_BA4 = test::fixed_normal({images, kAnchorCount, 4}, 3);
+    for (int64_t b = 0; b < images; ++b) {
       const int64_t count = positives[static_cast<size_t>(b)];
       const at::Tensor order =
           (at::arange(kAnchorCount, at::kLong) * 7 + b).remainder(kAnchorCount);

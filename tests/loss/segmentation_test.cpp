@@ -43,15 +43,15 @@ at::Tensor labels_of(const LossCase& c) {
 // Loss, number of correct pixels, gradient of 3 x loss.
 struct Outcome {
   double loss;
-  int64_t right;
+  int64_t correct;
   at::Tensor gradient;
 };
 template <class Loss>
 Outcome outcome(const Loss& loss, const at::Tensor& logits_BHWK, const at::Tensor& labels_BHW) {
   const at::Tensor leaf = logits_BHWK.detach().clone().requires_grad_(true);
   const SegmentationLoss found = loss(leaf, labels_BHW);
-  EXPECT_FALSE(found.right.requires_grad());
-  return {found.loss.template item<double>(), found.right.template item<int64_t>(),
+  EXPECT_FALSE(found.correct.requires_grad());
+  return {found.loss.template item<double>(), found.correct.template item<int64_t>(),
           test::gradients(found.loss, {leaf}, at::full({}, 3.0))[0]};
 }
 
@@ -66,7 +66,7 @@ TEST(SegmentationLoss, PlainFormIsThePublishedOne) {
                             test::gradients(wanted, {logits}, at::full({}, 3.0))[0], 1e-12)
                   .description,
               "");
-    EXPECT_NEAR(100.0 * static_cast<double>(plain.right) / static_cast<double>(labels.numel()),
+    EXPECT_NEAR(100.0 * static_cast<double>(plain.correct) / static_cast<double>(labels.numel()),
                 reference::segmentation_accuracy(logits, labels), 1e-10);
   }
 }
@@ -80,7 +80,7 @@ TEST(SegmentationLoss, IsThePlainFormInFloat32) {
     // interpolation adds the same again.
     EXPECT_NEAR(got.loss, wanted.loss, 3e-6 * (1 + wanted.loss)) << c.classes;
     EXPECT_EQ(test::compare(got.gradient, wanted.gradient, 3e-6).description, "") << c.classes;
-    EXPECT_EQ(got.right, wanted.right) << c.classes;
+    EXPECT_EQ(got.correct, wanted.correct) << c.classes;
     const Outcome moved = outcome(segmentation_loss, logits.roll(1, 2), labels);
     if (c.ignored < 1 && c.cols > 1 && c.classes > 1) {
       EXPECT_GT(std::abs(moved.loss - wanted.loss), 1e-4);
@@ -96,7 +96,7 @@ TEST(SegmentationLoss, CountsIgnoredPixelsInTheMeanAndNothingElseOfThem) {
   const double labelled = labels.ne(kIgnoredLabel).to(at::kDouble).mean().item<double>();
   const Outcome none = outcome(segmentation_loss, logits, at::full_like(labels, kIgnoredLabel));
   EXPECT_EQ(none.loss, 0);
-  EXPECT_EQ(none.right, 0);
+  EXPECT_EQ(none.correct, 0);
   EXPECT_EQ(none.gradient.abs().max().item<float>(), 0);
   EXPECT_GT(all / labelled, all * 1.1);  // the mean over labelled pixels alone
 }

@@ -50,13 +50,13 @@ TEST(ViewPlan, MoreViewsThanPatchesIsRefused) {
 
 TEST(ViewPlan, NeighboursAreThePatchesAroundInTheSameView) {
   const ViewPlan plan = random_plan({6, 5}, 0.66);
-  for (int64_t picture = 0; picture < plan.batch(); ++picture) {
-    const auto order = plan.order_BL[picture];
+  for (int64_t image = 0; image < plan.batch(); ++image) {
+    const auto order = plan.order_BL[image];
     for (int64_t slot = 0; slot < plan.patches(); ++slot) {
       const int64_t patch = order[slot].item<int64_t>();
       for (int64_t around = 0; around < 9; ++around) {
         const int64_t row = patch / 5 + around / 3 - 1, col = patch % 5 + around % 3 - 1;
-        const int64_t near = plan.neighbours_BL9[picture][slot][around].item<int32_t>();
+        const int64_t near = plan.neighbours_BL9[image][slot][around].item<int32_t>();
         const bool inside = row >= 0 && row < 6 && col >= 0 && col < 5;
         if (near >= 0) {
           ASSERT_TRUE(inside);
@@ -117,14 +117,14 @@ TEST(DrawnShare, IsPartOfWhatIsHidden) {
 // Each of 16 patches is hidden from three of four views; a share of a quarter draws 3 of the 12 of
 // each view. Over many images every patch is drawn equally often.
 TEST(DrawnShare, AsksForAllPatchesAlike) {
-  constexpr int64_t kPictures = 4000;
-  const ViewPlan plan = with_drawn_share(random_plan({4, 4}, 0.75, kPictures), 0.25);
+  constexpr int64_t kImages = 4000;
+  const ViewPlan plan = with_drawn_share(random_plan({4, 4}, 0.75, kImages), 0.25);
   const at::Tensor slots = plan.hidden_slots_GH.front().reshape({-1});
   ASSERT_EQ(slots.numel(), 12);
   EXPECT_LE(at::bincount(slots, {}, 16).max().item<int64_t>(), 2);
   const at::Tensor patches = plan.order_BL.index_select(1, slots).reshape({-1});
   const at::Tensor often = at::bincount(patches, {}, 16).to(at::kDouble);
-  const double expected = kPictures * 12 / 16.0;
+  const double expected = kImages * 12 / 16.0;
   EXPECT_LT((often - expected).abs().max().item<double>(), 0.1 * expected);
 }
 
@@ -132,14 +132,14 @@ TEST(DrawnShare, AsksForAllPatchesAlike) {
 // and changes with the epoch.
 TEST(DrawnShare, BelongsToTheSample) {
   const std::vector<int64_t> all{7, 8, 9}, one{8};
-  const auto guessed = [](const ViewPlan& plan, int64_t picture) {
-    return plan.order_BL[picture].index_select(0, plan.hidden_slots_GH.front().reshape({-1}));
+  const auto predicted = [](const ViewPlan& plan, int64_t image) {
+    return plan.order_BL[image].index_select(0, plan.hidden_slots_GH.front().reshape({-1}));
   };
   const auto plan = [](const std::vector<int64_t>& ids, uint64_t epoch) {
     return with_drawn_share(plan_for_samples(ids, 1, epoch, {4, 4}, {}), 0.25);
   };
-  EXPECT_TRUE(guessed(plan(all, 2), 1).equal(guessed(plan(one, 2), 0)));
-  EXPECT_FALSE(guessed(plan(one, 3), 0).equal(guessed(plan(one, 2), 0)));
+  EXPECT_TRUE(predicted(plan(all, 2), 1).equal(predicted(plan(one, 2), 0)));
+  EXPECT_FALSE(predicted(plan(one, 3), 0).equal(predicted(plan(one, 2), 0)));
 }
 
 TEST(ViewPlan, KeptViewsAreRunsOfEqualSize) {
@@ -162,13 +162,13 @@ TEST(ViewPlan, UnmaskedKeepsTheOrderAndHasEveryEdge) {
   EXPECT_EQ(whole.kept_runs().size(), 1U);
   const ViewPlan raster = full_plan(2, {3, 4});
   const at::Tensor slot_of_patch_BL = plan.order_BL.argsort(/*stable=*/true, 1);
-  for (int64_t picture = 0; picture < 2; ++picture) {
+  for (int64_t image = 0; image < 2; ++image) {
     for (int64_t slot = 0; slot < 12; ++slot) {
-      const int64_t patch = plan.order_BL[picture][slot].item<int64_t>();
+      const int64_t patch = plan.order_BL[image][slot].item<int64_t>();
       for (int64_t around = 0; around < 9; ++around) {
-        const int64_t near = raster.neighbours_BL9[picture][patch][around].item<int64_t>();
-        const int64_t wanted = near < 0 ? -1 : slot_of_patch_BL[picture][near].item<int64_t>();
-        EXPECT_EQ(whole.neighbours_BL9[picture][slot][around].item<int64_t>(), wanted);
+        const int64_t near = raster.neighbours_BL9[image][patch][around].item<int64_t>();
+        const int64_t wanted = near < 0 ? -1 : slot_of_patch_BL[image][near].item<int64_t>();
+        EXPECT_EQ(whole.neighbours_BL9[image][slot][around].item<int64_t>(), wanted);
       }
     }
   }
@@ -206,19 +206,19 @@ TEST(PlanOfWindows, HasEveryEdge) {
   const Grid grid{6, 4};
   const ViewPlan plan = plan_of_windows(2, grid, 2), raster = full_plan(1, grid);
   const at::Tensor slot_of_patch = plan.order_BL[0].argsort();
-  for (int64_t picture = 0; picture < 2; ++picture) {
+  for (int64_t image = 0; image < 2; ++image) {
     for (int64_t slot = 0; slot < grid.patches(); ++slot) {
-      const int64_t patch = plan.order_BL[picture][slot].item<int64_t>();
+      const int64_t patch = plan.order_BL[image][slot].item<int64_t>();
       for (int64_t around = 0; around < 9; ++around) {
         const int64_t near = raster.neighbours_BL9[0][patch][around].item<int64_t>();
         const int64_t wanted = near < 0 ? -1 : slot_of_patch[near].item<int64_t>();
-        EXPECT_EQ(plan.neighbours_BL9[picture][slot][around].item<int64_t>(), wanted);
+        EXPECT_EQ(plan.neighbours_BL9[image][slot][around].item<int64_t>(), wanted);
       }
     }
   }
 }
 
-TEST(PlanOfWindows, SaysWhichPicturesItsWindowsDoNotCutUp) {
+TEST(PlanOfWindows, SaysWhichImagesItsWindowsDoNotCutUp) {
   const std::string message = test::error_of(ExitCode::kUsage, [] {
     plan_of_windows(1, {64, 40}, 16);
   });

@@ -15,11 +15,11 @@ struct Cell {
 };
 
 // Row, column and view of every token of an image, from the plan and the order of cells.
-std::vector<Cell> cells_of(const ViewPlan& plan, int64_t picture, int64_t slots,
+std::vector<Cell> cells_of(const ViewPlan& plan, int64_t image, int64_t slots,
                            const ops::Cells& cells) {
   std::vector<Cell> result;
   for (int64_t slot = 0; slot < slots; ++slot) {
-    const auto patch = plan.order_BL[picture][slot].item<int64_t>();
+    const auto patch = plan.order_BL[image][slot].item<int64_t>();
     int64_t view = 0, end = plan.sizes[0];
     while (slot >= end) end += plan.sizes[static_cast<size_t>(++view)];
     for (const int64_t inner : cells.raster) {
@@ -31,9 +31,9 @@ std::vector<Cell> cells_of(const ViewPlan& plan, int64_t picture, int64_t slots,
 }
 
 // The sets of an image in the plan: token -> number of its set.
-std::map<int32_t, int64_t> set_of_tokens(const ops::WindowSets& sets, int64_t picture) {
+std::map<int32_t, int64_t> set_of_tokens(const ops::WindowSets& sets, int64_t image) {
   std::map<int32_t, int64_t> result;
-  const int64_t plan = sets.plans() == 1 ? 0 : picture;
+  const int64_t plan = sets.plans() == 1 ? 0 : image;
   const at::Tensor tokens = sets.tokens_PT.flatten();
   for (int64_t s = 0; s < sets.sets_S4.size(0); ++s) {
     if (sets.sets_S4[s][0].item<int64_t>() != plan) continue;
@@ -47,9 +47,9 @@ std::map<int32_t, int64_t> set_of_tokens(const ops::WindowSets& sets, int64_t pi
 void expect_definition(const ViewPlan& plan, int64_t slots, const Windows& windows, bool by_view) {
   const ops::WindowSets sets = window_sets(plan, slots, windows, by_view);
   const at::Tensor tokens = sets.tokens_PT.flatten(), codes = sets.queries_PT.flatten();
-  for (int64_t picture = 0; picture < plan.batch(); ++picture) {
-    const std::vector<Cell> cells = cells_of(plan, picture, slots, windows.cells);
-    const auto set_of = set_of_tokens(sets, picture);
+  for (int64_t image = 0; image < plan.batch(); ++image) {
+    const std::vector<Cell> cells = cells_of(plan, image, slots, windows.cells);
+    const auto set_of = set_of_tokens(sets, image);
     ASSERT_EQ(set_of.size(), cells.size()) << "every token is in exactly one set";
     const auto window = [&](int64_t x) {
       return (x + windows.side - windows.shift) / windows.side;
@@ -102,7 +102,7 @@ TEST(WindowSetsOfAPlan, AreWhatTheDefinitionSays) {
   }
 }
 
-TEST(WindowSetsOfAPlan, AreOnePlanWherePicturesAreAlike) {
+TEST(WindowSetsOfAPlan, AreOnePlanWhereImagesAreAlike) {
   const ops::Cells cells = ops::PatchGeometry{{4, 2}}.cells(0);
   EXPECT_EQ(window_sets(full_plan(5, {4, 4}), 16, {cells, 4, 2}, true).plans(), 1);
   const ViewPlan masked = random_plan(5, {4, 4}, 0.75, false);
@@ -146,13 +146,13 @@ TEST(SetsOfDetectors, HaveThePublishedEntriesOfEveryPair) {
 }
 
 // One set for all images needs one common order.
-TEST(SetsOfDetectors, RefusePicturesOfDifferentOrders) {
+TEST(SetsOfDetectors, RefuseImagesOfDifferentOrders) {
   EXPECT_THROW(set_of_map(random_plan(2, {4, 4}, 0.5, true)), std::logic_error);
 }
 
-TEST(FilledWindows, HoldEveryPatchOnceAndNothingBeyondTheBorder) {
+TEST(PaddedWindows, HoldEveryPatchOnceAndNothingBeyondTheBorder) {
   const Grid grid{5, 7};
-  const FilledWindows windows = filled_windows(grid, 3);
+  const PaddedWindows windows = padded_windows(grid, 3);
   EXPECT_EQ(windows.patches_WT.sizes(), at::IntArrayRef({2 * 3, 9}));
   EXPECT_EQ((windows.patches_WT == grid.patches()).sum().item<int64_t>(), 6 * 9 - 35);
   for (int64_t window = 0; window < 6; ++window) {
@@ -163,7 +163,7 @@ TEST(FilledWindows, HoldEveryPatchOnceAndNothingBeyondTheBorder) {
                 inside ? row * grid.cols + col : grid.patches());
     }
   }
-  const at::Tensor back = windows.patches_WT.flatten().index_select(0, windows.places_L);
+  const at::Tensor back = windows.patches_WT.flatten().index_select(0, windows.indices_L);
   EXPECT_TRUE(back.equal(at::arange(grid.patches())));
 }
 
@@ -172,14 +172,14 @@ TEST(WindowSetsOfAPlan, AreFilledUpBehindTheTokens) {
   const ViewPlan plan = full_plan(2, {4, 5});
   const ops::WindowSets whole = window_sets(plan, 20, {{1, {0}}, 3, 0, true}, true),
                         moved = window_sets(plan, 20, {{1, {0}}, 3, 1, true}, true);
-  EXPECT_EQ(whole.filling, 16);
+  EXPECT_EQ(whole.padding, 16);
   EXPECT_EQ(whole.tokens(), 36);
   EXPECT_TRUE((whole.sets_S4.select(1, 2) == 9).all().item<bool>());
   EXPECT_EQ(whole.sets_S4.size(0), 4);
-  EXPECT_EQ(moved.filling, 16);
+  EXPECT_EQ(moved.padding, 16);
   EXPECT_EQ(moved.sets_S4.size(0), 9);
   EXPECT_TRUE(std::get<0>(moved.tokens_PT[0].sort()).equal(at::arange(36, at::kInt)));
-  EXPECT_EQ(window_sets(plan, 20, {{1, {0}}, 3, 0}, true).filling, 0);
+  EXPECT_EQ(window_sets(plan, 20, {{1, {0}}, 3, 0}, true).padding, 0);
   const ViewPlan masked = random_plan(1, {4, 4}, 0.5, true);
   EXPECT_THROW(window_sets(masked, 16, {{1, {0}}, 3, 0, true}, true), std::logic_error);
 }

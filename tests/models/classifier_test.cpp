@@ -175,7 +175,7 @@ TEST(Classifier, TheOtherPoolingIsNoticed) {
   }
 }
 
-TEST(Classifier, DropPathChangesOnlyThePicturesItHits) {
+TEST(Classifier, DropPathChangesOnlyTheImagesItHits) {
   const Classifier model(small_classifier({"", kConvVit, {2, 2, 2}, 2, 2, true}), 11);
   at::manual_seed(2);
   const at::Tensor images = at::randn({2, 3, model.options().rows, model.options().cols});

@@ -249,7 +249,7 @@ TEST(CrossDecoder, TheBiasOfKeysGetsNoGradientAtAll) {
 }
 
 // If nothing is hidden, there is nothing to decode, so the encoder does not save block inputs.
-TEST(CrossDecoder, AnEncoderKeepsNothingOfWholePictures) {
+TEST(CrossDecoder, AnEncoderKeepsNothingOfWholeImages) {
   const BothCross both({.name = ""});
   const auto plan = masks::full_plan(2, both.model.grid());
   EXPECT_TRUE(both.model.encode(both.pixels, plan, at::kDouble).block_inputs_NTC.empty());

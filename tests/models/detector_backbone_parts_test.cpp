@@ -148,7 +148,7 @@ TEST_P(SwinBackboneTest, LeavesTheNormedResultsOfItsStages) {
   plain.depths = options.encoder.depths;
   plain.heads = {2, 2, 4, 4};
   plain.window = GetParam();
-  plain.filled_windows = true;
+  plain.attends_to_padding = true;
   plain.mlp_ratio = 2;
   plain.compute = at::kDouble;
   plain.classes = 3;

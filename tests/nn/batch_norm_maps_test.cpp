@@ -82,7 +82,7 @@ TEST(BatchNormMaps, InPlaceIsTheSame) {
   }
 }
 
-TEST(BatchNormMaps, OfSeveralRanksIsThatOfAllPictures) {
+TEST(BatchNormMaps, OfSeveralRanksIsThatOfAllImages) {
   const Layer plain;
   const at::Tensor all = a_map().requires_grad_(true);
   const at::Tensor wanted = by_the_library(plain, all, true, true);

@@ -12,14 +12,14 @@
 namespace fcm::nn {
 namespace {
 
-constexpr int64_t kPictures = 6, kChannels = 3, kSide = 4;
+constexpr int64_t kImages = 6, kChannels = 3, kSide = 4;
 
 struct Tensors {
-  at::Tensor x = at::arange(kPictures * kChannels * kSide * kSide, at::kDouble)
+  at::Tensor x = at::arange(kImages * kChannels * kSide * kSide, at::kDouble)
                      .mul(0.7)
                      .sin()
                      .add(100)  // far from 0
-                     .view({kPictures, kChannels, kSide, kSide});
+                     .view({kImages, kChannels, kSide, kSide});
   at::Tensor weight_C = at::arange(1, kChannels + 1).to(at::kDouble).div(2).requires_grad_(true);
   at::Tensor bias_C = at::arange(kChannels).to(at::kDouble).requires_grad_(true);
   RunningStatistics running{at::zeros({kChannels}, at::kDouble),
@@ -28,8 +28,8 @@ struct Tensors {
 
 // A loss in which every element counts differently.
 at::Tensor loss_of(const at::Tensor& y, int64_t first) {
-  const int64_t per_picture = y.numel() / y.size(0);
-  const at::Tensor factors = at::arange(y.numel(), at::kDouble).add(first * per_picture).cos();
+  const int64_t per_image = y.numel() / y.size(0);
+  const at::Tensor factors = at::arange(y.numel(), at::kDouble).add(first * per_image).cos();
   return (y.flatten() * factors).sum() + y.square().sum() * 0.1;
 }
 
@@ -48,7 +48,7 @@ Results whole() {
           t.bias_C.grad(), t.running.mean_C, t.running.variance_C};
 }
 
-TEST(BatchNorm, OfSeveralRanksIsThatOfAllPictures) {
+TEST(BatchNorm, OfSeveralRanksIsThatOfAllImages) {
   const Results wanted = whole();
   const std::vector<std::vector<int64_t>> splits = {{0, 6}, {0, 3, 6}, {0, 1, 4, 6}};
   for (const std::vector<int64_t>& borders : splits) {
@@ -79,7 +79,7 @@ TEST(BatchNorm, OfSeveralRanksIsThatOfAllPictures) {
 TEST(BatchNorm, OfWeightedRanksHasTheBiasedVarianceAndTakesEmptyRanks) {
   const Results wanted = whole();
   const BatchNormOptions weighted{1e-5, 0.1, OverRanks::kWeightedRanks};
-  const double count = kPictures * kSide * kSide;
+  const double count = kImages * kSide * kSide;
   const at::Tensor biased = 0.9 + (wanted.variance - 0.9) * ((count - 1) / count);
   for (const std::vector<int64_t>& borders :
        {std::vector<int64_t>{0, 6}, {0, 6, 6}, {0, 2, 2, 6}}) {

@@ -129,7 +129,7 @@ TEST(Conv, OfMapsOfSeveralSizesIsThatOfUpsampledMaps) {
                                                      /*align_corners=*/false)));
     }
     const at::Tensor wanted = plain_conv(at::cat(wide, 3), weight, {3, 1, 1});
-    const at::Tensor y = net.conv.of_maps(Remade(maps[0]), coarser);
+    const at::Tensor y = net.conv.of_maps(Recomputed(maps[0]), coarser);
     EXPECT_EQ(test::compare(y, wanted, 1e-12).description, "");
     const at::Tensor dy = test::fixed_normal(y.sizes(), 20);
     test::Inputs of = maps, of_plain = maps;
@@ -145,13 +145,14 @@ TEST(Conv, OfMapsOfSeveralSizesIsThatOfUpsampledMaps) {
     // Negative control: coarser maps in another order.
     std::reverse(coarser.begin(), coarser.end());
     if (coarser.size() > 1) {
-      EXPECT_NE(test::compare(net.conv.of_maps(Remade(maps[0]), coarser), wanted, 1e-3).description,
-                "");
+      EXPECT_NE(
+          test::compare(net.conv.of_maps(Recomputed(maps[0]), coarser), wanted, 1e-3).description,
+          "");
     }
   }
 }
 
-TEST(Conv, ARemadeMapIsMadeOnceForwardAndOnceBackwardAndNotKept) {
+TEST(Conv, ARecomputedMapIsMadeOnceForwardAndOnceBackwardAndNotKept) {
   const Net net({.in = 3, .out = 4});
   const at::Tensor a = test::fixed_normal({1, 6, 5, 3}, 1).requires_grad_(true);
   const at::Tensor b = test::fixed_normal({1, 6, 5, 3}, 2).requires_grad_(true);
@@ -163,7 +164,7 @@ TEST(Conv, ARemadeMapIsMadeOnceForwardAndOnceBackwardAndNotKept) {
     last = c10::weak_intrusive_ptr<c10::TensorImpl>(map.getIntrusivePtr());
     return map;
   };
-  const at::Tensor y = net.conv(Remade({a, b}, make));
+  const at::Tensor y = net.conv(Recomputed({a, b}, make));
   EXPECT_EQ(made, 1);
   EXPECT_TRUE(last.expired());
   const at::Tensor dy = test::fixed_normal(y.sizes(), 3);
@@ -182,7 +183,7 @@ TEST(Conv, TakesBfloat16MapsWithWiderWeights) {
         test::fixed_normal({1, rows, 20, 3}, 1).to(at::kBFloat16).requires_grad_(true);
     const at::Tensor coarse =
         test::fixed_normal({1, 3, 10, 3}, 2).to(at::kBFloat16).requires_grad_(true);
-    const at::Tensor y = net.conv.of_maps(Remade(x), {coarse});
+    const at::Tensor y = net.conv.of_maps(Recomputed(x), {coarse});
     EXPECT_EQ(y.scalar_type(), at::kBFloat16);
     const at::Tensor wanted =
         plain_conv(at::cat({x, upsample(coarse, rows, 20)}, 3).to(at::kDouble),

@@ -65,7 +65,7 @@ TEST(DropPath, DrawsBelongToTheSampleWhateverIsAroundIt) {
   EXPECT_FALSE(same);
 }
 
-TEST(DropPath, BranchesAreAddedAPictureAtATime) {
+TEST(DropPath, BranchesAreAddedAnImageAtATime) {
   const at::Tensor x = at::randn({3, 2, 4}), branch = at::randn({3, 2, 4});
   const at::Tensor sum = add_branch(x, branch, at::tensor({0.0F, 1.0F, 2.0F}));
   EXPECT_TRUE(sum[0].equal(x[0]));
@@ -77,7 +77,7 @@ TEST(DropPath, BranchesAreAddedAPictureAtATime) {
 
 // Parts of an image have their own draws; with one part per image the
 // draws are those without parts.
-TEST(DropPath, PartsOfAPictureAreDroppedByThemselves) {
+TEST(DropPath, PartsOfAnImageAreDroppedByThemselves) {
   const std::vector<double> rates{0.5, 0.5, 0.5};
   const std::vector<int64_t> together{4, 9, 2}, alone{9};
   const DropPath many = draw_drop_path(rates, 1, 2, together, at::kCPU, {1, 64, 1}),

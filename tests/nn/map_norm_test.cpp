@@ -38,7 +38,7 @@ TEST(MapNorm, ManyInARowAreTheSameMadeAgainOrKept) {
       const Chain again(kind), kept(kind);
       const Ranks ranks = training ? dist::group_of_one() : nullptr;
       const at::Tensor x = test::fixed_normal({3, 6, 5, 4}, 1).requires_grad_(true);
-      Remade map(x);
+      Recomputed map(x);
       at::Tensor plain = x;
       for (size_t i = 0; i < 3; ++i) {
         map = again.convs[i](map, ranks);

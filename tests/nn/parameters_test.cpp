@@ -42,7 +42,7 @@ TEST(Parameters, ValuesDependOnSeedAndNameOnly) {
 
 TEST(Parameters, NormalStartValuesAreCutOff) {
   Parameters parameters(7, at::kDouble);
-  const at::Tensor near = parameters.add("near", {200, 100}, Init::kCutNormal02),
+  const at::Tensor near = parameters.add("near", {200, 100}, Init::kTruncatedNormal02),
                    wide = parameters.add("wide", {200, 25, 2, 2}, Init::kLecunNormal);
   EXPECT_LE(near.abs().max().item<double>(), 0.02 * (1 + 1e-6));
   // A normal variable truncated at one std has variance 1 - 2 phi(1) / (2 Phi(1) - 1) = 0.29112.

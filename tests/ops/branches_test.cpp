@@ -79,7 +79,7 @@ TEST(AttentionBranchOfRows, AWrongPlaceIsNoticed) {
         },
         inputs, at::kDouble);
   };
-  const at::Tensor places = table.places_NT();
+  const at::Tensor places = table.indices_NT();
   at::Tensor wrong = places.clone();
   wrong[3][20] = wrong[3][21];
   const auto wanted = results(attention_branch_of_rows_reference, places);

@@ -20,7 +20,7 @@ TEST(GatherRows, SumsHaveTheSameBitsForAnyNumberOfThreads) {
     const auto sums = [&](int threads) {
       const int before = at::get_num_threads();
       at::set_num_threads(threads);
-      const at::Tensor result = summed_by_row(x, kTable.places_NT(), kTable.rows());
+      const at::Tensor result = summed_by_row(x, kTable.indices_NT(), kTable.rows());
       at::set_num_threads(before);
       return result;
     };
@@ -32,16 +32,16 @@ TEST(GatherRows, SumsHaveTheSameBitsForAnyNumberOfThreads) {
 TEST(GatherRows, SumsOfBfloat16AreRoundedOnce) {
   const at::Tensor x =
       test::fixed_normal({kTable.sequences, kTable.tokens, 40}, 2).to(at::kBFloat16);
-  const at::Tensor exact = summed_by_row(x.to(at::kDouble), kTable.places_NT(), kTable.rows());
+  const at::Tensor exact = summed_by_row(x.to(at::kDouble), kTable.indices_NT(), kTable.rows());
   for (const auto& sums : {summed_by_row, summed_by_row_library}) {
-    const at::Tensor got = sums(x, kTable.places_NT(), kTable.rows());
+    const at::Tensor got = sums(x, kTable.indices_NT(), kTable.rows());
     EXPECT_LE(((got - exact) / exact).abs().max().item<double>(), 0x1.01p-8);
   }
 }
 
 TEST(GatherRows, TheFormForOtherDevicesGivesTheSame) {
   const at::Tensor x = test::fixed_normal({kTable.sequences, kTable.tokens, 7}, 3);
-  const at::Tensor places = kTable.places_NT();
+  const at::Tensor places = kTable.indices_NT();
   const at::Tensor sums = summed_by_row_library(x, places, kTable.rows());
   EXPECT_EQ(test::compare(sums, summed_by_row(x, places, kTable.rows()), 1e-14).description, "");
   at::Tensor wrong = places.clone();

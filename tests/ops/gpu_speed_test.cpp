@@ -116,12 +116,12 @@ TEST_F(GpuSpeed, ProductsBesideLibTorch) {
   struct Shape {
     int64_t rows, inputs, outputs;
   };
-  const int64_t pictures = 256;
-  for (const Shape& shape : {Shape{pictures * 3136, 256, 1024}, Shape{pictures * 784, 384, 1536},
-                             Shape{pictures * 196, 768, 2304}, Shape{pictures * 196, 768, 768},
-                             Shape{pictures * 196, 768, 3072}, Shape{pictures * 196, 3072, 768},
-                             Shape{pictures * 784, 512, 1536}, Shape{pictures * 784, 512, 2048},
-                             Shape{pictures * 784, 2048, 512}, Shape{pictures * 196, 4096, 768}}) {
+  const int64_t images = 256;
+  for (const Shape& shape : {Shape{images * 3136, 256, 1024}, Shape{images * 784, 384, 1536},
+                             Shape{images * 196, 768, 2304}, Shape{images * 196, 768, 768},
+                             Shape{images * 196, 768, 3072}, Shape{images * 196, 3072, 768},
+                             Shape{images * 784, 512, 1536}, Shape{images * 784, 512, 2048},
+                             Shape{images * 784, 2048, 512}, Shape{images * 196, 4096, 768}}) {
     const auto options = at::TensorOptions(at::kBFloat16).device(at::kCUDA);
     const at::Tensor x = at::randn({shape.rows, shape.inputs}, options),
                      dy = at::randn({shape.rows, shape.outputs}, options),

@@ -372,12 +372,12 @@ TEST_P(PatchDepthwiseConvKernels, LargeResultsHaveTheBitsOfSmallOnes) {
     const at::Tensor x = test::fixed_normal({15, 64, 16, 304}, 3).to(dtype);
     const at::Tensor y = patch_conv::forward(kernels(), x, weight, bias, table);
     const at::Tensor dx = patch_conv::backward(kernels(), y, x, weight, table, true, false).dx_BLPC;
-    for (int64_t picture = 0; picture < 15; ++picture) {
-      const at::Tensor x_one = x.narrow(0, picture, 1), y_one = y.narrow(0, picture, 1);
+    for (int64_t image = 0; image < 15; ++image) {
+      const at::Tensor x_one = x.narrow(0, image, 1), y_one = y.narrow(0, image, 1);
       EXPECT_TRUE(same_bits(patch_conv::forward(kernels(), x_one, weight, bias, one), y_one));
       EXPECT_TRUE(
           same_bits(patch_conv::backward(kernels(), y_one, x_one, weight, one, true, false).dx_BLPC,
-                    dx.narrow(0, picture, 1)));
+                    dx.narrow(0, image, 1)));
     }
   }
 }

@@ -25,7 +25,7 @@ using test::same_bits;
 // Boxes on a map of 12 x 16 cells and on one of half the size, for two images.
 struct RoiScene {
   std::vector<at::Tensor> maps;
-  at::Tensor boxes_R4, picture_R, level_R;
+  at::Tensor boxes_R4, image_R, level_R;
   std::vector<double> scales{1. / 4, 1. / 8};
 };
 
@@ -42,21 +42,21 @@ RoiScene roi_scene(int64_t channels, at::ScalarType dtype) {
                                -30., -20., -10., 0.,    0.,    64., 48., 2.2, 1.7, 5.1,  47.9})
                        .view({11, 4})
                        .to(at::kFloat);
-  scene.picture_R = at::arange(11, at::kLong).remainder(2);
+  scene.image_R = at::arange(11, at::kLong).remainder(2);
   scene.level_R = at::arange(11, at::kLong).div(2, "floor").remainder(2);
   return scene;
 }
 
 test::TensorFunction align_by(Isa isa, const RoiScene& scene, int64_t bins) {
   return [=](const test::Inputs& maps) {
-    return roi_align_with(isa, maps, scene.boxes_R4, scene.picture_R, scene.level_R, scene.scales,
+    return roi_align_with(isa, maps, scene.boxes_R4, scene.image_R, scene.level_R, scene.scales,
                           bins);
   };
 }
 
 test::TensorFunction align_by_reference(const RoiScene& scene, int64_t bins) {
   return [=](const test::Inputs& maps) {
-    return roi_align_reference(maps, scene.boxes_R4, scene.picture_R, scene.level_R, scene.scales,
+    return roi_align_reference(maps, scene.boxes_R4, scene.image_R, scene.level_R, scene.scales,
                                bins);
   };
 }
@@ -200,20 +200,20 @@ TEST(RoiAlign, GradientsInBfloat16AreRoundedOnce) {
 
 TEST(RoiAlign, NeitherBoxesInTheHalfTypeNorOtherOnesAreTaken) {
   const RoiScene scene = roi_scene(3, at::kBFloat16);
-  const auto call = [&](const at::Tensor& boxes, const at::Tensor& picture, const at::Tensor& level,
+  const auto call = [&](const at::Tensor& boxes, const at::Tensor& image, const at::Tensor& level,
                         const std::vector<double>& scales) {
-    return roi_align(scene.maps, boxes, picture, level, scales, 7);
+    return roi_align(scene.maps, boxes, image, level, scales, 7);
   };
-  const at::Tensor &boxes = scene.boxes_R4, &picture = scene.picture_R, &level = scene.level_R;
-  EXPECT_NO_THROW(call(boxes, picture, level, scene.scales));
-  EXPECT_THROW(call(boxes.to(at::kBFloat16), picture, level, scene.scales), std::logic_error);
-  EXPECT_THROW(call(boxes.to(at::kDouble), picture, level, scene.scales), std::logic_error);
-  EXPECT_THROW(call(boxes, picture + 1, level, scene.scales), std::logic_error);
-  EXPECT_THROW(call(boxes, picture, level - 1, scene.scales), std::logic_error);
-  EXPECT_THROW(call(boxes, picture, level + 1, scene.scales), std::logic_error);
-  EXPECT_THROW(call(boxes, picture.to(at::kInt), level, scene.scales), std::logic_error);
-  EXPECT_THROW(call(boxes, picture, level, {.25}), std::logic_error);
-  EXPECT_THROW(call(boxes.narrow(1, 0, 3), picture, level, scene.scales), std::logic_error);
+  const at::Tensor &boxes = scene.boxes_R4, &image = scene.image_R, &level = scene.level_R;
+  EXPECT_NO_THROW(call(boxes, image, level, scene.scales));
+  EXPECT_THROW(call(boxes.to(at::kBFloat16), image, level, scene.scales), std::logic_error);
+  EXPECT_THROW(call(boxes.to(at::kDouble), image, level, scene.scales), std::logic_error);
+  EXPECT_THROW(call(boxes, image + 1, level, scene.scales), std::logic_error);
+  EXPECT_THROW(call(boxes, image, level - 1, scene.scales), std::logic_error);
+  EXPECT_THROW(call(boxes, image, level + 1, scene.scales), std::logic_error);
+  EXPECT_THROW(call(boxes, image.to(at::kInt), level, scene.scales), std::logic_error);
+  EXPECT_THROW(call(boxes, image, level, {.25}), std::logic_error);
+  EXPECT_THROW(call(boxes.narrow(1, 0, 3), image, level, scene.scales), std::logic_error);
 }
 
 std::vector<int64_t> levels_of(const std::vector<float>& widths,

@@ -21,7 +21,7 @@ using test::same_bits;
 
 // Windows over a map whose tokens are stored in reverse order.
 WindowSets windows_over(int64_t rows, int64_t cols, int64_t window, int64_t shift,
-                        int64_t pictures = 1) {
+                        int64_t images = 1) {
   std::vector<PlacedToken> tokens;
   const int64_t before = window - shift;
   for (int64_t row = 0; row < rows; ++row) {
@@ -32,7 +32,7 @@ WindowSets windows_over(int64_t rows, int64_t cols, int64_t window, int64_t shif
            static_cast<int32_t>(row), static_cast<int32_t>(col)});
     }
   }
-  return make_window_sets(std::vector(static_cast<size_t>(pictures), tokens), window);
+  return make_window_sets(std::vector(static_cast<size_t>(images), tokens), window);
 }
 
 template <class Function>
@@ -117,7 +117,7 @@ TEST(WindowAttention, TheSameBitsForAnyNumberOfThreads) {
 }
 
 // One plan shared by all images equals a copy of it per image.
-TEST(WindowAttention, APlanAPictureGivesWhatOneForAllGives) {
+TEST(WindowAttention, APlanPerImageGivesWhatOneForAllGives) {
   const at::Tensor qkv = case_values({3, 63, 3 * 12}, at::kDouble, 1);
   const at::Tensor table = case_values({49, 2}, at::kDouble, 2);
   EXPECT_EQ(compare(window_attention(qkv, table, windows_over(7, 9, 4, 2, 3)),

@@ -47,16 +47,16 @@ void compare_place(CaseResult& result, const std::string& name, const FramePlace
 // A dataset of one image without objects.
 class OneFrame final : public loader::Dataset {
  public:
-  explicit OneFrame(image::Image picture) : picture_(std::move(picture)) {}
+  explicit OneFrame(image::Image image) : image_(std::move(image)) {}
   int64_t size() const override { return 1; }
-  image::Image get(int64_t, int64_t) const override { return picture_; }
+  image::Image get(int64_t, int64_t) const override { return image_; }
   int64_t label(int64_t) const override { return -1; }
   std::string name(int64_t) const override { return "the stored picture"; }
   const std::vector<std::string>& classes() const override { return none_; }
-  Instances instances(int64_t) const override { return {1, picture_.rows, picture_.cols, {}}; }
+  Instances instances(int64_t) const override { return {1, image_.rows, image_.cols, {}}; }
 
  private:
-  image::Image picture_;
+  image::Image image_;
   std::vector<std::string> none_;
 };
 
@@ -99,9 +99,9 @@ void test_resize(CaseResult& result, const Entry& entry) {
   for (size_t k = 0; k < entry.about.at("sizes").size(); ++k) {
     const DetectionJson& size = entry.about.at("sizes").at(k);
     const std::string name = fmt::format("out.{}", k);
-    const image::Image picture =
+    const image::Image image =
         procedural_bytes(fmt::format("test_picture.{}", k), 4, size.at(0), size.at(1));
-    const loader::TestFrame got = loader::frame_for_testing(picture, options);
+    const loader::TestFrame got = loader::frame_for_testing(image, options);
     compare_exactly(result, name, tensor_of(got.frame), stored.at(name));
     ++result.tensors;
     if (DetectionJson{got.shown.rows, got.shown.cols} != DetectionJson{size.at(2), size.at(3)}) {
@@ -111,8 +111,8 @@ void test_resize(CaseResult& result, const Entry& entry) {
     if (k > 0) continue;
     // The padding is 128 before normalisation, hence not 0 after it.
     const at::Tensor mean = at::tensor({123.675, 116.28, 103.53}, at::kDouble);
-    const at::Tensor deviation = at::tensor({58.395, 57.12, 57.375}, at::kDouble);
-    const at::Tensor normalised = ((tensor_of(got.frame).to(at::kDouble) - mean) / deviation)
+    const at::Tensor stddev = at::tensor({58.395, 57.12, 57.375}, at::kDouble);
+    const at::Tensor normalised = ((tensor_of(got.frame).to(at::kDouble) - mean) / stddev)
                                       .permute({2, 0, 1})
                                       .slice(1, 0, 128, 8)
                                       .slice(2, 0, 128, 8);
@@ -237,15 +237,14 @@ void lsj_coco_sample(CaseResult& result, const Entry& entry) {
   const auto dataset =
       loader::open_dataset((folder / "../../data/coco-sample").string(), loader::Split::kTrain);
   std::map<int64_t, int64_t> index_of;
-  for (int64_t i = 0; i < dataset->size(); ++i) index_of[dataset->picture_record(i).picture] = i;
+  for (int64_t i = 0; i < dataset->size(); ++i) index_of[dataset->image_record(i).image] = i;
   constexpr double kPixels = 2;  // the bound in the set's README
   for (const DetectionJson& one : read_json(entry.path())) {
-    const int64_t picture = one.at("image_id");
-    const std::string name = fmt::format("picture {}", picture);
+    const int64_t image = one.at("image_id");
+    const std::string name = fmt::format("picture {}", image);
     const FramePlace place = stored_place(one);
     compare_place(result, name, place, one);
-    const Instances got =
-        loader::instances_in_frame(dataset->instances(index_of.at(picture)), place);
+    const Instances got = loader::instances_in_frame(dataset->instances(index_of.at(image)), place);
     if (!compare_kept(result, name, got, one.at("kept"))) continue;
     for (size_t i = 0; i < got.instances.size(); ++i) {
       const Instance& instance = got.instances[i];

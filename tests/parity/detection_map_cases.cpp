@@ -144,30 +144,29 @@ std::vector<boxes::MapSize> sizes_of(const std::vector<at::Tensor>& maps_BCHW) {
 }
 
 // The sampled anchors are inputs. Targets are float32 even in upstream's float64 run.
-boxes::Sampled given_sample(const Tensors& stored, int64_t picture) {
-  return {stored.at(fmt::format("pos_idx.{}", picture)),
-          stored.at(fmt::format("neg_idx.{}", picture))};
+boxes::Sampled given_sample(const Tensors& stored, int64_t image) {
+  return {stored.at(fmt::format("pos_idx.{}", image)), stored.at(fmt::format("neg_idx.{}", image))};
 }
 
 void keep_fast_proposals(Tensors& got, const char* when, size_t which, const MapCase& c,
                          const std::vector<heads::AnchorPredictions>& levels,
                          const boxes::FrameAnchors& anchors, at::ScalarType type) {
-  const auto image = c.entry.about.at("image").get<std::vector<int64_t>>();
+  const auto frame_size = c.entry.about.at("image").get<std::vector<int64_t>>();
   boxes::FrameAnchors own = anchors;
   own.boxes_A4 = anchors.boxes_A4.to(type);
-  for (int64_t picture = 0; picture < number_of(c.entry, "batch"); ++picture) {
+  for (int64_t image = 0; image < number_of(c.entry, "batch"); ++image) {
     std::vector<at::Tensor> logits, deltas;
     for (const heads::AnchorPredictions& level : levels) {
-      logits.push_back(level.logits_BA[picture]);
-      deltas.push_back(level.deltas_BA4[picture]);
+      logits.push_back(level.logits_BA[image]);
+      deltas.push_back(level.deltas_BA4[image]);
     }
     const boxes::Proposals found =
-        boxes::propose(logits, deltas, own, image[0], image[1],
+        boxes::propose(logits, deltas, own, frame_size[0], frame_size[1],
                        {c.entry.about.at("pre_nms_topk").at(which).get<int64_t>(),
                         c.entry.about.at("post_nms_topk").at(which).get<int64_t>(),
                         c.entry.about.at("nms_thresh").get<double>()});
-    got[fmt::format("{}.proposals.{}", when, picture)] = found.boxes_P4;
-    got[fmt::format("{}.objectness.{}", when, picture)] = found.logits_P;
+    got[fmt::format("{}.proposals.{}", when, image)] = found.boxes_P4;
+    got[fmt::format("{}.objectness.{}", when, image)] = found.logits_P;
   }
 }
 
@@ -183,11 +182,11 @@ Tensors fast_rpn(const MapCase& c, at::ScalarType type) {
   const heads::AnchorPredictions all = heads::of_all_levels(levels);
   const int64_t batch = number_of(c.entry, "batch");
   std::vector<loss::AnchorTargets> targets;
-  for (int64_t picture = 0; picture < batch; ++picture) {
-    const at::Tensor truths = c.inputs.weights.at(fmt::format("gt_boxes.{}", picture));
+  for (int64_t image = 0; image < batch; ++image) {
+    const at::Tensor truths = c.inputs.weights.at(fmt::format("gt_boxes.{}", image));
     const boxes::Match match = boxes::match(truths, anchors.boxes_A4, boxes::kAnchorMatch);
-    got[fmt::format("labels.{}", picture)] = match.label_N;
-    const boxes::Sampled sampled = given_sample(c.stored, picture);
+    got[fmt::format("labels.{}", image)] = match.label_N;
+    const boxes::Sampled sampled = given_sample(c.stored, image);
     const at::Tensor of = match.truth_N.index_select(0, sampled.positive_P);
     targets.push_back({sampled, boxes::encode(anchors.boxes_A4.index_select(0, sampled.positive_P),
                                               truths.index_select(0, of), boxes::kAnchorDeltas)});
@@ -215,22 +214,22 @@ Tensors fast_rpn(const MapCase& c, at::ScalarType type) {
 void keep_plain_proposals(Tensors& got, const char* when, size_t which, const MapCase& c,
                           const std::vector<reference::RpnMaps>& levels,
                           const std::vector<at::Tensor>& anchors) {
-  const auto image = c.entry.about.at("image").get<std::vector<int64_t>>();
+  const auto frame_size = c.entry.about.at("image").get<std::vector<int64_t>>();
   const at::NoGradGuard no_grad;
-  for (int64_t picture = 0; picture < number_of(c.entry, "batch"); ++picture) {
+  for (int64_t image = 0; image < number_of(c.entry, "batch"); ++image) {
     std::vector<at::Tensor> logits, decoded;
     for (size_t level = 0; level < levels.size(); ++level) {
-      logits.push_back(levels[level].logits()[picture]);
-      decoded.push_back(reference::boxes_at_deltas(levels[level].deltas()[picture], anchors[level],
-                                                   {1, 1, 1, 1}));
+      logits.push_back(levels[level].logits()[image]);
+      decoded.push_back(
+          reference::boxes_at_deltas(levels[level].deltas()[image], anchors[level], {1, 1, 1, 1}));
     }
     const reference::FoundProposals found =
-        reference::top_proposals(decoded, logits, image[0], image[1],
+        reference::top_proposals(decoded, logits, frame_size[0], frame_size[1],
                                  c.entry.about.at("pre_nms_topk").at(which).get<int64_t>(),
                                  c.entry.about.at("post_nms_topk").at(which).get<int64_t>(),
                                  c.entry.about.at("nms_thresh").get<double>());
-    got[fmt::format("{}.proposals.{}", when, picture)] = found.boxes_P4;
-    got[fmt::format("{}.objectness.{}", when, picture)] = found.logits_P;
+    got[fmt::format("{}.proposals.{}", when, image)] = found.boxes_P4;
+    got[fmt::format("{}.objectness.{}", when, image)] = found.logits_P;
   }
 }
 
@@ -252,12 +251,12 @@ Tensors plain_rpn(const MapCase& c, at::ScalarType type) {
   }
   const at::Tensor all_anchors = at::cat(anchors);
   for (at::Tensor& of_level : anchors) of_level = of_level.to(type);
-  for (int64_t picture = 0; picture < number_of(c.entry, "batch"); ++picture) {
-    const at::Tensor truths = c.inputs.weights.at(fmt::format("gt_boxes.{}", picture));
+  for (int64_t image = 0; image < number_of(c.entry, "batch"); ++image) {
+    const at::Tensor truths = c.inputs.weights.at(fmt::format("gt_boxes.{}", image));
     const reference::MatchedBoxes match = reference::matched_boxes(
         reference::overlap_matrix(truths, all_anchors), 0.3, 0.7, /*low_quality=*/true);
-    got[fmt::format("labels.{}", picture)] = match.label_N;
-    const boxes::Sampled sampled = given_sample(c.stored, picture);
+    got[fmt::format("labels.{}", image)] = match.label_N;
+    const boxes::Sampled sampled = given_sample(c.stored, image);
     at::Tensor label = at::full_like(match.label_N, -1);
     label.index_fill_(0, sampled.positive_P, 1).index_fill_(0, sampled.negative_Q, 0);
     labels.push_back(label);
@@ -290,8 +289,8 @@ void rpn_case(CaseResult& result, const Entry& entry, const Request& request, Pa
   // As in the set's README: scaled by a quarter, so that boxes stay near their anchors.
   at::Tensor& deltas = c.inputs.weights.at("proposal_generator.rpn_head.anchor_deltas.weight");
   deltas = deltas * 0.25;
-  for (int64_t picture = 0; picture < number_of(entry, "batch"); ++picture) {
-    const std::string name = fmt::format("gt_boxes.{}", picture);
+  for (int64_t image = 0; image < number_of(entry, "batch"); ++image) {
+    const std::string name = fmt::format("gt_boxes.{}", image);
     c.inputs.weights[name] = c.stored.at(name);
   }
   for (size_t level = 0; level < 5; ++level) {

@@ -10,8 +10,8 @@
 #include <cmath>
 
 #include "fcm/base/error.h"
+#include "fcm/image/image_boxes.h"
 #include "fcm/image/paste_mask.h"
-#include "fcm/image/picture_boxes.h"
 #include "fcm/ops/nms/op.h"
 #include "fcm/ops/reference_ops.h"
 #include "fcm/ops/roi_align/op.h"
@@ -75,7 +75,7 @@ at::Tensor bchw_of(const at::Tensor& map_BHWC) { return map_BHWC.permute({0, 3, 
 // The inputs of RoIAlign.
 struct RoiFile {
   std::vector<at::Tensor> maps_BCHW;
-  at::Tensor boxes_R4, picture_R, level_R;
+  at::Tensor boxes_R4, image_R, level_R;
   std::vector<double> scales;
 };
 
@@ -92,7 +92,7 @@ RoiAnswers bins_and_gradients(const RoiFile& file, at::ScalarType type, int64_t 
     maps.push_back(bhwc_of(map.to(type)).set_requires_grad(true));
   }
   const at::Tensor out =
-      bchw_of(ops::roi_align(maps, file.boxes_R4, file.picture_R, file.level_R, file.scales, bins));
+      bchw_of(ops::roi_align(maps, file.boxes_R4, file.image_R, file.level_R, file.scales, bins));
   RoiAnswers result{out.detach(), {}};
   const auto gradients =
       torch::autograd::grad({(out * probe_RCPP.to(type)).sum()}, {maps.begin(), maps.end()});
@@ -139,22 +139,22 @@ void roi_align_file(CaseResult& result, const Entry& entry, const Tensors& in,
                  stored.at(fmt::format("grad{}", bins)));
   }
   // Every mask is an image of its own, at its own scale.
-  const at::Tensor pictures = at::arange(masks.size(0), at::kLong);
+  const at::Tensor images = at::arange(masks.size(0), at::kLong);
   const at::Tensor means = ops::roi_align({masks.to(type).unsqueeze(3)}, in.at("bitmask.boxes"),
-                                          pictures, at::zeros_like(pictures), {1}, 28);
+                                          images, at::zeros_like(images), {1}, 28);
   compare_bins(result, entry, type, "bitmask.out28", means.squeeze(3), stored.at("bitmask.out28"));
 }
 
 // The boxes of all images in order, and the image of each box.
 RoiFile pooler_file(const Tensors& in) {
   RoiFile file;
-  std::vector<at::Tensor> boxes, pictures;
-  for (int64_t picture = 0; in.contains(fmt::format("boxes.{}", picture)); ++picture) {
-    boxes.push_back(in.at(fmt::format("boxes.{}", picture)));
-    pictures.push_back(at::full({boxes.back().size(0)}, picture, at::kLong));
+  std::vector<at::Tensor> boxes, images;
+  for (int64_t image = 0; in.contains(fmt::format("boxes.{}", image)); ++image) {
+    boxes.push_back(in.at(fmt::format("boxes.{}", image)));
+    images.push_back(at::full({boxes.back().size(0)}, image, at::kLong));
   }
   file.boxes_R4 = at::cat(boxes);
-  file.picture_R = at::cat(pictures);
+  file.image_R = at::cat(images);
   file.level_R = ops::pyramid_levels(file.boxes_R4);
   for (int64_t level = 2; level <= 5; ++level) {
     file.maps_BCHW.push_back(in.at(fmt::format("features.p{}", level)));
@@ -267,11 +267,11 @@ void postprocess_file(CaseResult& result, const Entry& entry, const Tensors& in,
                      &masks = in.at(fmt::format("{}.masks", k));
     std::vector<FloatBox> frame_boxes;
     for (int64_t i = 0; i < boxes.size(0); ++i) frame_boxes.push_back(float_box(boxes, i));
-    const auto left = image::boxes_in_picture(frame_boxes, one.at("network_image").at(0),
-                                              one.at("network_image").at(1), rows, cols);
+    const auto left = image::boxes_in_image(frame_boxes, one.at("network_image").at(0),
+                                            one.at("network_image").at(1), rows, cols);
     std::vector<int64_t> kept;
     std::vector<float> numbers;
-    for (const image::PictureBox& box : left) {
+    for (const image::ImageBox& box : left) {
       kept.push_back(box.index);
       numbers.insert(numbers.end(), box.box.begin(), box.box.end());
     }

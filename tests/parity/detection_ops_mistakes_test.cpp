@@ -38,7 +38,7 @@ TEST(DetectionOpsMistakes, BinsOfOtherBoxes) {
   }
 }
 
-TEST(DetectionOpsMistakes, BinsOfAnotherPicture) {
+TEST(DetectionOpsMistakes, BinsOfAnotherImage) {
   expect_noticed_in(kDetection, "roi_align.safetensors", [](Inputs& inputs) {
     at::Tensor& features = inputs.weights.at("features");
     features = features.flip(0);

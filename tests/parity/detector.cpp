@@ -62,13 +62,13 @@ reference::Weights detector_weights(const models::DetectorOptions& options, uint
   return weights;
 }
 
-loader::Instances labelled_picture(const Tensors& stored, const nlohmann::json& polygons,
-                                   size_t picture, int64_t rows, int64_t cols) {
+loader::Instances labelled_image(const Tensors& stored, const nlohmann::json& polygons,
+                                 size_t image, int64_t rows, int64_t cols) {
   loader::Instances labelled;
   labelled.rows = rows;
   labelled.cols = cols;
-  const at::Tensor boxes_T4 = stored.at(fmt::format("gt_boxes.{}", picture));
-  const at::Tensor classes_T = stored.at(fmt::format("gt_classes.{}", picture));
+  const at::Tensor boxes_T4 = stored.at(fmt::format("gt_boxes.{}", image));
+  const at::Tensor classes_T = stored.at(fmt::format("gt_classes.{}", image));
   for (int64_t i = 0; i < boxes_T4.size(0); ++i) {
     loader::Instance one;
     one.class_number = classes_T[i].item<int64_t>();
@@ -76,7 +76,7 @@ loader::Instances labelled_picture(const Tensors& stored, const nlohmann::json& 
       one.box[static_cast<size_t>(side)] = boxes_T4[i][side].item<double>();
     }
     one.outlines =
-        polygons.at(picture).at(static_cast<size_t>(i)).get<std::vector<std::vector<double>>>();
+        polygons.at(image).at(static_cast<size_t>(i)).get<std::vector<std::vector<double>>>();
     labelled.instances.push_back(std::move(one));
   }
   return labelled;
@@ -84,10 +84,10 @@ loader::Instances labelled_picture(const Tensors& stored, const nlohmann::json& 
 
 at::Tensor normalised_images(const DetectorCase& c, at::ScalarType type) {
   const at::Tensor mean = at::tensor({123.675, 116.28, 103.53}, type).view({3, 1, 1});
-  const at::Tensor deviation = at::tensor({58.395, 57.12, 57.375}, type).view({3, 1, 1});
+  const at::Tensor stddev = at::tensor({58.395, 57.12, 57.375}, type).view({3, 1, 1});
   std::vector<at::Tensor> images;
   for (const at::Tensor& image : c.images_CHW) {
-    images.push_back((image.to(type) - mean) / deviation);
+    images.push_back((image.to(type) - mean) / stddev);
   }
   return at::stack(images);
 }
@@ -121,10 +121,10 @@ struct Drawn {
   at::Tensor positive, negative;
 };
 
-Drawn drawn_regions(const DetectorCase& c, size_t picture) {
-  const at::Tensor is_object = c.region_classes[picture].ne(c.options.classes);
+Drawn drawn_regions(const DetectorCase& c, size_t image) {
+  const at::Tensor is_object = c.region_classes[image].ne(c.options.classes);
   const auto taken = [&](const at::Tensor& mask) {
-    return c.regions[picture].index_select(0, mask.nonzero().squeeze(1));
+    return c.regions[image].index_select(0, mask.nonzero().squeeze(1));
   };
   return {taken(is_object), taken(is_object.logical_not())};
 }
@@ -146,7 +146,7 @@ std::vector<models::FrameTruth> truths_of_case(const DetectorCase& c, at::Scalar
   return truths;
 }
 
-at::Tensor masks_of_case(const DetectorCase& c, int64_t picture, const at::Tensor& boxes_M4,
+at::Tensor masks_of_case(const DetectorCase& c, int64_t image, const at::Tensor& boxes_M4,
                          const at::Tensor& truths_M, at::ScalarType type) {
   const at::Tensor boxes = boxes_M4.to(at::kFloat).contiguous();
   std::vector<at::Tensor> masks;
@@ -154,7 +154,7 @@ at::Tensor masks_of_case(const DetectorCase& c, int64_t picture, const at::Tenso
     const auto* corner = boxes.const_data_ptr<float>() + 4 * i;
     const auto truth = static_cast<size_t>(truths_M[i].item<int64_t>());
     std::vector<uint8_t> mask = loader::mask_target_of(
-        c.labelled[static_cast<size_t>(picture)].instances[truth],
+        c.labelled[static_cast<size_t>(image)].instances[truth],
         {corner[0], corner[1], corner[2], corner[3]}, models::Detector::kMaskSide);
     masks.push_back(at::from_blob(mask.data(),
                                   {models::Detector::kMaskSide, models::Detector::kMaskSide},
@@ -234,7 +234,7 @@ DetectorCase detector_case(const Entry& entry, const Request& request, const Ten
     const auto of = [&](const char* name) { return training.at(fmt::format("{}.{}", name, i)); };
     c.images_CHW.push_back(of("image"));
     c.labelled.push_back(
-        labelled_picture(training, polygons, i, c.options.backbone.rows, c.options.backbone.cols));
+        labelled_image(training, polygons, i, c.options.backbone.rows, c.options.backbone.cols));
     c.anchors_positive.push_back(of("rpn.pos_idx"));
     c.anchors_negative.push_back(of("rpn.neg_idx"));
     c.anchor_labels.push_back(of("rpn.labels"));

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "fcm/eval/detection_accuracy.h"
-#include "fcm/image/picture_boxes.h"
+#include "fcm/image/image_boxes.h"
 #include "fcm/image/run_lengths.h"
 #include "tests/parity/detection_cases.h"
 #include "tests/parity/detection_stored.h"
@@ -51,12 +51,12 @@ Comparable comparable(const Entry& entry, const Tensors& stored, const Tensors& 
 }
 
 at::Tensor own_class_logits(const Tensors& stored, int64_t classes) {
-  std::vector<at::Tensor> of_pictures;
+  std::vector<at::Tensor> of_images;
   for (int64_t i = 0; stored.contains(fmt::format("roi.sampled_class.{}", i)); ++i) {
     const at::Tensor class_R = stored.at(fmt::format("roi.sampled_class.{}", i));
-    of_pictures.push_back(class_R.index_select(0, class_R.ne(classes).nonzero().squeeze(1)));
+    of_images.push_back(class_R.index_select(0, class_R.ne(classes).nonzero().squeeze(1)));
   }
-  const at::Tensor class_F = at::cat(of_pictures);
+  const at::Tensor class_F = at::cat(of_images);
   return stored.at("mask_logits").index({at::arange(class_F.size(0), class_F.options()), class_F});
 }
 
@@ -111,24 +111,23 @@ bool is_near_half(const at::Tensor& mask_SS, const std::array<double, 4>& box, i
 }
 
 // The indices of the frame's boxes that are not empty in the image.
-std::vector<int64_t> kept_in_picture(const at::Tensor& boxes_N4, int64_t side,
-                                     loader::Extent picture) {
+std::vector<int64_t> kept_in_image(const at::Tensor& boxes_N4, int64_t side, loader::Extent image) {
   std::vector<std::array<float, 4>> boxes(static_cast<size_t>(boxes_N4.size(0)));
   const at::Tensor flat = boxes_N4.contiguous();
   for (size_t i = 0; i < boxes.size(); ++i) {
     std::copy_n(flat.const_data_ptr<float>() + 4 * i, 4, boxes[i].begin());
   }
   std::vector<int64_t> kept;
-  for (const image::PictureBox& one :
-       image::boxes_in_picture(boxes, side, side, picture.rows, picture.cols)) {
+  for (const image::ImageBox& one :
+       image::boxes_in_image(boxes, side, side, image.rows, image.cols)) {
     kept.push_back(one.index);
   }
   return kept;
 }
 
 // Boxes, scores, classes and masks in the original images.
-void compare_in_pictures(CaseResult& result, const Entry& entry, const Tensors& stored,
-                         const Tensors& found, int64_t side) {
+void compare_in_images(CaseResult& result, const Entry& entry, const Tensors& stored,
+                       const Tensors& found, int64_t side) {
   const nlohmann::json results = read_json(entry.folder / (entry.stem() + ".results.json"));
   for (size_t i = 0; i < results.size(); ++i) {
     const nlohmann::json& one = results[i];
@@ -138,10 +137,10 @@ void compare_in_pictures(CaseResult& result, const Entry& entry, const Tensors& 
     const models::Detections raw{of("boxes"), of("scores"), of("classes").to(at::kLong),
                                  of("masks")};
     const std::vector<eval::CocoDetection> objects =
-        eval::detections_in_picture(raw, side, {one.at("height"), one.at("width")});
+        eval::detections_in_image(raw, side, {one.at("height"), one.at("width")});
     const nlohmann::json& wanted = one.at("results");
     const std::vector<int64_t> kept =
-        kept_in_picture(raw.boxes_N4, side, {one.at("height"), one.at("width")});
+        kept_in_image(raw.boxes_N4, side, {one.at("height"), one.at("width")});
     if (objects.size() != wanted.size()) {
       add_fault(result, fmt::format("picture {}: {} detections, wanted {}", i, objects.size(),
                                     wanted.size()));
@@ -185,7 +184,7 @@ void compare_found(CaseResult& result, const Entry& entry, const Request& reques
   const DetectorCase c = detector_case(entry, request, training);
   const Tensors found = detect_objects(c, path, type);
   compare_detection(result, entry, stored, found, type, {"boxes.", "scores.", "classes."});
-  compare_in_pictures(result, entry, stored, found, c.options.backbone.rows);
+  compare_in_images(result, entry, stored, found, c.options.backbone.rows);
 }
 
 }  // namespace

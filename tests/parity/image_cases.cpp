@@ -71,12 +71,12 @@ at::Tensor evaluation_view(const Image& photo, const std::string& name) {
 }
 
 // The network's input, through the operator that cuts patches: [3, size, size].
-at::Tensor normalised(const at::Tensor& picture_HWC) {
-  const int64_t size = picture_HWC.size(0);
+at::Tensor normalised(const at::Tensor& image_HWC) {
+  const int64_t size = image_HWC.size(0);
   const ops::PatchGeometry geometry{{size}};  // one patch
   const at::Tensor order_BL = at::zeros({1, 1}, at::kLong);
   const at::Tensor patch =
-      ops::patchify(picture_HWC.unsqueeze(0), order_BL, geometry,
+      ops::patchify(image_HWC.unsqueeze(0), order_BL, geometry,
                     {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}}, at::kFloat);
   return ops::unpatchify(patch.reshape({1, 1, -1}), order_BL, geometry, 1, 1);
 }
@@ -97,15 +97,15 @@ void transforms(CaseResult& result, const Entry& entry) {
 }
 
 void photo(CaseResult& result, const Entry& entry) {
-  const Image picture = decode_file(entry.path());
+  const Image image = decode_file(entry.path());
   ++result.tensors;
   const nlohmann::json size = entry.about.value("size", nlohmann::json());
-  if (!size.is_null() && (size.at(0) != picture.cols || size.at(1) != picture.rows)) {
-    add_fault(result, fmt::format("{} x {} pixels", picture.cols, picture.rows));
+  if (!size.is_null() && (size.at(0) != image.cols || size.at(1) != image.rows)) {
+    add_fault(result, fmt::format("{} x {} pixels", image.cols, image.rows));
   }
   const fs::path copy = entry.path().string() + ".decoded.png";
   if (!fs::exists(copy)) return;
-  compare_exactly(result, "pixels", as_tensor(picture.pixels), as_tensor(decode_file(copy).pixels));
+  compare_exactly(result, "pixels", as_tensor(image.pixels), as_tensor(decode_file(copy).pixels));
 }
 
 }  // namespace

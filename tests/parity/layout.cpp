@@ -15,9 +15,9 @@ at::Tensor group_major(const at::Tensor& x) { return x.transpose(0, 1).flatten(0
 Placed complete(const at::Tensor& values) { return {values, at::ones(values.sizes(), at::kBool)}; }
 
 // Puts source [N, S, C] at positions [N, S] of [N, length, C].
-Placed scatter(const at::Tensor& source_NSC, const at::Tensor& places_NS, int64_t length) {
+Placed scatter(const at::Tensor& source_NSC, const at::Tensor& indices_NS, int64_t length) {
   const int64_t rows = source_NSC.size(0), width = source_NSC.size(2);
-  const at::Tensor index = places_NS.unsqueeze(-1).expand_as(source_NSC);
+  const at::Tensor index = indices_NS.unsqueeze(-1).expand_as(source_NSC);
   at::Tensor values = at::zeros({rows, length, width}, source_NSC.options());
   at::Tensor computed = at::zeros({rows, length, width}, at::kBool);
   values.scatter_(1, index, source_NSC);

@@ -61,7 +61,7 @@ int run(const Arguments& arguments) {
   if (arguments.threads > 0) at::set_num_threads(arguments.threads);
   Totals totals;
   nlohmann::json cases = nlohmann::json::array();
-  const tasks::Machine machine{arguments.device, at::get_num_threads(), {}};
+  const tasks::MachineOptions machine{arguments.device, at::get_num_threads(), {}};
   tasks::set_up_machine(machine);
   const Request request{arguments.filter, {}, tasks::device_of(machine)};
   for (const Entry& entry : find_entries(arguments.fixtures)) {

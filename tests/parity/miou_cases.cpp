@@ -111,8 +111,8 @@ void metrics(CaseResult& result, const Entry& entry) {
     const std::string prefix = fmt::format("case{}.", i);
     const eval::MeanIou got =
         measured(stored, prefix, "raw_label.", cases[i].at("classes"), /*reduce_zero_label=*/true);
-    if (got.pictures != cases[i].at("images")) {
-      add_fault(result, fmt::format("{}{} pictures", prefix, got.pictures));
+    if (got.images != cases[i].at("images")) {
+      add_fault(result, fmt::format("{}{} pictures", prefix, got.images));
     }
     compare_counts(result, prefix, got, stored);
     compare_means(result, prefix, got, cases[i]);
@@ -219,10 +219,10 @@ void compare_logits(CaseResult& result, const std::string& name, const at::Tenso
 }
 
 // The number of windows that the upstream loop adds at each pixel.
-at::Tensor windows_at_pixels(const at::Tensor& picture_HWC, const json& one) {
-  at::Tensor count = at::zeros({picture_HWC.size(0), picture_HWC.size(1)}, at::kByte);
+at::Tensor windows_at_pixels(const at::Tensor& image_HWC, const json& one) {
+  at::Tensor count = at::zeros({image_HWC.size(0), image_HWC.size(1)}, at::kByte);
   for (const eval::Window& window :
-       eval::slide_windows(picture_HWC.size(0), picture_HWC.size(1), options_of(one))) {
+       eval::slide_windows(image_HWC.size(0), image_HWC.size(1), options_of(one))) {
     count.slice(0, window.top, window.top + window.rows)
         .slice(1, window.left, window.left + window.cols) += 1;
   }
@@ -243,21 +243,20 @@ void slide_case(CaseResult& result, const SlideCase& one, const std::string& net
   const auto rows = to.at(0).get<int64_t>(), cols = to.at(1).get<int64_t>();
   const auto height = one.about.at("image").at(0).get<int64_t>();
   const auto width = one.about.at("image").at(1).get<int64_t>();
-  const at::Tensor picture =
+  const at::Tensor image =
       reference::procedural("images", one.about.at("images_seed"), {1, 3, height, width})[0]
           .permute({1, 2, 0})
           .contiguous();
   StoredNetwork network = stored_network(network_name, one.seed, kClasses);
   network.rows = height, network.cols = width;
   const eval::SlideOptions options = options_of(one.about);
-  const at::Tensor averaged = eval::slide_logits(picture, options, 4, network);
+  const at::Tensor averaged = eval::slide_logits(image, options, 4, network);
   compare_logits(result, one.name + ".averaged", averaged.permute({2, 0, 1}).contiguous(), stored,
                  one.error);
-  compare_exactly(result, one.name + ".labels",
-                  eval::slide(picture, rows, cols, options, 4, network),
+  compare_exactly(result, one.name + ".labels", eval::slide(image, rows, cols, options, 4, network),
                   stored.at(one.name + ".labels"));
   const std::string count = one.name.substr(0, one.name.find('.')) + ".count";
-  compare_exactly(result, count, windows_at_pixels(picture, one.about), stored.at(count));
+  compare_exactly(result, count, windows_at_pixels(image, one.about), stored.at(count));
 }
 
 void slide(CaseResult& result, const Entry& entry) {

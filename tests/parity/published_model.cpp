@@ -165,12 +165,11 @@ Inputs make_inputs(const Entry& entry, const PublishedModel& model, const NamesA
   };
   const ProceduralText images = parse_procedural(entry.about.value("images", ""), seed);
   const ProceduralText noise = parse_procedural(entry.about.value("noise", ""), seed);
-  const std::vector<int64_t> picture{model.options.channels, model.options.rows,
-                                     model.options.cols};
+  const std::vector<int64_t> image{model.options.channels, model.options.rows, model.options.cols};
   std::vector<int64_t> shape = images.shape;
   if (shape.size() < 4) {  // only the number of images is given
     shape.resize(1, 2);
-    shape.insert(shape.end(), picture.begin(), picture.end());
+    shape.insert(shape.end(), image.begin(), image.end());
   }
   inputs.images_BCHW = given("images");
   if (!inputs.images_BCHW.defined()) {

@@ -74,8 +74,8 @@ class TrainingCase {
       const auto found = inputs.find(name_ + kind);
       return found == inputs.end() ? at::Tensor() : found->second;
     };
-    picture_ = find(".picture");
-    if (!picture_.defined()) picture_ = procedural_picture(seed_in(about.at("source")), rows, cols);
+    image_ = find(".picture");
+    if (!image_.defined()) image_ = procedural_image(seed_in(about.at("source")), rows, cols);
     raw_map_ = find(".raw_label");
     if (!raw_map_.defined()) {
       raw_map_ = procedural_map(seed_in(about.at("labels")), rows, cols, 16, kClasses);
@@ -100,7 +100,7 @@ class TrainingCase {
     const loader::Extent size =
         loader::training_size({reduced.rows, reduced.cols}, options_.pipeline, draws.ratio);
     compare_size(result_, name_ + ".resized", size, about_.at("resized"));
-    const image::Image resized = image::resize_linear(image_of(picture_), size.rows, size.cols);
+    const image::Image resized = image::resize_linear(image_of(image_), size.rows, size.cols);
     loader::ClassMap map{size.rows, size.cols, {}};
     map.classes.resize(static_cast<size_t>(size.rows * size.cols));
     image::resize_nearest({reduced.rows, reduced.cols, size.rows, size.cols},
@@ -157,7 +157,7 @@ class TrainingCase {
   }
 
   void as_the_loader() {
-    const OneScene scene(image_of(picture_), map_of_classes(raw_map_));
+    const OneScene scene(image_of(image_), map_of_classes(raw_map_));
     const std::vector<int64_t>& size = options_.data.image_size;
     loader::Batch batch;
     batch.batch = 1;
@@ -186,7 +186,7 @@ class TrainingCase {
   std::string name_;
   const nlohmann::json& about_;
   const Tensors& stored_;
-  at::Tensor picture_, raw_map_;
+  at::Tensor image_, raw_map_;
   SceneOptions options_;
 };
 
@@ -202,20 +202,20 @@ void train_pipeline(CaseResult& result, const Entry& entry, const Request& reque
 void test_pipeline(CaseResult& result, const Entry& entry, const Request& request) {
   const Tensors stored = read_tensors(entry.path());
   const nlohmann::json cases = read_json(entry.folder / "test_pipeline.json");
-  Tensors pictures;
+  Tensors images;
   for (size_t i = 0; i < cases.size(); ++i) {
     const auto size = cases.at(i).at("size").get<std::vector<int64_t>>();
-    pictures[fmt::format("case{}.picture", i)] =
-        procedural_picture(seed_in(cases.at(i).at("picture")), size[0], size[1]);
+    images[fmt::format("case{}.picture", i)] =
+        procedural_image(seed_in(cases.at(i).at("picture")), size[0], size[1]);
   }
-  pictures = inputs_of(request, pictures);
+  images = inputs_of(request, images);
   for (size_t i = 0; i < cases.size(); ++i) {
     const nlohmann::json& about = cases.at(i);
     const std::string name = fmt::format("case{}", i);
     loader::PipelineOptions pipeline;
     pipeline.scale = about.at("scale").get<std::vector<int64_t>>();
     const image::Image resized =
-        loader::scene_for_testing(image_of(pictures.at(name + ".picture")), pipeline);
+        loader::scene_for_testing(image_of(images.at(name + ".picture")), pipeline);
     compare_size(result, name + ".resized", {resized.rows, resized.cols}, about.at("resized"));
     compare_digest(result, name + ".resized", tensor_of(resized), about.at("sha256_resized"));
     compare_stored(result, name + ".resized", tensor_of(resized), stored);

@@ -79,8 +79,8 @@ at::Tensor bytes_of(const std::vector<uint8_t>& bytes, at::IntArrayRef shape) {
   return at::tensor(at::ArrayRef<uint8_t>(bytes), at::kByte).reshape(shape);
 }
 
-image::Image image_of(const at::Tensor& picture_HWC) {
-  return {picture_HWC.size(0), picture_HWC.size(1), picture_HWC.size(2), bytes_in(picture_HWC)};
+image::Image image_of(const at::Tensor& image_HWC) {
+  return {image_HWC.size(0), image_HWC.size(1), image_HWC.size(2), bytes_in(image_HWC)};
 }
 
 loader::ClassMap map_of_classes(const at::Tensor& classes_HW) {
@@ -89,7 +89,7 @@ loader::ClassMap map_of_classes(const at::Tensor& classes_HW) {
 
 std::string digest_of(const at::Tensor& tensor) { return test::Sha256::hex(bytes_in(tensor)); }
 
-at::Tensor procedural_picture(uint64_t seed, int64_t rows, int64_t cols) {
+at::Tensor procedural_image(uint64_t seed, int64_t rows, int64_t cols) {
   const ProceduralBits coarse("picture.coarse", seed), fine("picture", seed);
   std::vector<uint8_t> pixels;
   for (int64_t y = 0; y < rows; ++y) {
@@ -106,11 +106,11 @@ at::Tensor procedural_picture(uint64_t seed, int64_t rows, int64_t cols) {
 
 image::Image procedural_bytes(const std::string& name, uint64_t seed, int64_t rows, int64_t cols) {
   const ProceduralBits bits(name, seed);
-  image::Image picture{rows, cols, 3, {}};
+  image::Image image{rows, cols, 3, {}};
   for (int64_t i = 0; i < rows * cols * 3; ++i) {
-    picture.pixels.push_back(static_cast<uint8_t>(bits(i) >> 16));
+    image.pixels.push_back(static_cast<uint8_t>(bits(i) >> 16));
   }
-  return picture;
+  return image;
 }
 
 at::Tensor procedural_map(uint64_t seed, int64_t rows, int64_t cols, int64_t block,

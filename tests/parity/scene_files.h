@@ -13,11 +13,11 @@
 
 namespace fcm::parity {
 
-image::Image image_of(const at::Tensor& picture_HWC);
+image::Image image_of(const at::Tensor& image_HWC);
 loader::ClassMap map_of_classes(const at::Tensor& classes_HW);
 at::Tensor bytes_of(const std::vector<uint8_t>& bytes, at::IntArrayRef shape);
-inline at::Tensor tensor_of(const image::Image& picture) {
-  return bytes_of(picture.pixels, {picture.rows, picture.cols, picture.channels});
+inline at::Tensor tensor_of(const image::Image& image) {
+  return bytes_of(image.pixels, {image.rows, image.cols, image.channels});
 }
 inline at::Tensor tensor_of(const loader::ClassMap& map) {
   return bytes_of(map.classes, {map.rows, map.cols});
@@ -27,7 +27,7 @@ inline at::Tensor tensor_of(const loader::ClassMap& map) {
 std::string digest_of(const at::Tensor& tensor);
 
 // The images and maps that the manifest describes under "procedural".
-at::Tensor procedural_picture(uint64_t seed, int64_t rows, int64_t cols);
+at::Tensor procedural_image(uint64_t seed, int64_t rows, int64_t cols);
 // Detection's procedural image: 24-bit values reduced to 8 bits.
 image::Image procedural_bytes(const std::string& name, uint64_t seed, int64_t rows, int64_t cols);
 at::Tensor procedural_map(uint64_t seed, int64_t rows, int64_t cols, int64_t block,
@@ -36,17 +36,17 @@ at::Tensor procedural_map(uint64_t seed, int64_t rows, int64_t cols, int64_t blo
 // A dataset of one image and its map.
 class OneScene final : public loader::Dataset {
  public:
-  OneScene(image::Image picture, loader::ClassMap map)
-      : picture_(std::move(picture)), map_(std::move(map)) {}
+  OneScene(image::Image image, loader::ClassMap map)
+      : image_(std::move(image)), map_(std::move(map)) {}
   int64_t size() const override { return 1; }
-  image::Image get(int64_t, int64_t) const override { return picture_; }
+  image::Image get(int64_t, int64_t) const override { return image_; }
   int64_t label(int64_t) const override { return -1; }
   loader::ClassMap class_map(int64_t) const override { return map_; }
   std::string name(int64_t) const override { return "the stored picture"; }
   const std::vector<std::string>& classes() const override { return none_; }
 
  private:
-  image::Image picture_;
+  image::Image image_;
   loader::ClassMap map_;
   std::vector<std::string> none_;
 };

@@ -36,10 +36,10 @@ TEST(SceneMistakes, ACropWithoutItsSecondClass) {
   });
 }
 
-TEST(SceneMistakes, AMirroredPicture) {
+TEST(SceneMistakes, AMirroredImage) {
   expect_noticed_in(kSegmentation, "train_pipeline.safetensors", [](Inputs& inputs) {
-    at::Tensor& picture = inputs.weights.at("case3.picture");
-    picture = picture.flip(1).contiguous();
+    at::Tensor& image = inputs.weights.at("case3.picture");
+    image = image.flip(1).contiguous();
   });
 }
 

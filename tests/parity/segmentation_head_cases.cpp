@@ -151,7 +151,7 @@ Run run_fast(const HeadCase& c, Types types) {
   run.values["logits"] = in_nchw(logits.detach()).contiguous();
   run.values["loss_seg"] = weighted.detach();
   run.values["acc_seg"] =
-      found.right.to(at::kDouble) * (100.0 / static_cast<double>(labels.numel()));
+      found.correct.to(at::kDouble) * (100.0 / static_cast<double>(labels.numel()));
   keep_gradients(run, c, maps, /*nhwc=*/true);
   for (const nn::Parameter& parameter : head.parameters.all()) {
     if (parameter.trainable) {

@@ -50,7 +50,7 @@ LossOfLogits fast_loss(const at::Tensor& logits_BKHW, const at::Tensor& labels, 
   torch::autograd::backward({weighted}, {});
   return {nchw_of(nn::upsample(logits.detach(), labels.size(1), labels.size(2))), weighted.detach(),
           nchw_of(logits.grad()),
-          100 * found.right.item<double>() / static_cast<double>(labels.numel())};
+          100 * found.correct.item<double>() / static_cast<double>(labels.numel())};
 }
 
 LossOfLogits plain_loss(const at::Tensor& logits_BKHW, const at::Tensor& labels, double weight) {

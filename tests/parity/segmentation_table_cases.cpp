@@ -89,17 +89,17 @@ void compare_start(CaseResult& result, const models::Segmenter& model,
   for (const nn::Parameter& parameter : model.parameters().all()) {
     const std::string name = interop::mmseg_name(parameter.name);
     if (!parameter.trainable || name == "backbone.pos_embed") continue;
-    const double mean = statistics.at(name)[0], deviation = statistics.at(name)[1];
+    const double mean = statistics.at(name)[0], stddev = statistics.at(name)[1];
     const at::Tensor value = parameter.value.detach().to(at::kDouble);
     const auto count = static_cast<double>(value.numel());
     const double own_mean = value.mean().item<double>();
-    const double own_deviation = value.std(/*unbiased=*/false).item<double>();
-    const double of_mean = kErrors * deviation * std::sqrt(2 / count) + kDigits * std::abs(mean);
-    const double of_deviation = kErrors * deviation / std::sqrt(count) + kDigits * deviation;
+    const double own_stddev = value.std(/*unbiased=*/false).item<double>();
+    const double of_mean = kErrors * stddev * std::sqrt(2 / count) + kDigits * std::abs(mean);
+    const double of_stddev = kErrors * stddev / std::sqrt(count) + kDigits * stddev;
     ++result.tensors;
-    if (std::abs(own_mean - mean) > of_mean || std::abs(own_deviation - deviation) > of_deviation) {
+    if (std::abs(own_mean - mean) > of_mean || std::abs(own_stddev - stddev) > of_stddev) {
       add_fault(result, fmt::format("{}: mean {:.3g}, deviation {:.3g}, wanted {:.3g} and {:.3g}",
-                                    name, own_mean, own_deviation, mean, deviation));
+                                    name, own_mean, own_stddev, mean, stddev));
     }
   }
 }

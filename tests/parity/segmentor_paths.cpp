@@ -37,7 +37,7 @@ class FastSegmentor final : public SegmentorPath {
   Losses losses(const Output& output, const at::Tensor& labels_BHW) const override {
     const auto decode = loss::segmentation_loss(output.decode_BHWK, labels_BHW);
     return {decode.loss, loss::segmentation_loss(output.aux_BHWK, labels_BHW).loss,
-            decode.right.to(at::kDouble).item<double>()};
+            decode.correct.to(at::kDouble).item<double>()};
   }
   Output evaluate(const at::Tensor& images_BCHW) const override {
     const at::NoGradGuard no_grad;

@@ -66,7 +66,7 @@ void compare_segmentor_training(CaseResult& result, const Entry& entry, const Se
   stored.compare_one("loss", loss, kLoss);
   stored.compare_one("decode.loss_seg", found.decode, kLoss);
   stored.compare_one("aux.loss_seg", found.aux * 0.4, kLoss);
-  const double percent = 100 * found.right / static_cast<double>(pixels);
+  const double percent = 100 * found.correct / static_cast<double>(pixels);
   compare(result, "decode.acc_seg", at::full({1}, percent, at::kDouble),
           c.stored.at("decode.acc_seg").view({1}), 0x1p-23);
   compare_parameters(

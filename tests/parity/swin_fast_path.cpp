@@ -75,7 +75,7 @@ class Placing {
   }
 
   // [B, L, pixels * channels] -> [B, channels, H, W].
-  at::Tensor picture(const at::Tensor& patches_BLD) const {
+  at::Tensor image(const at::Tensor& patches_BLD) const {
     const int64_t unit = options_.unit();
     return patches_BLD
         .reshape({-1, options_.rows / unit, options_.cols / unit, unit, unit, options_.channels})
@@ -255,8 +255,8 @@ class FastSwin final : public SwinPath {
     at::Tensor computed;
     const at::Tensor patches = placing_.patches(predictions, &computed);
     if (model_.program == SwinProgram::kSimMim) {
-      keep_placed(run, "reconstruction", placing_.picture(patches),
-                  placing_.picture(computed.to(at::kByte)).to(at::kBool));
+      keep_placed(run, "reconstruction", placing_.image(patches),
+                  placing_.image(computed.to(at::kByte)).to(at::kBool));
       const at::Tensor raster =
           placing_.map(wide(result.features.latent_BKC), stages() - 1, &computed);
       run.values["latent"] = raster.transpose(1, 2).unflatten(

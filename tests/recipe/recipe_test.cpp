@@ -58,7 +58,7 @@ void expect_published_habits(const Recipe& recipe) {
   EXPECT_EQ(recipe.pretrain().targets.variance_epsilon, 1e-6);
   EXPECT_EQ(recipe.data.image_size, (std::vector<int64_t>{224, 224}));
   EXPECT_EQ(recipe.data.mean, (std::vector<double>{0.485, 0.456, 0.406}));
-  EXPECT_EQ(recipe.data.deviation, (std::vector<double>{0.229, 0.224, 0.225}));
+  EXPECT_EQ(recipe.data.stddev, (std::vector<double>{0.229, 0.224, 0.225}));
   EXPECT_EQ(recipe.data.crop_scale, (std::vector<double>{0.2, 1}));
   EXPECT_EQ(recipe.data.crop_ratio, (std::vector<double>{3.0 / 4, 4.0 / 3}));
   EXPECT_EQ(recipe.data.interpolation, "bicubic");

@@ -135,7 +135,7 @@ TEST(Setup, MicroBatchesSplitTheBatchEvenly) {
 }
 
 // Batch normalisation needs statistics over at least two images per micro-batch.
-TEST(Setup, MicroBatchesOfSegmentersAreChosenOfTwoPicturesAtLeast) {
+TEST(Setup, MicroBatchesOfSegmentersAreChosenOfTwoImagesAtLeast) {
   Recipe recipe = load_supervised_recipe("upernet_convvit_base_ade20k_160k", {kRecipeFolder}, {});
   EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, 1e15), 16);
   EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, 1.0), 2);

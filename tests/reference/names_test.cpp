@@ -45,7 +45,7 @@ TEST(Names, BaseVitIsThePublishedStateDictInItsOrder) {
   }
 }
 
-TEST(Names, PositionTablesFollowThePicture) {
+TEST(Names, PositionTablesFollowTheImage) {
   ReferenceOptions options;
   options.rows = 96;
   options.cols = 160;

@@ -68,8 +68,8 @@ inline eval::CocoEvaluation evaluated(const CocoSet& set,
         {one.box.value_or(std::array<double, 4>{}), one.score, category, one.mask});
   }
   eval::CocoEvaluation evaluation(std::ssize(set.categories), shape);
-  for (const auto& [picture, truths] : set.truths) {
-    evaluation.add(picture, detections[picture], truths);
+  for (const auto& [image, truths] : set.truths) {
+    evaluation.add(image, detections[image], truths);
   }
   return evaluation;
 }

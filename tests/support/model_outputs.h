@@ -39,12 +39,12 @@ inline void shake(nn::Parameters& parameters) {
 
 // Pixels in 0..1, [N, C, H, W], normalised as the model expects them.
 inline at::Tensor normalised(const at::Tensor& pixels_NCHW, const std::vector<double>& mean,
-                             const std::vector<double>& deviation) {
+                             const std::vector<double>& stddev) {
   // mean and std are rounded to float32, as in the graph.
   const auto by_channel = [&](const std::vector<double>& values) {
     return at::tensor(values, at::kFloat).to(pixels_NCHW.scalar_type()).view({-1, 1, 1});
   };
-  return (pixels_NCHW - by_channel(mean)) / by_channel(deviation);
+  return (pixels_NCHW - by_channel(mean)) / by_channel(stddev);
 }
 
 inline at::Tensor channels_first(const at::Tensor& map_BHWC) {

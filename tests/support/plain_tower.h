@@ -100,8 +100,8 @@ class PlainPass {
     at::Tensor query = heads_of(0), key = heads_of(1);
     const at::Tensor value = heads_of(2);
     if (tower_.rotary) {
-      turn(query);
-      turn(key);
+      rotate(query);
+      rotate(key);
     }
     if (mistake_ == Mistake::kKeysForQueries) std::swap(query, key);
     const at::Tensor scores =
@@ -112,7 +112,7 @@ class PlainPass {
 
   // Rotary embedding, element by element: channel e of the first quarter rotates by the patch's
   // row, of the second quarter by its column.
-  void turn(at::Tensor& heads_BHTE) const {
+  void rotate(at::Tensor& heads_BHTE) const {
     auto number = heads_BHTE.accessor<double, 4>();
     const int64_t width = heads_BHTE.size(3), quarter = width / 4;
     const int64_t patches = tower_.grid * tower_.grid;

@@ -21,8 +21,8 @@ namespace fcm::test {
 
 class Series {
  public:
-  explicit Series(int64_t usual_cases)
-      : cases_(number_of("FASTCONVMAE_CASES", usual_cases)),
+  explicit Series(int64_t default_cases)
+      : cases_(number_of("FASTCONVMAE_CASES", default_cases)),
         seed_(number_of("FASTCONVMAE_SEED", static_cast<int64_t>(std::random_device{}()))) {
     note("cases", cases_);
     note("seed", seed_);
@@ -51,9 +51,9 @@ class Series {
   }
 
  private:
-  static int64_t number_of(const char* variable, int64_t usual) {
+  static int64_t number_of(const char* variable, int64_t default_value) {
     const char* text = std::getenv(variable);
-    return text == nullptr || *text == '\0' ? usual : std::strtoll(text, nullptr, 10);
+    return text == nullptr || *text == '\0' ? default_value : std::strtoll(text, nullptr, 10);
   }
 
   int64_t cases_;

@@ -188,9 +188,9 @@ constexpr const char* kClipTimm =
     R"("pretrained_cfg": {"mean": [0.48145466, 0.4578275, 0.40821073],
        "std": [0.26862954, 0.26130258, 0.27577711]})";
 
-inline std::string timm_config(const std::string& architecture, const char* pictures) {
+inline std::string timm_config(const std::string& architecture, const char* images) {
   return fmt::format(R"({{"architecture": "{}", "model_args": {{"num_heads": 2}}, {}}})",
-                     architecture, pictures);
+                     architecture, images);
 }
 
 inline std::string vision_sizes(const std::string& more) {
@@ -206,11 +206,11 @@ inline void zero(PlainTower& tower, const std::string& ending, int64_t first, in
 }
 
 inline TowerLayout timm_layout(std::string label, std::function<void(PlainTower&)> parts,
-                               const std::string& architecture, const char* pictures) {
+                               const std::string& architecture, const char* images) {
   TowerLayout layout;
   layout.label = std::move(label);
   layout.parts = std::move(parts);
-  layout.texts = {{"config.json", timm_config(architecture, pictures)}};
+  layout.texts = {{"config.json", timm_config(architecture, images)}};
   return layout;
 }
 

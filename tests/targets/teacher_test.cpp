@@ -165,7 +165,7 @@ TEST(Teacher, TokensAreNormalisedAsInThePublishedForm) {
   expect_near(normalised_tokens(tokens), reference::normalised_tokens(tokens));
 }
 
-TEST(Teacher, PicturesMustDivideIntoPatches) {
+TEST(Teacher, ImagesMustDivideIntoPatches) {
   TeacherOptions options;
   options.rows = 200;
   EXPECT_THROW(Teacher{options}, Error);

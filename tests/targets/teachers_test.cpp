@@ -47,15 +47,15 @@ TEST(TargetOptions, NamesAndWeights) {
 TEST(Teachers, FeaturesAreThoseOfThePlainTowersInPlanOrder) {
   at::manual_seed(1);
   TargetOptions options = all_targets();
-  const at::Tensor pictures = at::randint(256, {2, 16, 24, 3}, at::kByte);
+  const at::Tensor images = at::randint(256, {2, 16, 24, 3}, at::kByte);
   const masks::ViewPlan plan = masks::plan_from_noise(at::rand({2, 6}), {2, 3}, {3, 3}, 2);
   const at::Tensor pixels =
-      ops::patchify(pictures, plan.order_BL, {{2, 2, 2}},
+      ops::patchify(images, plan.order_BL, {{2, 2, 2}},
                     normalisation_of(of_kind(TeacherKind::kDino)), at::kFloat);
   for (const int64_t last_blocks : {1, 2}) {
     options.last_blocks = last_blocks;
     Teachers teachers(options, small_student());
-    const Features features = teachers.features(pictures, pixels, plan, at::kFloat);
+    const Features features = teachers.features(images, pixels, plan, at::kFloat);
     ASSERT_EQ(features.size(), 3U);
     for (const char* name : {"clip", "dino"}) {
       const bool clip = std::string(name) == "clip";
@@ -69,13 +69,13 @@ TEST(Teachers, FeaturesAreThoseOfThePlainTowersInPlanOrder) {
         plain.weights[parameter.name] = fast.parameters().published(parameter).to(at::kDouble);
       }
       const ops::Normalisation scale = normalisation_of(tower);
-      const at::Tensor images =
-          ((pictures.to(at::kFloat) / 255 - at::tensor(scale.mean, at::kFloat)) /
-           at::tensor(scale.deviation, at::kFloat))
+      const at::Tensor normalised =
+          ((images.to(at::kFloat) / 255 - at::tensor(scale.mean, at::kFloat)) /
+           at::tensor(scale.stddev, at::kFloat))
               .permute({0, 3, 1, 2});
       const auto plain_of = [&](int64_t depth) {
         plain.depth = depth;
-        return test::plain_tokens(plain, images.to(at::kDouble));
+        return test::plain_tokens(plain, normalised.to(at::kDouble));
       };
       at::Tensor wanted =
           reference::normalised_tokens(clip ? plain_of(2).last_BLD : plain_of(2).normed_BLD);
@@ -127,7 +127,7 @@ TEST(TargetOptions, TowersHaveNamesAndSizes) {
 }
 
 // A tower with patches of 14 pixels gets 224 pixels resized to 196.
-TEST(Teachers, PicturesAreResizedWherePatchesHaveAnotherSide) {
+TEST(Teachers, ImagesAreResizedWherePatchesHaveAnotherSide) {
   TeacherOptions options = of_kind(TeacherKind::kClip);
   options.rows = options.cols = 28;
   options.stride = 14;

@@ -108,7 +108,7 @@ inline std::string safetensors_of(uint64_t announced, const std::string& header)
   return formats::le(announced) + header;
 }
 
-inline std::vector<Bomb> picture_bombs() {
+inline std::vector<Bomb> image_bombs() {
   const std::vector<std::string> verify = {"data", "verify"};
   const std::string pixel = deflated("", 4, false);
   const auto profile = png_chunk("iCCP", std::string("x\0\0", 3) + deflated("", 1 << 28, false));
@@ -132,20 +132,20 @@ inline std::vector<Bomb> picture_bombs() {
 
 inline std::vector<Bomb> data_bombs() {
   const std::vector<std::string> verify = {"data", "verify"};
-  const auto images = [](uint32_t count, uint32_t rows, uint32_t cols) {
+  const auto idx_images = [](uint32_t count, uint32_t rows, uint32_t cols) {
     return big_endian(0x803) + big_endian(count) + big_endian(rows) + big_endian(cols);
   };
   const std::string labels = big_endian(0x801) + big_endian(1) + std::string(1, '\0');
-  const std::string pictures = "x-images-idx3-ubyte", sizes = "x-labels-idx1-ubyte";
+  const std::string images_file = "x-images-idx3-ubyte", sizes = "x-labels-idx1-ubyte";
   std::string huge = test::tar_header("a.jpg", 0);
   huge.replace(124, 12, std::string("\x80\0\0\0\x3f\xff\xff\xff\xff\xff\xff\xff", 12));
   return {
-      {"IDX claims 2^32-1 pictures", verify, pictures, images(0xffffffff, 28, 28), 3, sizes,
+      {"IDX claims 2^32-1 pictures", verify, images_file, idx_images(0xffffffff, 28, 28), 3, sizes,
        labels},
-      {"IDX, gzipped, of 1 GB of zeros", verify, pictures + ".gz",
-       deflated(images(1, 2, 2), 1 << 30, true), 3, sizes, labels},
-      {"IDX, gzipped, claims 2^32-1 pictures", verify, pictures + ".gz",
-       deflated(images(0xffffffff, 0xffff, 0xffff), 1 << 28, true), 3, sizes, labels},
+      {"IDX, gzipped, of 1 GB of zeros", verify, images_file + ".gz",
+       deflated(idx_images(1, 2, 2), 1 << 30, true), 3, sizes, labels},
+      {"IDX, gzipped, claims 2^32-1 pictures", verify, images_file + ".gz",
+       deflated(idx_images(0xffffffff, 0xffff, 0xffff), 1 << 28, true), 3, sizes, labels},
       {"tar member of 2^62 bytes", verify, "x.tar", test::sealed(huge) + test::tar_end(), 3},
       {"tar header of 8 GB of pax records", verify, "x.tar",
        test::sealed(test::tar_header("p", 8'000'000'000, 'x')) + test::tar_end(), 3},

@@ -46,7 +46,7 @@ struct Written {
 
 std::vector<Written> write_all(const Scratch& scratch) {
   std::vector<Written> all;
-  for (const auto& kind : {picture_bombs, data_bombs, checkpoint_bombs, recipe_bombs}) {
+  for (const auto& kind : {image_bombs, data_bombs, checkpoint_bombs, recipe_bombs}) {
     for (const Bomb& bomb : kind()) {
       const std::string folder = std::to_string(all.size()) + "/";
       const fs::path file = scratch.write(folder + bomb.file, bomb.bytes);

@@ -70,7 +70,7 @@ TEST(CheckpointEncoder, TakesKindSizesAndNormalisation) {
     EXPECT_EQ(recipe.encoder.mlp_ratios, theirs.encoder.mlp_ratios);
     EXPECT_EQ(recipe.data.channels, theirs.data.channels);
     EXPECT_EQ(recipe.data.mean, theirs.data.mean);
-    EXPECT_EQ(recipe.data.deviation, theirs.data.deviation);
+    EXPECT_EQ(recipe.data.stddev, theirs.data.stddev);
     // All other keys come from the downstream recipe.
     EXPECT_EQ(recipe.data.crop_scale, request.recipe.data.crop_scale);
     EXPECT_EQ(recipe.optim.base_lr, request.recipe.optim.base_lr);
@@ -95,7 +95,7 @@ TEST(CheckpointEncoder, WhatIsSetWins) {
   const recipe::Recipe recipe =
       resolved(asking("smoke_finetune", {"data.mean=[0.1,0.2,0.3]", "optim.epochs=2"}), pretrained);
   EXPECT_EQ(recipe.data.mean, (std::vector<double>{0.1, 0.2, 0.3}));
-  EXPECT_EQ(recipe.data.deviation, pretrained.recipe().data.deviation);
+  EXPECT_EQ(recipe.data.stddev, pretrained.recipe().data.stddev);
   EXPECT_EQ(recipe.optim.epochs, 2);
 }
 

@@ -245,7 +245,7 @@ TEST_F(PublishedFiles, AFileOfAnotherModelLeavesNoFolderBehind) {
   EXPECT_EQ(run(with(words, {"auto"})), 0);  // the folder name is still free
 }
 
-TEST_F(PublishedFiles, PicturesNeedADecoder) {
+TEST_F(PublishedFiles, ImagesNeedADecoder) {
   const fs::path photos = kStored / "../transforms/photos";
   std::string photo;
   for (const auto& entry : fs::directory_iterator(photos)) photo = entry.path();

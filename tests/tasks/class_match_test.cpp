@@ -14,11 +14,11 @@ namespace {
 using Names = std::vector<std::string>;
 
 std::shared_ptr<const loader::Dataset> set_of(const Names& classes) {
-  std::vector<tests::DrawnSet::Picture> pictures;
+  std::vector<tests::DrawnSet::DrawnImage> images;
   for (int64_t label = 0; label < std::ssize(classes); ++label) {
-    pictures.push_back({"of " + classes[static_cast<size_t>(label)], label, 0});
+    images.push_back({"of " + classes[static_cast<size_t>(label)], label, 0});
   }
-  return std::make_shared<tests::DrawnSet>(std::move(pictures), classes);
+  return std::make_shared<tests::DrawnSet>(std::move(images), classes);
 }
 
 // For each class of the data set, the index of the classifier's answer that is correct.

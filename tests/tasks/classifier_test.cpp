@@ -86,7 +86,7 @@ TEST_F(LoadEncoder, ListsWhatIsMissingAndSurplus) {
             std::string::npos);
 }
 
-TEST_F(LoadEncoder, PositionsAreResizedToLargerPictures) {
+TEST_F(LoadEncoder, PositionsAreResizedToLargerImages) {
   models::Classifier model = fresh(48);
   load_encoder(model, pretrained(), {}, reporter_);
   EXPECT_TRUE(

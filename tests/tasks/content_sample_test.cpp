@@ -10,20 +10,20 @@ namespace fcm::tasks {
 namespace {
 
 // Images "place/I.png" of side x side pixels that encode I; those with a negative I cannot be read.
-class NumberedPictures final : public loader::Dataset {
+class NumberedImages final : public loader::Dataset {
  public:
-  NumberedPictures(std::string place, std::vector<int64_t> numbers, int64_t side = 4)
+  NumberedImages(std::string place, std::vector<int64_t> numbers, int64_t side = 4)
       : place_(std::move(place)), numbers_(std::move(numbers)), side_(side) {}
   int64_t size() const override { return std::ssize(numbers_); }
   image::Image get(int64_t index, int64_t channels) const override {
     const int64_t number = numbers_[static_cast<size_t>(index)];
     if (number < 0) fail(ExitCode::kData, "{} is damaged", name(index));
-    image::Image picture{side_, side_, channels, {}};
-    picture.pixels.resize(static_cast<size_t>(side_ * side_ * channels), 7);
+    image::Image image{side_, side_, channels, {}};
+    image.pixels.resize(static_cast<size_t>(side_ * side_ * channels), 7);
     for (size_t byte = 0; byte < 8; ++byte) {
-      picture.pixels[byte] = static_cast<uint8_t>(number >> (8 * byte));
+      image.pixels[byte] = static_cast<uint8_t>(number >> (8 * byte));
     }
-    return picture;
+    return image;
   }
   int64_t label(int64_t) const override { return -1; }
   std::string name(int64_t index) const override {
@@ -45,24 +45,24 @@ std::vector<int64_t> range(int64_t begin, int64_t end) {
 }
 
 ContentSample sample_of(const std::string& place, std::vector<int64_t> numbers, int64_t side = 4) {
-  return content_sample_of(NumberedPictures(place, std::move(numbers), side), 1);
+  return content_sample_of(NumberedImages(place, std::move(numbers), side), 1);
 }
 
-TEST(ContentSample, SharedPicturesAreFoundUnderOtherNames) {
+TEST(ContentSample, SharedImagesAreFoundUnderOtherNames) {
   const ContentSample train = sample_of("train/a", range(0, 40));
   tests::DrawnSet renamed({{"val/x.png", -1, 1}, {"val/y.png", -1, 2}}, {});
   const ContentSample val = content_sample_of(renamed, 1);
-  EXPECT_EQ(shared_pictures(train, 40, val).shared, 0);
+  EXPECT_EQ(shared_images(train, 40, val).shared, 0);
   const tests::DrawnSet copies({{"t/1.png", -1, 2}, {"t/2.png", -1, 9}}, {});
-  const SharedPictures found = shared_pictures(content_sample_of(copies, 1), 2, val);
+  const SharedImages found = shared_images(content_sample_of(copies, 1), 2, val);
   EXPECT_EQ(found.shared, 1);
   EXPECT_EQ(found.compared, 2);
   EXPECT_EQ(found.example, "val/y.png");
 }
 
 TEST(ContentSample, SmallSetsAreComparedWhole) {
-  const SharedPictures found =
-      shared_pictures(sample_of("train", range(0, 100)), 100, sample_of("val", range(88, 128)));
+  const SharedImages found =
+      shared_images(sample_of("train", range(0, 100)), 100, sample_of("val", range(88, 128)));
   EXPECT_EQ(found.compared, 40);
   EXPECT_EQ(found.shared, 12);
   EXPECT_EQ(found.example, "val/88.png");
@@ -74,32 +74,32 @@ TEST(ContentSample, OfLargeSetsTheShareIsThatOfThoseThatCouldMeet) {
   const ContentSample train = sample_of("train", range(0, 20'000));
   EXPECT_EQ(train.looked_at, 4096);
   const ContentSample val = sample_of("val", range(19'000, 23'000));
-  const SharedPictures found = shared_pictures(train, 20'000, val);
+  const SharedImages found = shared_images(train, 20'000, val);
   EXPECT_GT(found.shared, 150);  // expected: about a fifth of 1000
   EXPECT_NEAR(static_cast<double>(found.shared) / static_cast<double>(found.compared), 0.25, 0.06);
   // A checkpoint keeps only a part of the sample.
   const ContentSample kept = content_sample_from(nlohmann::json::parse(to_json(train).dump()));
   EXPECT_EQ(kept.marks.size(), 1024u);
-  const SharedPictures later = shared_pictures(kept, 20'000, val);
+  const SharedImages later = shared_images(kept, 20'000, val);
   EXPECT_GT(later.shared, 25);
   EXPECT_NEAR(static_cast<double>(later.shared) / static_cast<double>(later.compared), 0.25, 0.12);
 }
 
 // At most 64 Mi pixels are read, for any number of threads.
 TEST(ContentSample, WhatIsLookedAtIsBounded) {
-  const NumberedPictures large("a", range(0, 40), 2048);
+  const NumberedImages large("a", range(0, 40), 2048);
   const ContentSample one = content_sample_of(large, 1), four = content_sample_of(large, 4);
   EXPECT_EQ(one.looked_at, 16);
   EXPECT_EQ(one.marks, four.marks);
   EXPECT_EQ(one.names, four.names);
 }
 
-TEST(ContentSample, PicturesThatCannotBeReadTellNothing) {
+TEST(ContentSample, ImagesThatCannotBeReadTellNothing) {
   const ContentSample some = sample_of("a", {1, -2, 3});
   EXPECT_EQ(some.looked_at, 3);
   EXPECT_EQ(some.marks.size(), 2u);
-  EXPECT_EQ(shared_pictures(some, 3, some).shared, 2);
-  EXPECT_EQ(shared_pictures({}, 0, some).shared, 0);
+  EXPECT_EQ(shared_images(some, 3, some).shared, 2);
+  EXPECT_EQ(shared_images({}, 0, some).shared, 0);
 }
 
 TEST(ContentSample, OtherPixelsUnderTheSameNamesAreCounted) {
@@ -107,11 +107,11 @@ TEST(ContentSample, OtherPixelsUnderTheSameNamesAreCounted) {
     return content_sample_of(
         tests::DrawnSet({{"a/0.png", 0, 1}, {"b/0.png", 1, second}, {"b/1.png", 1, 3}}, {}), 1);
   };
-  EXPECT_EQ(changed_pictures(drawn(2), drawn(2)).changed, 0);
-  const ChangedPictures found = changed_pictures(drawn(2), drawn(9));
+  EXPECT_EQ(changed_images(drawn(2), drawn(2)).changed, 0);
+  const ChangedImages found = changed_images(drawn(2), drawn(9));
   EXPECT_EQ(found.changed, 1);
   EXPECT_EQ(found.compared, 3);
-  EXPECT_EQ(changed_pictures({}, drawn(2)).compared, 0);
+  EXPECT_EQ(changed_images({}, drawn(2)).compared, 0);
 }
 
 TEST(ContentSample, OtherStatesGiveNone) {

@@ -5,7 +5,7 @@
 
 #include "fcm/base/file.h"
 #include "fcm/image/image.h"
-#include "fcm/tasks/segmentation_pictures.h"
+#include "fcm/tasks/segmentation_sheets.h"
 #include "fcm/tasks/tasks.h"
 #include "tests/support/error_of.h"
 #include "tests/support/scratch.h"
@@ -26,7 +26,7 @@ class Kept final : public Reporter {
 
 class LabelledDataTest : public testing::Test {
  protected:
-  void picture(const std::string& name) const {
+  void image(const std::string& name) const {
     std::filesystem::create_directories((folder_ / name).parent_path());
     image::write_png(folder_ / name, {8, 8, 3, std::vector<uint8_t>(8 * 8 * 3, 99)});
   }
@@ -43,8 +43,8 @@ class LabelledDataTest : public testing::Test {
 };
 
 TEST_F(LabelledDataTest, WhyThereAreNoLabels) {
-  picture("train/a/1.png");
-  picture("val/1.png");
+  image("train/a/1.png");
+  image("val/1.png");
   const std::string message =
       test::error_of(ExitCode::kData, [&] { open_labelled_splits(data(), {}, kept_); });
   EXPECT_EQ(message, data() + " has no labels, which accuracy needs: " + data() +
@@ -54,7 +54,7 @@ TEST_F(LabelledDataTest, WhyThereAreNoLabels) {
 
 // A split that exists but cannot be read is an error; a split that does not exist is none.
 TEST_F(LabelledDataTest, ASplitThatCannotBeReadIsNoneThatIsLeftOut) {
-  picture("val/a/1.png");
+  image("val/a/1.png");
   EXPECT_EQ(verify_data(data(), {}, kept_).at("images"), 1);
   std::filesystem::create_symlink("nowhere", folder_ / "train");
   const auto fault = [&] {
@@ -62,7 +62,7 @@ TEST_F(LabelledDataTest, ASplitThatCannotBeReadIsNoneThatIsLeftOut) {
   };
   EXPECT_NE(fault().find("train"), std::string::npos) << fault();
   // The other split can still be read.
-  EXPECT_EQ(open_pictures(data(), Split::kVal, {}, kept_)->size(), 1);
+  EXPECT_EQ(open_images(data(), Split::kVal, {}, kept_)->size(), 1);
   std::filesystem::remove(folder_ / "train");
   std::filesystem::create_directories(folder_ / "train" / "a");
   folder_.write("train/a/1.heic", std::string("x"));
@@ -153,14 +153,14 @@ TEST_F(LabelledDataTest, MapsAndObjectsThatAreNotPackedAreSaid) {
 }
 
 TEST_F(LabelledDataTest, ClassesOfOneSplitAloneAreSaid) {
-  picture("both/train/a/1.png");
-  picture("both/train/b/1.png");
-  picture("both/val/a/2.png");
+  image("both/train/a/1.png");
+  image("both/train/b/1.png");
+  image("both/val/a/2.png");
   const auto result = verify_data((folder_ / "both").string(), {}, kept_);
   const std::string why = result.at("classes_differ");
   EXPECT_NE(why.find("only in training: b"), std::string::npos) << why;
   EXPECT_NE(kept_.said.find(why), std::string::npos);
-  picture("both/val/b/2.png");
+  image("both/val/b/2.png");
   EXPECT_FALSE(verify_data((folder_ / "both").string(), {}, kept_).contains("classes_differ"));
 }
 
@@ -168,21 +168,21 @@ TEST_F(LabelledDataTest, ClassesOfOneSplitAloneAreSaid) {
 TEST_F(LabelledDataTest, NumbersOfLabelsAreToldFromFoldersThatAreCalledByNumbers) {
   std::string text;
   for (int i = 0; i < 12; ++i) {
-    picture(fmt::format("f/{}/1.png", i));
+    image(fmt::format("f/{}/1.png", i));
     text += fmt::format("f/{0}/1.png {0}\n", i);
   }
   const auto packed = [&](const std::string& data, const std::string& name) {
     pack_data({data, folder_ / name, {}, false, {}}, kept_);
-    return open_pictures(folder_ / name, Split::kTrain, {}, kept_)->remarks().only_numbered;
+    return open_images(folder_ / name, Split::kTrain, {}, kept_)->remarks().only_numbered;
   };
-  EXPECT_TRUE(open_pictures(list(text), Split::kTrain, {}, kept_)->remarks().only_numbered);
+  EXPECT_TRUE(open_images(list(text), Split::kTrain, {}, kept_)->remarks().only_numbered);
   EXPECT_TRUE(packed(list(text), "list.pack"));
   EXPECT_FALSE(packed(folder_ / "f", "folders.pack"));
 }
 
 TEST_F(LabelledDataTest, ClassesThatDifferAreNamed) {
   for (const char* name : {"train/a/1.png", "train/b/1.png", "val/b/1.png", "val/images/1.png"}) {
-    picture(name);
+    image(name);
   }
   const std::string message =
       test::error_of(ExitCode::kData, [&] { open_labelled_splits(data(), {}, kept_); });
@@ -197,7 +197,7 @@ TEST_F(LabelledDataTest, LabelsThatCannotBeUsedAreRefusedOnceWithTheirNumber) {
                 "/1.png: its label in line 1 of the list, \"one\", is not a class number");
   EXPECT_NE(refusal(list("1.png 0\n2.png 1\n3.png\n")).find("1 of 3 images"), std::string::npos);
   // Readers without labels accept them.
-  EXPECT_EQ(open_pictures(names, Split::kTrain, {}, kept_)->size(), 3);
+  EXPECT_EQ(open_images(names, Split::kTrain, {}, kept_)->size(), 3);
 }
 
 TEST_F(LabelledDataTest, AFewAreSaid) {
@@ -209,7 +209,7 @@ TEST_F(LabelledDataTest, AFewAreSaid) {
 }
 
 TEST_F(LabelledDataTest, WhatIsRemarkedOfBothSplitsIsSaidOnce) {
-  for (const char* name : {"Train/a/1.png", "Val/a/1.png", "Train/a/2.png"}) picture(name);
+  for (const char* name : {"Train/a/1.png", "Val/a/1.png", "Train/a/2.png"}) image(name);
   folder_.write("Train/a/x.gif", std::string("x"));
   open_labelled_splits(data(), {}, kept_);
   EXPECT_EQ(kept_.said, data() + ": the splits are Train/ for training and Val/ for validation\n" +
@@ -217,7 +217,7 @@ TEST_F(LabelledDataTest, WhatIsRemarkedOfBothSplitsIsSaidOnce) {
 }
 
 TEST_F(LabelledDataTest, OptionalLabelsAreNoneWhereTheyCannotBeUsed) {
-  const auto strict = open_pictures(list("1.png 1\n2.png x\n3.png 0\n"), Split::kTrain, {}, kept_);
+  const auto strict = open_images(list("1.png 1\n2.png x\n3.png 0\n"), Split::kTrain, {}, kept_);
   const auto lenient = with_optional_labels(strict);
   EXPECT_THROW(strict->label(1), Error);
   EXPECT_EQ(lenient->label(0), 1);

@@ -24,38 +24,38 @@ const fs::path kSample = fs::path(FCM_SOURCE_DIR) / "../shared/data/coco-sample"
 // The first eight images with one to four objects and neither small objects nor crowds, written as
 // both splits of a COCO folder.
 void write_eight(const fs::path& folder) {
-  constexpr size_t kPicturesLearnt = 8, kMostObjects = 4;
+  constexpr size_t kImagesLearnt = 8, kMostObjects = 4;
   constexpr double kLeastArea = 3000;
   json file =
       json::parse(read_file(kSample / "annotations/instances_train2017.json", ExitCode::kData));
   std::map<int64_t, std::vector<json>> objects;
   for (const json& one : file.at("annotations")) objects[one.at("image_id")].push_back(one);
-  json pictures = json::array(), annotations = json::array();
-  for (const json& picture : file.at("images")) {
-    const std::vector<json>& of_it = objects[picture.at("id")];
+  json images = json::array(), annotations = json::array();
+  for (const json& image : file.at("images")) {
+    const std::vector<json>& of_it = objects[image.at("id")];
     const bool clear = std::all_of(of_it.begin(), of_it.end(), [](const json& one) {
       return one.at("iscrowd") == 0 && one.at("area").get<double>() > kLeastArea;
     });
     if (of_it.empty() || of_it.size() > kMostObjects || !clear) continue;
-    pictures.push_back(picture);
+    images.push_back(image);
     for (const json& one : of_it) annotations.push_back(one);
-    if (pictures.size() == kPicturesLearnt) break;
+    if (images.size() == kImagesLearnt) break;
   }
-  ASSERT_EQ(pictures.size(), kPicturesLearnt);
-  file["images"] = pictures;
+  ASSERT_EQ(images.size(), kImagesLearnt);
+  file["images"] = images;
   file["annotations"] = annotations;
   fs::create_directories(folder / "annotations");
   for (const std::string split : {"train2017", "val2017"}) {
     std::ofstream(folder / "annotations" / ("instances_" + split + ".json")) << file;
     fs::create_directories(folder / split);
-    for (const json& picture : pictures) {
-      const auto name = picture.at("file_name").get<std::string>();
+    for (const json& image : images) {
+      const auto name = image.at("file_name").get<std::string>();
       fs::copy_file(kSample / "train2017" / name, folder / split / name);
     }
   }
 }
 
-TEST(DetectorLearnsByHeart, EightPicturesIn300Steps) {
+TEST(DetectorLearnsByHeart, EightImagesIn300Steps) {
   if (!fs::exists(kSample)) GTEST_SKIP() << "no sample images at " << kSample;
   const test::Scratch scratch;
   write_eight(scratch / "eight");

@@ -82,14 +82,14 @@ TEST(DetectorRuns, AfterPretrainingAreMeasuredDrawnAndConverted) {
   EXPECT_EQ(json_in(scratch / "again" / "result.json").at("box"), measured.at("box"));
 }
 
-TEST(DetectorRuns, AnswerForAnyPictures) {
+TEST(DetectorRuns, AnswerForAnyImages) {
   const Scratch scratch;
   const std::string run = (scratch / "run").string();
   ASSERT_EQ(wait_for(start(detecting(run, {"--from-scratch", "--set", "run.max_steps=1"}))), 0);
   const auto objects = loader::open_dataset("synthetic", loader::Split::kVal,
                                             {.wanted = loader::TargetKind::kInstances});
-  const image::Image picture = objects->get(1, 3);
-  image::write_png(scratch / "a.png", picture);
+  const image::Image image = objects->get(1, 3);
+  image::write_png(scratch / "a.png", image);
   std::ofstream(scratch / "broken.png") << "no picture";
   std::ofstream(scratch / "lying.jpg")
       << test::lying_jpeg_text(image::Image{60, 40, 3, std::vector<uint8_t>(60 * 40 * 3, 90)});
@@ -100,11 +100,11 @@ TEST(DetectorRuns, AnswerForAnyPictures) {
       0);
   const nlohmann::json answers = json_in(scratch / "answers" / "results.json");
   ASSERT_EQ(answers.size(), 2u);
-  EXPECT_EQ(answers[0].at("width"), picture.cols);
+  EXPECT_EQ(answers[0].at("width"), image.cols);
   ASSERT_FALSE(answers[0].at("instances").empty());
   const nlohmann::json& one = answers[0].at("instances")[0];
   EXPECT_EQ(one.at("box").size(), 4u);
-  EXPECT_EQ(one.at("mask").at("size"), (std::vector<int64_t>{picture.rows, picture.cols}));
+  EXPECT_EQ(one.at("mask").at("size"), (std::vector<int64_t>{image.rows, image.cols}));
   EXPECT_TRUE(fs::exists(scratch / "answers" / "a.png"));
   EXPECT_EQ(answers[1].at("width"), 60);  // upright, as images are in training
   EXPECT_EQ(answers[1].at("height"), 40);

@@ -13,15 +13,15 @@ namespace fcm::tests {
 
 class DrawnSet final : public loader::Dataset {
  public:
-  struct Picture {
+  struct DrawnImage {
     std::string name;
     int64_t label = -1;  // -2: label() throws
     uint8_t grey = 0;
   };
-  DrawnSet(std::vector<Picture> pictures, std::vector<std::string> classes)
-      : pictures_(std::move(pictures)), classes_(std::move(classes)) {}
+  DrawnSet(std::vector<DrawnImage> images, std::vector<std::string> classes)
+      : images_(std::move(images)), classes_(std::move(classes)) {}
 
-  int64_t size() const override { return std::ssize(pictures_); }
+  int64_t size() const override { return std::ssize(images_); }
   image::Image get(int64_t index, int64_t channels) const override {
     const uint8_t grey = at(index).grey;
     if (grey == 255) fail(ExitCode::kData, "{} is damaged", name(index));
@@ -35,8 +35,8 @@ class DrawnSet final : public loader::Dataset {
   const std::vector<std::string>& classes() const override { return classes_; }
 
  private:
-  const Picture& at(int64_t index) const { return pictures_[static_cast<size_t>(index)]; }
-  std::vector<Picture> pictures_;
+  const DrawnImage& at(int64_t index) const { return images_[static_cast<size_t>(index)]; }
+  std::vector<DrawnImage> images_;
   std::vector<std::string> classes_;
 };
 

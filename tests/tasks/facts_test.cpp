@@ -43,7 +43,7 @@ class FactsInUse : public testing::Test {
   }
   TrainedModel load(const std::string& path, const Overrides& set = {}) {
     reporter_ = KeepingReporter();
-    return load_trained_model({path, set, {}}, Needs::kFeatures, reporter_);
+    return load_trained_model({path, set, {}}, ModelUse::kFeatures, reporter_);
   }
 
   tests::Scratch scratch_;
@@ -59,7 +59,7 @@ TEST_F(FactsInUse, WhatIsWrittenIsUsedWithoutAWord) {
   EXPECT_EQ(trained.recipe.encoder.heads, 4);
   EXPECT_EQ(trained.recipe.encoder.norm_epsilon, 1e-12);
   EXPECT_EQ(trained.recipe.data.mean, (std::vector<double>{0.5, 0.5, 0.5}));
-  EXPECT_EQ(trained.recipe.data.deviation, (std::vector<double>{0.25, 0.25, 0.25}));
+  EXPECT_EQ(trained.recipe.data.stddev, (std::vector<double>{0.25, 0.25, 0.25}));
   EXPECT_EQ(load(folder("hf", config(4)), {"encoder.heads=2"}).recipe.encoder.heads, 2);
 }
 

@@ -75,7 +75,7 @@ TEST(Features, BothFormatsHoldTheSameAndTheMeanIsThatOfTheFlatTokens) {
   EXPECT_NE(mean[0], mean[32]);  // rows differ
 }
 
-TEST(Features, NamesOfClassesAndPicturesStandBeside) {
+TEST(Features, NamesOfClassesAndImagesStandBeside) {
   const Scratch scratch;
   train(scratch / "run", "smoke_pretrain");
   ASSERT_EQ(run(features_of(scratch / "run", scratch / "f.npy")), 0);

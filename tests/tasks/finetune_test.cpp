@@ -75,7 +75,7 @@ std::vector<std::string> twelve_steps(const fs::path& out) {
   return smoke_finetune(out, {"--set", "run.max_steps=12", "--set", "run.save_every_steps=2"});
 }
 
-TEST(Finetune, InPiecesTheBitsAreTheSame) {
+TEST(Finetune, InChunksTheBitsAreTheSame) {
   const Scratch scratch;
   ASSERT_EQ(wait_for(start(twelve_steps(scratch / "whole"))), 0);
   EXPECT_NE(weights(scratch / "whole").find("ema.head.weight"), std::string::npos)
@@ -154,7 +154,7 @@ TEST(Linprobe, LearnsOnAFrozenEncoderGoesOnAndIsMeasured) {
   EXPECT_GT(json_of(scratch / "fast" / "result.json").at("top1").get<double>(), 10);
 }
 
-TEST(Eval, CountsEveryPictureOnceWithAnyBatch) {
+TEST(Eval, CountsEveryImageOnceWithAnyBatch) {
   const Scratch scratch;
   ASSERT_EQ(wait_for(start(smoke_finetune(scratch / "run", {"--set", "model.precision=fp32"}))), 0);
   const auto evaluated = [&](const char* batch) {
@@ -220,7 +220,7 @@ TEST(Eval, TakesAClassifierWhoseRecipeIsOfItsEncoderAlone) {
             loss("run", "classifier.ema_decay=0"));
 }
 
-TEST(Eval, TakesPicturesOfAnotherSizeAndRefusesWhatIsNoClassifier) {
+TEST(Eval, TakesImagesOfAnotherSizeAndRefusesWhatIsNoClassifier) {
   const Scratch scratch;
   ASSERT_EQ(wait_for(start(smoke_finetune(scratch / "run", {"--set", "run.max_steps=2"}))), 0);
   EXPECT_EQ(wait_for(start(

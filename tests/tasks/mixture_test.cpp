@@ -67,10 +67,10 @@ TEST(Mixture, LogsEveryTargetAndShowsItInTheReport) {
     EXPECT_NE(page.find(name), std::string::npos) << name;
   }
   EXPECT_TRUE(fs::exists(scratch / "run" / "pictures" / "step-00000006.png"));
-  const std::string picture = (scratch / "run" / "pictures" / "step-00000006.png").string();
+  const std::string image = (scratch / "run" / "pictures" / "step-00000006.png").string();
   const std::string sheet = (scratch / "sheet.png").string();
   EXPECT_EQ(wait_for(start({"visualize", "--checkpoint", (scratch / "run").string(), "--images",
-                            picture, "--out", sheet, "--quiet"})),
+                            image, "--out", sheet, "--quiet"})),
             0);
   EXPECT_TRUE(fs::exists(sheet));
 }

@@ -13,7 +13,7 @@
 #include "fcm/nn/positions.h"
 #include "fcm/recipe/recipe_files.h"
 #include "fcm/recipe/setup.h"
-#include "fcm/tasks/picture_set.h"
+#include "fcm/tasks/image_set.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_classifier.h"
 #include "fcm/tasks/trained_detector.h"
@@ -89,12 +89,12 @@ class Checkpoints {
     return of;
   }
   fs::path saved(const recipe::Recipe& of, const train::PublishedTensors& tensors) {
-    tasks::PictureSet pictures;
-    for (int64_t i = 0; i < kClasses; ++i) pictures.classes.push_back(fmt::format("kind {}", i));
+    tasks::ImageSet images;
+    for (int64_t i = 0; i < kClasses; ++i) images.classes.push_back(fmt::format("kind {}", i));
     const fs::path folder = fresh("");
     checkpoint::save(
         folder, 3, tensors.views, {},
-        {{"recipe", recipe::print_recipe(of)}, {tasks::kTrainedOn, tasks::to_json(pictures)}},
+        {{"recipe", recipe::print_recipe(of)}, {tasks::kTrainedOn, tasks::to_json(images)}},
         {.keep_last = 1});
     return folder;
   }
@@ -141,7 +141,7 @@ void expect_same(const ReadModel& model, const Trained& trained) {
   const at::Tensor pixels = at::rand({2, 3, data.image_size[0], data.image_size[1]}, at::kFloat);
   const test::OnnxValues got = test::run_onnx(model, {{"pixels", pixels}}, at::kFloat);
   const test::Outputs wanted =
-      test::outputs_of(*trained.model, test::normalised(pixels, data.mean, data.deviation));
+      test::outputs_of(*trained.model, test::normalised(pixels, data.mean, data.stddev));
   ASSERT_EQ(got.size(), wanted.size());
   for (const auto& [name, value] : wanted) {
     if (name == "map") {  // few pixels have logits equal up to rounding
@@ -170,7 +170,7 @@ TEST(Onnx, FeaturesOfEveryEncoderAtAnySize) {
     for (const int64_t size : {0, 48}) {
       const Converted made = converted(request_of(checkpoints, checkpoint, "features", size));
       expect_same(made.model, tasks::load_trained_model({checkpoint, settings(size), {}},
-                                                        tasks::Needs::kFeatures, silence));
+                                                        tasks::ModelUse::kFeatures, silence));
     }
   }
 }

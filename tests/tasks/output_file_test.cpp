@@ -64,7 +64,7 @@ class OutputFile : public testing::Test {
             {FileKind::kWeights, scratch_ / "w.safetensors"},
             {FileKind::kPng, scratch_ / "sheet.png"},
             {FileKind::kPacked, scratch_ / "set.pack"},
-            {FileKind::kPicturesOfRows, scratch_ / "f.pictures.tsv"},
+            {FileKind::kImagesOfRows, scratch_ / "f.pictures.tsv"},
             {FileKind::kPth, scratch_ / "w.pth"},
             {FileKind::kPage, scratch_ / "page.html"}};
   }

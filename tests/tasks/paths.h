@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using Settings = std::vector<std::string>;
 
-inline const tasks::Machine kMachine{"cpu", 2, {}, true};
+inline const tasks::MachineOptions kMachine{"cpu", 2, {}, true};
 inline const fs::path kRecipes = fs::path(FCM_SOURCE_DIR) / "recipes";
 
 // How a run folder is made. If `start` is empty: pretraining by `recipe`. Otherwise: a classifier,
@@ -51,7 +51,7 @@ struct Form {
 };
 
 // One whole epoch of pretraining, because some formats count epochs only.
-inline constexpr int kPictures = 64, kBatch = 8, kSteps = kPictures / kBatch;
+inline constexpr int kImages = 64, kBatch = 8, kSteps = kImages / kBatch;
 
 inline Settings pretraining_settings(const Settings& more, int steps = kSteps) {
   Settings settings = {"optim.batch_size=8",    "optim.micro_batch=8",
@@ -106,8 +106,8 @@ inline json weights_of(const fs::path& checkpoint) {
 }
 
 // Synthetic images, few enough to read thousands of times.
-inline void write_pictures(const fs::path& folder) {
-  for (const auto& [split, name, count] : {std::tuple{loader::Split::kTrain, "train", kPictures},
+inline void write_images(const fs::path& folder) {
+  for (const auto& [split, name, count] : {std::tuple{loader::Split::kTrain, "train", kImages},
                                            std::tuple{loader::Split::kVal, "val", 32}}) {
     const auto drawn = loader::open_dataset("synthetic", split, {});
     for (int i = 0; i < count; ++i) {
@@ -122,7 +122,7 @@ inline void write_pictures(const fs::path& folder) {
 class World {
  public:
   explicit World(std::vector<Origin> origins) : origins_(std::move(origins)) {
-    write_pictures(scratch_ / "pictures");
+    write_images(scratch_ / "pictures");
     tests::write_scenes(scenes());
     tests::write_objects(objects());
   }

@@ -51,7 +51,7 @@ class Ranks : public testing::Test {
   const Scratch scratch_;
 };
 
-TEST_F(Ranks, EvalCountsEveryPictureOnce) {
+TEST_F(Ranks, EvalCountsEveryImageOnce) {
   const fs::path run = trained("finetune", "smoke_finetune", {"--from-scratch"});
   const Words eval = {"eval", "--data", "synthetic", "--checkpoint", run.string()};
   const nlohmann::json one = result(1, eval);
@@ -101,7 +101,7 @@ TEST_F(Ranks, FeaturesAreRowsInTheOrderOfTheSet) {
 }
 
 // One epoch of 2 steps with an evaluation at its end.
-TEST_F(Ranks, FinetuneAndThePublishedProbeMeasureAllPictures) {
+TEST_F(Ranks, FinetuneAndThePublishedProbeMeasureAllImages) {
   const fs::path run = trained("pretrain", "smoke_pretrain");
   for (const Words& command : {Words{"finetune", "--recipe", "smoke_finetune"},
                                Words{"linprobe", "--recipe", "smoke_linprobe"}}) {
@@ -173,7 +173,7 @@ TEST_F(Ranks, SegmentersAreTrainedAndMeasuredAsByOne) {
   EXPECT_NEAR(last_loss("changed"), last_loss("one"), 1e-4);
 }
 
-TEST_F(Ranks, ASegmenterIsNotTrainedOnOnePicture) {
+TEST_F(Ranks, ASegmenterIsNotTrainedOnOneImage) {
   const std::string scenes = scratch_ / "scenes";
   tests::write_scenes(scenes);
   for (const char* setting : {"optim.batch_size=1", "optim.micro_batch=1"}) {

@@ -60,7 +60,7 @@ TEST_F(ResultFile, NumbersThatAreNotFiniteAreNullAndNamed) {
   nlohmann::json result = {{"top1", 50.0},
                            {"loss", std::nan("")},
                            {"rates", {1.0, std::numeric_limits<double>::infinity()}}};
-  settle_numbers(result, reporter_);
+  replace_non_finite(result, reporter_);
   EXPECT_EQ(result, (nlohmann::json{{"top1", 50.0},
                                     {"loss", nullptr},
                                     {"rates", {1.0, nullptr}},
@@ -68,7 +68,7 @@ TEST_F(ResultFile, NumbersThatAreNotFiniteAreNullAndNamed) {
   ASSERT_EQ(reporter_.warnings.size(), 1u);
   EXPECT_NE(reporter_.warnings[0].find("loss, rates.1"), std::string::npos);
   nlohmann::json fine = {{"top1", 50.0}};
-  settle_numbers(fine, reporter_);
+  replace_non_finite(fine, reporter_);
   EXPECT_EQ(fine.size(), 1u);
   EXPECT_EQ(reporter_.warnings.size(), 1u);
 }

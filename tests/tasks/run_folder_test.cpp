@@ -66,8 +66,8 @@ void fill_run(const fs::path& run) {
   put(run / "checkpoints" / "step-6.tmp.999999999" / "model.safetensors", "half");
   put(run / "checkpoints" / "latest.tmp", "step");
   const train::EventWriter events(run / "events");
-  put(run / "pictures" / picture_name(4), "PNG");
-  put(run / "pictures" / (picture_name(6) + ".tmp"), "P");
+  put(run / "pictures" / image_name(4), "PNG");
+  put(run / "pictures" / (image_name(6) + ".tmp"), "P");
   put(run / "log.jsonl", "{\"step\": 4}\n");
   for (const char* name : {"report.html", "result.json", "confusion.png", "result.json.tmp"}) {
     put(run / name, "of a run");

@@ -116,8 +116,8 @@ TEST(Vit, EveryTaskTakesItsRuns) {
     const auto result = result_of({task, "--data", "synthetic", "--checkpoint", run});
     EXPECT_GT(result.at("top1").get<double>(), 30) << task;
   }
-  const std::string picture = (scratch / "run" / "pictures" / "step-00000020.png").string();
-  result_of({"visualize", "--checkpoint", run, "--images", picture, "--out",
+  const std::string image = (scratch / "run" / "pictures" / "step-00000020.png").string();
+  result_of({"visualize", "--checkpoint", run, "--images", image, "--out",
              (scratch / "sheet.png").string()});
   EXPECT_GT(fs::file_size(scratch / "sheet.png"), 1000u);
   const auto speeds = result_of({"bench", "step", "--recipe", "smoke_mae_pretrain", "--batch", "2",
@@ -125,7 +125,7 @@ TEST(Vit, EveryTaskTakesItsRuns) {
   EXPECT_EQ(speeds.at("implementations").size(), 2u);
 }
 
-TEST(Demo, OnFewPicturesGivesEveryFigure) {
+TEST(Demo, OnFewImagesGivesEveryFigure) {
   if (!fs::exists("/usr/share/datasets/fashion-mnist")) {
     GTEST_SKIP() << "the Debian package dataset-fashion-mnist is not installed";
   }

@@ -21,14 +21,14 @@ inline void write_scenes(const std::filesystem::path& folder, int64_t training =
     const auto drawn =
         loader::open_dataset("synthetic", split, {.wanted = loader::TargetKind::kMap});
     classes["names"] = drawn->map_classes().names;
-    const std::filesystem::path pictures = folder / "images" / name,
+    const std::filesystem::path images = folder / "images" / name,
                                 maps = folder / "annotations" / name;
-    std::filesystem::create_directories(pictures);
+    std::filesystem::create_directories(images);
     std::filesystem::create_directories(maps);
     for (int64_t i = 0; i < count; ++i) {
       const std::string file = fmt::format("{:03}.png", i);
       const loader::ClassMap map = drawn->class_map(i);
-      image::write_png(pictures / file, drawn->get(i, 3));
+      image::write_png(images / file, drawn->get(i, 3));
       image::write_png(maps / file, {map.rows, map.cols, 1, map.classes});
     }
   }
@@ -55,18 +55,18 @@ inline void write_objects(const std::filesystem::path& folder, int64_t training 
     }
     int64_t annotation = 0;
     for (int64_t i = 0; i < count; ++i) {
-      const std::string picture = fmt::format("{:03}.png", i);
+      const std::string image = fmt::format("{:03}.png", i);
       const loader::Instances labelled = drawn->instances(i);
-      image::write_png(folder / name / picture, drawn->get(i, 3));
-      file["images"].push_back({{"id", labelled.picture},
-                                {"file_name", picture},
+      image::write_png(folder / name / image, drawn->get(i, 3));
+      file["images"].push_back({{"id", labelled.image},
+                                {"file_name", image},
                                 {"width", labelled.cols},
                                 {"height", labelled.rows}});
       for (const loader::Instance& one : labelled.instances) {
         const auto& [x0, y0, x1, y1] = one.box;
         file["annotations"].push_back(
             {{"id", ++annotation},
-             {"image_id", labelled.picture},
+             {"image_id", labelled.image},
              {"category_id", classes.ids[static_cast<size_t>(one.class_number)]},
              {"bbox", {x0, y0, x1 - x0, y1 - y0}},
              {"area", one.area},

@@ -28,13 +28,13 @@ viz::ReportInput input_of(const std::string& log) {
 TEST(SegmentationReport, ShowsTheNewestSheetAndSaysWhatItIs) {
   const viz::ReportInput input =
       input_of("{\"step\": 1, \"loss\": 1.5, \"loss_decode\": 1, \"loss_aux\": 0.5}\n");
-  ASSERT_EQ(input.pictures.size(), 1u);
-  EXPECT_EQ(input.pictures[0].png, std::vector<uint8_t>{'b'});
-  EXPECT_EQ(input.pictures[0].caption,
+  ASSERT_EQ(input.images.size(), 1u);
+  EXPECT_EQ(input.images[0].png, std::vector<uint8_t>{'b'});
+  EXPECT_EQ(input.images[0].caption,
             "Images with labels and predictions "
             "(step-100000000)");
   EXPECT_EQ(input.summary.at("mIoU"), 41.5);
-  EXPECT_TRUE(input_of("{\"step\": 1, \"loss\": 1.5}\n").pictures[0].caption.starts_with("What "));
+  EXPECT_TRUE(input_of("{\"step\": 1, \"loss\": 1.5}\n").images[0].caption.starts_with("What "));
 }
 
 }  // namespace

@@ -180,9 +180,9 @@ TEST_F(MmsegThroughCommands, ThereAndBackIsEqual) {
 }
 
 TEST_F(MmsegThroughCommands, PredictsAndNamesItsClasses) {
-  image::Image picture{70, 90, 3, std::vector<uint8_t>(70 * 90 * 3)};
-  for (size_t i = 0; i < picture.pixels.size(); ++i) picture.pixels[i] = uint8_t(i * 7);
-  image::write_png(scratch_ / "picture.png", picture);
+  image::Image image{70, 90, 3, std::vector<uint8_t>(70 * 90 * 3)};
+  for (size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = uint8_t(i * 7);
+  image::write_png(scratch_ / "picture.png", image);
   tasks::predict({{kMmsegFile, {}, {}}, {path("picture.png")}, scratch_ / "out", false, {}},
                  reporter_);
   std::ifstream stream(scratch_ / "out" / "results.json");

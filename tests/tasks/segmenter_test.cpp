@@ -67,10 +67,10 @@ TEST(Segmenter, AfterPretrainingIsMeasuredAndDrawn) {
 
   const auto scenes =
       loader::open_dataset("synthetic", loader::Split::kVal, {.wanted = loader::TargetKind::kMap});
-  const image::Image picture = scenes->get(3, 3);
-  image::write_png(scratch / "a.png", picture);
+  const image::Image image = scenes->get(3, 3);
+  image::write_png(scratch / "a.png", image);
   fs::create_directories(scratch / "more");
-  image::write_png(scratch / "more" / "a.png", picture);
+  image::write_png(scratch / "more" / "a.png", image);
   std::ofstream(scratch / "more" / "broken.png") << "no picture";
   const Words predict = {"predict",
                          "--checkpoint",
@@ -89,8 +89,8 @@ TEST(Segmenter, AfterPretrainingIsMeasuredAndDrawn) {
       read_file(scratch / "answers" / answers[0].at("map").get<std::string>(), ExitCode::kData);
   const image::Image map =
       image::decode({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, 1);
-  EXPECT_EQ(map.rows, picture.rows);
-  EXPECT_EQ(map.cols, picture.cols);
+  EXPECT_EQ(map.rows, image.rows);
+  EXPECT_EQ(map.cols, image.cols);
   for (const uint8_t number : map.pixels) ASSERT_LT(number, 6);
   // Existing files are replaced only on --overwrite, and only if this command wrote them.
   EXPECT_EQ(wait_for(start(predict)), kUsage);

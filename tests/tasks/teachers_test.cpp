@@ -75,7 +75,7 @@ at::Tensor in_order(const at::Tensor& raster_BLD, const at::Tensor& order_BL) {
   return raster_BLD.gather(1, order_BL.unsqueeze(-1).expand_as(raster_BLD));
 }
 
-at::Tensor pictures() {
+at::Tensor images() {
   at::manual_seed(5);
   return at::randn({2, 3, 24, 24}, at::kDouble);
 }
@@ -84,7 +84,7 @@ Seen seen_of_layout(const PlainTower& tower, const TowerLayout& layout) {
   const test::Scratch scratch;
   test::write_tower(scratch / "tower", tower, layout);
   interop::TeacherFile file = interop::read_teacher(scratch / "tower");
-  return seen_by(file, pictures());
+  return seen_by(file, images());
 }
 
 TEST(TowerFiles, EveryLayoutGivesTheTokensOfThePlainForm) {
@@ -92,7 +92,7 @@ TEST(TowerFiles, EveryLayoutGivesTheTokensOfThePlainForm) {
     SCOPED_TRACE(layout.label);
     const PlainTower tower = tower_of(layout);
     const Seen seen = seen_of_layout(tower, layout);
-    const test::PlainTokens plain = test::plain_tokens(tower, pictures());
+    const test::PlainTokens plain = test::plain_tokens(tower, images());
     EXPECT_EQ(
         test::compare(seen.last_BLD, in_order(plain.last_BLD, seen.order_BL), 1e-12).description,
         "");
@@ -109,7 +109,7 @@ TEST(TowerFiles, MistakesAreNoticed) {
     PlainTower tower = tower_of(layout);
     const Seen seen = seen_of_layout(tower, layout);
     if (!gelu.empty()) tower.gelu = gelu;
-    const at::Tensor wrong = test::plain_tokens(tower, pictures(), mistake).last_BLD;
+    const at::Tensor wrong = test::plain_tokens(tower, images(), mistake).last_BLD;
     return test::compare(seen.last_BLD, in_order(wrong, seen.order_BL), 1e-5).first_bad >= 0;
   };
   EXPECT_FALSE(differs("timm dinov3 qkvb", Mistake::kNone));
@@ -130,10 +130,10 @@ TEST(TowerFiles, RunInTheComputeTypeAsTheOthers) {
   const test::Scratch scratch;
   test::write_tower(scratch / "tower", tower, layout);
   interop::TeacherFile file = interop::read_teacher(scratch / "tower");
-  const Seen seen = seen_by(file, pictures(), at::kBFloat16);
+  const Seen seen = seen_by(file, images(), at::kBFloat16);
   EXPECT_EQ(seen.normed_BLD.scalar_type(), at::kBFloat16);
   EXPECT_FALSE(seen.normed_BLD.requires_grad());
-  const at::Tensor plain = test::plain_tokens(tower, pictures()).normed_BLD;
+  const at::Tensor plain = test::plain_tokens(tower, images()).normed_BLD;
   EXPECT_EQ(test::compare(seen.normed_BLD, in_order(plain, seen.order_BL), 0.05).description, "");
 }
 
@@ -185,7 +185,7 @@ TEST(TowerFiles, ConfigurationsWinOverWhatIsPublished) {
   test::write_tower(scratch / "tower", tower_of(layout), layout);
   const targets::TeacherOptions found = interop::read_teacher(scratch / "tower").options;
   EXPECT_EQ(found.mean, (std::array{0.1, 0.2, 0.3}));
-  EXPECT_EQ(found.deviation, (std::array{0.4, 0.5, 0.6}));
+  EXPECT_EQ(found.stddev, (std::array{0.4, 0.5, 0.6}));
   EXPECT_EQ(found.gelu, encoder::Gelu::kExact);
   EXPECT_EQ(found.norm_epsilon, 0.001);
   EXPECT_EQ(found.heads, 2);
@@ -396,7 +396,7 @@ TEST(TowerRuns, AsACheckpointATowerIsRefusedWithWhatItIs) {
     test::write_tower(folder, tower_of(layout), layout);
     test::KeepingReporter reporter;
     const std::string said = test::error_of(ExitCode::kCheckpoint, [&] {
-      load_trained_model({folder / layout.weights_file, {}, {}}, Needs::kFeatures, reporter,
+      load_trained_model({folder / layout.weights_file, {}, {}}, ModelUse::kFeatures, reporter,
                          at::kCPU);
     });
     expect_part(said, "FILE takes and --checkpoint does not");

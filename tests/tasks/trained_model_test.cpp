@@ -51,9 +51,9 @@ class Weights : public testing::Test {
     return path;
   }
 
-  TrainedModel load(const std::string& path, Needs needs,
+  TrainedModel load(const std::string& path, ModelUse use,
                     const std::vector<std::string>& allow_missing = {}) {
-    return load_trained_model({path, {"encoder.heads=4"}, allow_missing}, needs, reporter_);
+    return load_trained_model({path, {"encoder.heads=4"}, allow_missing}, use, reporter_);
   }
 
   tests::Scratch scratch_;
@@ -70,13 +70,13 @@ bool of_classifier(const std::string& name) {
 }
 
 TEST_F(Weights, AnEncoderAloneGivesFeaturesWithoutAWord) {
-  const TrainedModel trained = load(file_of(of_encoder, false), Needs::kFeatures);
+  const TrainedModel trained = load(file_of(of_encoder, false), ModelUse::kFeatures);
   EXPECT_TRUE(reporter_.warnings.empty());
   EXPECT_EQ(trained.recipe.encoder.dims, (std::vector<int64_t>{32, 48, 64}));
 }
 
 TEST_F(Weights, WhatAClassifierHasNotAddsNothing) {
-  const TrainedModel trained = load(file_of(of_classifier, true), Needs::kFeatures);
+  const TrainedModel trained = load(file_of(of_classifier, true), ModelUse::kFeatures);
   const nn::Parameters& parameters = trained.model->parameters();
   for (const char* name : {"stage1_output_decode.weight", "stage2_output_decode.bias"}) {
     EXPECT_EQ(parameters.find(name).value.abs().sum().item<double>(), 0) << name;
@@ -95,17 +95,21 @@ TEST_F(Weights, AllThatIsMissingIsListedUnlessItIsAllowed) {
     return of_encoder(name) && name != "blocks3.0.norm1.bias" && name != "patch_embed4.weight";
   };
   const std::string file = file_of(without_two, false);
-  const std::string error = error_of([&] { load(file, Needs::kFeatures); });
+  const std::string error = error_of([&] { load(file, ModelUse::kFeatures); });
   for (const char* name : {"blocks3.0.norm1.bias", "patch_embed4.weight"}) {
     EXPECT_NE(error.find(name), std::string::npos) << error;
   }
   EXPECT_EQ(error.find("decoder"), std::string::npos) << error;
-  EXPECT_NE(error_of([&] { load(file, Needs::kFeatures, {"blocks3.*"}); }), "");
-  EXPECT_EQ(error_of([&] { load(file, Needs::kFeatures, {"blocks3.*", "patch_embed4.*"}); }), "");
+  EXPECT_NE(error_of([&] { load(file, ModelUse::kFeatures, {"blocks3.*"}); }), "");
+  EXPECT_EQ(error_of([&] {
+              load(file, ModelUse::kFeatures, {"blocks3.*", "patch_embed4.*"});
+            }),
+            "");
 }
 
-TEST_F(Weights, PicturesNeedAllOfIt) {
-  const std::string error = error_of([&] { load(file_of(of_encoder, false), Needs::kPictures); });
+TEST_F(Weights, ImagesNeedAllOfIt) {
+  const std::string error =
+      error_of([&] { load(file_of(of_encoder, false), ModelUse::kReconstruction); });
   EXPECT_NE(error.find("mask_token"), std::string::npos) << error;
 }
 

@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using tests::Scratch;
 
-const tasks::Machine kTwoThreads{"cpu", 2, {}, true};
+const tasks::MachineOptions kTwoThreads{"cpu", 2, {}, true};
 
 // A run of a few steps and images in two splits, created once.
 class VisualizeSheets : public testing::Test {
@@ -57,11 +57,11 @@ class VisualizeSheets : public testing::Test {
     scratch_ = nullptr;
   }
 
-  static fs::path pictures() { return *scratch_ / "pictures"; }
+  static fs::path images() { return *scratch_ / "pictures"; }
 
   static std::vector<std::string> some_files() {
     std::vector<std::string> files;
-    for (const auto& one : fs::recursive_directory_iterator(pictures() / "val")) {
+    for (const auto& one : fs::recursive_directory_iterator(images() / "val")) {
       if (one.is_regular_file()) files.push_back(one.path());
     }
     std::ranges::sort(files);
@@ -92,7 +92,7 @@ class VisualizeSheets : public testing::Test {
 };
 Scratch* VisualizeSheets::scratch_ = nullptr;
 
-TEST_F(VisualizeSheets, ColoursOfFeaturesRepeatAndBelongToAllPicturesTogether) {
+TEST_F(VisualizeSheets, ColoursOfFeaturesRepeatAndBelongToAllImagesTogether) {
   const tasks::VisualizeRequest wanted = request("pca", "pca.png");
   const std::string bytes = sheet_of(wanted);
   EXPECT_EQ(sheet_of(wanted), bytes);
@@ -156,14 +156,14 @@ double cosine(const std::vector<double>& a, const std::vector<double>& b) {
 TEST_F(VisualizeSheets, NeighboursAreThoseOfTheLargestCosine) {
   tasks::VisualizeRequest wanted = request("neighbours", "nearest.png");
   wanted.images.clear();
-  wanted.data = pictures();
+  wanted.data = images();
   wanted.k = 3;
   SilentReporter silence;
   const json found = tasks::visualize(wanted, silence);
-  const auto bank = mean_features_by_name(pictures(), wanted.checkpoint.path, "train",
-                                          *scratch_ / "t.safetensors");
+  const auto bank =
+      mean_features_by_name(images(), wanted.checkpoint.path, "train", *scratch_ / "t.safetensors");
   const auto asked =
-      mean_features_by_name(pictures(), wanted.checkpoint.path, "val", *scratch_ / "v.safetensors");
+      mean_features_by_name(images(), wanted.checkpoint.path, "val", *scratch_ / "v.safetensors");
   EXPECT_EQ(found.at("images"), 40);
   ASSERT_EQ(found.at("queries").size(), 8u);
   for (const json& query : found.at("queries")) {
@@ -184,10 +184,10 @@ TEST_F(VisualizeSheets, NeighboursAreThoseOfTheLargestCosine) {
   }
 }
 
-TEST_F(VisualizeSheets, APictureIsNotItsOwnNeighbourButACopyOfItIs) {
+TEST_F(VisualizeSheets, AnImageIsNotItsOwnNeighbourButACopyOfItIs) {
   // The same folder serves as both splits.
   const fs::path same = *scratch_ / "same";
-  for (const auto& one : fs::directory_iterator(pictures() / "train")) {
+  for (const auto& one : fs::directory_iterator(images() / "train")) {
     fs::create_directories(same / "all");
     for (const auto& file : fs::directory_iterator(one.path())) {
       fs::copy_file(file.path(), same / "all" / file.path().filename(),
@@ -206,7 +206,7 @@ TEST_F(VisualizeSheets, APictureIsNotItsOwnNeighbourButACopyOfItIs) {
   }
   wanted.overwrite = true;
   wanted.images = {fs::directory_iterator(same / "all")->path()};
-  wanted.data = pictures();
+  wanted.data = images();
   const json of_file = tasks::visualize(wanted, silence).at("queries")[0];
   EXPECT_TRUE(of_file.at("class").is_null());
   EXPECT_NEAR(of_file.at("neighbours")[0].at("similarity").get<double>(), 1, 1e-6);
@@ -214,7 +214,7 @@ TEST_F(VisualizeSheets, APictureIsNotItsOwnNeighbourButACopyOfItIs) {
 
 TEST_F(VisualizeSheets, LeavesOutWhatCannotBeRead) {
   const fs::path damaged = *scratch_ / "damaged";
-  fs::copy(pictures(), damaged, fs::copy_options::recursive);
+  fs::copy(images(), damaged, fs::copy_options::recursive);
   std::vector<fs::path> files;
   for (const auto& one : fs::recursive_directory_iterator(damaged)) {
     if (one.is_regular_file()) files.push_back(one.path());
@@ -271,16 +271,16 @@ TEST_F(VisualizeSheets, FlagsOfOtherSheetsAreRefused) {
   EXPECT_EQ(status({"--what", "attention", "--patch", "1,1", "--patch", "0,2"}), 0);
 }
 
-TEST(Predict, LeavesNoFolderWhereNoPictureCanBeRead) {
+TEST(Predict, LeavesNoFolderWhereNoImageCanBeRead) {
   const Scratch scratch;
   ASSERT_EQ(tests::wait_for(tests::start(
                 {"finetune", "--recipe", "smoke_finetune", "--from-scratch", "--data", "synthetic",
                  "--out", (scratch / "run").string(), "--set", "run.max_steps=1", "--quiet"})),
             0);
   std::ofstream(scratch / "bad.png") << "no picture";
-  const auto predict = [&](const std::string& picture) {
+  const auto predict = [&](const std::string& image) {
     return tests::wait_for(
-        tests::start({"predict", "--checkpoint", (scratch / "run").string(), "--images", picture,
+        tests::start({"predict", "--checkpoint", (scratch / "run").string(), "--images", image,
                       "--out", (scratch / "deep/answers").string(), "--quiet"}));
   };
   EXPECT_EQ(predict((scratch / "bad.png").string()), static_cast<int>(ExitCode::kData));

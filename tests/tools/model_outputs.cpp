@@ -34,7 +34,7 @@ test::Outputs outputs_of(const Trained& trained) {
   const at::Tensor pixels =
       at::rand({2, data.channels, data.image_size[0], data.image_size[1]}, at::kFloat);
   test::Outputs outputs =
-      test::outputs_of(*trained.model, test::normalised(pixels, data.mean, data.deviation));
+      test::outputs_of(*trained.model, test::normalised(pixels, data.mean, data.stddev));
   outputs["pixels"] = pixels;
   return outputs;
 }
@@ -45,7 +45,8 @@ test::Outputs outputs_of(const std::string& what, const std::string& size,
   std::vector<std::string> set;
   if (size != "0") set.push_back(fmt::format("data.image_size=[{0},{0}]", size));
   if (what == "features") {
-    return outputs_of(tasks::load_trained_model({path, set, {}}, tasks::Needs::kFeatures, silence));
+    return outputs_of(
+        tasks::load_trained_model({path, set, {}}, tasks::ModelUse::kFeatures, silence));
   }
   checkpoint::Checkpoint checkpoint = interop::load_any(path, false, silence);
   if (what == "classes") {

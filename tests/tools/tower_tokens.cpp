@@ -21,11 +21,11 @@
 namespace fcm {
 namespace {
 
-void write(const std::string& tower, const std::string& pictures, const std::string& out,
+void write(const std::string& tower, const std::string& images, const std::string& out,
            at::ScalarType type) {
-  const formats::TensorFile file = formats::read_safetensors(pictures);
+  const formats::TensorFile file = formats::read_safetensors(images);
   const formats::TensorView* const view = file.find("pixels");
-  if (view == nullptr) fail(ExitCode::kData, "{} has no pixels", pictures);
+  if (view == nullptr) fail(ExitCode::kData, "{} has no pixels", images);
   const at::Tensor images_BCHW = train::to_tensor(*view).to(type);
   interop::TeacherFile read = interop::read_teacher(tower);
   for (const std::string& remark : read.remarks) fmt::print(stderr, "{}\n", remark);

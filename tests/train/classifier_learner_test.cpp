@@ -35,7 +35,7 @@ TEST(ClassifierLearner, TheLossIsThatOfTheLogits) {
   EXPECT_NEAR(first_update(recipe, 6).loss, expected.item<double>(), 1e-6);
 }
 
-TEST(ClassifierLearner, MicroBatchesGiveTheSameGradientsWithEveryChangeOfPictures) {
+TEST(ClassifierLearner, MicroBatchesGiveTheSameGradientsWithEveryChangeOfImages) {
   recipe::Recipe recipe = small_finetune_recipe();
   recipe.classify().augment.erasing = 1;
   recipe.classify().augment.mixup = 0.8;
@@ -80,7 +80,7 @@ TEST(ClassifierLearner, WhatIsNotFiniteChangesNothing) {
   EXPECT_EQ(learner.updates(), 0);
 }
 
-TEST(ClassifierLearner, APictureWithoutALabelIsRefused) {
+TEST(ClassifierLearner, AnImageWithoutALabelIsRefused) {
   const recipe::Recipe recipe = small_finetune_recipe();
   loader::Batch batch = labelled_batch(recipe);
   batch.targets.set(2, loader::Label{-1});

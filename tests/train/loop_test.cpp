@@ -98,7 +98,7 @@ TEST(Loop, AnotherRateLeavesOthers) {  // so the comparison above can fail
 // After the checkpoint of step 4 a weight becomes NaN: the next steps are skipped, and then the run
 // rolls back.
 void spoil_at_step_4(TrainRequest& request, Messages&, PretrainLearner& learner) {
-  request.draw_pictures = [&learner](int64_t step) {
+  request.draw_images = [&learner](int64_t step) {
     const at::NoGradGuard no_grad;
     at::Tensor token = learner.model().parameters().find("mask_token").value;
     if (step == 4) token.fill_(std::numeric_limits<float>::quiet_NaN());
@@ -107,7 +107,7 @@ void spoil_at_step_4(TrainRequest& request, Messages&, PretrainLearner& learner)
 
 TEST(Loop, QueuedUpdatesGoBackWhereOthersDo) {
   recipe::Recipe recipe = twelve_steps();
-  recipe.run.pictures_every_steps = 4;
+  recipe.run.images_every_steps = 4;
   for (const int64_t patience : {1, 2, 3}) {
     recipe.run.max_skipped_in_a_row = patience;
     const Scratch plain, queued;
@@ -152,7 +152,7 @@ Change measuring(int64_t interrupted_epoch) {
   return [interrupted_epoch](TrainRequest& request, Messages&, PretrainLearner&) {
     request.measures_last_step = true;
     request.measure = [interrupted_epoch](int64_t epoch) {
-      if (epoch == interrupted_epoch) throw loader::AskedToStop();
+      if (epoch == interrupted_epoch) throw loader::StopRequested();
       return Measured{{{"measured", epoch}}, std::nullopt};
     };
   };

@@ -63,10 +63,10 @@ struct Trained {
   void queued(int64_t steps, int64_t micro_batch, const Learner::MakeRecorded& record) {
     const auto queue = learner.queue(micro_batch, record);
     for (int64_t step = 0; step < steps; ++step) {
-      queue->give(batch_of_step(recipe, step), {rate_of_step(step)});
-      if (step > 0) note(queue->read());
+      queue->enqueue(batch_of_step(recipe, step), {rate_of_step(step)});
+      if (step > 0) note(queue->wait_result());
     }
-    note(queue->read());
+    note(queue->wait_result());
   }
 
   void note(const StepResult& result) {
@@ -130,12 +130,12 @@ TEST(QueuedUpdate, GivesWhatUpdatesGiveOfSlices) {
   for (int64_t step = 0; step < 3; ++step) {
     const loader::Batch slice = slice_of(batch_of_step(plain.recipe, step), 2, 4);
     plain.note(plain.learner.update(slice, {rate_of_step(step), 3}));
-    queue->give(slice, {rate_of_step(step)});
-    queued.note(queue->read());
+    queue->enqueue(slice, {rate_of_step(step)});
+    queued.note(queue->wait_result());
   }
   EXPECT_EQ(queued.numbers, plain.numbers);
   EXPECT_TRUE(queued.left_same_bits(plain));
-  EXPECT_THROW(queue->give(slice_of(batch_of_step(plain.recipe, 3), 2, 3), {1e-3}),
+  EXPECT_THROW(queue->enqueue(slice_of(batch_of_step(plain.recipe, 3), 2, 3), {1e-3}),
                std::logic_error);
 }
 
@@ -161,8 +161,8 @@ TEST(QueuedUpdate, TheLossesOfSeveralTargetsAreThoseOfUpdates) {
   for (int64_t step = 0; step < 2; ++step) {
     const loader::Batch batch = batch_of_step(recipe, step);
     const StepResult wanted = plain.learner.update(batch, {rate_of_step(step), 4});
-    queue->give(batch, {rate_of_step(step)});
-    const StepResult result = queue->read();
+    queue->enqueue(batch, {rate_of_step(step)});
+    const StepResult result = queue->wait_result();
     EXPECT_EQ(wanted.target_losses.size(), 2);
     EXPECT_EQ(result.target_losses, wanted.target_losses);
     EXPECT_EQ(result.loss, wanted.loss);
@@ -173,13 +173,13 @@ TEST(QueuedUpdate, TheLossesOfSeveralTargetsAreThoseOfUpdates) {
 TEST(QueuedUpdate, ANonFiniteLossLeavesEverythingAsItWas) {
   Trained trained(small_recipe(), at::kCPU);
   const auto queue = trained.learner.queue(6, keep_function);
-  queue->give(batch_of_step(trained.recipe, 0), {1e-3});
-  EXPECT_TRUE(queue->read().applied);
+  queue->enqueue(batch_of_step(trained.recipe, 0), {1e-3});
+  EXPECT_TRUE(queue->wait_result().applied);
   trained.spoil();
   const at::Tensor before = trained.values().clone();
   const at::Tensor moments = trained.moments().clone();
-  queue->give(batch_of_step(trained.recipe, 1), {1e-3});
-  const StepResult bad = queue->read();
+  queue->enqueue(batch_of_step(trained.recipe, 1), {1e-3});
+  const StepResult bad = queue->wait_result();
   EXPECT_FALSE(bad.applied);
   EXPECT_TRUE(std::isnan(bad.loss));
   EXPECT_EQ(trained.learner.updates(), 1);
@@ -190,14 +190,14 @@ TEST(QueuedUpdate, ANonFiniteLossLeavesEverythingAsItWas) {
 TEST(QueuedUpdate, TakesNoThirdUpdateAndNoOtherBatch) {
   Trained trained(small_recipe(), at::kCPU);
   const auto queue = trained.learner.queue(6, nullptr);
-  EXPECT_THROW(queue->read(), std::logic_error);
-  queue->give(batch_of_step(trained.recipe, 0), {1e-3});
-  queue->give(batch_of_step(trained.recipe, 1), {1e-3});
-  EXPECT_THROW(queue->give(batch_of_step(trained.recipe, 2), {1e-3}), std::logic_error);
-  queue->read();
+  EXPECT_THROW(queue->wait_result(), std::logic_error);
+  queue->enqueue(batch_of_step(trained.recipe, 0), {1e-3});
+  queue->enqueue(batch_of_step(trained.recipe, 1), {1e-3});
+  EXPECT_THROW(queue->enqueue(batch_of_step(trained.recipe, 2), {1e-3}), std::logic_error);
+  queue->wait_result();
   recipe::Recipe other = trained.recipe;
   other.optim.batch_size = 4;
-  EXPECT_THROW(queue->give(batch_of_step(other, 2), {1e-3}), std::logic_error);
+  EXPECT_THROW(queue->enqueue(batch_of_step(other, 2), {1e-3}), std::logic_error);
   EXPECT_THROW(trained.learner.update(batch_of_step(trained.recipe, 2), {1e-3, 6}),
                std::logic_error);
 }
@@ -225,12 +225,12 @@ TEST_F(GpuQueue, GraphEqualsSingleOperatorsAndUpdatesOneByOne) {
 TEST_F(GpuQueue, ANonFiniteLossLeavesEverythingAsItWas) {
   Trained trained(small_recipe(), at::kCUDA);
   const auto queue = trained.learner.queue(6, ops::make_cuda_graph);
-  queue->give(batch_of_step(trained.recipe, 0), {1e-3});
-  EXPECT_TRUE(queue->read().applied);
+  queue->enqueue(batch_of_step(trained.recipe, 0), {1e-3});
+  EXPECT_TRUE(queue->wait_result().applied);
   trained.spoil();
   const at::Tensor before = trained.values().cpu();
-  queue->give(batch_of_step(trained.recipe, 1), {1e-3});
-  EXPECT_FALSE(queue->read().applied);
+  queue->enqueue(batch_of_step(trained.recipe, 1), {1e-3});
+  EXPECT_FALSE(queue->wait_result().applied);
   EXPECT_EQ(trained.learner.updates(), 1);
   EXPECT_TRUE(test::same_bits(trained.values().cpu(), before));
 }
@@ -253,8 +253,8 @@ TEST_F(GpuQueue, MemoryStaysFlatOverAThousandSteps) {
   const loader::Batch batch = batch_of_step(trained.recipe, 0);
   const auto some = [&](int steps) {
     for (int step = 0; step < steps; ++step) {
-      queue->give(batch, {1e-3});
-      queue->read();
+      queue->enqueue(batch, {1e-3});
+      queue->wait_result();
     }
   };
   some(10);

@@ -108,7 +108,7 @@ TEST(Ranks, LeaveAnUpdateOutTogether) {
   const Scratch scratch;
   std::vector<int64_t> updates(2);
   train_two(scratch.path(), [&](int64_t rank, TrainRequest& request, PretrainLearner& learner) {
-    request.draw_pictures = nullptr;
+    request.draw_images = nullptr;
     if (rank == 1) {  // its loss is NaN from the first step on; that of rank 0 is finite
       const at::NoGradGuard no_grad;
       learner.model()
@@ -127,7 +127,7 @@ TEST(Ranks, LeaveAnUpdateOutTogether) {
   EXPECT_EQ(updates, (std::vector<int64_t>{0, 0}));
 }
 
-TEST(Ranks, EndTogetherWhereOneCannotReadItsPictures) {
+TEST(Ranks, EndTogetherWhereOneCannotReadItsImages) {
   const Scratch scratch;
   try {
     train_two(scratch.path(), [](int64_t rank, TrainRequest& request, PretrainLearner&) {

@@ -13,7 +13,7 @@ using test::Scratch;
 
 TEST(SaveFailuresSlow, AtEveryCallOfARun) {
   const Scratch calm(memory_folder());
-  const Disturbed usual = train_with("", calm.path());
+  const Disturbed undisturbed = train_with("", calm.path());
   int64_t runs = 0, failed_saves = 0;
   for (const char* who : {"checkpoint", "log"}) {
     const Scratch counted(memory_folder());
@@ -31,8 +31,8 @@ TEST(SaveFailuresSlow, AtEveryCallOfARun) {
         // repeated.
         const Disturbed ended = full.error.empty() ? full : train_with("", folder.path());
         ASSERT_EQ(ended.error, "");
-        ASSERT_EQ(ended.log, usual.log);
-        ASSERT_TRUE(ended.bytes == usual.bytes);
+        ASSERT_EQ(ended.log, undisturbed.log);
+        ASSERT_TRUE(ended.bytes == undisturbed.bytes);
         ASSERT_TRUE(ended.others.empty()) << ended.others.front();
         if (std::string(who) == "checkpoint") {
           ASSERT_EQ(full.error, "");
@@ -49,8 +49,8 @@ TEST(SaveFailuresSlow, AtEveryCallOfARun) {
 // stay.
 TEST(SaveFailuresSlow, ThatStaysFullFromEveryWriteOn) {
   const Scratch counted(memory_folder());
-  const Disturbed usual = train_with("checkpoint.write.before:0:kill", counted.path());
-  for (int64_t write = 1; write <= usual.hits; ++write) {
+  const Disturbed undisturbed = train_with("checkpoint.write.before:0:kill", counted.path());
+  for (int64_t write = 1; write <= undisturbed.hits; ++write) {
     for (const char* action : {"ENOSPC", "EDQUOT"}) {
       const std::string spec = fmt::format("checkpoint.write.before:{}+:{}", write, action);
       SCOPED_TRACE(spec);
@@ -60,11 +60,11 @@ TEST(SaveFailuresSlow, ThatStaysFullFromEveryWriteOn) {
       ASSERT_EQ(full.failed_saves, 2);
       ASSERT_TRUE(full.others.empty()) << full.others.front();
       const Disturbed again = train_with("", folder.path());
-      ASSERT_EQ(again.log, usual.log);
-      ASSERT_TRUE(again.bytes == usual.bytes);
+      ASSERT_EQ(again.log, undisturbed.log);
+      ASSERT_TRUE(again.bytes == undisturbed.bytes);
     }
   }
-  test::Series::note("runs", 2 * usual.hits);
+  test::Series::note("runs", 2 * undisturbed.hits);
 }
 
 }  // namespace

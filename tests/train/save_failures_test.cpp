@@ -12,13 +12,13 @@ using test::Scratch;
 
 TEST(SaveFailures, OneFailedSaveChangesNothingOfTheRun) {
   const Scratch calm(memory_folder()), disturbed(memory_folder()), last(memory_folder());
-  const Disturbed usual = train_with("", calm.path());
-  ASSERT_EQ(usual.error, "");
+  const Disturbed undisturbed = train_with("", calm.path());
+  ASSERT_EQ(undisturbed.error, "");
   const Disturbed full = train_with("checkpoint.write.before:2:ENOSPC", disturbed.path());
   EXPECT_EQ(full.error, "");
   EXPECT_EQ(full.failed_saves, 1);
-  EXPECT_EQ(full.log, usual.log);
-  EXPECT_TRUE(full.bytes == usual.bytes);
+  EXPECT_EQ(full.log, undisturbed.log);
+  EXPECT_TRUE(full.bytes == undisturbed.bytes);
   EXPECT_TRUE(full.others.empty());
   // No save follows the last one, so it is retried at once.
   const Disturbed end = train_with("checkpoint.rename.before:5+:EIO", last.path());
@@ -29,27 +29,27 @@ TEST(SaveFailures, OneFailedSaveChangesNothingOfTheRun) {
 
 TEST(SaveFailures, TheThirdInARowEndsTheRunAndTheSameCommandGoesOn) {
   const Scratch calm(memory_folder()), disturbed(memory_folder());
-  const Disturbed usual = train_with("", calm.path());
+  const Disturbed undisturbed = train_with("", calm.path());
   const Disturbed full = train_with("checkpoint.write.before:1+:EDQUOT", disturbed.path());
   EXPECT_NE(full.error.find("cannot write"), std::string::npos) << full.error;
   EXPECT_EQ(full.failed_saves, 2);
   EXPECT_TRUE(full.bytes.empty());
   EXPECT_TRUE(full.others.empty());
   const Disturbed again = train_with("", disturbed.path());
-  EXPECT_EQ(again.log, usual.log);
-  EXPECT_TRUE(again.bytes == usual.bytes);
+  EXPECT_EQ(again.log, undisturbed.log);
+  EXPECT_TRUE(again.bytes == undisturbed.bytes);
 }
 
 TEST(SaveFailures, LinesOfTheLogWait) {
   const Scratch calm(memory_folder()), disturbed(memory_folder());
-  const Disturbed usual = train_with("", calm.path());
+  const Disturbed undisturbed = train_with("", calm.path());
   for (const char* spec : {"log.write.before:2:ENOSPC", "log.write.before:3:short",
                            "log.write.after:4:EIO", "log.fsync.before:1:EIO"}) {
     const Scratch folder(memory_folder());
     const Disturbed full = train_with(spec, folder.path());
     EXPECT_EQ(full.error, "") << spec;
-    EXPECT_EQ(full.log, usual.log) << spec;
-    EXPECT_TRUE(full.bytes == usual.bytes) << spec;
+    EXPECT_EQ(full.log, undisturbed.log) << spec;
+    EXPECT_TRUE(full.bytes == undisturbed.bytes) << spec;
   }
 }
 

@@ -10,7 +10,7 @@
 
 namespace fcm::train {
 
-inline constexpr int64_t kObjectPictures = 24, kClassesOfObjects = 3;
+inline constexpr int64_t kObjectImages = 24, kClassesOfObjects = 3;
 
 // An epoch is four steps of six images.
 inline recipe::Recipe small_detector_recipe() {
@@ -43,7 +43,7 @@ inline models::Detector small_detector(const recipe::Recipe& recipe) {
 }
 
 inline std::shared_ptr<const loader::Dataset> small_objects() {
-  return std::make_shared<test::DrawnObjects>(kObjectPictures);
+  return std::make_shared<test::DrawnObjects>(kObjectImages);
 }
 
 // The first batch of such a run.

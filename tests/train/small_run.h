@@ -23,11 +23,11 @@ class Stripes final : public loader::Dataset {
   int64_t size() const override { return size_; }
   image::Image get(int64_t index, int64_t channels) const override {
     if (index == 24) fail(ExitCode::kData, "picture 24 is damaged");
-    image::Image picture{40, 40, channels, {}};
+    image::Image image{40, 40, channels, {}};
     for (int64_t i = 0; i < 40 * 40 * channels; ++i) {
-      picture.pixels.push_back(static_cast<uint8_t>(i / channels * (index + 1)));
+      image.pixels.push_back(static_cast<uint8_t>(i / channels * (index + 1)));
     }
-    return picture;
+    return image;
   }
   int64_t label(int64_t) const override { throw std::logic_error("pretraining uses no labels"); }
   std::string name(int64_t index) const override { return std::to_string(index); }

@@ -26,10 +26,10 @@ int64_t spikes_in(const std::vector<double>& losses) {
   return history.spikes;
 }
 
-std::vector<double> noisy(int64_t count, double level, double deviation) {
+std::vector<double> noisy(int64_t count, double level, double stddev) {
   KeyedRandom random(1, Purpose::kProbe, 0, 0);
   std::vector<double> losses;
-  for (int64_t i = 0; i < count; ++i) losses.push_back(level + deviation * random.normal());
+  for (int64_t i = 0; i < count; ++i) losses.push_back(level + stddev * random.normal());
   return losses;
 }
 
@@ -40,7 +40,7 @@ TEST(Spikes, TenTimesTheUsualIsSeenAtOnceAndTwiceTooWhereThereIsLittleNoise) {
     for (const double loss : losses) EXPECT_FALSE(add_loss(history, loss));
     const auto spike = add_loss(history, 0.9 * factor);
     ASSERT_TRUE(spike) << factor;
-    EXPECT_NEAR(spike->usual, 0.9, 0.02);
+    EXPECT_NEAR(spike->median, 0.9, 0.02);
     EXPECT_EQ(history.spikes_in_a_row, 1);
     EXPECT_FALSE(add_loss(history, 0.9));
     EXPECT_EQ(history.spikes_in_a_row, 0);
@@ -61,7 +61,7 @@ TEST(Spikes, WhatTrainingDoesIsNone) {
   EXPECT_EQ(spikes_in({1, 100, 1, 100}), 0);  // too few losses to know the usual level
 }
 
-TEST(Spikes, ALevelThatStaysBecomesTheUsualOne) {
+TEST(Spikes, ALevelThatStaysBecomesTheNewLevel) {
   LossHistory history;
   for (int i = 0; i < 64; ++i) add_loss(history, 1);
   for (int i = 0; i < 64; ++i) add_loss(history, 10);
@@ -128,26 +128,26 @@ int64_t spike_lines(const Outcome& outcome) {
 
 TEST(SpikesOfARun, AreLoggedAndChangeNothing) {
   const Scratch clean, jumping;
-  const Outcome usual = run_losses(clean.path(), "log", 1),
+  const Outcome undisturbed = run_losses(clean.path(), "log", 1),
                 spiky = run_losses(jumping.path(), "log", 10);
-  EXPECT_EQ(spike_lines(usual), 0);
-  EXPECT_TRUE(usual.warnings.empty());
+  EXPECT_EQ(spike_lines(undisturbed), 0);
+  EXPECT_TRUE(undisturbed.warnings.empty());
   EXPECT_EQ(spike_lines(spiky), 3);
   ASSERT_EQ(spiky.warnings.size(), 1U);  // one for consecutive spikes
   EXPECT_NE(spiky.warnings[0].find("step 22: the loss jumped to"), std::string::npos)
       << spiky.warnings[0];
-  EXPECT_TRUE(spiky.bytes == usual.bytes);
+  EXPECT_TRUE(spiky.bytes == undisturbed.bytes);
 }
 
 TEST(SpikesOfARun, GoBackWhereTheRecipeSaysSoAlsoWhenItIsResumed) {
   const Scratch clean, whole, pieces;
-  const Outcome usual = run_losses(clean.path(), "rollback", 1),
+  const Outcome undisturbed = run_losses(clean.path(), "rollback", 1),
                 back = run_losses(whole.path(), "rollback", 10);
   ASSERT_EQ(back.warnings.size(), 2U);
   EXPECT_NE(back.warnings[1].find("step 24: rolled back to the weights of step 20"),
             std::string::npos)
       << back.warnings[1];
-  EXPECT_FALSE(back.bytes == usual.bytes);
+  EXPECT_FALSE(back.bytes == undisturbed.bytes);
   const Outcome resumed = run_losses(pieces.path(), "rollback", 10, {18, 40});
   EXPECT_TRUE(resumed.bytes == back.bytes);
   EXPECT_EQ(spike_lines(resumed), 3);

@@ -24,7 +24,7 @@ TEST(UpdateMemory, WithinALimitThereIsRoomForTheRest) {
   EXPECT_LT(memory_within(1024 * kMiB, 100 * kMiB, larger, 1000), room);
 }
 
-TEST(UpdateMemory, WithoutRoomPicturesGoOneByOne) {
+TEST(UpdateMemory, WithoutRoomImagesGoOneByOne) {
   const recipe::Recipe recipe = small_recipe();
   const double room = memory_within(100 * kMiB, 100 * kMiB, recipe, 1000);
   EXPECT_EQ(room, 0);
@@ -32,12 +32,12 @@ TEST(UpdateMemory, WithoutRoomPicturesGoOneByOne) {
 }
 
 TEST(UpdateMemory, IsNeverMoreThanThereIs) {
-  EXPECT_LE(memory_for_pictures(small_recipe(), 1000, at::kCPU, 1), usable_memory_bytes());
+  EXPECT_LE(memory_for_images(small_recipe(), 1000, at::kCPU, 1), usable_memory_bytes());
 }
 
 TEST(UpdateMemory, RanksOfOneMachineShareIt) {
-  const double alone = memory_for_pictures(small_recipe(), 1000, at::kCPU, 1);
-  const double one_of_four = memory_for_pictures(small_recipe(), 1000, at::kCPU, 4);
+  const double alone = memory_for_images(small_recipe(), 1000, at::kCPU, 1);
+  const double one_of_four = memory_for_images(small_recipe(), 1000, at::kCPU, 4);
   EXPECT_LE(one_of_four, alone / 4 * 1.001);
 }
 

@@ -11,7 +11,9 @@ class WrappedLearner : public Learner {
  public:
   explicit WrappedLearner(Inner& inner) : inner_(inner) {}
 
-  void ask_for(loader::LoaderRequest& request) const override { inner_.ask_for(request); }
+  void configure_loader(loader::LoaderRequest& request) const override {
+    inner_.configure_loader(request);
+  }
   at::Device device() const override { return inner_.device(); }
   int64_t trainable_elements() const override { return inner_.trainable_elements(); }
   int64_t updates() const override { return inner_.updates(); }

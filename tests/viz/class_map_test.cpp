@@ -15,13 +15,13 @@ namespace {
 const std::vector<std::string> kNames = {"wall", "building", "sky"};
 const std::vector<Colour> kColours = {{200, 0, 0}, {0, 200, 0}, {0, 0, 200}};
 
-image::Image grey_picture(int64_t rows, int64_t cols, uint8_t value) {
+image::Image grey_image(int64_t rows, int64_t cols, uint8_t value) {
   return {rows, cols, 1, std::vector<uint8_t>(static_cast<size_t>(rows * cols), value)};
 }
 
 // The left half is class 0, the right half class 2, the last row has no class.
 image::Image halves(int64_t rows, int64_t cols) {
-  image::Image map = grey_picture(rows, cols, 0);
+  image::Image map = grey_image(rows, cols, 0);
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t col = 0; col < cols; ++col) {
       map.pixels[static_cast<size_t>(row * cols + col)] = row + 1 == rows  ? kNoClass
@@ -33,7 +33,7 @@ image::Image halves(int64_t rows, int64_t cols) {
 }
 
 TEST(ClassMap, MixesHalfAndHalfAndDrawsBordersFull) {
-  const image::Image out = tinted(grey_picture(6, 8, 100), halves(6, 8), kColours, 1);
+  const image::Image out = tinted(grey_image(6, 8, 100), halves(6, 8), kColours, 1);
   ASSERT_EQ(out.channels, 3);
   EXPECT_EQ(test::pixel(out, 0, 0), (Colour{150, 50, 50}));
   EXPECT_EQ(test::pixel(out, 0, 7), (Colour{50, 50, 150}));
@@ -41,19 +41,19 @@ TEST(ClassMap, MixesHalfAndHalfAndDrawsBordersFull) {
   EXPECT_EQ(test::pixel(out, 0, 4), kColours[2]);
   EXPECT_EQ(test::pixel(out, 4, 0), kColours[0]);
   EXPECT_EQ(test::pixel(out, 5, 0), (Colour{50, 50, 50}));  // no class: darker, without a border
-  EXPECT_EQ(test::count(tinted(grey_picture(6, 8, 100), halves(6, 8), kColours, 2), kColours[0]),
+  EXPECT_EQ(test::count(tinted(grey_image(6, 8, 100), halves(6, 8), kColours, 2), kColours[0]),
             5 * 2 + 2 * 2);
 }
 
-TEST(ClassMap, ThePicturesOwnColoursDoNotShow) {
+TEST(ClassMap, TheImagesOwnColoursDoNotShow) {
   image::Image red{2, 2, 3, {}};
   for (int i = 0; i < 4; ++i) red.pixels.insert(red.pixels.end(), {250, 0, 0});
-  const Colour mixed = test::pixel(tinted(red, grey_picture(2, 2, 1), kColours, 1), 0, 0);
+  const Colour mixed = test::pixel(tinted(red, grey_image(2, 2, 1), kColours, 1), 0, 0);
   EXPECT_EQ(mixed[0], mixed[2]);
 }
 
 TEST(ClassMap, LegendsBeginWithTheLargestClass) {
-  image::Image map = grey_picture(40, 50, 1);
+  image::Image map = grey_image(40, 50, 1);
   map.pixels[0] = 0;  // 1 of 2000 pixels
   std::fill_n(map.pixels.begin() + 1, 400, kNoClass);
   std::fill_n(map.pixels.begin() + 401, 300, 2);
@@ -66,17 +66,17 @@ TEST(ClassMap, LegendsBeginWithTheLargestClass) {
   EXPECT_EQ(entries[2].name, "wall");
   EXPECT_EQ(entries[2].figure, "0.1 %");
   EXPECT_EQ(entries[3].name, "no class");
-  const image::Image large = grey_picture(100, 100, 2);
+  const image::Image large = grey_image(100, 100, 2);
   EXPECT_EQ(legend_of({&map, &large}, kNames, kColours, true)[2].figure, "<0.1 %");
   EXPECT_EQ(legend_of({&map, &large}, kNames, kColours, false)[0].name, "sky");
   EXPECT_EQ(legend_of({&map}, kNames, kColours, false)[0].figure, "");
 }
 
-TEST(ClassMap, AnyPictureGetsRoomForItsLegend) {
+TEST(ClassMap, AnyImageGetsRoomForItsLegend) {
   for (const auto& [rows, cols] : {std::pair{1, 1}, std::pair{32, 40}, std::pair{500, 60},
                                    std::pair{60, 500}, std::pair{900, 1300}}) {
     const image::Image out =
-        map_over_picture(grey_picture(rows, cols, 90), halves(rows, cols), kNames, {});
+        map_over_image(grey_image(rows, cols, 90), halves(rows, cols), kNames, {});
     EXPECT_EQ(out.channels, 3);
     EXPECT_EQ(std::ssize(out.pixels), out.rows * out.cols * 3);
     EXPECT_GE(out.cols, 180) << rows << " x " << cols;
@@ -93,7 +93,7 @@ TEST(ClassMap, WithoutColoursTheyAreMade) {
 }
 
 TEST(ClassMap, PlainMapsComeBackFromTheirFiles) {
-  image::Image map = grey_picture(32, 32, 0);
+  image::Image map = grey_image(32, 32, 0);
   for (size_t i = 0; i < map.pixels.size(); ++i) map.pixels[i] = static_cast<uint8_t>(i % 256);
   const image::Image again = image::decode(image::encode_png(map), 1);
   EXPECT_EQ(again.pixels, map.pixels);
@@ -101,11 +101,11 @@ TEST(ClassMap, PlainMapsComeBackFromTheirFiles) {
 }
 
 TEST(ClassMap, RefusesMapsThatAreNone) {
-  const image::Image picture = grey_picture(6, 8, 100);
-  EXPECT_THROW(tinted(picture, halves(8, 6), kColours, 1), std::logic_error);
-  EXPECT_THROW(tinted(picture, grey_picture(6, 8, 3), kColours, 1), std::logic_error);
-  EXPECT_THROW(map_over_picture(picture, grey_picture(6, 8, 3), kNames, {}), std::logic_error);
-  EXPECT_THROW(tinted(picture, image::Image{6, 8, 3, std::vector<uint8_t>(144)}, kColours, 1),
+  const image::Image image = grey_image(6, 8, 100);
+  EXPECT_THROW(tinted(image, halves(8, 6), kColours, 1), std::logic_error);
+  EXPECT_THROW(tinted(image, grey_image(6, 8, 3), kColours, 1), std::logic_error);
+  EXPECT_THROW(map_over_image(image, grey_image(6, 8, 3), kNames, {}), std::logic_error);
+  EXPECT_THROW(tinted(image, image::Image{6, 8, 3, std::vector<uint8_t>(144)}, kColours, 1),
                std::logic_error);
 }
 

@@ -24,13 +24,13 @@ image::Image black(int64_t rows, int64_t cols) {
 
 // The text in white on black, with a margin of `edge` pixels.
 image::Image drawn(std::string_view text, TextSize size, int64_t edge = 0) {
-  image::Image picture = black(line_rows(size) + 2 * edge, text_cols(text, size) + 2 * edge);
-  draw_text(picture, edge, edge, text, size, {255, 255, 255});
-  return picture;
+  image::Image image = black(line_rows(size) + 2 * edge, text_cols(text, size) + 2 * edge);
+  draw_text(image, edge, edge, text, size, {255, 255, 255});
+  return image;
 }
 
-int64_t lit(const image::Image& picture) {
-  return picture.rows * picture.cols - test::count(picture, Colour{0, 0, 0});
+int64_t lit(const image::Image& image) {
+  return image.rows * image.cols - test::count(image, Colour{0, 0, 0});
 }
 
 // A one-letter text that the font lacks, and one that it has.
@@ -85,24 +85,24 @@ TEST(Font, LettersDiffer) {
   for (const TextSize size : kAllSizes) {
     std::set<std::vector<uint8_t>> seen;
     for (char character = '!'; character < 127; ++character) {
-      image::Image picture = black(line_rows(size), 2 * line_rows(size));
-      draw_text(picture, 0, 0, std::string(1, character), size, {255, 255, 255});
-      EXPECT_GT(lit(picture), 0) << character;
-      EXPECT_TRUE(seen.insert(picture.pixels).second) << "glyph drawn twice: " << character;
+      image::Image image = black(line_rows(size), 2 * line_rows(size));
+      draw_text(image, 0, 0, std::string(1, character), size, {255, 255, 255});
+      EXPECT_GT(lit(image), 0) << character;
+      EXPECT_TRUE(seen.insert(image.pixels).second) << "glyph drawn twice: " << character;
     }
   }
 }
 
 TEST(Font, CapitalsStandWhereTheyAreSaidTo) {
   for (const TextSize size : kAllSizes) {
-    const image::Image picture = drawn("H", size);
+    const image::Image image = drawn("H", size);
     const auto is_lit = [&](int64_t row) {
-      for (int64_t col = 0; col < picture.cols; ++col) {
-        if (test::pixel(picture, row, col) != Colour{0, 0, 0}) return true;
+      for (int64_t col = 0; col < image.cols; ++col) {
+        if (test::pixel(image, row, col) != Colour{0, 0, 0}) return true;
       }
       return false;
     };
-    for (int64_t row = 0; row < picture.rows; ++row) {
+    for (int64_t row = 0; row < image.rows; ++row) {
       const int64_t in_capital = row - capital_top(size);
       EXPECT_EQ(is_lit(row), in_capital >= 0 && in_capital < capital_rows(size)) << row;
     }
@@ -146,25 +146,25 @@ TEST(Font, MeasuresWhatItDraws) {
 }
 
 TEST(Font, MixesWithWhatIsBelowByCoverage) {
-  image::Image picture = black(40, 60);
-  std::fill(picture.pixels.begin(), picture.pixels.end(), uint8_t{100});
-  draw_text(picture, 5, 5, "Ag", TextSize::kMedium, {200, 100, 0});
-  EXPECT_GT(test::count(picture, Colour{200, 100, 0}), 5);  // the centres of strokes
-  for (size_t at = 0; at < picture.pixels.size(); at += 3) {
-    const int red = picture.pixels[at] - 100, blue = 100 - picture.pixels[at + 2];
-    EXPECT_EQ(picture.pixels[at + 1], 100);
+  image::Image image = black(40, 60);
+  std::fill(image.pixels.begin(), image.pixels.end(), uint8_t{100});
+  draw_text(image, 5, 5, "Ag", TextSize::kMedium, {200, 100, 0});
+  EXPECT_GT(test::count(image, Colour{200, 100, 0}), 5);  // the centres of strokes
+  for (size_t at = 0; at < image.pixels.size(); at += 3) {
+    const int red = image.pixels[at] - 100, blue = 100 - image.pixels[at + 2];
+    EXPECT_EQ(image.pixels[at + 1], 100);
     EXPECT_NEAR(red, blue, 1);
     EXPECT_GE(red, 0);
   }
 }
 
 TEST(Font, LeavesOutWhatFallsOutside) {
-  image::Image picture = black(4, 4);
-  draw_text(picture, 100, 100, "far away", TextSize::kHuge, {9, 9, 9});
-  draw_text(picture, -100, -100, "far away", TextSize::kHuge, {9, 9, 9});
-  EXPECT_EQ(lit(picture), 0);
-  draw_text(picture, -20, -5, "HHHH", TextSize::kHuge, {9, 9, 9});
-  EXPECT_GT(lit(picture), 0);
+  image::Image image = black(4, 4);
+  draw_text(image, 100, 100, "far away", TextSize::kHuge, {9, 9, 9});
+  draw_text(image, -100, -100, "far away", TextSize::kHuge, {9, 9, 9});
+  EXPECT_EQ(lit(image), 0);
+  draw_text(image, -20, -5, "HHHH", TextSize::kHuge, {9, 9, 9});
+  EXPECT_GT(lit(image), 0);
 }
 
 TEST(Font, WrapsAtBlanksAndCutsLongWords) {
@@ -227,7 +227,7 @@ TEST(Font, InkCanBeReadOnAnyGround) {
   EXPECT_LT(wcag_contrast({128, 128, 128}, {255, 255, 255}), 4.5);  // white ink fails here
 }
 
-TEST(Font, LargerPicturesHaveLargerText) {
+TEST(Font, LargerImagesHaveLargerText) {
   EXPECT_EQ(text_size_for(400), TextSize::kSmall);
   EXPECT_EQ(text_size_for(640), TextSize::kMedium);
   EXPECT_EQ(text_size_for(1500), TextSize::kLarge);

@@ -21,12 +21,12 @@ int64_t overlapping_pairs(const std::vector<image::Box>& places) {
   return pairs;
 }
 
-void expect_inside(const std::vector<image::Box>& places, const FittedSize& picture) {
+void expect_inside(const std::vector<image::Box>& places, const FittedSize& image) {
   for (const image::Box& place : places) {
     EXPECT_GE(place.top, 0);
     EXPECT_GE(place.left, 0);
-    EXPECT_LE(place.top + place.rows, picture.rows);
-    EXPECT_LE(place.left + place.cols, picture.cols);
+    EXPECT_LE(place.top + place.rows, image.rows);
+    EXPECT_LE(place.left + place.cols, image.cols);
   }
 }
 
@@ -54,7 +54,7 @@ TEST(LabelPlaces, ACrowdOfTheSameBoxDoesNotOverlap) {
 TEST(LabelPlaces, CrowdsAtRandomDoNotOverlapWhereThereIsRoom) {
   std::mt19937 random(7);
   for (int trial = 0; trial < 30; ++trial) {
-    const FittedSize picture{360, 480};
+    const FittedSize image{360, 480};
     std::vector<image::Box> boxes;
     std::vector<FittedSize> labels;
     for (int i = 0; i < 25; ++i) {
@@ -62,12 +62,12 @@ TEST(LabelPlaces, CrowdsAtRandomDoNotOverlapWhereThereIsRoom) {
         return static_cast<int64_t>(random() % static_cast<uint32_t>(most));
       };
       const int64_t top = below(340), left = below(460);
-      boxes.push_back({top, left, 1 + below(picture.rows - top), 1 + below(picture.cols - left)});
+      boxes.push_back({top, left, 1 + below(image.rows - top), 1 + below(image.cols - left)});
       labels.push_back({18, 40 + below(60)});
     }
-    const auto places = place_labels(boxes, labels, picture);
+    const auto places = place_labels(boxes, labels, image);
     EXPECT_EQ(overlapping_pairs(places), 0) << trial;
-    expect_inside(places, picture);
+    expect_inside(places, image);
   }
 }
 

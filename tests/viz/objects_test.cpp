@@ -13,7 +13,7 @@
 namespace fcm::viz {
 namespace {
 
-image::Image grey_picture(int64_t rows, int64_t cols) {
+image::Image grey_image(int64_t rows, int64_t cols) {
   return {rows, cols, 3, std::vector<uint8_t>(static_cast<size_t>(rows * cols * 3), 100)};
 }
 
@@ -32,7 +32,7 @@ image::RunLengths mask_of(int64_t rows, int64_t cols, const image::Box& box) {
 }
 
 TEST(DrawObjects, DrawsABoxWhereItIs) {
-  const image::Image out = draw_objects(grey_picture(600, 800), {object_at(200, 300, 500, 550)});
+  const image::Image out = draw_objects(grey_image(600, 800), {object_at(200, 300, 500, 550)});
   ASSERT_EQ(out.rows, 600);
   ASSERT_EQ(out.cols, 800);
   const Colour colour = class_colours(1)[0];
@@ -44,8 +44,8 @@ TEST(DrawObjects, DrawsABoxWhereItIs) {
   EXPECT_EQ(test::pixel(out, 420, 501), (Colour{100, 100, 100}));
 }
 
-TEST(DrawObjects, EnlargesSmallPicturesByWholeFactors) {
-  const image::Image out = draw_objects(grey_picture(60, 80), {object_at(20, 30, 50, 55)});
+TEST(DrawObjects, EnlargesSmallImagesByWholeFactors) {
+  const image::Image out = draw_objects(grey_image(60, 80), {object_at(20, 30, 50, 55)});
   EXPECT_EQ(out.rows, 300);
   EXPECT_EQ(out.cols, 400);
   EXPECT_EQ(test::pixel(out, 150, 200), class_colours(1)[0]);
@@ -54,7 +54,7 @@ TEST(DrawObjects, EnlargesSmallPicturesByWholeFactors) {
 TEST(DrawObjects, TintsMasksAndNothingElse) {
   ShownObject object = object_at(100, 100, 300, 200);
   object.mask = mask_of(600, 800, {400, 500, 50, 60});
-  const image::Image out = draw_objects(grey_picture(600, 800), {object});
+  const image::Image out = draw_objects(grey_image(600, 800), {object});
   const Colour inside = test::pixel(out, 425, 530), colour = class_colours(1)[0];
   for (size_t channel = 0; channel < 3; ++channel) {
     EXPECT_NEAR(inside[channel], 0.55 * 100 + 0.45 * colour[channel], 0.51);
@@ -62,13 +62,13 @@ TEST(DrawObjects, TintsMasksAndNothingElse) {
   EXPECT_EQ(test::pixel(out, 400, 530), colour);  // the box's edge
   EXPECT_EQ(test::pixel(out, 399, 530), (Colour{100, 100, 100}));
   object.mask = mask_of(60, 80, {40, 50, 5, 6});
-  EXPECT_THROW(draw_objects(grey_picture(600, 800), {object}), std::logic_error);
+  EXPECT_THROW(draw_objects(grey_image(600, 800), {object}), std::logic_error);
 }
 
 TEST(DrawObjects, NamesDoNotCoverEachOtherWhereThereIsRoom) {
   const ShownObject object = object_at(200, 300, 500, 550);
-  const image::Image one = draw_objects(grey_picture(600, 800), {object});
-  const image::Image two = draw_objects(grey_picture(600, 800), {object, object});
+  const image::Image one = draw_objects(grey_image(600, 800), {object});
+  const image::Image two = draw_objects(grey_image(600, 800), {object, object});
   const std::vector<Colour> colours = class_colours(2);
   // The second name is drawn elsewhere and complete: a plate in its colour minus its letters.
   EXPECT_GT(test::count(two, colours[1]), 300);
@@ -85,7 +85,7 @@ TEST(DrawObjects, NamesStayOnTheirPlates) {
                                   std::string("\xff"), std::string(300, 'W')}) {
     object.name = name;
     object.score.reset();
-    const image::Image out = draw_objects(grey_picture(600, 800), {object});
+    const image::Image out = draw_objects(grey_image(600, 800), {object});
     const int64_t edge = text_unit(kSize);
     const std::string shown = cut_text(name, 800 - 2 * edge, kSize);
     const image::Box box{300, 200, 250, 300};
@@ -119,7 +119,7 @@ TEST(DrawObjects, ALabelThatStandsApartHasALineToItsBox) {
   // So many objects at one position that names have to move away.
   const image::Box box{280, 380, 40, 40};
   const std::vector<ShownObject> many(30, object_at(380, 280, 420, 320));
-  const image::Image out = draw_objects(grey_picture(600, 800), many);
+  const image::Image out = draw_objects(grey_image(600, 800), many);
   constexpr TextSize kSize = TextSize::kMedium;
   const FittedSize plate{line_rows(kSize), text_cols("person 88%", kSize) + 2 * text_unit(kSize)};
   const std::vector<image::Box> places =
@@ -150,18 +150,18 @@ TEST(DrawObjects, ALabelThatStandsApartHasALineToItsBox) {
   EXPECT_GT(between, 50);
 }
 
-TEST(DrawObjects, TakesBoxesThatLeaveThePictureOrAreEmpty) {
-  const image::Image picture = grey_picture(30, 40);
+TEST(DrawObjects, TakesBoxesThatLeaveTheImageOrAreEmpty) {
+  const image::Image image = grey_image(30, 40);
   for (const ShownObject& object :
        {object_at(-50, -50, 500, 500), object_at(10, 10, 10, 10), object_at(39.9, 29.9, 80, 80)}) {
-    const image::Image out = draw_objects(picture, {object});
+    const image::Image out = draw_objects(image, {object});
     EXPECT_GT(test::count(out, class_colours(1)[0]), 0);
   }
-  EXPECT_EQ(draw_objects(picture, {}).rows, 300);
+  EXPECT_EQ(draw_objects(image, {}).rows, 300);
 }
 
 TEST(ObjectSheet, ShowsTruthsBesideWhatWasFound) {
-  ObjectRow row{grey_picture(300, 480), {}, {object_at(100, 100, 200, 200)}};
+  ObjectRow row{grey_image(300, 480), {}, {object_at(100, 100, 200, 200)}};
   const Colour colour = class_colours(1)[0];
   const image::Image found = object_sheet({row}, "a title");
   std::swap(row.truths, row.found);

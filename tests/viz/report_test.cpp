@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-std::vector<json> made_up_log(int steps) {
+std::vector<json> synthetic_log(int steps) {
   std::vector<json> log;
   for (int step = 1; step <= steps; ++step) {
     log.push_back({{"step", step},
@@ -50,8 +50,8 @@ ReportInput full_input() {
                    {"command", "fastconvmae demo --set \"a<b\""},
                    {"knn", {{"raw", 83.21}, {"untrained", 82.1}, {"pretrained", 85.74}}},
                    {"linprobe", {{"raw", 84.1}, {"untrained", nullptr}, {"pretrained", 87.9}}}};
-  input.log = made_up_log(100);
-  input.pictures = {{"a caption <with> marks", {0x89, 'P', 'N', 'G', 0, 255, 62}}};
+  input.log = synthetic_log(100);
+  input.images = {{"a caption <with> marks", {0x89, 'P', 'N', 'G', 0, 255, 62}}};
   input.recipe_toml = "[row]\nabout = \"x < y & z\"\n";
   input.tables = {{"Table <1>", {"name", "value"}, {{"a", "1.5"}, {"b & c", "–"}}, "a note"}};
   input.faults = {"step 3: /data/<odd>.jpg is cut off"};
@@ -64,8 +64,7 @@ TEST(Report, IsWellFormedAndStandsByItself) {
   expect_whole_page(page);
   EXPECT_TRUE(contains(page, "default-src 'none'"));
   EXPECT_TRUE(contains(page, "prefers-color-scheme:dark"));
-  EXPECT_TRUE(
-      contains(page, "src=\"data:image/png;base64," + base64(full_input().pictures[0].png)));
+  EXPECT_TRUE(contains(page, "src=\"data:image/png;base64," + base64(full_input().images[0].png)));
 }
 
 TEST(Report, TheChecksFindWhatTheyLookFor) {
@@ -156,7 +155,7 @@ TEST(Report, CopesWithNumbersThatAreNone) {
   for (const json& value : {json(nan), json(inf), json(-inf), json(nullptr), json("text"),
                             json(json::array()), json(1e308), json(-1e308), json(0)}) {
     SCOPED_TRACE(value.dump());
-    input.log = made_up_log(40);
+    input.log = synthetic_log(40);
     for (size_t i = 0; i < input.log.size(); i += 3) {
       for (auto& [key, number] : input.log[i].items()) {
         if (key != "step" && key != "epoch") number = value;
@@ -193,7 +192,7 @@ TEST(Report, ListsManyFaultsOnlyInPart) {
 TEST(Report, LongLogsGiveSmallPages) {
   ReportInput input;
   input.title = "long";
-  input.log = made_up_log(20000);
+  input.log = synthetic_log(20000);
   EXPECT_LT(render_report(input).size(), 600000u);
 }
 
@@ -281,7 +280,7 @@ TEST(Report, ClassesWithoutFiguresHaveNoBars) {
 }
 
 TEST(RunLog, TellsStepsFromEpochs) {
-  const RunLog log = read_log(made_up_log(100));
+  const RunLog log = read_log(synthetic_log(100));
   EXPECT_EQ(log.step_count, 100u);
   EXPECT_EQ(log.epoch_count, 5u);
   EXPECT_EQ(log.ignored, 0u);
@@ -334,7 +333,7 @@ TEST(RunLog, LaterLinesReplaceThoseOfARunThatWentOnFromEarlier) {
 
 TEST(Report, ShowsTheSlowestAndTheFastestRank) {
   ReportInput input;
-  input.log = made_up_log(20);
+  input.log = synthetic_log(20);
   EXPECT_FALSE(contains(render_report(input), "of a rank"));
   for (json& line : input.log) {
     line["slowest_rank_images_per_second"] = 400;

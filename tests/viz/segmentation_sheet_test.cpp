@@ -23,11 +23,11 @@ SegmentationRow row_of(int64_t rows, int64_t cols) {
   return {even(rows, cols, 3, 100), even(rows, cols, 1, 0), even(rows, cols, 1, 2)};
 }
 
-constexpr Colour kPicture{100, 100, 100}, kTruth{150, 50, 50}, kGuess{50, 50, 150};
+constexpr Colour kImage{100, 100, 100}, kTruth{150, 50, 50}, kGuess{50, 50, 150};
 
-TEST(SegmentationSheet, ShowsPictureTruthAndPrediction) {
+TEST(SegmentationSheet, ShowsImageTruthAndPrediction) {
   const image::Image out = segmentation_sheet({row_of(100, 384)}, kClasses, kPalette, "a title");
-  for (const Colour colour : {kPicture, kTruth, kGuess}) {
+  for (const Colour colour : {kImage, kTruth, kGuess}) {
     EXPECT_EQ(test::count(out, colour), 100 * 384);
   }
   const auto left_of = [&](Colour colour) {
@@ -36,7 +36,7 @@ TEST(SegmentationSheet, ShowsPictureTruthAndPrediction) {
     }
     return int64_t{-1};
   };
-  EXPECT_LT(left_of(kPicture), left_of(kTruth));
+  EXPECT_LT(left_of(kImage), left_of(kTruth));
   EXPECT_LT(left_of(kTruth), left_of(kGuess));
   const int64_t side = capital_rows(TextSize::kMedium);
   EXPECT_EQ(test::count(out, kPalette[0]), side * side);  // swatches of the classes that occur
@@ -44,11 +44,11 @@ TEST(SegmentationSheet, ShowsPictureTruthAndPrediction) {
   EXPECT_EQ(test::count(out, kPalette[2]), side * side);
 }
 
-TEST(SegmentationSheet, FitsPicturesOfAllSizes) {
+TEST(SegmentationSheet, FitsImagesOfAllSizes) {
   const image::Image out = segmentation_sheet(
       {row_of(768, 1024), row_of(1024, 512), row_of(10, 20), row_of(1, 4000)}, kClasses, {});
   // Scaled to 288 x 384, to 384 x 192, up by a factor of 19, and to 1 x 384.
-  EXPECT_EQ(test::count(out, kPicture), 288 * 384 + 384 * 192 + 190 * 380 + 384);
+  EXPECT_EQ(test::count(out, kImage), 288 * 384 + 384 * 192 + 190 * 380 + 384);
 }
 
 TEST(SegmentationSheet, LeavesOutTruthsWhereNoneIsKnown) {

@@ -12,20 +12,20 @@ namespace {
 
 using Pixel = std::array<int, 3>;
 
-Pixel pixel(const image::Image& picture, int64_t row, int64_t col) {
-  const auto at = static_cast<size_t>((row * picture.cols + col) * 3);
-  return {picture.pixels[at], picture.pixels[at + 1], picture.pixels[at + 2]};
+Pixel pixel(const image::Image& image, int64_t row, int64_t col) {
+  const auto at = static_cast<size_t>((row * image.cols + col) * 3);
+  return {image.pixels[at], image.pixels[at + 1], image.pixels[at + 2]};
 }
 
 constexpr Pixel kNearlyWhite{252, 252, 250};
 
 // 2 x 3 pixels that all differ.
 image::Image small(int64_t channels, uint8_t base) {
-  image::Image picture{2, 3, channels, {}};
+  image::Image image{2, 3, channels, {}};
   for (int64_t i = 0; i < 6 * channels; ++i) {
-    picture.pixels.push_back(static_cast<uint8_t>(base + i));
+    image.pixels.push_back(static_cast<uint8_t>(base + i));
   }
-  return picture;
+  return image;
 }
 
 TEST(Sheet, EnlargesPixelsToSquares) {
@@ -152,7 +152,7 @@ TEST(Sheet, TakesTilesOfDifferentSizesAndNone) {
   EXPECT_EQ(geometry.tile_cols, 3);
 }
 
-TEST(Sheet, RefusesWhatIsNoPicture) {
+TEST(Sheet, RefusesWhatIsNoImage) {
   Sheet sheet{"", {{"", false}}, {{{image::Image{2, 2, 1, {1, 2, 3}}}}}, "", 1};
   EXPECT_THROW(make_sheet(sheet), std::logic_error);
   sheet.rows = {{{image::Image{1, 1, 2, {1, 2}}}}};

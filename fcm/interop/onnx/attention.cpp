@@ -47,9 +47,9 @@ Value plus_decomposed(Graph& graph, const std::string& place, const Value& score
 Value plus_apart(Graph& graph, const std::string& place, const Value& scores, const Heads& heads,
                  const Windows& windows) {
   const int64_t tokens = windows.table.side * windows.table.side;
-  const Value by_picture =
+  const Value by_image =
       graph.reshape(place, scores, {kTheRest, windows.table.windows, heads.heads, tokens, tokens});
-  return graph.reshape(place, graph.add(place, "Add", {by_picture, windows.apart}),
+  return graph.reshape(place, graph.add(place, "Add", {by_image, windows.apart}),
                        {kTheRest, heads.heads, tokens, tokens});
 }
 

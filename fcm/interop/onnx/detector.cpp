@@ -149,7 +149,7 @@ EncoderGraph trunk_encoder(const models::DetectorBackboneOptions& options, masks
                       .grid = {options.rows / patch, options.cols / patch},
                       .positions = positions};
   if (options.kind == "swin") {
-    wanted.filled_windows = true;
+    wanted.attends_to_padding = true;
     return wanted;
   }
   const bool decomposed = options.form == BackboneForm::kDecomposed;

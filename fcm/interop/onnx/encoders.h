@@ -23,7 +23,7 @@ struct EncoderGraph {
   masks::Grid positions = {};       // grid of the position table if it differs; empty: `grid`
   bool norm = false, fuse = false;  // as in encoder::Outputs
   // As in encoder::Embeddings.
-  bool class_token = false, relative_blocks = false, filled_windows = false;
+  bool class_token = false, relative_blocks = false, attends_to_padding = false;
   std::optional<encoder::Windowed> windowed = {};
   std::vector<int64_t> taps = {};  // ViT: blocks to output
 };

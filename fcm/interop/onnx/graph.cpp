@@ -87,20 +87,20 @@ Value Graph::weight(const std::string& name) {
 
 Value Graph::transposed(const std::string& name) {
   const nn::Parameter& parameter = *find(name);
-  const Value turned = name + ".transposed";
-  if (names_.contains(turned)) return turned;
+  const Value transposed_name = name + ".transposed";
+  if (names_.contains(transposed_name)) return transposed_name;
   require(parameter.published_shape.size() == 2,
           "onnx: expected {} to be a matrix for transposing, got shape [{}]", name,
           fmt::join(parameter.published_shape, ", "));
-  initialise(turned, OnnxType::kFloat, {parameter.published_shape[1], parameter.published_shape[0]},
-             [parameter] {
+  initialise(transposed_name, OnnxType::kFloat,
+             {parameter.published_shape[1], parameter.published_shape[0]}, [parameter] {
                return nn::to_published(parameter.value.detach().cpu(), parameter.layout,
                                        parameter.published_shape)
                    .t()
                    .to(at::kFloat)
                    .contiguous();
              });
-  return turned;
+  return transposed_name;
 }
 
 Value Graph::constant(const std::string& name, const at::Tensor& value) {

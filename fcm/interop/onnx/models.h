@@ -17,7 +17,7 @@ namespace fcm::interop::onnx {
 // 0..1, RGB or grey: its first nodes subtract the mean and divide by the std, one value per
 // channel.
 struct Pixels {
-  std::vector<double> mean, deviation;
+  std::vector<double> mean, stddev;
 };
 
 // The graphs hold nodes, inputs, outputs and weights; the caller adds the producer. Weights are

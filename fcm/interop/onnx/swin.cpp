@@ -50,11 +50,11 @@ Value merged(Graph& graph, const SwinStage& stage, const Value& x, double epsilo
 Value add_stage(Graph& graph, const EncoderGraph& wanted, const SwinStage& stage, Value x) {
   const int64_t smaller = std::min(stage.cells.rows, stage.cells.cols);
   const int64_t side =
-      wanted.filled_windows ? wanted.options.window : std::min(wanted.options.window, smaller);
-  const bool moves = wanted.filled_windows || smaller > wanted.options.window;
+      wanted.attends_to_padding ? wanted.options.window : std::min(wanted.options.window, smaller);
+  const bool moves = wanted.attends_to_padding || smaller > wanted.options.window;
   const auto windows = [&](int64_t shift, const char* name) {
     return add_windows(graph, stage.place + name,
-                       window_table(stage.cells, side, shift, wanted.filled_windows));
+                       window_table(stage.cells, side, shift, wanted.attends_to_padding));
   };
   const Windows still = windows(0, ".windows");
   std::optional<Windows> moved;
@@ -87,7 +87,7 @@ Encoded add_swin(Graph& graph, const EncoderGraph& wanted, const Value& pixels) 
     x = add_stage(graph, wanted, stage, x);
     // Detectors apply a norm to each stage's map.
     const std::string norm = fmt::format("{}norm{}", prefix, s);
-    const Value shown = wanted.filled_windows ? layer_norm(graph, norm, x, kMapNormEpsilon) : x;
+    const Value shown = wanted.attends_to_padding ? layer_norm(graph, norm, x, kMapNormEpsilon) : x;
     encoded.maps_NCHW.push_back(
         map_of_tokens(graph, stage.place, shown, options.dims[s], stage.cells));
     if (s + 1 < options.dims.size()) x = merged(graph, stage, x, options.norm_epsilon);

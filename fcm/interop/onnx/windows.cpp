@@ -44,10 +44,10 @@ WindowTable window_table(masks::Grid cells, int64_t side, int64_t shift, bool fi
   table.windows = std::ssize(rows) / side * windows_across;
   table.cells = cells.patches();
   table.cells_WT = at::zeros({table.windows * tokens}, at::kLong);
-  table.places_L = at::empty({table.cells}, at::kLong);
+  table.indices_L = at::empty({table.cells}, at::kLong);
   at::Tensor region_WT = at::empty({table.windows, tokens}, at::kLong);
   auto* cell_of = table.cells_WT.mutable_data_ptr<int64_t>();
-  auto* place_of = table.places_L.mutable_data_ptr<int64_t>();
+  auto* place_of = table.indices_L.mutable_data_ptr<int64_t>();
   auto* region_of = region_WT.mutable_data_ptr<int64_t>();
   for (int64_t r = 0; r < std::ssize(rows); ++r) {
     for (int64_t c = 0; c < std::ssize(cols); ++c) {
@@ -63,7 +63,7 @@ WindowTable window_table(masks::Grid cells, int64_t side, int64_t shift, bool fi
         place_of[cell_of[place]] = place;
       } else if (filled) {
         cell_of[place] = table.cells;
-        table.fills = true;
+        table.attends_to_padding = true;
       }
     }
   }
@@ -77,7 +77,7 @@ WindowTable window_table(masks::Grid cells, int64_t side, int64_t shift, bool fi
 Windows add_windows(Graph& graph, const std::string& place, const WindowTable& table) {
   Windows windows{table,
                   graph.constant(place + "/window_cells", table.cells_WT),
-                  graph.constant(place + "/window_places", table.places_L),
+                  graph.constant(place + "/window_places", table.indices_L),
                   {}};
   if (table.apart_W1TT.defined()) {
     windows.apart = graph.constant(place + "/window_mask", table.apart_W1TT);
@@ -88,7 +88,7 @@ Windows add_windows(Graph& graph, const std::string& place, const WindowTable& t
 Value in_windows(Graph& graph, const std::string& place, const Value& x_NLC, const Windows& windows,
                  int64_t channels) {
   Value x = x_NLC;
-  if (windows.table.fills) {  // appends a row of zeros to the cells
+  if (windows.table.attends_to_padding) {  // appends a row of zeros to the cells
     x = graph.add(place, "Pad", {x, graph.numbers({0, 0, 0, 0, 1, 0})});
   }
   x = graph.add(place, "Gather", {x, windows.cells}, {{"axis", int64_t{1}}});

@@ -18,12 +18,12 @@ struct WindowTable {
   int64_t side = 0, windows = 0;
   // int64, [windows * side * side]: the cell there; for padding `cells` if filled, else any.
   at::Tensor cells_WT;
-  at::Tensor places_L;  // int64: index of each cell in cells_WT
+  at::Tensor indices_L;  // int64: index of each cell in cells_WT
   // Mask [windows, 1, T, T]: kApart for pairs of cells that are not close in the map or of which
   // one is padding, else 0. Undefined if there is no such pair.
   at::Tensor apart_W1TT;
-  int64_t cells = 0;   // number of cells in the map
-  bool fills = false;  // cells_WT contains `cells`: padding is used
+  int64_t cells = 0;                // number of cells in the map
+  bool attends_to_padding = false;  // cells_WT contains `cells`: padding is used
 };
 
 // Added to a masked score: softmax makes it 0, and it is finite in half precision too.

@@ -41,7 +41,8 @@ std::vector<fs::path> files_of(const fs::path& folder, Split split) {
   return found;
 }
 
-// Class names are in a text file beside the records, one per line; without it, numbers are the names.
+// Class names are in a text file beside the records, one per line; without it, numbers are the
+// names.
 std::vector<std::string> class_names(const fs::path& folder, const Kind& kind) {
   std::vector<std::string> names;
   std::ifstream file(folder / kind.names_file);
@@ -95,7 +96,7 @@ Remarks remarks_of(const fs::path& folder, Split split, size_t files) {
   return remarks;
 }
 
-void append_records(const std::string& content, const Kind& kind, RawPictures& held) {
+void append_records(const std::string& content, const Kind& kind, RawImages& held) {
   for (size_t at = 0; at < content.size(); at += kind.record()) {
     held.labels.push_back(static_cast<uint8_t>(content[at + kind.label_bytes - 1]));
     const auto* planes = reinterpret_cast<const uint8_t*>(content.data()) + at + kind.label_bytes;
@@ -107,7 +108,7 @@ void append_records(const std::string& content, const Kind& kind, RawPictures& h
 
 std::unique_ptr<Dataset> open_files(const std::vector<fs::path>& files, const std::string& origin,
                                     Remarks remarks) {
-  RawPictures held{origin, kSide, kSide, 3, {}, {}, {}, {}, std::move(remarks)};
+  RawImages held{origin, kSide, kSide, 3, {}, {}, {}, {}, std::move(remarks)};
   const Kind* kind = nullptr;
   for (const fs::path& path : files) {
     const std::string content = read_file(path, ExitCode::kData);

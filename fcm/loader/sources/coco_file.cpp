@@ -12,17 +12,17 @@ namespace fcm::loader {
 
 CocoFile::CocoFile(const std::filesystem::path& file) : tables_(read_coco_tables(file)) {
   constexpr size_t kMost = std::numeric_limits<uint32_t>::max();
-  if (tables_.annotations.size() >= kMost || tables_.pictures.size() >= kMost) {
+  if (tables_.annotations.size() >= kMost || tables_.images.size() >= kMost) {
     fail(ExitCode::kData, "{} has more than {} entries", file.string(), kMost);
   }
-  sort_pictures(file);
+  sort_images(file);
   sort_categories(file);
   sort_annotations();
 }
 
-void CocoFile::sort_pictures(const std::filesystem::path& file) {
-  const auto id_of = [&](uint32_t place) { return tables_.pictures[place].picture; };
-  order_.resize(tables_.pictures.size());
+void CocoFile::sort_images(const std::filesystem::path& file) {
+  const auto id_of = [&](uint32_t place) { return tables_.images[place].image; };
+  order_.resize(tables_.images.size());
   std::iota(order_.begin(), order_.end(), 0U);
   std::ranges::stable_sort(order_, {}, id_of);
   const auto is_repeated = [&](uint32_t one, uint32_t next) {
@@ -68,18 +68,17 @@ std::vector<bool> CocoFile::repeated_ids() const {
   return repeated;
 }
 
-int64_t CocoFile::picture_of(const CocoAnnotation& annotation) {
+int64_t CocoFile::image_of(const CocoAnnotation& annotation) {
   const auto leave_out = [&](const char* kind) {
     tables_.left_out.add(kind, fmt::format("annotation {}", annotation.id));
     return int64_t{-1};
   };
-  const auto found = std::ranges::lower_bound(order_, annotation.picture, {}, [&](uint32_t place) {
-    return tables_.pictures[place].picture;
-  });
-  if (found == order_.end() || tables_.pictures[*found].picture != annotation.picture) {
+  const auto found = std::ranges::lower_bound(
+      order_, annotation.image, {}, [&](uint32_t place) { return tables_.images[place].image; });
+  if (found == order_.end() || tables_.images[*found].image != annotation.image) {
     return leave_out("annotations of unknown images");
   }
-  const PictureRecord& record = tables_.pictures[*found];
+  const ImageRecord& record = tables_.images[*found];
   if (classes_.class_of(annotation.category) < 0) {
     return leave_out("annotations of unknown categories");
   }
@@ -92,44 +91,44 @@ int64_t CocoFile::picture_of(const CocoAnnotation& annotation) {
 
 void CocoFile::sort_annotations() {
   const std::vector<bool> repeated = repeated_ids();
-  std::vector<int64_t> pictures;  // of each annotation, or -1
-  pictures.reserve(tables_.annotations.size());
+  std::vector<int64_t> images;  // of each annotation, or -1
+  images.reserve(tables_.annotations.size());
   begins_.resize(order_.size() + 1);
   for (size_t i = 0; i < tables_.annotations.size(); ++i) {
     const CocoAnnotation& one = tables_.annotations[i];
     if (!repeated.empty() && repeated[i]) {
       tables_.left_out.add("annotations with a repeated id", fmt::format("annotation {}", one.id));
-      pictures.push_back(-1);
+      images.push_back(-1);
       continue;
     }
-    const int64_t picture = pictures.emplace_back(picture_of(one));
-    if (picture < 0) continue;
-    ++begins_[static_cast<size_t>(picture) + 1];
-    if (!one.crowd) ++tables_.pictures[order_[static_cast<size_t>(picture)]].objects;
+    const int64_t image = images.emplace_back(image_of(one));
+    if (image < 0) continue;
+    ++begins_[static_cast<size_t>(image) + 1];
+    if (!one.crowd) ++tables_.images[order_[static_cast<size_t>(image)]].objects;
   }
   std::partial_sum(begins_.begin(), begins_.end(), begins_.begin());
-  by_picture_.resize(begins_.back());
+  by_image_.resize(begins_.back());
   std::vector<uint32_t> next(begins_.begin(), begins_.end() - 1);
-  for (size_t i = 0; i < pictures.size(); ++i) {
-    if (pictures[i] < 0) continue;
-    by_picture_[next[static_cast<size_t>(pictures[i])]++] = static_cast<uint32_t>(i);
+  for (size_t i = 0; i < images.size(); ++i) {
+    if (images[i] < 0) continue;
+    by_image_[next[static_cast<size_t>(images[i])]++] = static_cast<uint32_t>(i);
   }
 }
 
 Instances CocoFile::instances(int64_t index) const {
-  const PictureRecord& picture = record(index);
-  Instances all{picture.picture, picture.rows, picture.cols, {}};
+  const ImageRecord& image = record(index);
+  Instances all{image.image, image.rows, image.cols, {}};
   const auto i = static_cast<size_t>(index);
   all.instances.reserve(begins_[i + 1] - begins_[i]);
   for (uint32_t place = begins_[i]; place < begins_[i + 1]; ++place) {
-    const CocoAnnotation& one = tables_.annotations[by_picture_[place]];
+    const CocoAnnotation& one = tables_.annotations[by_image_[place]];
     Instance& instance = all.instances.emplace_back();
     instance.annotation = one.id;
     instance.class_number = classes_.class_of(one.category);
     instance.box = one.box;
     instance.area = one.area;
     instance.crowd = one.crowd;
-    tables_.shapes.read(one.shape, picture.rows, picture.cols, instance);
+    tables_.shapes.read(one.shape, image.rows, image.cols, instance);
   }
   return all;
 }
@@ -137,7 +136,7 @@ Instances CocoFile::instances(int64_t index) const {
 std::vector<std::string> CocoFile::notes() const {
   std::vector<std::string> notes;
   const auto without = std::ranges::count_if(
-      order_, [&](uint32_t place) { return tables_.pictures[place].objects == 0; });
+      order_, [&](uint32_t place) { return tables_.images[place].objects == 0; });
   if (without > 0) {
     notes.push_back(fmt::format(
         "{} of {} {} no annotated object except crowds; when a detector is trained on them, {} "

@@ -21,10 +21,10 @@ class CocoFile {
   explicit CocoFile(const std::filesystem::path& file);
 
   int64_t size() const { return std::ssize(order_); }
-  const PictureRecord& record(int64_t index) const {
-    return tables_.pictures[order_[static_cast<size_t>(index)]];
+  const ImageRecord& record(int64_t index) const {
+    return tables_.images[order_[static_cast<size_t>(index)]];
   }
-  std::string_view picture_name(int64_t index) const {
+  std::string_view image_name(int64_t index) const {
     return tables_.names.at(order_[static_cast<size_t>(index)]);
   }
   // Annotations in the order of the file.
@@ -36,18 +36,18 @@ class CocoFile {
   std::vector<std::string> notes() const;
 
  private:
-  void sort_pictures(const std::filesystem::path& file);
+  void sort_images(const std::filesystem::path& file);
   void sort_categories(const std::filesystem::path& file);
   void sort_annotations();
   std::vector<bool> repeated_ids() const;  // per annotation, whether its id occurred before
   // The index of the annotation's image; or -1, and the annotation is counted as left out.
-  int64_t picture_of(const CocoAnnotation& annotation);
+  int64_t image_of(const CocoAnnotation& annotation);
 
   CocoTables tables_;
   std::vector<uint32_t> order_;  // images by id: indices into tables_
   InstanceClasses classes_;
-  std::vector<uint32_t> by_picture_;  // indices of annotations, grouped by image
-  std::vector<uint32_t> begins_;      // offsets into by_picture_, one more than images
+  std::vector<uint32_t> by_image_;  // indices of annotations, grouped by image
+  std::vector<uint32_t> begins_;    // offsets into by_image_, one more than images
 };
 
 }  // namespace fcm::loader

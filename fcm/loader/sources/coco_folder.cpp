@@ -8,7 +8,7 @@
 #include "fcm/loader/sources/coco_file.h"
 #include "fcm/loader/sources/encoded.h"
 #include "fcm/loader/sources/files_beside.h"
-#include "fcm/loader/sources/picture_ending.h"
+#include "fcm/loader/sources/image_ending.h"
 
 namespace fcm::loader {
 namespace {
@@ -42,7 +42,7 @@ LeftOut beside_coco(const fs::path& folder) {
   for (const Split split : {Split::kTrain, Split::kVal}) {
     const auto places = find_coco(folder, split);
     if (!places) continue;
-    folders.insert(places->pictures.filename().string());
+    folders.insert(places->images.filename().string());
     files.insert(places->annotations.filename().string());
   }
   LeftOut beside =
@@ -52,9 +52,9 @@ LeftOut beside_coco(const fs::path& folder) {
   return beside;
 }
 
-class CocoPictures final : public EncodedDataset {
+class CocoImages final : public EncodedDataset {
  public:
-  CocoPictures(const fs::path& folder, const CocoPlaces& places)
+  CocoImages(const fs::path& folder, const CocoPlaces& places)
       : places_(places), file_(places.annotations) {
     remarks_.left_out = remarks_.beside = beside_coco(folder);
     remarks_.left_out.add(file_.left_out());
@@ -68,19 +68,19 @@ class CocoPictures final : public EncodedDataset {
   int64_t label(int64_t) const override { return -1; }
   const std::vector<std::string>& classes() const override { return none_; }
   std::string name(int64_t index) const override {
-    return (places_.pictures / file_.picture_name(index)).string();
+    return (places_.images / file_.image_name(index)).string();
   }
   std::string read(int64_t index) const override { return read_file(name(index), ExitCode::kData); }
 
   bool has_instances() const override { return true; }
   Instances instances(int64_t index) const override { return file_.instances(index); }
-  PictureRecord picture_record(int64_t index) const override { return file_.record(index); }
+  ImageRecord image_record(int64_t index) const override { return file_.record(index); }
   const InstanceClasses& instance_classes() const override { return file_.classes(); }
 
  private:
   bool turns_upright() const override { return true; }
   void check_size(int64_t index, int64_t rows, int64_t cols) const override {
-    const PictureRecord& record = file_.record(index);
+    const ImageRecord& record = file_.record(index);
     if (record.rows == rows && record.cols == cols) return;
     const bool lies = record.rows == cols && record.cols == rows && rows != cols;
     fail(ExitCode::kData, "it has {}x{} pixels, but {} records {}x{}{}", cols, rows,
@@ -93,32 +93,32 @@ class CocoPictures final : public EncodedDataset {
   void compare_with_folder() {
     std::unordered_set<std::string> files;
     const std::error_code error = for_each_visible(
-        places_.pictures, remarks_.left_out,
+        places_.images, remarks_.left_out,
         [&](const fs::directory_entry&, const std::string& name) { files.insert(name); });
     if (error) {
       fail(ExitCode::kData, "cannot list {}, where the images of {} should be: {}",
-           places_.pictures.string(), places_.annotations.string(), error.message());
+           places_.images.string(), places_.annotations.string(), error.message());
     }
     std::vector<std::string> missing;
     for (int64_t i = 0; i < file_.size(); ++i) {
-      std::string picture(file_.picture_name(i));
+      std::string image(file_.image_name(i));
       std::error_code ignored;
-      if (files.erase(picture) > 0 || fs::exists(name(i), ignored)) continue;
-      missing.push_back(std::move(picture));
+      if (files.erase(image) > 0 || fs::exists(name(i), ignored)) continue;
+      missing.push_back(std::move(image));
     }
     for (const std::string& name : files) remarks_.left_out.add(kind_without_record(name), name);
     if (missing.empty()) return;
     if (std::ssize(missing) == file_.size()) {
       fail(ExitCode::kData, "none of the {} images of {} is in {}; looked for {}", file_.size(),
-           places_.annotations.string(), places_.pictures.string(), some_of(missing));
+           places_.annotations.string(), places_.images.string(), some_of(missing));
     }
     remarks_.notes.push_back(fmt::format("{} of {} recorded images are not in {} ({})",
-                                         missing.size(), file_.size(), places_.pictures.string(),
+                                         missing.size(), file_.size(), places_.images.string(),
                                          some_of(missing)));
   }
 
   static std::string kind_without_record(const std::string& name) {
-    return is_picture_ending(ending_of(name)) ? "images without a record" : kind_of_name(name);
+    return is_image_ending(ending_of(name)) ? "images without a record" : kind_of_name(name);
   }
 
   const CocoPlaces places_;
@@ -149,7 +149,7 @@ std::optional<CocoPlaces> coco_places_in(const fs::path& folder, Split split) {
 }
 
 std::unique_ptr<Dataset> open_coco_folder(const fs::path& folder, const CocoPlaces& places) {
-  return std::make_unique<CocoPictures>(folder, places);
+  return std::make_unique<CocoImages>(folder, places);
 }
 
 }  // namespace fcm::loader

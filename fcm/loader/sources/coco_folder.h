@@ -10,7 +10,7 @@
 namespace fcm::loader {
 
 struct CocoPlaces {
-  std::filesystem::path annotations, pictures;  // the JSON file; the folder of images
+  std::filesystem::path annotations, images;  // the JSON file; the folder of images
 };
 
 // folder/annotations/instances_train2017.json and folder/train2017, instances_val2017.json and

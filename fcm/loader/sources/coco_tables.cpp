@@ -32,7 +32,7 @@ class CocoReader {
            file_.string());
     }
     json_.object([&](std::string_view key) {
-      if (key == "images") return take_list(has_pictures_, "images", [&] { take_picture(); });
+      if (key == "images") return take_list(has_images_, "images", [&] { take_image(); });
       if (key == "annotations") {
         return take_list(has_annotations_, "annotations", [&] { take_annotation(); });
       }
@@ -42,7 +42,7 @@ class CocoReader {
       json_.skip();
     });
     json_.end();
-    const char* const missing = !has_pictures_      ? "images"
+    const char* const missing = !has_images_        ? "images"
                                 : !has_annotations_ ? "annotations"
                                 : !has_categories_  ? "categories"
                                                     : nullptr;
@@ -89,7 +89,7 @@ class CocoReader {
     return json_.word() == "true";
   }
 
-  void take_picture() {
+  void take_image() {
     std::optional<int64_t> id, rows, cols;
     std::string name;
     json_.object([&](std::string_view key) {
@@ -117,7 +117,7 @@ class CocoReader {
     if (!rows || !cols || *rows < 1 || *cols < 1 || *rows > kMost / *cols) {
       return leave_out("images without a size, or above the pixel limit");
     }
-    tables_.pictures.push_back({*id, *rows, *cols, 0});
+    tables_.images.push_back({*id, *rows, *cols, 0});
     tables_.names.add(name);
   }
 
@@ -140,7 +140,7 @@ class CocoReader {
   // The annotation being read.
   struct Pending {
     CocoAnnotation annotation;
-    std::optional<int64_t> picture, category;
+    std::optional<int64_t> image, category;
     double area = kNotThere;
     bool has_box = false, is_finite = true;
     std::vector<double> numbers;  // of outlines
@@ -151,7 +151,7 @@ class CocoReader {
 
     void clear() {
       annotation = {};
-      picture.reset();
+      image.reset();
       category.reset();
       area = kNotThere;
       has_box = has_bad_mask = false;
@@ -171,7 +171,7 @@ class CocoReader {
       } else if (key == "id") {
         pending_.annotation.id = whole().value_or(-1);
       } else if (key == "image_id") {
-        pending_.picture = whole();
+        pending_.image = whole();
       } else if (key == "category_id") {
         pending_.category = whole();
       } else if (key == "bbox") {
@@ -267,7 +267,7 @@ class CocoReader {
 
   // What is wrong with the pending annotation; nullptr if nothing.
   const char* fault() const {
-    if (!pending_.picture || !pending_.category) return "annotations without image or category";
+    if (!pending_.image || !pending_.category) return "annotations without image or category";
     if (!pending_.is_finite) return "annotations with numbers that are non-finite or beyond 1e8";
     if (!pending_.has_box) return "annotations without a box";
     if (pending_.has_bad_mask) return "annotations with masks whose runs do not add up";
@@ -283,7 +283,7 @@ class CocoReader {
                            pending_.short_parts);
     }
     if (const char* const kind = fault()) return tables_.left_out.add(kind, name());
-    kept.picture = *pending_.picture;
+    kept.image = *pending_.image;
     kept.category = *pending_.category;
     kept.area = pending_.area;
     if (!(pending_.area >= 0 && std::isfinite(pending_.area))) {
@@ -304,7 +304,7 @@ class CocoReader {
   JsonReader json_;
   CocoTables tables_;
   Pending pending_;
-  bool has_pictures_ = false, has_annotations_ = false, has_categories_ = false;
+  bool has_images_ = false, has_annotations_ = false, has_categories_ = false;
 };
 
 }  // namespace

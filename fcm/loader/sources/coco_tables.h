@@ -44,7 +44,7 @@ class CocoShapes {
 
 struct CocoAnnotation {
   int64_t id = -1;              // -1: none
-  int64_t picture = 0;          // its id
+  int64_t image = 0;            // its id
   int64_t category = 0;         // its id
   std::array<double, 4> box{};  // x0, y0, x1, y1
   double area = 0;
@@ -55,7 +55,7 @@ struct CocoAnnotation {
 
 // In file order. Unusable entries are skipped and counted.
 struct CocoTables {
-  std::vector<PictureRecord> pictures;                      // `objects` is not yet counted
+  std::vector<ImageRecord> images;                          // `objects` is not yet counted
   JoinedNames names;                                        // file names of the images
   std::vector<std::pair<int64_t, std::string>> categories;  // ids and names
   std::vector<CocoAnnotation> annotations;

@@ -10,7 +10,7 @@ namespace fcm::loader {
 
 image::Image EncodedDataset::get(int64_t index, int64_t channels) const {
   const auto whole = [](int64_t rows, int64_t cols) { return image::Box{0, 0, rows, cols}; };
-  return get_section(index, channels, whole).picture;
+  return get_section(index, channels, whole).image;
 }
 
 image::Section EncodedDataset::get_section(int64_t index, int64_t channels,
@@ -24,9 +24,9 @@ image::Section EncodedDataset::get_section(int64_t index, int64_t channels,
   try {
     const int orientation = turns_upright() ? image::exif_orientation(bytes) : 1;
     if (orientation == 1) return image::decode_section(bytes, channels, choose_checked);
-    image::Image picture = image::upright(image::decode(bytes, channels), orientation);
-    const image::Box box = choose_checked(picture.rows, picture.cols);
-    return {std::move(picture), box};
+    image::Image image = image::upright(image::decode(bytes, channels), orientation);
+    const image::Box box = choose_checked(image.rows, image.cols);
+    return {std::move(image), box};
   } catch (const Error& error) {
     fail(error.code(), "{}: {}", name(index), error.what());
   }

@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "fcm/base/error.h"
+#include "fcm/loader/sources/image_ending.h"
 #include "fcm/loader/sources/labels.h"
 #include "fcm/loader/sources/list_columns.h"
 #include "fcm/loader/sources/list_line.h"
-#include "fcm/loader/sources/named_pictures.h"
-#include "fcm/loader/sources/picture_ending.h"
+#include "fcm/loader/sources/named_images.h"
 #include "fcm/loader/sources/sources.h"
 
 namespace fcm::loader {
@@ -21,7 +21,7 @@ class ListReader {
  public:
   explicit ListReader(const fs::path& list) : list_(list) {}
 
-  PictureNames read() {
+  ImageNames read() {
     ListLines lines(list_);
     for (std::string_view line; lines.next(line);) {
       line_ = lines.number();
@@ -52,10 +52,10 @@ class ListReader {
     columns_ = ListColumns::of_heading(whole);
     std::error_code ignored;
     if (columns_) {
-      pictures_.remarks.notes.push_back(
+      images_.remarks.notes.push_back(
           fmt::format("line {} is a heading: {}", line_, columns_->as_text()));
     } else if (is_name_of_paths(line) && !fs::exists(list_.parent_path() / line, ignored)) {
-      pictures_.remarks.notes.push_back(fmt::format("line {}, \"{}\", is a heading", line_, line));
+      images_.remarks.notes.push_back(fmt::format("line {}, \"{}\", is a heading", line_, line));
     } else {
       return false;
     }
@@ -89,12 +89,12 @@ class ListReader {
     const fs::path folder = list_.parent_path();
     std::string wrong = what_is_wrong(parts.path, folder);
     constexpr int64_t kFirst = 100;
-    if (wrong.empty() && pictures_.names.size() < kFirst) {
+    if (wrong.empty() && images_.names.size() < kFirst) {
       wrong = what_stands_before(parts.path, folder);
     }
     if (!wrong.empty()) refuse(line, wrong);
-    if (!is_picture_ending(ending_of(parts.path))) look_for(line, parts.path);
-    pictures_.names.add(parts.path);
+    if (!is_image_ending(ending_of(parts.path))) look_for(line, parts.path);
+    images_.names.add(parts.path);
     add_label(parts);
   }
 
@@ -112,7 +112,7 @@ class ListReader {
 
   void add_label(const ListLine& parts) {
     if (parts.label.empty()) {
-      if (heading_.empty() && !columns_ && !is_picture_ending(ending_of(parts.path))) {
+      if (heading_.empty() && !columns_ && !is_image_ending(ending_of(parts.path))) {
         heading_ = fmt::format("line {}, \"{}\"", line_, shortened(parts.path));
       }
       labels_.add_none();
@@ -142,7 +142,7 @@ class ListReader {
     }
   }
 
-  PictureNames finish() {
+  ImageNames finish() {
     if (labels_.size() == 0) fail(ExitCode::kData, "{} lists no images", list_.string());
     if (has_labels_ && !heading_.empty()) {
       fail(ExitCode::kData,
@@ -157,34 +157,34 @@ class ListReader {
            "comma-separated columns with a first line that names them (path, label)",
            list_.string(), odd_line_, odd_, labels_.size());
     }
-    pictures_.labels = labels_.finish(list_.parent_path(), pictures_.remarks);
-    if (pictures_.labels.classes.empty()) {
+    images_.labels = labels_.finish(list_.parent_path(), images_.remarks);
+    if (images_.labels.classes.empty()) {
       const char* const wanted =
           columns_ ? "has no column, or more than one, called label, class or target"
                    : "has no class numbers; write one after each path, separated by a blank";
-      pictures_.remarks.no_labels = fmt::format("{} {}", list_.string(), wanted);
+      images_.remarks.no_labels = fmt::format("{} {}", list_.string(), wanted);
     }
     remark_absence();
-    return std::move(pictures_);
+    return std::move(images_);
   }
 
   // Notes a list whose images are missing, since lists are often copied without them.
   void remark_absence() {
     constexpr int64_t kMost = 20;
-    const int64_t count = std::min(kMost, pictures_.names.size());
+    const int64_t count = std::min(kMost, images_.names.size());
     for (int64_t i = 0; i < count; ++i) {
       std::error_code ignored;
-      const std::string_view name = pictures_.names.at(i * pictures_.names.size() / count);
+      const std::string_view name = images_.names.at(i * images_.names.size() / count);
       if (fs::exists(list_.parent_path() / name, ignored) || ignored) return;
     }
-    pictures_.remarks.notes.push_back(
+    images_.remarks.notes.push_back(
         fmt::format("none of the {} images that were checked exists; the first: {}", count,
-                    (list_.parent_path() / pictures_.names.at(0)).string()));
+                    (list_.parent_path() / images_.names.at(0)).string()));
   }
 
   const fs::path& list_;
   int64_t line_ = 0;
-  PictureNames pictures_;
+  ImageNames images_;
   LabelCollector labels_;
   bool has_labels_ = false;
   bool has_begun_ = false;
@@ -198,7 +198,7 @@ class ListReader {
 }  // namespace
 
 std::unique_ptr<Dataset> open_file_list(const fs::path& list) {
-  return std::make_unique<NamedPictures>(list.parent_path(), ListReader(list).read());
+  return std::make_unique<NamedImages>(list.parent_path(), ListReader(list).read());
 }
 
 }  // namespace fcm::loader

@@ -1,6 +1,6 @@
 #include "fcm/loader/sources/files_beside.h"
 
-#include "fcm/loader/sources/picture_ending.h"
+#include "fcm/loader/sources/image_ending.h"
 
 namespace fcm::loader {
 

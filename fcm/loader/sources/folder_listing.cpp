@@ -10,8 +10,8 @@
 #include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/loader/in_order.h"
+#include "fcm/loader/sources/image_ending.h"
 #include "fcm/loader/sources/index_cache.h"
-#include "fcm/loader/sources/picture_ending.h"
 
 namespace fcm::loader {
 namespace {
@@ -47,7 +47,7 @@ struct StampedFolder {
 
 // The result of listing one folder, or all.
 struct Found {
-  std::vector<std::string> pictures;   // relative to the listed folder, sorted
+  std::vector<std::string> images;     // relative to the listed folder, sorted
   std::vector<StampedFolder> folders;  // folders that were listed
   LeftOut left_out;
   bool has_links = false;  // links, whose targets may change without changing a folder
@@ -95,7 +95,7 @@ class Lister {
   }
 
   Found finish() {
-    std::sort(found_.pictures.begin(), found_.pictures.end());
+    std::sort(found_.images.begin(), found_.images.end());
     return std::move(found_);
   }
 
@@ -133,16 +133,15 @@ class Lister {
     const bool is_link = entry.is_symlink(ignored);
     const bool is_lost = is_link && !entry.exists(ignored);
     const bool is_forbidden = ignored == std::errc::permission_denied;
-    const bool is_named_picture = is_picture_ending(entry.path().extension().string());
-    found_.has_links |= is_lost || (is_link && is_named_picture);
-    if (is_named_picture && (is_lost || entry.is_regular_file(ignored))) {
-      found_.pictures.push_back(std::move(path));
+    const bool is_named_image = is_image_ending(entry.path().extension().string());
+    found_.has_links |= is_lost || (is_link && is_named_image);
+    if (is_named_image && (is_lost || entry.is_regular_file(ignored))) {
+      found_.images.push_back(std::move(path));
     } else if (is_lost) {
       found_.left_out.add(
           is_forbidden ? "links without permission to access the target" : "dangling links", path);
     } else {
-      found_.left_out.add(is_named_picture ? "devices, pipes or sockets" : kind_of_name(file),
-                          path);
+      found_.left_out.add(is_named_image ? "devices, pipes or sockets" : kind_of_name(file), path);
     }
   }
 
@@ -158,9 +157,9 @@ void add_findings(Found& to, Found& from) {
   std::move(from.folders.begin(), from.folders.end(), std::back_inserter(to.folders));
 }
 
-void add_pictures(PictureNames& to, const Found& found, int32_t label) {
-  for (const std::string& picture : found.pictures) to.names.add(picture);
-  to.labels.numbers.resize(to.labels.numbers.size() + found.pictures.size(), label);
+void add_images(ImageNames& to, const Found& found, int32_t label) {
+  for (const std::string& image : found.images) to.names.add(image);
+  to.labels.numbers.resize(to.labels.numbers.size() + found.images.size(), label);
 }
 
 bool is_of_packed(std::string_view kind) {
@@ -169,7 +168,7 @@ bool is_of_packed(std::string_view kind) {
   return kind.starts_with(".tar.") || std::ranges::find(kEndings, kind) != kEndings.end();
 }
 
-[[noreturn]] void fail_without_pictures(const fs::path& root, const LeftOut& left_out) {
+[[noreturn]] void fail_without_images(const fs::path& root, const LeftOut& left_out) {
   std::string hint;
   for (const LeftOut::Kind& kind : left_out.kinds()) {
     if (kind.what == ".tar") {
@@ -185,12 +184,12 @@ bool is_of_packed(std::string_view kind) {
   }
   fail(ExitCode::kData,
        "no images in {}: looked for {} in class folders (<class>/...) and directly in it; {}{}",
-       root.string(), kPictureEndingsText,
+       root.string(), kImageEndingsText,
        left_out.empty() ? "it is empty" : "found " + as_text(left_out), hint);
 }
 
-PictureNames look(const fs::path& root, int64_t threads, Found& all) {
-  PictureNames pictures;
+ImageNames look(const fs::path& root, int64_t threads, Found& all) {
+  ImageNames images;
   const Chain chain = chain_to(root);
   Lister top(root, chain);
   const std::vector<std::string> folders = top.look_into("");
@@ -205,25 +204,24 @@ PictureNames look(const fs::path& root, int64_t threads, Found& all) {
       [&](int64_t i, Found found) {
         const std::string& folder = folders[static_cast<size_t>(i)];
         add_findings(all, found);
-        if (found.pictures.empty()) {
+        if (found.images.empty()) {
           all.left_out.add("folders without readable images", folder);
           return;
         }
-        add_pictures(pictures, found, static_cast<int32_t>(pictures.labels.classes.size()));
-        pictures.labels.classes.push_back(folder);
+        add_images(images, found, static_cast<int32_t>(images.labels.classes.size()));
+        images.labels.classes.push_back(folder);
       });
-  if (pictures.labels.classes.empty()) {
-    add_pictures(pictures, all, -1);
-    pictures.remarks.no_labels =
+  if (images.labels.classes.empty()) {
+    add_images(images, all, -1);
+    images.remarks.no_labels =
         fmt::format("{} has {} and no class folders; sort them into one folder per class",
-                    root.string(), counted(std::ssize(all.pictures), "image", "images"));
-  } else if (!all.pictures.empty()) {
-    all.left_out.add("images beside the class folders", all.pictures.front(),
-                     std::ssize(all.pictures));
+                    root.string(), counted(std::ssize(all.images), "image", "images"));
+  } else if (!all.images.empty()) {
+    all.left_out.add("images beside the class folders", all.images.front(), std::ssize(all.images));
   }
-  pictures.remarks.left_out = all.left_out;
-  if (pictures.labels.numbers.empty()) fail_without_pictures(root, all.left_out);
-  return pictures;
+  images.remarks.left_out = all.left_out;
+  if (images.labels.numbers.empty()) fail_without_images(root, all.left_out);
+  return images;
 }
 
 bool is_settled(const Found& found, std::chrono::system_clock::time_point now) {
@@ -235,7 +233,7 @@ bool is_settled(const Found& found, std::chrono::system_clock::time_point now) {
   });
 }
 
-std::string as_bytes(const PictureNames& pictures, const Found& found) {
+std::string as_bytes(const ImageNames& images, const Found& found) {
   ByteWriter out;
   out.number(static_cast<uint64_t>(found.folders.size()));
   for (const auto& [name, stamp] : found.folders) {
@@ -245,20 +243,20 @@ std::string as_bytes(const PictureNames& pictures, const Found& found) {
     out.number(stamp.modified);
     out.number(stamp.changed);
   }
-  put(out, pictures.remarks.left_out);
-  out.text(pictures.remarks.no_labels);
-  out.number(static_cast<uint64_t>(pictures.labels.classes.size()));
-  for (const std::string& name : pictures.labels.classes) out.text(name);
-  out.number(static_cast<uint64_t>(pictures.labels.numbers.size()));
-  for (size_t i = 0; i < pictures.labels.numbers.size(); ++i) {
-    out.number(pictures.labels.numbers[i]);
-    out.text(pictures.names.at(static_cast<int64_t>(i)));
+  put(out, images.remarks.left_out);
+  out.text(images.remarks.no_labels);
+  out.number(static_cast<uint64_t>(images.labels.classes.size()));
+  for (const std::string& name : images.labels.classes) out.text(name);
+  out.number(static_cast<uint64_t>(images.labels.numbers.size()));
+  for (size_t i = 0; i < images.labels.numbers.size(); ++i) {
+    out.number(images.labels.numbers[i]);
+    out.text(images.names.at(static_cast<int64_t>(i)));
   }
   return out.bytes();
 }
 
 // Throws Error(kData) if a folder has changed.
-PictureNames from_bytes(std::string_view bytes, const fs::path& root) {
+ImageNames from_bytes(std::string_view bytes, const fs::path& root) {
   ByteReader in(bytes);
   for (auto folders = in.number<uint64_t>(); folders > 0; --folders) {
     const fs::path folder = root / in.text();
@@ -266,24 +264,24 @@ PictureNames from_bytes(std::string_view bytes, const fs::path& root) {
                       in.number<int64_t>()};
     if (stamp_of(folder) != stamp) fail(ExitCode::kData, "{} changed", folder.string());
   }
-  PictureNames pictures;
-  pictures.remarks.left_out = take_left_out(in);
-  pictures.remarks.no_labels = in.text();
+  ImageNames images;
+  images.remarks.left_out = take_left_out(in);
+  images.remarks.no_labels = in.text();
   for (auto classes = in.number<uint64_t>(); classes > 0; --classes) {
-    pictures.labels.classes.emplace_back(in.text());
+    images.labels.classes.emplace_back(in.text());
   }
   for (auto count = in.number<uint64_t>(); count > 0; --count) {
-    pictures.labels.numbers.push_back(in.number<int32_t>());
-    pictures.names.add(in.text());
+    images.labels.numbers.push_back(in.number<int32_t>());
+    images.names.add(in.text());
   }
   in.need_end();
-  return pictures;
+  return images;
 }
 
 }  // namespace
 
-PictureNames list_folder(const fs::path& folder, const OpenOptions& options,
-                         std::chrono::system_clock::time_point now) {
+ImageNames list_folder(const fs::path& folder, const OpenOptions& options,
+                       std::chrono::system_clock::time_point now) {
   std::error_code ignored;
   const std::string key = "folder " + fs::weakly_canonical(folder, ignored).string();
   if (const auto kept = read_index(options.cache, key)) {
@@ -293,12 +291,12 @@ PictureNames list_folder(const fs::path& folder, const OpenOptions& options,
     }
   }
   Found found;
-  PictureNames pictures = look(folder, options.threads, found);
-  if (!options.cache.empty() && std::ssize(pictures.labels.numbers) >= kFewestToKeep &&
+  ImageNames images = look(folder, options.threads, found);
+  if (!options.cache.empty() && std::ssize(images.labels.numbers) >= kFewestToKeep &&
       !found.has_links && is_settled(found, now)) {
-    keep_index(options.cache, key, as_bytes(pictures, found));
+    keep_index(options.cache, key, as_bytes(images, found));
   }
-  return pictures;
+  return images;
 }
 
 }  // namespace fcm::loader

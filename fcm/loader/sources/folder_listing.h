@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "fcm/loader/dataset.h"
-#include "fcm/loader/sources/named_pictures.h"
+#include "fcm/loader/sources/named_images.h"
 
 namespace fcm::loader {
 
@@ -15,7 +15,7 @@ namespace fcm::loader {
 // used only if every listed folder (also empty ones) still has the same inode, modification and
 // change times; it is cached only if these times are older than kSettled at `now` and no image is a
 // link. Throws Error(kData) if nothing is found.
-PictureNames list_folder(const std::filesystem::path& folder, const OpenOptions& options,
-                         std::chrono::system_clock::time_point now);
+ImageNames list_folder(const std::filesystem::path& folder, const OpenOptions& options,
+                       std::chrono::system_clock::time_point now);
 
 }  // namespace fcm::loader

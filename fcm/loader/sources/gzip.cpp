@@ -32,13 +32,13 @@ class Inflater {
     size_t filled = 0;
     while (filled < count && !ended_) {
       constexpr size_t kMost = size_t{1} << 30;  // zlib counts in 32 bits
-      const auto give = static_cast<uInt>(std::min(left_, kMost));
+      const auto available = static_cast<uInt>(std::min(left_, kMost));
       const auto room = static_cast<uInt>(std::min(count - filled, kMost));
-      stream_.avail_in = give;
+      stream_.avail_in = available;
       stream_.avail_out = room;
       stream_.next_out = to + filled;
       const int state = inflate(&stream_, Z_NO_FLUSH);
-      left_ -= give - stream_.avail_in;
+      left_ -= available - stream_.avail_in;
       filled += room - stream_.avail_out;
       ended_ = state == Z_STREAM_END;
       if (ended_) break;

@@ -98,9 +98,9 @@ std::vector<uint8_t> read_labels(const fs::path& images, uint64_t count) {
   return labels;
 }
 
-RawPictures read_idx(const fs::path& images, std::vector<std::string> classes) {
+RawImages read_idx(const fs::path& images, std::vector<std::string> classes) {
   std::vector<uint8_t> file = read_sized_file(images, kImagesHead, images_size);
-  RawPictures held;
+  RawImages held;
   held.origin = images.string();
   held.rows = big_endian(file.data() + 8);
   held.cols = big_endian(file.data() + 12);
@@ -162,7 +162,7 @@ std::unique_ptr<Dataset> open_idx_folder(const fs::path& folder, Split split,
     fail(ExitCode::kData, "{} has no {}-images-idx3-ubyte, neither plain nor .gz", folder.string(),
          split == Split::kTrain ? "train" : "t10k");
   }
-  RawPictures held = read_idx(*images, std::move(classes));
+  RawImages held = read_idx(*images, std::move(classes));
   held.remarks.beside = held.remarks.left_out = files_beside(
       folder, [](const std::string& name) { return name.find("-ubyte") != std::string::npos; });
   return hold_in_memory(std::move(held));

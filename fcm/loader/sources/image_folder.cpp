@@ -48,12 +48,12 @@ void remark_splits(const SplitFolders& splits, Remarks& remarks) {
 }
 
 // Classes whose folder contains folders of both splits.
-std::vector<std::string> classes_of_both_splits(const PictureNames& pictures) {
+std::vector<std::string> classes_of_both_splits(const ImageNames& images) {
   std::vector<std::string> classes;
   std::string_view current;
   bool train = false, val = false;  // seen in the current class
-  for (int64_t i = 0; i < pictures.names.size(); ++i) {
-    const std::string_view name = pictures.names.at(i);
+  for (int64_t i = 0; i < images.names.size(); ++i) {
+    const std::string_view name = images.names.at(i);
     const size_t slash = name.find('/'), next = name.find('/', slash + 1);
     if (slash == std::string_view::npos || next == std::string_view::npos) continue;
     const auto split = split_named(name.substr(slash + 1, next - slash - 1));
@@ -69,15 +69,15 @@ std::vector<std::string> classes_of_both_splits(const PictureNames& pictures) {
 }
 
 // Notes classes that may have been meant as splits.
-void remark_doubtful(const SplitFolders& splits, PictureNames& pictures) {
+void remark_doubtful(const SplitFolders& splits, ImageNames& images) {
   if (splits.any()) return;
-  Remarks& remarks = pictures.remarks;
+  Remarks& remarks = images.remarks;
   if (!splits.doubtful.empty()) {
     remarks.notes.push_back(fmt::format(
         "named like a split, but taken as a class, since there is none for the other split: {}",
         some_of(splits.doubtful)));
   }
-  const std::vector<std::string> mixed = classes_of_both_splits(pictures);
+  const std::vector<std::string> mixed = classes_of_both_splits(images);
   if (mixed.empty()) return;
   remarks.notes.push_back(fmt::format(
       "images for training and for validation are mixed in {} class{} ({}), by the names of "
@@ -94,18 +94,18 @@ std::unique_ptr<Dataset> open_image_folder(const fs::path& data, Split split,
   if (splits.any() && splits.of(split).empty()) fail_without_split(folder, split, splits);
   refuse_rivals(folder, splits, split);
   const fs::path listed = splits.any() ? folder / splits.of(split) : folder;
-  PictureNames pictures = list_folder(listed, options, std::chrono::system_clock::now());
-  if (splits.any()) remark_splits(splits, pictures.remarks);
-  remark_doubtful(splits, pictures);
+  ImageNames images = list_folder(listed, options, std::chrono::system_clock::now());
+  if (splits.any()) remark_splits(splits, images.remarks);
+  remark_doubtful(splits, images);
   if (folder != data) {
     const LeftOut around = files_beside(
         data, [&](const std::string& name) { return name == folder.filename().string(); });
-    pictures.remarks.left_out.add(around);
-    pictures.remarks.beside.add(around);
-    pictures.remarks.notes.push_back(
+    images.remarks.left_out.add(around);
+    images.remarks.beside.add(around);
+    images.remarks.notes.push_back(
         fmt::format("the splits are in {}/; only that folder is read", folder.filename().string()));
   }
-  return std::make_unique<NamedPictures>(listed, std::move(pictures));
+  return std::make_unique<NamedImages>(listed, std::move(images));
 }
 
 }  // namespace fcm::loader

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "fcm/loader/sources/image_ending.h"
 #include "fcm/loader/sources/list_line.h"
-#include "fcm/loader/sources/picture_ending.h"
 
 namespace fcm::loader {
 namespace {
@@ -78,11 +78,11 @@ std::optional<ListColumns> ListColumns::of_heading(std::string_view line) {
     if (line.find(mark) == std::string_view::npos) continue;
     const auto fields = fields_of(line, mark);
     if (!fields) continue;
-    const auto is_picture = [](const std::string& field) {
-      return is_picture_ending(ending_of(field));
+    const auto is_image = [](const std::string& field) {
+      return is_image_ending(ending_of(field));
     };
     const auto path = column_of(*fields, kPathNames);
-    if (!path || std::ranges::any_of(*fields, is_picture)) continue;
+    if (!path || std::ranges::any_of(*fields, is_image)) continue;
     ListColumns columns;
     columns.mark_ = mark;
     columns.names_ = *fields;

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "fcm/base/error.h"
+#include "fcm/loader/sources/image_ending.h"
 #include "fcm/loader/sources/labels.h"
-#include "fcm/loader/sources/picture_ending.h"
 
 namespace fcm::loader {
 namespace {
@@ -18,7 +18,7 @@ constexpr std::string_view kMarkOfUtf8 = "\xEF\xBB\xBF";
 constexpr std::array<std::string_view, 5> kWideBlanks{"\xC2\xA0", "\xE2\x80\xAF", "\xE3\x80\x80",
                                                       "\xE2\x80\x8B", kMarkOfUtf8};
 
-bool ends_as_picture(std::string_view path) { return is_picture_ending(ending_of(path)); }
+bool ends_as_image(std::string_view path) { return is_image_ending(ending_of(path)); }
 
 // The size in bytes of the blank that begins or ends the text; 0: there is none.
 size_t blank_at_begin(std::string_view text) {
@@ -47,12 +47,12 @@ ListLine cut_at_last_blank(std::string_view line) {
 
 // Splits the line after the first path with an image extension after which no word has an image
 // extension or contains a slash.
-ListLine cut_behind_picture(std::string_view line) {
+ListLine cut_behind_image(std::string_view line) {
   ListLine best;
   for (ListLine parts = cut_at_last_blank(line); !parts.path.empty();
        parts = cut_at_last_blank(parts.path)) {
-    if (ends_as_picture(parts.label) || parts.label.find('/') != std::string_view::npos) break;
-    if (ends_as_picture(parts.path)) {
+    if (ends_as_image(parts.label) || parts.label.find('/') != std::string_view::npos) break;
+    if (ends_as_image(parts.path)) {
       const auto begin = static_cast<size_t>(parts.label.data() - line.data());
       best = {parts.path, line.substr(begin)};
     }
@@ -74,7 +74,7 @@ char mark_of_columns(std::string_view line) {
       while (!field.empty() && (field.back() == '"' || field.back() == '\'')) {
         field.remove_suffix(1);
       }
-      if (ends_as_picture(field)) return mark;
+      if (ends_as_image(field)) return mark;
       begin = end + 1;
     }
   }
@@ -150,12 +150,12 @@ ListLine parse_list_line(std::string_view line) {
   if (const size_t tab = line.rfind('\t'); tab != std::string_view::npos) {
     const ListLine parts{without_blanks_around(line.substr(0, tab)),
                          without_blanks_around(line.substr(tab + 1))};
-    if (ends_as_picture(parts.path) && !ends_as_picture(parts.label)) return parts;
+    if (ends_as_image(parts.path) && !ends_as_image(parts.label)) return parts;
   }
   const ListLine parts = cut_at_last_blank(line);
   if (parts.path.empty()) return {line, {}};
-  if (ends_as_picture(parts.path) && !ends_as_picture(parts.label)) return parts;
-  if (const ListLine behind = cut_behind_picture(line); !behind.path.empty()) return behind;
+  if (ends_as_image(parts.path) && !ends_as_image(parts.label)) return parts;
+  if (const ListLine behind = cut_behind_image(line); !behind.path.empty()) return behind;
   return is_number(parts.label) ? parts : ListLine{line, {}};
 }
 

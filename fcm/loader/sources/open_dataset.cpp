@@ -6,7 +6,7 @@
 #include "fcm/base/file.h"
 #include "fcm/loader/dataset.h"
 #include "fcm/loader/sources/coco_folder.h"
-#include "fcm/loader/sources/picture_ending.h"
+#include "fcm/loader/sources/image_ending.h"
 #include "fcm/loader/sources/random_access_file.h"
 #include "fcm/loader/sources/scene_folders.h"
 #include "fcm/loader/sources/shard_names.h"
@@ -84,49 +84,49 @@ std::unique_ptr<Dataset> open_file(const fs::path& file, Split split, const Open
        file.string(), kind.empty() ? "" : " but " + kind);
 }
 
-constexpr int64_t kFewPictures = 8;  // so few may be mere examples beside records or shards
+constexpr int64_t kFewImages = 8;  // so few may be mere examples beside records or shards
 
 // Whether the folder is mainly one of images, so that a stray archive or train.bin beside them does
 // not determine its kind.
-bool is_of_pictures(const fs::path& folder) {
-  const PictureSigns signs = picture_signs_in(folder);
-  return signs.folders > 0 || signs.pictures > kFewPictures;
+bool is_of_images(const fs::path& folder) {
+  const ImageSigns signs = image_signs_in(folder);
+  return signs.folders > 0 || signs.images > kFewImages;
 }
 
-bool is_fewer_than_pictures(const std::vector<fs::path>& shards, const fs::path& folder) {
+bool is_fewer_than_images(const std::vector<fs::path>& shards, const fs::path& folder) {
   if (shards.empty()) return true;
-  const PictureSigns signs = picture_signs_in(folder);
+  const ImageSigns signs = image_signs_in(folder);
   const int64_t count = std::ssize(shards);
-  return signs.folders >= count || signs.pictures > std::max(kFewPictures, count);
+  return signs.folders >= count || signs.images > std::max(kFewImages, count);
 }
 
 // The *.tar files of the split. Empty if they are outnumbered: at least as many folders of images
-// as shards, or more images than shards (and than kFewPictures).
+// as shards, or more images than shards (and than kFewImages).
 std::vector<fs::path> find_shards(const fs::path& folder, Split split, Remarks& remarks) {
   // Downloaded archives often lie beside the train/ and val/ that were unpacked from them.
   const SplitFolders splits = split_folders_in(folder);
   const fs::path place = folder / splits.of(split);
   if (splits.of(split).empty()) {
     std::vector<fs::path> shards = shards_in(folder, split, remarks);
-    return is_fewer_than_pictures(shards, place) ? std::vector<fs::path>() : shards;
+    return is_fewer_than_images(shards, place) ? std::vector<fs::path>() : shards;
   }
   refuse_rivals(folder, splits, split);
   remarks.left_out.add(splits.files);
   remarks.beside.add(splits.files);
   std::vector<fs::path> shards = all_shards_in(place, remarks);
-  return is_fewer_than_pictures(shards, place) ? std::vector<fs::path>() : shards;
+  return is_fewer_than_images(shards, place) ? std::vector<fs::path>() : shards;
 }
 
-bool holds_any_picture(const fs::path& folder) {
-  const PictureSigns signs = picture_signs_in(folder);
-  return signs.folders + signs.pictures > 0;
+bool holds_any_image(const fs::path& folder) {
+  const ImageSigns signs = image_signs_in(folder);
+  return signs.folders + signs.images > 0;
 }
 
 // Whether the folder is mainly one of IDX files. A stray or damaged one does not determine its
 // kind.
 bool is_of_idx(const fs::path& folder) {
-  const PictureSigns signs = picture_signs_in(folder);
-  return begins_as_idx(folder) && signs.folders < 2 && signs.pictures <= kFewPictures &&
+  const ImageSigns signs = image_signs_in(folder);
+  return begins_as_idx(folder) && signs.folders < 2 && signs.images <= kFewImages &&
          !split_folders_in(folder).any();
 }
 
@@ -139,7 +139,7 @@ void refuse_other_data(const fs::path& folder) {
     };
     const bool is_known =
         has("batches.meta") || has("data_batch_1") || (has("meta") && has("train"));
-    if (is_known && !is_of_pictures(folder)) {
+    if (is_known && !is_of_images(folder)) {
       fail(ExitCode::kData,
            "{} holds the Python version of CIFAR (pickles); only the binary version is supported "
            "(cifar-10-binary.tar.gz or cifar-100-binary.tar.gz)",
@@ -155,7 +155,7 @@ std::unique_ptr<Dataset> open_folder(const fs::path& folder, Split split,
     return open_scene_folders(folder, *scenes);
   }
   for (const char* inside : kInsideOfArchives) {
-    if (!holds_cifar(folder / inside) || is_of_pictures(folder / inside)) continue;
+    if (!holds_cifar(folder / inside) || is_of_images(folder / inside)) continue;
     return open_cifar_folder(folder / inside, split);
   }
   const bool has_idx = holds_idx(folder);
@@ -165,7 +165,7 @@ std::unique_ptr<Dataset> open_folder(const fs::path& folder, Split split,
     return open_tar_shards(std::move(shards), options, std::move(remarks));
   }
   // Nothing else is there, so the fault of the IDX files is the one to report.
-  if (has_idx && !holds_any_picture(folder)) return open_idx_folder(folder, split, {});
+  if (has_idx && !holds_any_image(folder)) return open_idx_folder(folder, split, {});
   refuse_other_data(folder);
   return open_image_folder(folder, split, options);
 }

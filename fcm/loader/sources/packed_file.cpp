@@ -115,22 +115,21 @@ class PackedPixels final : public PackedFile<Dataset> {
   using PackedFile::PackedFile;
 
   image::Image get(int64_t index, int64_t channels) const override {
-    image::Image picture{0, 0, 3, bytes_of<std::vector<uint8_t>>(index)};
-    std::vector<uint8_t>& pixels = picture.pixels;
+    image::Image image{0, 0, 3, bytes_of<std::vector<uint8_t>>(index)};
+    std::vector<uint8_t>& pixels = image.pixels;
     constexpr size_t kSides = 2 * sizeof(uint32_t);
     const size_t size = pixels.size() - std::min(pixels.size(), kSides);
     ByteReader sides({reinterpret_cast<const char*>(pixels.data()) + size, pixels.size() - size});
-    picture.rows = sides.left() == kSides ? sides.number<uint32_t>() : 0;
-    picture.cols = picture.rows > 0 ? sides.number<uint32_t>() : 0;
+    image.rows = sides.left() == kSides ? sides.number<uint32_t>() : 0;
+    image.cols = image.rows > 0 ? sides.number<uint32_t>() : 0;
     // With sides up to kMostSide, the product cannot overflow.
-    if (picture.rows < 1 || picture.cols < 1 || picture.rows > kMostSide ||
-        picture.cols > kMostSide ||
-        static_cast<size_t>(picture.rows * picture.cols * picture.channels) != size) {
+    if (image.rows < 1 || image.cols < 1 || image.rows > kMostSide || image.cols > kMostSide ||
+        static_cast<size_t>(image.rows * image.cols * image.channels) != size) {
       fail(ExitCode::kData, "{}: {} bytes are not an image of {}x{} pixels", name(index),
-           pixels.size(), picture.cols, picture.rows);
+           pixels.size(), image.cols, image.rows);
     }
     pixels.resize(size);
-    return image::with_channels(std::move(picture), channels);
+    return image::with_channels(std::move(image), channels);
   }
 
  private:

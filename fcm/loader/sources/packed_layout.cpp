@@ -34,12 +34,12 @@ std::vector<std::pair<PackedIndex, uint64_t>> read_splits(ByteReader& in) {
   const auto count = in.number<uint32_t>();
   if (count < 1 || count > 2) fail(ExitCode::kData, "{} splits", count);
   std::vector<std::pair<PackedIndex, uint64_t>> splits(count);
-  for (uint32_t place = 1; auto& [split, pictures] : splits) {
+  for (uint32_t place = 1; auto& [split, images] : splits) {
     const auto which = in.number<uint32_t>();
     // A single split may be any of the three; of two, the first is kTrain and the second kVal.
     if (count == 1 ? which > 2 : which != place++) fail(ExitCode::kData, "split number {}", which);
     split.split = static_cast<PackedSplit>(which);
-    pictures = in.number<uint64_t>();
+    images = in.number<uint64_t>();
     const auto classes = in.number<uint32_t>();
     for (uint32_t i = 0; i < classes; ++i) split.classes.emplace_back(in.text());
   }
@@ -73,8 +73,8 @@ std::vector<PackedIndex> read_splits(std::string_view index, uint64_t end) {
   auto headings = read_splits(in);
   uint64_t begin = kPackedHead;
   std::vector<std::vector<uint32_t>> name_sizes;
-  for (auto& [split, pictures] : headings) {
-    name_sizes.push_back(read_places(in, pictures, begin, split));
+  for (auto& [split, images] : headings) {
+    name_sizes.push_back(read_places(in, images, begin, split));
   }
   if (begin != end) {
     fail(ExitCode::kData, "the images end at byte {}, but the index begins at {}", begin, end);

@@ -14,27 +14,27 @@ namespace fs = std::filesystem;
 
 constexpr const char* kWho = "pack";
 
-image::Image shrunk(image::Image picture, int64_t side) {
-  const int64_t shorter = std::min(picture.rows, picture.cols);
-  if (shorter <= side) return picture;
+image::Image shrunk(image::Image image, int64_t side) {
+  const int64_t shorter = std::min(image.rows, image.cols);
+  if (shorter <= side) return image;
   image::Image smaller{
-      side * picture.rows / shorter, side * picture.cols / shorter, picture.channels, {}};
+      side * image.rows / shorter, side * image.cols / shorter, image.channels, {}};
   smaller.pixels.resize(static_cast<size_t>(smaller.rows * smaller.cols * smaller.channels));
-  image::crop_resize(picture, {0, 0, picture.rows, picture.cols}, smaller.rows, smaller.cols,
+  image::crop_resize(image, {0, 0, image.rows, image.cols}, smaller.rows, smaller.cols,
                      image::Interpolation::kBicubic, false, smaller.pixels.data());
   return smaller;
 }
 
 }  // namespace
 
-std::string packed_picture(image::Image picture, const PackedForm& form) {
-  require(picture.channels == 3, "packed_picture: expected 3 channels, got {}", picture.channels);
-  picture = shrunk(std::move(picture), form.side);
-  if (form.kind == PackedKind::kJpeg) return image::encode_jpeg(picture, form.quality);
+std::string packed_image(image::Image image, const PackedForm& form) {
+  require(image.channels == 3, "packed_picture: expected 3 channels, got {}", image.channels);
+  image = shrunk(std::move(image), form.side);
+  if (form.kind == PackedKind::kJpeg) return image::encode_jpeg(image, form.quality);
   ByteWriter bytes;
-  bytes.raw({reinterpret_cast<const char*>(picture.pixels.data()), picture.pixels.size()});
-  bytes.number(static_cast<uint32_t>(picture.rows));  // below 2^31, a limit of the decoders
-  bytes.number(static_cast<uint32_t>(picture.cols));
+  bytes.raw({reinterpret_cast<const char*>(image.pixels.data()), image.pixels.size()});
+  bytes.number(static_cast<uint32_t>(image.rows));  // below 2^31, a limit of the decoders
+  bytes.number(static_cast<uint32_t>(image.cols));
   return bytes.bytes();
 }
 
@@ -56,16 +56,16 @@ void PackedWriter::begin(PackedSplit split, std::vector<std::string> classes) {
   splits_.back().classes = std::move(classes);
 }
 
-void PackedWriter::add(std::string_view picture, uint64_t checksum, int64_t label,
+void PackedWriter::add(std::string_view image, uint64_t checksum, int64_t label,
                        std::string_view name) {
-  require(!splits_.empty() && picture.size() <= std::numeric_limits<uint32_t>::max(),
+  require(!splits_.empty() && image.size() <= std::numeric_limits<uint32_t>::max(),
           "PackedWriter: got an image of {} bytes in split {}; expected less than 4 GiB, after "
           "begin() (split 1 or later)",
-          picture.size(), splits_.size());
+          image.size(), splits_.size());
   splits_.back().places.push_back(
-      {written_, checksum, static_cast<uint32_t>(picture.size()), static_cast<int32_t>(label)});
+      {written_, checksum, static_cast<uint32_t>(image.size()), static_cast<int32_t>(label)});
   splits_.back().names.add(name);
-  write(picture);
+  write(image);
 }
 
 int64_t PackedWriter::finish() {

@@ -21,7 +21,7 @@ struct PackedForm {
 
 // The bytes of one image with 3 channels, which is shrunk (bicubic, antialiased; the longer side is
 // rounded as by torchvision's Resize) and encoded. Throws Error(kData) if the kind cannot hold it.
-std::string packed_picture(image::Image picture, const PackedForm& form);
+std::string packed_image(image::Image image, const PackedForm& form);
 
 // Writes a temporary file, which finish() moves to `path`: the path never holds an incomplete file.
 // Throws Error(kUsage) if writing fails.
@@ -30,7 +30,7 @@ class PackedWriter {
   PackedWriter(const std::filesystem::path& path, PackedKind kind);
   // Starts a split: the images added next belong to it. Call it once, or with kTrain and then kVal.
   void begin(PackedSplit split, std::vector<std::string> classes);
-  void add(std::string_view picture, uint64_t checksum, int64_t label, std::string_view name);
+  void add(std::string_view image, uint64_t checksum, int64_t label, std::string_view name);
   int64_t finish();  // size of the file in bytes
 
  private:

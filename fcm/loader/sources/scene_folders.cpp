@@ -9,9 +9,9 @@
 #include "fcm/base/file.h"
 #include "fcm/loader/sources/encoded.h"
 #include "fcm/loader/sources/files_beside.h"
+#include "fcm/loader/sources/image_ending.h"
 #include "fcm/loader/sources/joined_names.h"
 #include "fcm/loader/sources/map_classes.h"
-#include "fcm/loader/sources/picture_ending.h"
 #include "fcm/loader/sources/split_folders.h"
 
 namespace fcm::loader {
@@ -19,20 +19,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 6> kPictureFolders{"images", "image",    "imgs",
-                                                          "img",    "pictures", "photos"};
+constexpr std::array<std::string_view, 6> kImageFolders{"images", "image",    "imgs",
+                                                        "img",    "pictures", "photos"};
 constexpr std::array<std::string_view, 4> kMapFolders{"annotations", "labels", "masks", "maps"};
 constexpr std::string_view kMapEnding = ".png";
 
 struct Pair {
-  std::string pictures, maps;  // names of folders; "": not there
-  explicit operator bool() const { return !pictures.empty() && !maps.empty(); }
+  std::string images, maps;  // names of folders; "": not there
+  explicit operator bool() const { return !images.empty() && !maps.empty(); }
 };
 
 // Of several candidates, the one whose name comes first in the list.
 Pair pair_in(const fs::path& folder) {
   Pair pair;
-  size_t picture_rank = kPictureFolders.size(), map_rank = kMapFolders.size();
+  size_t image_rank = kImageFolders.size(), map_rank = kMapFolders.size();
   const auto take = [](const auto& words, const std::string& name, size_t& best,
                        std::string& place) {
     const auto rank =
@@ -47,7 +47,7 @@ Pair pair_in(const fs::path& folder) {
                    [&](const fs::directory_entry& entry, const std::string& name) {
                      std::error_code ignored;
                      if (!entry.is_directory(ignored)) return;
-                     take(kPictureFolders, name, picture_rank, pair.pictures);
+                     take(kImageFolders, name, image_rank, pair.images);
                      take(kMapFolders, name, map_rank, pair.maps);
                    });
   return pair;
@@ -77,7 +77,7 @@ bool holds_of_any_split(const fs::path& folder, const IsWanted& is_wanted) {
 // Requires images and maps in the folders, since folders of class folders may have such names too.
 bool is_of_scenes(const fs::path& folder, const Pair& pair) {
   return pair && holds_of_any_split(folder / pair.maps, is_map_ending) &&
-         holds_of_any_split(folder / pair.pictures, is_picture_ending);
+         holds_of_any_split(folder / pair.images, is_image_ending);
 }
 
 LeftOut beside_scenes(const fs::path& folder, const std::vector<std::string>& taken) {
@@ -100,11 +100,11 @@ std::optional<std::string> place_of(const fs::path& folder, Split split) {
 // images/train beside masks/train; or images beside masks, which then serve as both splits.
 std::optional<SceneFolders> pair_with_splits(const fs::path& folder, const Pair& pair,
                                              Split split) {
-  const fs::path pictures = folder / pair.pictures, maps = folder / pair.maps;
-  SceneFolders places{pictures, maps, beside_scenes(folder, {pair.pictures, pair.maps})};
-  const auto of_pictures = place_of(pictures, split), of_maps = place_of(maps, split);
-  if (of_pictures && of_pictures->empty()) return std::nullopt;
-  if (of_pictures) places.pictures /= *of_pictures;
+  const fs::path images = folder / pair.images, maps = folder / pair.maps;
+  SceneFolders places{images, maps, beside_scenes(folder, {pair.images, pair.maps})};
+  const auto of_images = place_of(images, split), of_maps = place_of(maps, split);
+  if (of_images && of_images->empty()) return std::nullopt;
+  if (of_images) places.images /= *of_images;
   if (of_maps) places.maps = of_maps->empty() ? fs::path() : maps / *of_maps;
   return places;
 }
@@ -129,9 +129,9 @@ Found find_scenes(const fs::path& folder, Split split) {
   found.is_there = pair_of(Split::kTrain) || pair_of(Split::kVal);
   if (const Pair pair = pair_of(split)) {
     const fs::path place = folder / splits.of(split);
-    found.places = SceneFolders{place / pair.pictures, place / pair.maps,
+    found.places = SceneFolders{place / pair.images, place / pair.maps,
                                 beside_scenes(folder, {splits.train, splits.val})};
-    found.places->beside.add(beside_scenes(place, {pair.pictures, pair.maps}));
+    found.places->beside.add(beside_scenes(place, {pair.images, pair.maps}));
   }
   return found;
 }
@@ -161,9 +161,9 @@ std::vector<std::string> files_in(const fs::path& folder, LeftOut& left_out,
   return names;
 }
 
-class PicturesWithMaps final : public EncodedDataset {
+class ImagesWithMaps final : public EncodedDataset {
  public:
-  PicturesWithMaps(const fs::path& folder, const SceneFolders& places) : places_(places) {
+  ImagesWithMaps(const fs::path& folder, const SceneFolders& places) : places_(places) {
     remarks_.left_out = remarks_.beside = places.beside;
     remarks_.no_labels =
         fmt::format("{} has class maps, but no labels of whole images", folder.string());
@@ -175,7 +175,7 @@ class PicturesWithMaps final : public EncodedDataset {
   int64_t label(int64_t) const override { return -1; }
   const std::vector<std::string>& classes() const override { return none_; }
   std::string name(int64_t index) const override {
-    return (places_.pictures / names_.at(index)).string();
+    return (places_.images / names_.at(index)).string();
   }
   std::string read(int64_t index) const override { return read_file(name(index), ExitCode::kData); }
 
@@ -203,11 +203,10 @@ class PicturesWithMaps final : public EncodedDataset {
  private:
   void take_files() {
     LeftOut& left_out = remarks_.left_out;
-    const std::vector<std::string> pictures =
-        files_in(places_.pictures, left_out, is_picture_ending);
-    if (pictures.empty()) {
-      fail(ExitCode::kData, "no images in {}: looked for {}; {}", places_.pictures.string(),
-           kPictureEndingsText, left_out.empty() ? "it is empty" : "found " + as_text(left_out));
+    const std::vector<std::string> images = files_in(places_.images, left_out, is_image_ending);
+    if (images.empty()) {
+      fail(ExitCode::kData, "no images in {}: looked for {}; {}", places_.images.string(),
+           kImageEndingsText, left_out.empty() ? "it is empty" : "found " + as_text(left_out));
     }
     std::map<std::string, std::string, std::less<>> map_of_stem;
     std::map<std::string, bool, std::less<>> is_used;
@@ -217,16 +216,16 @@ class PicturesWithMaps final : public EncodedDataset {
       }
     }
     std::vector<std::string> without_map;
-    for (const std::string& picture : pictures) {
-      const auto map = map_of_stem.find(stem_of(picture));
+    for (const std::string& image : images) {
+      const auto map = map_of_stem.find(stem_of(image));
       const bool is_there = map != map_of_stem.end();
-      names_.add(picture);
+      names_.add(image);
       maps_.add(is_there ? std::string_view(map->second) : std::string_view());
       if (is_there) {
         ++map_count_;
         is_used[map->first] = true;
       } else {
-        without_map.push_back(picture);
+        without_map.push_back(image);
       }
     }
     for (const auto& [stem, map] : map_of_stem) {
@@ -234,7 +233,7 @@ class PicturesWithMaps final : public EncodedDataset {
     }
     if (!without_map.empty()) {
       remarks_.notes.push_back(fmt::format("{} of {} {} no class map ({})", without_map.size(),
-                                           counted(std::ssize(pictures), "image", "images"),
+                                           counted(std::ssize(images), "image", "images"),
                                            noun(std::ssize(without_map), "has", "have"),
                                            some_of(without_map)));
     }
@@ -271,7 +270,7 @@ bool holds_scenes(const fs::path& folder, Split split) {
 }
 
 std::unique_ptr<Dataset> open_scene_folders(const fs::path& folder, const SceneFolders& places) {
-  return std::make_unique<PicturesWithMaps>(folder, places);
+  return std::make_unique<ImagesWithMaps>(folder, places);
 }
 
 }  // namespace fcm::loader

@@ -10,13 +10,13 @@
 namespace fcm::loader {
 
 struct SceneFolders {
-  std::filesystem::path pictures, maps;  // maps: empty if the split has none
-  LeftOut beside;                        // everything else, except files of class names
+  std::filesystem::path images, maps;  // maps: empty if the split has none
+  LeftOut beside;                      // everything else, except files of class names
 };
 
 // A folder of images (images, image, imgs, img, pictures or photos, in any letter case) beside one
-// of maps (annotations, labels, masks or maps). The former must contain images and the latter a PNG,
-// directly or in split folders (split_folders.h); then that of `split` is returned. Or split
+// of maps (annotations, labels, masks or maps). The former must contain images and the latter a
+// PNG, directly or in split folders (split_folders.h); then that of `split` is returned. Or split
 // folders that each contain two such folders. nullopt if `folder` is not of this kind. Throws
 // Error(kData) if it is, but has images only of the other split.
 std::optional<SceneFolders> scene_folders_in(const std::filesystem::path& folder, Split split);

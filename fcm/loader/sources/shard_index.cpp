@@ -26,7 +26,7 @@ std::string as_bytes(const ShardIndex& index) {
     out.number(sample.begin);
     out.number(sample.size);
     out.number(sample.label);
-    out.number(static_cast<uint8_t>(sample.has_picture ? 1 : 0));
+    out.number(static_cast<uint8_t>(sample.has_image ? 1 : 0));
     out.text(sample.fault);
     out.text(sample.label_fault);
     out.text(sample.label_name);
@@ -49,7 +49,7 @@ ShardIndex from_bytes(std::string_view bytes, const FileIdentity& identity) {
     sample.begin = in.number<uint64_t>();
     sample.size = in.number<uint64_t>();
     sample.label = in.number<int32_t>();
-    sample.has_picture = in.number<uint8_t>() != 0;
+    sample.has_image = in.number<uint8_t>() != 0;
     sample.fault = in.text();
     sample.label_fault = in.text();
     sample.label_name = in.text();

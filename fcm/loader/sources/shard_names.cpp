@@ -7,7 +7,7 @@
 #include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/loader/sources/files_beside.h"
-#include "fcm/loader/sources/picture_ending.h"
+#include "fcm/loader/sources/image_ending.h"
 #include "fcm/loader/sources/split_folders.h"
 
 namespace fcm::loader {

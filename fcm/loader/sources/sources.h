@@ -17,9 +17,9 @@ namespace fcm::loader {
 std::unique_ptr<Dataset> open_image_folder(const std::filesystem::path& folder, Split split,
                                            const OpenOptions& options);
 
-// One image per line: its path, absolute or relative to the list's folder, and optionally a space or
-// tab and the class number. Or columns under a heading (list_columns.h). Empty lines and lines that
-// begin with # are ignored.
+// One image per line: its path, absolute or relative to the list's folder, and optionally a space
+// or tab and the class number. Or columns under a heading (list_columns.h). Empty lines and lines
+// that begin with # are ignored.
 std::unique_ptr<Dataset> open_file_list(const std::filesystem::path& list);
 
 // Shards in webdataset's layout (tar_samples.h), read in place: nothing is unpacked. Throws for a
@@ -28,8 +28,8 @@ std::unique_ptr<Dataset> open_file_list(const std::filesystem::path& list);
 std::unique_ptr<Dataset> open_tar_shards(std::vector<std::filesystem::path> shards,
                                          const OpenOptions& options, Remarks remarks = {});
 
-// Whether the folder has data named for the split: a folder, shards, or CIFAR or IDX files. They may
-// be unreadable; opening the split then reports the fault.
+// Whether the folder has data named for the split: a folder, shards, or CIFAR or IDX files. They
+// may be unreadable; opening the split then reports the fault.
 bool has_split(const std::filesystem::path& data, Split split);
 
 // A file written by PackedWriter, recognised by its first bytes. open_packed_file throws for a
@@ -45,8 +45,8 @@ std::unique_ptr<Dataset> open_cifar_folder(const std::filesystem::path& folder, 
 std::unique_ptr<Dataset> open_cifar_file(const std::filesystem::path& file);
 
 // A folder with train-images-idx3-ubyte, train-labels-idx1-ubyte and the t10k- pair, each also with
-// .gz; or one file of images with its labels beside it. If `classes` is empty, the label numbers are
-// the names. Missing or damaged labels are noted, and the set then has none.
+// .gz; or one file of images with its labels beside it. If `classes` is empty, the label numbers
+// are the names. Missing or damaged labels are noted, and the set then has none.
 bool holds_idx(const std::filesystem::path& folder);
 bool holds_idx(const std::filesystem::path& folder, Split split);
 // Whether such a file begins with the magic number of IDX images or, if it ends in .gz, of gzip.
@@ -71,7 +71,7 @@ std::unique_ptr<Dataset> make_synthetic_scenes(Split split);
 std::unique_ptr<Dataset> make_synthetic_instances(Split split);
 
 // A small set held in memory; all images have one size.
-struct RawPictures {
+struct RawImages {
   std::string origin;  // names the images: "<origin> record <index>"
   int64_t rows = 0;
   int64_t cols = 0;
@@ -82,6 +82,6 @@ struct RawPictures {
   std::string label_fault;  // why there are no labels; empty: there are labels
   Remarks remarks;
 };
-std::unique_ptr<Dataset> hold_in_memory(RawPictures pictures);
+std::unique_ptr<Dataset> hold_in_memory(RawImages images);
 
 }  // namespace fcm::loader

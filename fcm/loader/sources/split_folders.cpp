@@ -8,7 +8,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/loader/sources/files_beside.h"
-#include "fcm/loader/sources/picture_ending.h"
+#include "fcm/loader/sources/image_ending.h"
 
 namespace fcm::loader {
 namespace {
@@ -96,16 +96,16 @@ bool is_counted(const fs::path& path) {
   return kind_of_hidden(name).empty() && !is_of_the_system(name);
 }
 
-bool holds_picture(const fs::path& folder, int depth) {
+bool holds_image(const fs::path& folder, int depth) {
   std::error_code error, ignored;
   std::vector<fs::path> below;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
-    if (is_picture_ending(entry->path().extension().string())) return true;
+    if (is_image_ending(entry->path().extension().string())) return true;
     if (depth > 0 && entry->is_directory(ignored)) below.push_back(entry->path());
   }
   return std::ranges::any_of(below,
-                             [&](const fs::path& path) { return holds_picture(path, depth - 1); });
+                             [&](const fs::path& path) { return holds_image(path, depth - 1); });
 }
 
 // Decides which folders with a split's word in their names are splits.
@@ -140,10 +140,10 @@ class Chooser {
     }
     if (found.front().is_bare) best.resize(1);
     if (best.size() == 1) return best;
-    std::vector<std::string> with_pictures = best;
-    std::erase_if(with_pictures,
-                  [&](const std::string& name) { return !holds_picture(folder_ / name, 2); });
-    return with_pictures.empty() ? best : with_pictures;
+    std::vector<std::string> with_images = best;
+    std::erase_if(with_images,
+                  [&](const std::string& name) { return !holds_image(folder_ / name, 2); });
+    return with_images.empty() ? best : with_images;
   }
 
   // Folders named like splits that count as classes.
@@ -166,7 +166,7 @@ class Chooser {
 
   bool is_alone() const {
     return std::ranges::none_of(
-        plain_, [&](const NamedFolder& other) { return holds_picture(folder_ / other.name, 1); });
+        plain_, [&](const NamedFolder& other) { return holds_image(folder_ / other.name, 1); });
   }
 
   bool holds_folders_alone(const std::string& name) const {
@@ -175,7 +175,7 @@ class Chooser {
     for (fs::directory_iterator entry(folder_ / name, error), end; !error && entry != end;
          entry.increment(error)) {
       if (!is_counted(entry->path())) continue;
-      if (is_picture_ending(entry->path().extension().string())) return false;
+      if (is_image_ending(entry->path().extension().string())) return false;
       has_folder |= entry->is_directory(ignored);
     }
     return has_folder;
@@ -231,16 +231,16 @@ SplitFolders split_folders_in(const fs::path& folder) {
 
 fs::path folder_with_splits(const fs::path& folder) {
   const SplitFolders here = split_folders_in(folder);
-  if (here.any() || picture_signs_in(folder).pictures > 0) return folder;
-  std::vector<fs::path> with_pictures;
+  if (here.any() || image_signs_in(folder).images > 0) return folder;
+  std::vector<fs::path> with_images;
   for (const std::string& name : here.others) {
-    if (with_pictures.size() < 2 && holds_picture(folder / name, 3)) {
-      with_pictures.push_back(folder / name);
+    if (with_images.size() < 2 && holds_image(folder / name, 3)) {
+      with_images.push_back(folder / name);
     }
   }
-  if (with_pictures.size() != 1) return folder;
-  const SplitFolders below = split_folders_in(with_pictures.front());
-  return below.train.empty() || below.val.empty() ? folder : with_pictures.front();
+  if (with_images.size() != 1) return folder;
+  const SplitFolders below = split_folders_in(with_images.front());
+  return below.train.empty() || below.val.empty() ? folder : with_images.front();
 }
 
 void refuse_rivals(const fs::path& folder, const SplitFolders& splits, Split split) {
@@ -254,16 +254,16 @@ void refuse_rivals(const fs::path& folder, const SplitFolders& splits, Split spl
        split == Split::kTrain ? "train" : "val");
 }
 
-PictureSigns picture_signs_in(const fs::path& folder) {
+ImageSigns image_signs_in(const fs::path& folder) {
   std::error_code error, ignored;
-  PictureSigns signs;
+  ImageSigns signs;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
     if (!is_counted(entry->path())) continue;
     if (entry->is_directory(ignored)) {
-      signs.folders += holds_picture(entry->path(), 1) ? 1 : 0;
+      signs.folders += holds_image(entry->path(), 1) ? 1 : 0;
     } else {
-      signs.pictures += is_picture_ending(entry->path().extension().string()) ? 1 : 0;
+      signs.images += is_image_ending(entry->path().extension().string()) ? 1 : 0;
     }
   }
   return signs;

@@ -32,8 +32,8 @@ struct SplitFolders {
 
 // A folder whose name is a word of split_named is a split. Of several, the first in this order is
 // used: train, training, trainval; val, valid, validation, dev, test, testing; lower case first.
-// Otherwise, a folder whose name contains such a word, delimited by marks, blanks, digits or a change
-// of letter case ("train2017", "Training Set", "ILSVRC2012_img_val"), is a split if
+// Otherwise, a folder whose name contains such a word, delimited by marks, blanks, digits or a
+// change of letter case ("train2017", "Training Set", "ILSVRC2012_img_val"), is a split if
 // - a folder of the other split has the same other words; digits and words such as "images" do not
 //   count ("train_images" beside "val", but not "train_station" beside "test_tube");
 // - or no folder without such a word contains images, and its own name has no other words or it
@@ -48,10 +48,10 @@ void refuse_rivals(const std::filesystem::path& folder, const SplitFolders& spli
 
 // The number of images directly in the folder, and of its folders that contain images up to two
 // levels deep; images are recognised by their extensions.
-struct PictureSigns {
-  int64_t folders = 0, pictures = 0;
+struct ImageSigns {
+  int64_t folders = 0, images = 0;
 };
-PictureSigns picture_signs_in(const std::filesystem::path& folder);
+ImageSigns image_signs_in(const std::filesystem::path& folder);
 
 // Divides files by the words in their names, delimited as above. If some but not all names have a
 // word for validation or test (and none for training), the files for validation are the validation

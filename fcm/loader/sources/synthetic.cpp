@@ -33,9 +33,9 @@ class Synthetic final : public Dataset {
     std::array<std::array<uint8_t, 3>, 2> colours{draw_colour(random, 0), draw_colour(random, 144)};
     if (random.below(2) == 1) std::swap(colours[0], colours[1]);
     const Figure& figure = kFigures[static_cast<size_t>(label(index))];
-    image::Image picture{kEdge, kEdge, 3, {}};
-    picture.pixels.resize(kEdge * kEdge * 3);
-    uint8_t* out = picture.pixels.data();
+    image::Image image{kEdge, kEdge, 3, {}};
+    image.pixels.resize(kEdge * kEdge * 3);
+    uint8_t* out = image.pixels.data();
     for (int64_t row = 0; row < kEdge; ++row) {
       const float down = (static_cast<float>(row) + 0.5F) * (2.0F / kEdge) - 1.0F - drawing.row;
       for (int64_t col = 0; col < kEdge; ++col, out += 3) {
@@ -44,7 +44,7 @@ class Synthetic final : public Dataset {
         std::copy(colour.begin(), colour.end(), out);
       }
     }
-    return image::with_channels(std::move(picture), channels);
+    return image::with_channels(std::move(image), channels);
   }
 
  private:

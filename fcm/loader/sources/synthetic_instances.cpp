@@ -77,36 +77,36 @@ bool meets_too_much(const DrawnObject& one, const DrawnObject& other) {
          kMost * smaller * smaller;
 }
 
-struct DrawnPicture {
+struct DrawnImage {
   int64_t rows, cols;
   std::array<uint8_t, 3> background;
   std::vector<DrawnObject> objects;  // later ones cover earlier ones
 };
 
-DrawnPicture draw_objects(Split split, int64_t index) {
+DrawnImage draw_objects(Split split, int64_t index) {
   KeyedRandom random(kSyntheticSeed, Purpose::kSynthetic, split == Split::kTrain ? 4 : 5,
                      static_cast<uint64_t>(index));
   const bool is_wide = random.below(2) == 0, is_dark = random.below(2) == 0;
   constexpr uint64_t kDark = 0, kLight = 144;
-  DrawnPicture picture{is_wide ? kShortSide : kLongSide,
-                       is_wide ? kLongSide : kShortSide,
-                       draw_colour(random, is_dark ? kDark : kLight),
-                       {}};
+  DrawnImage image{is_wide ? kShortSide : kLongSide,
+                   is_wide ? kLongSide : kShortSide,
+                   draw_colour(random, is_dark ? kDark : kLight),
+                   {}};
   const uint64_t count = 1 + random.below(kMostObjects);
   constexpr int kMostTries = 40;
-  for (int i = 0; i < kMostTries && picture.objects.size() < count; ++i) {
+  for (int i = 0; i < kMostTries && image.objects.size() < count; ++i) {
     const size_t class_number = random.below(object_classes().size());
     const double size = kSmallest + (kLargest - kSmallest) * random.uniform_double();
     const auto place = [&](int64_t side) {
       return size + (static_cast<double>(side) - 2 * size) * random.uniform_double();
     };
-    const double x = place(picture.cols), y = place(picture.rows);
+    const double x = place(image.cols), y = place(image.rows);
     const DrawnObject object{class_number, x, y, size,
                              draw_colour(random, is_dark ? kLight : kDark)};
     const auto hides = [&](const DrawnObject& other) { return meets_too_much(object, other); };
-    if (std::ranges::none_of(picture.objects, hides)) picture.objects.push_back(object);
+    if (std::ranges::none_of(image.objects, hides)) image.objects.push_back(object);
   }
-  return picture;
+  return image;
 }
 
 class SyntheticInstances final : public Dataset {
@@ -125,11 +125,11 @@ class SyntheticInstances final : public Dataset {
   std::string name(int64_t index) const override { return synthetic_name(split_, index); }
 
   image::Image get(int64_t index, int64_t channels) const override {
-    const DrawnPicture drawn = draw_objects(split_, index);
-    image::Image picture{drawn.rows, drawn.cols, 3, {}};
-    picture.pixels.resize(static_cast<size_t>(drawn.rows * drawn.cols * 3));
+    const DrawnImage drawn = draw_objects(split_, index);
+    image::Image image{drawn.rows, drawn.cols, 3, {}};
+    image.pixels.resize(static_cast<size_t>(drawn.rows * drawn.cols * 3));
     const auto paint = [&](size_t pixel, const std::array<uint8_t, 3>& colour) {
-      std::ranges::copy(colour, picture.pixels.begin() + static_cast<ptrdiff_t>(3 * pixel));
+      std::ranges::copy(colour, image.pixels.begin() + static_cast<ptrdiff_t>(3 * pixel));
     };
     const auto pixels = static_cast<size_t>(drawn.rows * drawn.cols);
     for (size_t pixel = 0; pixel < pixels; ++pixel) paint(pixel, drawn.background);
@@ -140,17 +140,17 @@ class SyntheticInstances final : public Dataset {
         if (mask[pixel] != 0) paint(pixel, object.colour);
       }
     }
-    return image::with_channels(std::move(picture), channels);
+    return image::with_channels(std::move(image), channels);
   }
 
   bool has_instances() const override { return true; }
   const InstanceClasses& instance_classes() const override { return classes_; }
-  PictureRecord picture_record(int64_t index) const override {
-    const DrawnPicture drawn = draw_objects(split_, index);
+  ImageRecord image_record(int64_t index) const override {
+    const DrawnImage drawn = draw_objects(split_, index);
     return {index + 1, drawn.rows, drawn.cols, std::ssize(drawn.objects)};
   }
   Instances instances(int64_t index) const override {
-    const DrawnPicture drawn = draw_objects(split_, index);
+    const DrawnImage drawn = draw_objects(split_, index);
     Instances all{index + 1, drawn.rows, drawn.cols, {}};
     for (const DrawnObject& object : drawn.objects) {
       Instance& instance = all.instances.emplace_back();

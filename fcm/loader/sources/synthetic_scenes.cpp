@@ -81,13 +81,13 @@ class SyntheticScenes final : public Dataset {
 
   image::Image get(int64_t index, int64_t channels) const override {
     const DrawnScene scene = draw_shapes(split_, index);
-    image::Image picture{kSceneRows, kSceneCols, 3, {}};
-    picture.pixels.reserve(kSceneRows * kSceneCols * 3);
+    image::Image image{kSceneRows, kSceneCols, 3, {}};
+    image.pixels.reserve(kSceneRows * kSceneCols * 3);
     for_each_pixel(scene, [&](const PlacedShape* shape) {
       const auto& colour = shape == nullptr ? scene.background : shape->colour;
-      picture.pixels.insert(picture.pixels.end(), colour.begin(), colour.end());
+      image.pixels.insert(image.pixels.end(), colour.begin(), colour.end());
     });
-    return image::with_channels(std::move(picture), channels);
+    return image::with_channels(std::move(image), channels);
   }
 
   bool has_maps() const override { return true; }

@@ -5,14 +5,14 @@
 #include <unordered_set>
 
 #include "fcm/base/error.h"
+#include "fcm/loader/sources/image_ending.h"
 #include "fcm/loader/sources/labels.h"
-#include "fcm/loader/sources/picture_ending.h"
 #include "fcm/loader/sources/tar_walk.h"
 
 namespace fcm::loader {
 namespace {
 
-constexpr uint64_t kMostPicture = uint64_t{1} << 31;
+constexpr uint64_t kMostImage = uint64_t{1} << 31;
 constexpr uint64_t kMostLabelText = 80;
 
 // Text from the archive for a message: printable ASCII only.
@@ -52,14 +52,14 @@ class Collector {
       return;
     }
     const std::string ending = lower_case(std::string_view(member.name).substr(dot));
-    const size_t rank = picture_rank(ending);
+    const size_t rank = image_rank(ending);
     if (ending == ".cls") {
       add_label(sample_with(member.name.substr(0, dot)), member);
-    } else if (rank < kPictureEndings.size()) {
-      add_picture(sample_with(member.name.substr(0, dot)), member, rank);
+    } else if (rank < kImageEndings.size()) {
+      add_image(sample_with(member.name.substr(0, dot)), member, rank);
     } else {
-      if (is_other_picture_ending(ending)) unread_.insert(member.name.substr(0, dot));
-      const bool looks_right = is_picture_ending(ending_of(ending));
+      if (is_other_image_ending(ending)) unread_.insert(member.name.substr(0, dot));
+      const bool looks_right = is_image_ending(ending_of(ending));
       pass_over(member.name, looks_right ? "images with a further dot in their names"
                                          : kind_of_name(member.name));
     }
@@ -68,10 +68,10 @@ class Collector {
   TarContents finish() {
     // As in folders, images of unsupported formats are counted and not part of the set.
     std::erase_if(contents_.samples, [&](const TarSample& sample) {
-      return !sample.has_picture && sample.fault.empty() && unread_.contains(sample.key);
+      return !sample.has_image && sample.fault.empty() && unread_.contains(sample.key);
     });
     for (TarSample& sample : contents_.samples) {
-      if (!sample.has_picture && sample.fault.empty()) {
+      if (!sample.has_image && sample.fault.empty()) {
         sample.fault = "it has a label but no image (.jpg, .png, .webp or the like)";
       }
     }
@@ -87,7 +87,7 @@ class Collector {
     const auto [place, is_new] = places_.try_emplace(key, contents_.samples.size());
     if (is_new) {
       contents_.samples.emplace_back().key = key;
-      ranks_.push_back(kPictureEndings.size());
+      ranks_.push_back(kImageEndings.size());
     }
     return place->second;
   }
@@ -114,7 +114,7 @@ class Collector {
     if (is_class_name(bare)) sample.label_name = bare;
   }
 
-  void add_picture(size_t place, const TarMember& member, size_t rank) {
+  void add_image(size_t place, const TarMember& member, size_t rank) {
     TarSample& sample = contents_.samples[place];
     constexpr std::string_view kSecond = "images of a key that has one with a preferred extension";
     if (rank > ranks_[place]) {
@@ -125,19 +125,19 @@ class Collector {
       sample.fault = "it has two images";
       return;
     }
-    if (ranks_[place] < kPictureEndings.size()) {
-      pass_over(sample.key + std::string(kPictureEndings[ranks_[place]]), kSecond);
+    if (ranks_[place] < kImageEndings.size()) {
+      pass_over(sample.key + std::string(kImageEndings[ranks_[place]]), kSecond);
     }
     ranks_[place] = rank;
-    sample.fault = member.size > kMostPicture ? "its image is larger than 2 GiB" : member.fault;
-    sample.has_picture = member.fault.empty();
+    sample.fault = member.size > kMostImage ? "its image is larger than 2 GiB" : member.fault;
+    sample.has_image = member.fault.empty();
     sample.begin = member.begin;
     sample.size = member.size;
   }
 
   const RandomAccessFile& shard_;
   TarContents contents_;
-  std::vector<size_t> ranks_;  // by sample: picture_rank of its image's extension
+  std::vector<size_t> ranks_;  // by sample: image_rank of its image's extension
   std::unordered_map<std::string, size_t> places_;
   std::unordered_set<std::string> unread_;  // keys with an image of an unsupported format
 };

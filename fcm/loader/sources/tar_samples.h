@@ -1,6 +1,6 @@
-// The samples of one tar shard in webdataset's layout. A sample consists of the members that share a
-// key: the name up to the first dot after the last slash. "key.jpg" (or another image extension) is
-// the image, "key.cls" the class as a decimal number; the letter case of extensions is ignored.
+// The samples of one tar shard in webdataset's layout. A sample consists of the members that share
+// a key: the name up to the first dot after the last slash. "key.jpg" (or another image extension)
+// is the image, "key.cls" the class as a decimal number; the letter case of extensions is ignored.
 // Other members are counted.
 #pragma once
 
@@ -17,7 +17,7 @@ struct TarSample {
   std::string key;
   uint64_t begin = 0;  // of the image's bytes in the shard
   uint64_t size = 0;
-  bool has_picture = false;
+  bool has_image = false;
   int32_t label = -1;
   std::string fault;        // why the image cannot be used; empty: it can
   std::string label_fault;  // why the label cannot be used; independent of the image
@@ -30,11 +30,11 @@ struct TarContents {
   bool has_end_mark = true;        // false: the shard may be truncated between two members
 };
 
-// Of several images of a key, the one whose extension comes first in kPictureEndings is used. A
-// defect of one sample is its `fault` or `label_fault` (a name that leads out of the archive, a link,
-// a device, a sparse file, two images with one extension, no image; two labels, a label that is not
-// a number). A defect of the archive throws Error(kData). A key whose only image has an unsupported
-// format (.gif) is not a sample; its members are counted.
+// Of several images of a key, the one whose extension comes first in kImageEndings is used. A
+// defect of one sample is its `fault` or `label_fault` (a name that leads out of the archive, a
+// link, a device, a sparse file, two images with one extension, no image; two labels, a label that
+// is not a number). A defect of the archive throws Error(kData). A key whose only image has an
+// unsupported format (.gif) is not a sample; its members are counted.
 TarContents contents_of_tar(const RandomAccessFile& shard);
 
 }  // namespace fcm::loader

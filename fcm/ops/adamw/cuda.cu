@@ -72,7 +72,7 @@ __global__ void __launch_bounds__(kFlatThreads) begin_step(AdamWBegin a) {
 // The factors in the element type of the buffers, as in the CPU kernels.
 template <class T>
 struct Factors {
-  T gradient_scale, beta1, beta2, rest1, rest2, root_correction, epsilon;
+  T gradient_scale, beta1, beta2, one_minus_beta1, one_minus_beta2, root_correction, epsilon;
 };
 
 template <class T>
@@ -83,10 +83,10 @@ struct Element {
 template <class T>
 __device__ inline void step(const Factors<T>& f, T rate, T decay, T gradient, Element<T>& e) {
   const T g = gradient * f.gradient_scale;
-  e.first = fma(f.rest1, g - e.first, e.first);
-  e.second = fma(f.rest2 * g, g, f.beta2 * e.second);
-  const T deviation = fma(sqrt(e.second), f.root_correction, f.epsilon);
-  e.value = fma(-rate, e.first / deviation, decay * e.value);
+  e.first = fma(f.one_minus_beta1, g - e.first, e.first);
+  e.second = fma(f.one_minus_beta2 * g, g, f.beta2 * e.second);
+  const T denominator = fma(sqrt(e.second), f.root_correction, f.epsilon);
+  e.value = fma(-rate, e.first / denominator, decay * e.value);
 }
 
 // The first segment that ends after `element`; all threads of a block run the same search.

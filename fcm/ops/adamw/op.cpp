@@ -10,7 +10,7 @@
 #include "fcm/ops/adamw/cuda.h"
 #include "fcm/ops/adamw/kernel.h"
 #include "fcm/ops/cuda/place.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/ops/reference_ops.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
@@ -22,47 +22,47 @@ namespace {
 constexpr int64_t kElementsPerBlock = 1 << 15;
 
 template <class T>
-AdamWPiece<T> whole(const AdamWBuffers& buffers, const AdamWFactors& factors) {
-  AdamWPiece<T> piece{};
-  piece.count = buffers.value_E.numel();
-  piece.value = buffers.value_E.data_ptr<T>();
-  piece.first = buffers.first_E.data_ptr<T>();
-  piece.second = buffers.second_E.data_ptr<T>();
-  piece.gradient = buffers.gradient_E.const_data_ptr<T>();
-  piece.gradient_scale = static_cast<T>(factors.gradient_scale);
-  piece.beta1 = static_cast<T>(factors.beta1);
-  piece.beta2 = static_cast<T>(factors.beta2);
-  piece.rest1 = static_cast<T>(1 - factors.beta1);
-  piece.rest2 = static_cast<T>(1 - factors.beta2);
-  piece.root_correction = static_cast<T>(factors.root_correction);
-  piece.epsilon = static_cast<T>(factors.epsilon);
-  return piece;
+AdamWChunk<T> whole(const AdamWBuffers& buffers, const AdamWFactors& factors) {
+  AdamWChunk<T> chunk{};
+  chunk.count = buffers.value_E.numel();
+  chunk.value = buffers.value_E.data_ptr<T>();
+  chunk.first = buffers.first_E.data_ptr<T>();
+  chunk.second = buffers.second_E.data_ptr<T>();
+  chunk.gradient = buffers.gradient_E.const_data_ptr<T>();
+  chunk.gradient_scale = static_cast<T>(factors.gradient_scale);
+  chunk.beta1 = static_cast<T>(factors.beta1);
+  chunk.beta2 = static_cast<T>(factors.beta2);
+  chunk.one_minus_beta1 = static_cast<T>(1 - factors.beta1);
+  chunk.one_minus_beta2 = static_cast<T>(1 - factors.beta2);
+  chunk.root_correction = static_cast<T>(factors.root_correction);
+  chunk.epsilon = static_cast<T>(factors.epsilon);
+  return chunk;
 }
 
 // The part of `segment` within [begin, end) of the flat buffers; count 0 if they do not overlap.
 template <class T>
-AdamWPiece<T> part(AdamWPiece<T> piece, const AdamWSegment& segment, int64_t begin, int64_t end) {
+AdamWChunk<T> part(AdamWChunk<T> chunk, const AdamWSegment& segment, int64_t begin, int64_t end) {
   const int64_t from = std::max(segment.begin, begin), to = std::min(segment.end, end);
-  piece.count = std::max<int64_t>(to - from, 0);
-  piece.value += from;
-  piece.first += from;
-  piece.second += from;
-  piece.gradient += from;
-  piece.rate = static_cast<T>(segment.rate);
-  piece.decay = static_cast<T>(segment.decay);
-  return piece;
+  chunk.count = std::max<int64_t>(to - from, 0);
+  chunk.value += from;
+  chunk.first += from;
+  chunk.second += from;
+  chunk.gradient += from;
+  chunk.rate = static_cast<T>(segment.rate);
+  chunk.decay = static_cast<T>(segment.decay);
+  return chunk;
 }
 
 // One pass: threads take fixed-size blocks of the buffers, independent of segments.
 template <class T>
-void run(void (*kernel)(const AdamWPiece<T>&), const AdamWPiece<T>& all,
+void run(void (*kernel)(const AdamWChunk<T>&), const AdamWChunk<T>& all,
          std::span<const AdamWSegment> segments) {
   const Blocks blocks = make_blocks(all.count, kElementsPerBlock);
   for_each_block(blocks, [&](int64_t block) {
     const int64_t begin = blocks.begin(block), end = begin + blocks.size(block);
     for (const AdamWSegment& segment : segments) {
-      const AdamWPiece<T> piece = part(all, segment, begin, end);
-      if (piece.count > 0) kernel(piece);
+      const AdamWChunk<T> chunk = part(all, segment, begin, end);
+      if (chunk.count > 0) kernel(chunk);
     }
   });
 }
@@ -123,7 +123,7 @@ void check_adamw(const AdamWBuffers& buffers, std::span<const AdamWSegment> segm
 
 void adamw_with(Isa isa, const AdamWBuffers& buffers, std::span<const AdamWSegment> segments,
                 const AdamWFactors& factors) {
-  const Part timed("adamw", 0, 7.0 * static_cast<double>(buffers.value_E.nbytes()));
+  const ProfileScope timed("adamw", 0, 7.0 * static_cast<double>(buffers.value_E.nbytes()));
   check_adamw(buffers, segments);
   if (on_cuda(buffers.value_E, {buffers.first_E, buffers.second_E, buffers.gradient_E}) &&
       buffers.value_E.numel() > 0) {

@@ -16,8 +16,8 @@ void adamw_reference(const AdamWBuffers& buffers, std::span<const AdamWSegment> 
         part(buffers.first_E).mul_(factors.beta1).add_(gradient * (1 - factors.beta1));
     const at::Tensor second =
         part(buffers.second_E).mul_(factors.beta2).add_(gradient.square() * (1 - factors.beta2));
-    const at::Tensor deviation = second.sqrt() * factors.root_correction + factors.epsilon;
-    part(buffers.value_E).mul_(segment.decay).sub_(first / deviation * segment.rate);
+    const at::Tensor denominator = second.sqrt() * factors.root_correction + factors.epsilon;
+    part(buffers.value_E).mul_(segment.decay).sub_(first / denominator * segment.rate);
   }
 }
 

@@ -13,12 +13,12 @@ struct Kept {
   float largest[2], inverse[2];
 
   __device__ Kept(const AttentionBackward<Bfloat16, float>& a, int row) {
-    const int64_t asking = a.shape.queries;
+    const int64_t query_count = a.shape.queries;
     for (int half = 0; half < 2; ++half) {
       const int64_t mine = row + group() + 8 * half;
-      const float* statistics = a.statistics + (blockIdx.x * asking + mine) * 2;
-      largest[half] = mine < asking ? statistics[0] * kLog2E : 0;
-      inverse[half] = mine < asking ? statistics[1] : 0;
+      const float* statistics = a.statistics + (blockIdx.x * query_count + mine) * 2;
+      largest[half] = mine < query_count ? statistics[0] * kLog2E : 0;
+      inverse[half] = mine < query_count ? statistics[1] : 0;
     }
   }
 
@@ -38,9 +38,10 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
     backward_queries(AttentionBackward<Bfloat16, float> a, float* products) {
   auto* keys = static_cast<Bfloat16*>(shared_memory());
   Bfloat16* values = keys + kChunk * kStride<D>;
-  const int asking = static_cast<int>(a.shape.queries), answering = static_cast<int>(a.shape.keys);
+  const int query_count = static_cast<int>(a.shape.queries),
+            key_count = static_cast<int>(a.shape.keys);
   const int row = static_cast<int>(blockIdx.y) * kRows + warp() * kRowsOfWarp;
-  const bool idle = row >= asking;
+  const bool idle = row >= query_count;
   const Rows<const Bfloat16> key_rows = rows_of_keys(a.k, a.shape);
   const Rows<const Bfloat16> value_rows = rows_of_keys(a.v, a.shape);
   const Rows<const Bfloat16> dout_rows = rows_of_queries(a.dout, a.shape).from(row);
@@ -51,7 +52,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
   const float scale = scale_of(D);
   // Calls `task` for 16 keys at a time, with their weights.
   const auto each_keys = [&](bool load, const auto& task) {
-    for (int chunk = 0; chunk < answering; chunk += kChunk) {
+    for (int chunk = 0; chunk < key_count; chunk += kChunk) {
       if (load) {
         __syncthreads();
         load_chunk<D>(key_rows.from(chunk), keys);
@@ -60,11 +61,11 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
       }
       if (idle) continue;
 #pragma unroll 1
-      for (int j = 0; j < kChunk && chunk + j < answering; j += 16) {
+      for (int j = 0; j < kChunk && chunk + j < key_count; j += 16) {
         float s[2][4];
         for (int n = 0; n < 2; ++n) {
           dot_rows<D>(queries, keys + (j + 8 * n) * kStride<D>, s[n]);
-          kept.weigh(s[n], scale * kLog2E, answering - chunk - j - 8 * n);
+          kept.weigh(s[n], scale * kLog2E, key_count - chunk - j - 8 * n);
         }
         task(s, j);
       }
@@ -96,7 +97,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
   if (a.out.first != nullptr) store_rows<D>(sums, 1, 1, rows_of_queries(a.out, a.shape).from(row));
 
   clear<D>(sums);
-  each_keys(answering > kChunk, [&](float(&s)[2][4], int j) {  // a single chunk is still there
+  each_keys(key_count > kChunk, [&](float(&s)[2][4], int j) {  // a single chunk is still there
     for (int n = 0; n < 2; ++n) {
       float dweights[4];
       dot_rows<D>(dout, values + (j + 8 * n) * kStride<D>, dweights);
@@ -118,7 +119,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
   Bfloat16* dout = queries + kChunk * kStride<D>;
   auto* largest = reinterpret_cast<float*>(dout + kChunk * kStride<D>);
   float *inverse = largest + kChunk, *product = inverse + kChunk;
-  const int asking = static_cast<int>(a.shape.queries);
+  const int query_count = static_cast<int>(a.shape.queries);
   const int row = static_cast<int>(blockIdx.y) * kRows + warp() * kRowsOfWarp;
   const bool idle = row >= a.shape.keys;
   const Rows<const Bfloat16> query_rows = rows_of_queries(a.q, a.shape);
@@ -130,13 +131,13 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
   float dkeys[D / 8][4], dvalues[D / 8][4];
   clear<D>(dkeys);
   clear<D>(dvalues);
-  for (int chunk = 0; chunk < asking; chunk += kChunk) {
+  for (int chunk = 0; chunk < query_count; chunk += kChunk) {
     __syncthreads();
     load_chunk<D>(query_rows.from(chunk), queries);
     load_chunk<D>(dout_rows.from(chunk), dout);
     for (int i = static_cast<int>(threadIdx.x); i < kChunk; i += kThreads) {
-      const bool there = chunk + i < asking;
-      const int64_t mine = static_cast<int64_t>(blockIdx.x) * asking + chunk + i;
+      const bool there = chunk + i < query_count;
+      const int64_t mine = static_cast<int64_t>(blockIdx.x) * query_count + chunk + i;
       largest[i] = there ? a.statistics[2 * mine] * kLog2E : 0;
       inverse[i] = there ? a.statistics[2 * mine + 1] : 0;
       product[i] = there ? products[mine] : 0;
@@ -144,7 +145,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
     __syncthreads();
     if (idle) continue;
 #pragma unroll 1
-    for (int j = 0; j < kChunk && chunk + j < asking; j += 16) {
+    for (int j = 0; j < kChunk && chunk + j < query_count; j += 16) {
       float weights[2][4], dscores[2][4];
 #pragma unroll
       for (int n = 0; n < 2; ++n) {

@@ -53,12 +53,12 @@ __device__ inline Rows<T> rows_of_keys(const AttentionRows<T>& rows, const Atten
 // The first 64 rows to shared memory; zeros past the end.
 template <int D>
 __device__ inline void load_chunk(const Rows<const Bfloat16>& rows, Bfloat16* to) {
-  constexpr int kPieces = D / 8;
-  for (int i = static_cast<int>(threadIdx.x); i < kChunk * kPieces; i += kThreads) {
-    const int row = i / kPieces, piece = i % kPieces;
+  constexpr int kPacks = D / 8;
+  for (int i = static_cast<int>(threadIdx.x); i < kChunk * kPacks; i += kThreads) {
+    const int row = i / kPacks, pack = i % kPacks;
     Pack<Bfloat16, 8> values{};
-    if (row < rows.count) values = load_pack<Bfloat16, 8>(rows.row(row) + piece * 8);
-    store_pack<Bfloat16, 8>(to + row * kStride<D> + piece * 8, values);
+    if (row < rows.count) values = load_pack<Bfloat16, 8>(rows.row(row) + pack * 8);
+    store_pack<Bfloat16, 8>(to + row * kStride<D> + pack * 8, values);
   }
 }
 

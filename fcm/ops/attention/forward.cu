@@ -51,9 +51,10 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
     forward(AttentionForward<Bfloat16, float> a) {
   auto* keys = static_cast<Bfloat16*>(shared_memory());
   Bfloat16* values = keys + kChunk * kStride<D>;
-  const int asking = static_cast<int>(a.shape.queries), answering = static_cast<int>(a.shape.keys);
+  const int query_count = static_cast<int>(a.shape.queries),
+            key_count = static_cast<int>(a.shape.keys);
   const int row = static_cast<int>(blockIdx.y) * kRows + warp() * kRowsOfWarp;
-  const bool idle = row >= asking;
+  const bool idle = row >= query_count;
   const Rows<const Bfloat16> key_rows = rows_of_keys(a.k, a.shape);
   const Rows<const Bfloat16> value_rows = rows_of_keys(a.v, a.shape);
   uint32_t queries[D / 16][4];
@@ -62,8 +63,8 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
   Softmax<D> softmax;
   float out[D / 8][4];
   clear<D>(out);
-  for (int chunk = 0; chunk < answering; chunk += kChunk) {
-    const int left = answering - chunk;
+  for (int chunk = 0; chunk < key_count; chunk += kChunk) {
+    const int left = key_count - chunk;
     __syncthreads();
     load_chunk<D>(key_rows.from(chunk), keys);
     load_chunk<D>(value_rows.from(chunk), values);
@@ -90,8 +91,8 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
   if (pair() != 0) return;
   for (int half = 0; half < 2; ++half) {
     const int64_t mine = row + group() + 8 * half;
-    if (mine >= asking) continue;
-    float* statistics = a.statistics + (blockIdx.x * asking + mine) * 2;
+    if (mine >= query_count) continue;
+    float* statistics = a.statistics + (blockIdx.x * query_count + mine) * 2;
     statistics[0] = softmax.largest[half] / kLog2E;
     statistics[1] = inverse[half];
   }

@@ -33,7 +33,7 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
     const variable_list saved = context->get_saved_variables();
     const AttentionGradients result = attention_backward(
         static_cast<Isa>(context->saved_data["isa"].toInt()), gradients[0].contiguous(), saved[0],
-        saved[1], context->saved_data["heads"].toInt(), /*out_again=*/false);
+        saved[1], context->saved_data["heads"].toInt(), /*recompute_out=*/false);
     return {result.dqkv_NTD, at::Tensor(), at::Tensor()};
   }
 };

@@ -5,7 +5,7 @@
 #include "fcm/ops/attention/cuda.h"
 #include "fcm/ops/attention/kernel.h"
 #include "fcm/ops/cuda/place.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
 
@@ -177,7 +177,7 @@ AttentionInputs inputs_of_two(const at::Tensor& q_NQC, const at::Tensor& kv_NTD,
 }
 
 Attended attended_by(Isa isa, const AttentionInputs& in) {
-  const Part timed("attention", 2 * products_of(in), 0);
+  const ProfileScope timed("attention", 2 * products_of(in), 0);
   const at::TensorOptions like = in.q.of->options();
   const auto wide = like.dtype(in.q.of->scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
   const AttentionShape& shape = in.shape;
@@ -202,13 +202,13 @@ Attended attention_forward(Isa isa, const at::Tensor& qkv_NTD, int64_t heads, in
 
 AttentionGradients attention_backward(Isa isa, const at::Tensor& dout_NTC,
                                       const at::Tensor& qkv_NTD, const at::Tensor& statistics_NhT2,
-                                      int64_t heads, bool out_again, int64_t first) {
+                                      int64_t heads, bool recompute_out, int64_t first) {
   const at::Tensor qkv = aligned(qkv_NTD), dout = aligned(dout_NTC);
   AttentionInputs in = inputs_of_packed(qkv, heads, first);
   in.dout = {&dout};
-  const Part timed("attention gradient", (out_again ? 6 : 5) * products_of(in), 0);
+  const ProfileScope timed("attention gradient", (recompute_out ? 6 : 5) * products_of(in), 0);
   const AttentionGradients result{at::empty_like(qkv_NTD),
-                                  out_again ? at::empty_like(dout_NTC) : at::Tensor()};
+                                  recompute_out ? at::empty_like(dout_NTC) : at::Tensor()};
   const at::Tensor& dqkv = result.dqkv_NTD;
   const int64_t width = dqkv.size(2) / 3;
   // Of tokens that ask nothing.
@@ -230,7 +230,7 @@ CrossAttentionGradients cross_attention_backward(Isa isa, const at::Tensor& dout
   const at::Tensor q = aligned(q_NQC), kv = aligned(kv_NTD), dout = aligned(dout_NQC);
   AttentionInputs in = inputs_of_two(q, kv, heads);
   in.dout = {&dout};
-  const Part timed("attention gradient", 5 * products_of(in), 0);
+  const ProfileScope timed("attention gradient", 5 * products_of(in), 0);
   const CrossAttentionGradients result{at::empty_like(q_NQC), at::empty_like(kv_NTD)};
   const at::Tensor none;
   run_backward(isa, in,

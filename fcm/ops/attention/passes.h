@@ -27,10 +27,10 @@ struct AttentionGradients {
   at::Tensor out_NTC;  // the forward result, recomputed, or undefined
 };
 
-// out_again: recompute the forward result as well.
+// recompute_out: recompute the forward result as well.
 AttentionGradients attention_backward(Isa isa, const at::Tensor& dout_NTC,
                                       const at::Tensor& qkv_NTD, const at::Tensor& statistics_NhT2,
-                                      int64_t heads, bool out_again, int64_t first = 0);
+                                      int64_t heads, bool recompute_out, int64_t first = 0);
 
 // Cross-attention: queries q_NQC from one sequence, keys and values kv_NTD [N, T, 2 * C] from
 // another.

@@ -105,7 +105,7 @@ OpCase attention_of_rows(std::string name, const SharedTable& table, int64_t cha
     Inputs in = first_inputs({table.rows(), channels}, dtype, seed);
     add_product(in, 3 * channels, channels, dtype, seed + 3);
     add_product(in, channels, channels, dtype, seed + 5);
-    in.push_back(table.places_NT());
+    in.push_back(table.indices_NT());
     return in;
   };
   result.run = [=](const Inputs& in) {
@@ -131,8 +131,8 @@ WindowSets windows_of(int64_t side) {
     const auto row = static_cast<int32_t>(i / side), col = static_cast<int32_t>(i % side);
     tokens.push_back({static_cast<int32_t>(i), row / 3 * 1000 + col / 3, row, col});
   }
-  const std::vector<std::vector<PlacedToken>> pictures{tokens};
-  return make_window_sets(pictures, 3);
+  const std::vector<std::vector<PlacedToken>> images{tokens};
+  return make_window_sets(images, 3);
 }
 
 // x: [B, side * side, C].

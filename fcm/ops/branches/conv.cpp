@@ -42,7 +42,7 @@ class ConvBranch : public torch::autograd::Function<ConvBranch> {
                                 scale_B});
     context->saved_data["epsilon"] = epsilon;
     context->saved_data["side"] = side;
-    branches::keep_types(
+    branches::save_types(
         context, {norm_weight, norm_bias, weight1, bias1, taps_TC, taps_bias_C, weight2, bias2});
     return branches::end_branch(residual, branches::as_rows(spread_BLPC), conv2_CC, bias2,
                                 scale_B);  // [B, L, P, C]

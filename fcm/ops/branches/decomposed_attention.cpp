@@ -10,7 +10,7 @@
 namespace fcm::ops {
 namespace {
 
-// Gathers the rows of a map's tokens [B, T, D] by window, with `filling` [D] at positions without a
+// Gathers the rows of a map's tokens [B, T, D] by window, with `padding` [D] at positions without a
 // token: [B * windows, side^2, D].
 at::Tensor in_windows(const at::Tensor& x_BTD, const at::Tensor& filling_D,
                       const MapWindows& windows) {
@@ -19,16 +19,16 @@ at::Tensor in_windows(const at::Tensor& x_BTD, const at::Tensor& filling_D,
   const at::Tensor first_B11 =
       at::arange(batch, windows.patches_WT.options()).view({batch, 1, 1}) * tokens;
   const at::Tensor filled_WT = windows.patches_WT == tokens;
-  const at::Tensor places_BWT =
+  const at::Tensor indices_BWT =
       (windows.patches_WT.unsqueeze(0) + first_B11).masked_fill(filled_WT, batch * tokens);
-  return gather_rows(rows_RD, places_BWT.flatten(0, 1));
+  return gather_rows(rows_RD, indices_BWT.flatten(0, 1));
 }
 
 // The inverse: [B * windows, side^2, C] -> [B, T, C].
 at::Tensor out_of_windows(const at::Tensor& x_NWC, int64_t batch, const MapWindows& windows) {
   const at::Tensor first_B1 =
-      at::arange(batch, windows.places_T.options()).view({batch, 1}) * windows.patches_WT.numel();
-  return gather_rows(x_NWC.flatten(0, 1), windows.places_T.unsqueeze(0) + first_B1);
+      at::arange(batch, windows.indices_T.options()).view({batch, 1}) * windows.patches_WT.numel();
+  return gather_rows(x_NWC.flatten(0, 1), windows.indices_T.unsqueeze(0) + first_B1);
 }
 
 }  // namespace

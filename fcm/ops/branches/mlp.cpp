@@ -50,7 +50,7 @@ class MlpBranch : public torch::autograd::Function<MlpBranch> {
     context->save_for_backward({residual, normed.statistics_2M, hidden_MH, norm_weight, norm_bias,
                                 fc1_HC, fc2_CH, scale_B});
     context->saved_data["epsilon"] = epsilon;
-    branches::keep_types(context, {norm_weight, norm_bias, weight1, bias1, weight2, bias2});
+    branches::save_types(context, {norm_weight, norm_bias, weight1, bias1, weight2, bias2});
     return branches::end_branch(residual, active_MH, fc2_CH, bias2, scale_B);  // like x
   }
 
@@ -64,7 +64,7 @@ class MlpBranch : public torch::autograd::Function<MlpBranch> {
     const at::Tensor dbranch_MC = branches::branch_gradient(dy, scale_B);
 
     const at::Tensor dhidden_MH = branches::input_gradient(dbranch_MC, fc2_CH);
-    const GeluAgain active = gelu_backward_again(isa(), dhidden_MH, hidden_MH);
+    const GeluRecomputed active = gelu_backward_recompute(isa(), dhidden_MH, hidden_MH);
     auto [dfc2, dbias2] = branches::weight_gradients_of(dbranch_MC, active.y_MC);
     const at::Tensor normed_MC = layer_norm_forward(isa(), x_MC, norm_weight, norm_bias, epsilon).y;
     auto [dfc1, dbias1] = branches::weight_gradients_of(dhidden_MH, normed_MC, active.sums_C);

@@ -54,11 +54,11 @@ at::Tensor attention_branch_reference(const at::Tensor& x_BTC, const NormWeights
 // The same for sequences in which some tokens are equal: token (b, t) is row places[b, t] (int64)
 // of rows_RC. Every row is normalised and projected once, however many tokens use it. Result [B, T
 // - first, C]; the gradient of a row is the sum over its tokens.
-at::Tensor attention_branch_of_rows(const at::Tensor& rows_RC, const at::Tensor& places_BT,
+at::Tensor attention_branch_of_rows(const at::Tensor& rows_RC, const at::Tensor& indices_BT,
                                     const NormWeights& norm, const ProductWeights& qkv,
                                     const ProductWeights& proj, int64_t heads, int64_t first = 0);
 at::Tensor attention_branch_of_rows_reference(const at::Tensor& rows_RC,
-                                              const at::Tensor& places_BT, const NormWeights& norm,
+                                              const at::Tensor& indices_BT, const NormWeights& norm,
                                               const ProductWeights& qkv, const ProductWeights& proj,
                                               int64_t heads, int64_t first = 0);
 
@@ -75,10 +75,10 @@ at::Tensor window_attention_branch_reference(const at::Tensor& x_BTC, const Norm
                                              const at::Tensor& scale_B = {});
 
 // Windows of a map. Tokens attend within their window. A window position without a token is a zero
-// after the norm (masks/window_plan.h FilledWindows), so its key and value are the qkv bias.
+// after the norm (masks/window_plan.h PaddedWindows), so its key and value are the qkv bias.
 struct MapWindows {
   int64_t side = 0;  // 0: no windows, all tokens of the map attend to each other
-  at::Tensor patches_WT, places_T;
+  at::Tensor patches_WT, indices_T;
 };
 
 // f = proj(decomposed_attention(qkv)) over a map of rows * cols tokens in raster order, x: [B, T,

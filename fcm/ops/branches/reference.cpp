@@ -45,10 +45,10 @@ at::Tensor attention_branch_reference(const at::Tensor& x_BTC, const NormWeights
 }
 
 at::Tensor attention_branch_of_rows_reference(const at::Tensor& rows_RC,
-                                              const at::Tensor& places_BT, const NormWeights& norm,
+                                              const at::Tensor& indices_BT, const NormWeights& norm,
                                               const ProductWeights& qkv, const ProductWeights& proj,
                                               int64_t heads, int64_t first) {
-  return attention_branch_reference(gather_rows_reference(rows_RC, places_BT), norm, qkv, proj,
+  return attention_branch_reference(gather_rows_reference(rows_RC, indices_BT), norm, qkv, proj,
                                     heads, {}, first);
 }
 
@@ -57,7 +57,7 @@ at::Tensor window_attention_branch_reference(const at::Tensor& x_BTC, const Norm
                                              const ProductWeights& proj, const WindowSets& sets,
                                              const at::Tensor& scale_B) {
   const at::Tensor qkv_BTD =
-      branches::with_filling(multiply(normalise(x_BTC, norm), qkv), qkv.bias_O, sets.filling);
+      branches::with_padding(multiply(normalise(x_BTC, norm), qkv), qkv.bias_O, sets.padding);
   const at::Tensor attended_BTC =
       window_attention_reference(qkv_BTD, table_RH, sets).narrow(1, 0, x_BTC.size(1));
   return add(x_BTC, multiply(attended_BTC, proj), scale_B);

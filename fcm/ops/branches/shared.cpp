@@ -53,7 +53,7 @@ at::Tensor input_gradient(const at::Tensor& dy_MO, const at::Tensor& weight_OI) 
   return product_with_bias(fastest_products(dy_MO), dy_MO, weight_OI, at::Tensor());
 }
 
-void forget_key_bias(const at::Tensor& dbias_D) {
+void zero_key_gradient(const at::Tensor& dbias_D) {
   const int64_t third = dbias_D.size(0) / 3;
   dbias_D.narrow(0, third, third).zero_();
 }
@@ -66,13 +66,13 @@ at::Tensor without_key_gradient(const at::Tensor& bias_D, int64_t parts) {
   return at::cat({bias_D.narrow(0, 0, size), keys, values});
 }
 
-at::Tensor with_filling(const at::Tensor& qkv_BTD, const at::Tensor& bias_D, int64_t filling) {
-  if (filling == 0) return qkv_BTD;
-  return at::cat({qkv_BTD, bias_D.to(qkv_BTD.scalar_type()).expand({qkv_BTD.size(0), filling, -1})},
+at::Tensor with_padding(const at::Tensor& qkv_BTD, const at::Tensor& bias_D, int64_t padding) {
+  if (padding == 0) return qkv_BTD;
+  return at::cat({qkv_BTD, bias_D.to(qkv_BTD.scalar_type()).expand({qkv_BTD.size(0), padding, -1})},
                  1);
 }
 
-void keep_types(torch::autograd::AutogradContext* context, at::TensorList weights) {
+void save_types(torch::autograd::AutogradContext* context, at::TensorList weights) {
   std::vector<int64_t> types;
   for (const at::Tensor& weight : weights) {
     types.push_back(static_cast<int64_t>(weight.scalar_type()));

@@ -40,19 +40,19 @@ at::Tensor input_gradient(const at::Tensor& dy_MO, const at::Tensor& weight_OI);
 
 // The k third of a qkv bias shifts all scores of a query by the same amount, which softmax cancels.
 // Computed in floating point, its gradient is noise around zero, from which AdamW would take
-// full-length steps. forget_key_bias sets that gradient to zero; without_key_gradient returns the
+// full-length steps. zero_key_gradient sets that gradient to zero; without_key_gradient returns the
 // bias unchanged, with its keys detached: the last part but one of `parts`, 3 for a qkv bias and 2
 // for a kv bias.
-void forget_key_bias(const at::Tensor& dbias_D);
+void zero_key_gradient(const at::Tensor& dbias_D);
 at::Tensor without_key_gradient(const at::Tensor& bias_D, int64_t parts = 3);
 
-// Appends q, k, v of `filling` zero tokens (zero after the norm: the bias) to each image's tokens.
+// Appends q, k, v of `padding` zero tokens (zero after the norm: the bias) to each image's tokens.
 // [B, T, D] -> [B, T + filling, D].
-at::Tensor with_filling(const at::Tensor& qkv_BTD, const at::Tensor& bias_D, int64_t filling);
+at::Tensor with_padding(const at::Tensor& qkv_BTD, const at::Tensor& bias_D, int64_t padding);
 
 // Saves the dtypes of the weights in the context, for restore_types.
-void keep_types(torch::autograd::AutogradContext* context, at::TensorList weights);
-// Casts gradients, in the order of keep_types, to those dtypes.
+void save_types(torch::autograd::AutogradContext* context, at::TensorList weights);
+// Casts gradients, in the order of save_types, to those dtypes.
 void restore_types(torch::autograd::AutogradContext* context, at::ArrayRef<at::Tensor*> gradients);
 
 }  // namespace fcm::ops::branches

@@ -50,7 +50,7 @@ class WindowAttentionBranch : public torch::autograd::Function<WindowAttentionBr
     context->save_for_backward(kept);
     context->saved_data["epsilon"] = epsilon;
     context->saved_data["sets"] = sets.numbers();
-    branches::keep_types(
+    branches::save_types(
         context, {norm_weight, norm_bias, qkv_weight, qkv_bias, table_RH, proj_weight, proj_bias});
     return branches::end_branch(residual, branches::as_rows(attended.out_BTC), proj_CC, proj_bias,
                                 scale_B);  // [B, T, C]
@@ -71,13 +71,13 @@ class WindowAttentionBranch : public torch::autograd::Function<WindowAttentionBr
     const at::Tensor dattended = branches::input_gradient(dbranch_MC, proj_CC).view(dy.sizes());
     WindowAttentionGradients attention =
         window_attention_backward(isa(), dattended, qkv_BTD, bias_hR, scores_statistics, sets,
-                                  /*out_again=*/true);
+                                  /*recompute_out=*/true);
     auto [dproj, dproj_bias] =
         branches::weight_gradients_of(dbranch_MC, branches::as_rows(attention.out_BTC));
     const at::Tensor dqkv_MD = branches::as_rows(attention.dqkv_BTD);
     const at::Tensor normed_MC = layer_norm_forward(isa(), x_MC, norm_weight, norm_bias, epsilon).y;
     auto [dqkv, dqkv_bias] = branches::weight_gradients_of(dqkv_MD, normed_MC);
-    branches::forget_key_bias(dqkv_bias);
+    branches::zero_key_gradient(dqkv_bias);
     LayerNormGradients norm =
         layer_norm_backward(isa(), branches::input_gradient(dqkv_MD, qkv_DC), x_MC, norm_weight,
                             statistics_2M, branches::as_rows(dy));
@@ -109,7 +109,7 @@ at::Tensor composed_windows(const at::Tensor& x_BTC, const NormWeights& norm,
   const at::Tensor qkv_BTD = linear(layer_norm(x_BTC, norm.weight_C, norm.bias_C, norm.epsilon),
                                     qkv.weight_OI, bias_D, qkv.rounded_OI);
   const at::Tensor attended_BTC =
-      window_attention(branches::with_filling(qkv_BTD, bias_D, sets.filling), table_RH, sets)
+      window_attention(branches::with_padding(qkv_BTD, bias_D, sets.padding), table_RH, sets)
           .narrow(1, 0, x_BTC.size(1));
   const at::Tensor branch_BTC = linear(attended_BTC, proj.weight_OI, proj.bias_O, proj.rounded_OI);
   if (!scale_B.defined()) return x_BTC + branch_BTC;
@@ -126,7 +126,7 @@ at::Tensor window_attention_branch(const at::Tensor& x_BTC, const NormWeights& n
       x_BTC.dim() == 3 && table_RH.dim() == 2 && table_RH.size(0) == sets.table_rows &&
           x_BTC.size(2) % std::max<int64_t>(1, table_RH.size(1)) == 0 &&
           qkv.weight_OI.size(0) == 3 * x_BTC.size(2) &&
-          sets.tokens() == x_BTC.size(1) + sets.filling &&
+          sets.tokens() == x_BTC.size(1) + sets.padding &&
           (sets.plans() == 1 || sets.plans() == x_BTC.size(0)),
       "window_attention_branch: got x of {} dimensions, {} plans of {} tokens and a table of {} "
       "rows, expected x [B, T, C], a plan for all or each, and a table of {} rows",
@@ -134,7 +134,7 @@ at::Tensor window_attention_branch(const at::Tensor& x_BTC, const NormWeights& n
   if (x_BTC.numel() == 0 || reference_ops()) {
     return window_attention_branch_reference(x_BTC, norm, qkv, table_RH, proj, sets, scale_B);
   }
-  if (sets.filling > 0 || !window_attention_fits(x_BTC, x_BTC.size(2) / table_RH.size(1))) {
+  if (sets.padding > 0 || !window_attention_fits(x_BTC, x_BTC.size(2) / table_RH.size(1))) {
     return composed_windows(x_BTC, norm, qkv, table_RH, proj, sets, scale_B);
   }
   return WindowAttentionBranch::apply(

@@ -9,7 +9,7 @@ namespace fcm::ops {
 namespace {
 
 struct ConvSizes {
-  int64_t pictures, rows, cols, in, out;
+  int64_t images, rows, cols, in, out;
 };
 
 OpCase make(std::string name, const ConvSizes& c) {
@@ -17,13 +17,13 @@ OpCase make(std::string name, const ConvSizes& c) {
   result.name = std::move(name);
   result.inputs = [=](at::ScalarType dtype, uint64_t seed) {
     const double scale = 1 / std::sqrt(9.0 * static_cast<double>(c.in));
-    return OpCase::Inputs{case_values({c.pictures, c.rows, c.cols, c.in}, dtype, seed),
+    return OpCase::Inputs{case_values({c.images, c.rows, c.cols, c.in}, dtype, seed),
                           case_values({c.out, 3, 3, c.in}, dtype, seed + 1, scale)};
   };
   result.run = [](const OpCase::Inputs& in) { return conv3x3(in[0], in[1]); };
   result.reference = [](const OpCase::Inputs& in) { return conv3x3_reference(in[0], in[1]); };
   result.library = result.reference;
-  const auto cells = static_cast<double>(c.pictures * c.rows * c.cols);
+  const auto cells = static_cast<double>(c.images * c.rows * c.cols);
   const auto in = static_cast<double>(c.in), out = static_cast<double>(c.out);
   result.forward_flops = 18 * cells * in * out;
   result.forward_elements = cells * (in + out) + 9 * in * out;

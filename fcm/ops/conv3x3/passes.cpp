@@ -6,7 +6,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/ops/conv3x3/kernel.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
 
@@ -24,12 +24,12 @@ const Conv3x3Kernels& kernels(Isa isa) {
 
 // How maps are cut into tiles.
 struct Tiles {
-  int64_t pictures, rows, cols;
-  int64_t count = pictures * ((rows + kSide - 1) / kSide) * ((cols + kSide - 1) / kSide);
+  int64_t images, rows, cols;
+  int64_t count = images * ((rows + kSide - 1) / kSide) * ((cols + kSide - 1) / kSide);
   int64_t band = std::min(kBand, count);
 
   explicit Tiles(const at::Tensor& map_BHWC)
-      : pictures(map_BHWC.size(0)), rows(map_BHWC.size(1)), cols(map_BHWC.size(2)) {}
+      : images(map_BHWC.size(0)), rows(map_BHWC.size(1)), cols(map_BHWC.size(2)) {}
 
   // task(first tile, tiles)
   template <class Task>
@@ -54,7 +54,7 @@ class Matrices {
   at::Tensor memory_;
 };
 
-enum class Way { kInput, kOutput, kGradient };
+enum class TransformKind { kInput, kOutput, kGradient };
 
 template <class T>
 void run_transform(void (*kernel)(const MapTiles<T>&), const at::Tensor& from, const at::Tensor& to,
@@ -80,15 +80,15 @@ void run_transform(void (*kernel)(const MapTiles<T>&), const at::Tensor& from, c
 }
 
 // Between a map and the matrices of the band that starts at tile `first`.
-void transform(Isa isa, Way way, const at::Tensor& map_BHWC, const at::Tensor& matrices_PNC,
-               int64_t first) {
+void transform(Isa isa, TransformKind kind, const at::Tensor& map_BHWC,
+               const at::Tensor& matrices_PNC, int64_t first) {
   const Conv3x3Kernels& k = kernels(isa);
-  const at::Tensor& from = way == Way::kOutput ? matrices_PNC : map_BHWC;
-  const at::Tensor& to = way == Way::kOutput ? map_BHWC : matrices_PNC;
+  const at::Tensor& from = kind == TransformKind::kOutput ? matrices_PNC : map_BHWC;
+  const at::Tensor& to = kind == TransformKind::kOutput ? map_BHWC : matrices_PNC;
   const auto run = [&](auto input, auto output, auto gradient) {
-    run_transform(way == Way::kInput    ? input
-                  : way == Way::kOutput ? output
-                                        : gradient,
+    run_transform(kind == TransformKind::kInput    ? input
+                  : kind == TransformKind::kOutput ? output
+                                                   : gradient,
                   from, to, map_BHWC, matrices_PNC, first);
   };
   if (map_BHWC.scalar_type() == at::kFloat) {
@@ -130,14 +130,14 @@ double plain_flops(const at::Tensor& x_BHWI, int64_t out) {
 at::Tensor convolve(Isa isa, const at::Tensor& x_BHWI, const at::Tensor& weight_36OI) {
   const Tiles tiles(x_BHWI);
   const int64_t out = weight_36OI.size(1);
-  const at::Tensor y = at::empty({tiles.pictures, tiles.rows, tiles.cols, out}, x_BHWI.options());
+  const at::Tensor y = at::empty({tiles.images, tiles.rows, tiles.cols, out}, x_BHWI.options());
   const Matrices inputs(tiles, x_BHWI.size(3), x_BHWI.options());
   const Matrices outputs(tiles, out, x_BHWI.options());
   tiles.for_each_band([&](int64_t first, int64_t n) {
-    transform(isa, Way::kInput, x_BHWI, inputs.of(n), first);
+    transform(isa, TransformKind::kInput, x_BHWI, inputs.of(n), first);
     at::Tensor mixed = outputs.of(n);
     at::bmm_out(mixed, inputs.of(n), weight_36OI.transpose(1, 2));
-    transform(isa, Way::kOutput, y, mixed, first);
+    transform(isa, TransformKind::kOutput, y, mixed, first);
   });
   return y;
 }
@@ -157,7 +157,7 @@ void check(const at::Tensor& x_BHWI, const at::Tensor& weight_O33I) {
 at::Tensor conv3x3_forward(Isa isa, const at::Tensor& x_BHWI, const at::Tensor& weight_O33I) {
   check(x_BHWI, weight_O33I);
   const int64_t in = weight_O33I.size(3), out = weight_O33I.size(0);
-  const Part timed("convolution", plain_flops(x_BHWI, out), 0, in, out);
+  const ProfileScope timed("convolution", plain_flops(x_BHWI, out), 0, in, out);
   return convolve(isa, x_BHWI, transformed_weight(weight_O33I));
 }
 
@@ -165,8 +165,8 @@ ConvGradients conv3x3_backward(Isa isa, const at::Tensor& x_BHWI, const at::Tens
                                const at::Tensor& dy_BHWO, bool wants_dx) {
   check(x_BHWI, weight_O33I);
   const int64_t in = weight_O33I.size(3), out = weight_O33I.size(0);
-  const Part timed("convolution gradient", (wants_dx ? 2 : 1) * plain_flops(x_BHWI, out), 0, in,
-                   out);
+  const ProfileScope timed("convolution gradient", (wants_dx ? 2 : 1) * plain_flops(x_BHWI, out), 0,
+                           in, out);
   ConvGradients gradients;
   // Also a convolution, with flipped taps and exchanged channels.
   if (wants_dx) {
@@ -177,8 +177,8 @@ ConvGradients conv3x3_backward(Isa isa, const at::Tensor& x_BHWI, const at::Tens
   at::Tensor dweight_36OI = at::zeros({kPlaces, out, in}, x_BHWI.options());
   const Matrices inputs(tiles, in, x_BHWI.options()), outputs(tiles, out, x_BHWI.options());
   tiles.for_each_band([&](int64_t first, int64_t n) {
-    transform(isa, Way::kInput, x_BHWI, inputs.of(n), first);
-    transform(isa, Way::kGradient, dy_BHWO, outputs.of(n), first);
+    transform(isa, TransformKind::kInput, x_BHWI, inputs.of(n), first);
+    transform(isa, TransformKind::kGradient, dy_BHWO, outputs.of(n), first);
     dweight_36OI.baddbmm_(outputs.of(n).transpose(1, 2), inputs.of(n));
   });
   gradients.dweight_O33I = adjoint_of_weight(dweight_36OI);

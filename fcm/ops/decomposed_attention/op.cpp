@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "fcm/base/error.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/ops/reference_ops.h"
 
 namespace fcm::ops {
@@ -29,11 +29,11 @@ double operations_of(const at::Tensor& qkv_NTD) {
 }
 
 // Work in chunks: Z heads of one sequence, processed a few rows of queries at a time.
-struct MapPieces {
+struct MapChunks {
   int64_t heads, rows, cols;       // of the map
   int64_t together, rows_at_once;  // heads of a chunk, rows of queries at a time
 
-  MapPieces(int64_t heads_, int64_t rows_, int64_t cols_, const at::Tensor& qkv)
+  MapChunks(int64_t heads_, int64_t rows_, int64_t cols_, const at::Tensor& qkv)
       : heads(heads_), rows(rows_), cols(cols_) {
     const int64_t scores = qkv.is_cpu() ? 1 << 18 : 1 << 24;  // on a CPU, what fits its caches
     together = std::clamp<int64_t>(scores / (tokens() * tokens()), 1, heads);
@@ -45,18 +45,18 @@ struct MapPieces {
   // Calls task(sequence, first head, heads, chunk number), in parallel on a CPU.
   template <class Task>
   void for_each(const at::Tensor& qkv_NTD, const Task& task) const {
-    const auto pieces = [&](int64_t begin, int64_t end) {
+    const auto chunks = [&](int64_t begin, int64_t end) {
       const at::NoGradGuard no_grad;
-      for (int64_t piece = begin; piece < end; ++piece) {
-        const int64_t first = piece % of_sequence() * together;
-        task(piece / of_sequence(), first, std::min(together, heads - first), piece);
+      for (int64_t chunk = begin; chunk < end; ++chunk) {
+        const int64_t first = chunk % of_sequence() * together;
+        task(chunk / of_sequence(), first, std::min(together, heads - first), chunk);
       }
     };
     const int64_t count = qkv_NTD.size(0) * of_sequence();
     if (qkv_NTD.is_cpu()) {
-      at::parallel_for(0, count, 1, pieces);
+      at::parallel_for(0, count, 1, chunks);
     } else {
-      pieces(0, count);
+      chunks(0, count);
     }
   }
   // [Z, T, d]: part 0, 1 or 2 of [N, T, parts, heads, d]; also for parts = 1.
@@ -96,18 +96,18 @@ at::Tensor entries_of(const at::Tensor& table_Rd, int64_t size, at::ScalarType t
 // The tables expanded to one matrix per row and per column of queries.
 struct PlacedTables {
   at::Tensor rows_RRd, cols_CCd;
-  PlacedTables(const at::Tensor& rows_Rd, const at::Tensor& cols_Rd, const MapPieces& map,
+  PlacedTables(const at::Tensor& rows_Rd, const at::Tensor& cols_Rd, const MapChunks& map,
                at::ScalarType type)
       : rows_RRd(entries_of(rows_Rd, map.rows, type)),
         cols_CCd(entries_of(cols_Rd, map.cols, type)) {}
 };
 
 // q, k, v and biases of a chunk, in the type of the arithmetic.
-struct Piece {
+struct Chunk {
   at::Tensor q_ZTd, scaled_ZTd, k_ZTd, v_ZTd;
   at::Tensor by_row_ZTR, by_col_ZTC;  // biases for the rows and for the columns of keys
 
-  Piece(const at::Tensor& qkv_NTD, const MapPieces& map, const PlacedTables& tables,
+  Chunk(const at::Tensor& qkv_NTD, const MapChunks& map, const PlacedTables& tables,
         int64_t sequence, int64_t first, int64_t count) {
     const auto operand = [&](int64_t part) {
       return map.heads_of(qkv_NTD, 3, part, sequence, first, count)
@@ -126,7 +126,7 @@ struct Piece {
   double scale() const { return 1 / std::sqrt(static_cast<double>(q_ZTd.size(2))); }
 
   // For the queries [first, first + count): [Z, count, T].
-  at::Tensor probabilities(const MapPieces& map, int64_t first, int64_t count) const {
+  at::Tensor probabilities(const MapChunks& map, int64_t first, int64_t count) const {
     at::Tensor scores = at::bmm(scaled_ZTd.narrow(1, first, count), k_ZTd.transpose(1, 2));
     scores.unflatten(2, {map.rows, map.cols})
         .add_(by_row_ZTR.narrow(1, first, count).unsqueeze(-1))
@@ -143,17 +143,17 @@ class DecomposedAttention : public torch::autograd::Function<DecomposedAttention
     context->save_for_backward({qkv_NTD, rows_Rd, cols_Rd});
     context->saved_data["map"] = std::vector<int64_t>{heads, rows, cols};
     const at::Tensor qkv = qkv_NTD.detach();
-    const MapPieces map(heads, rows, cols, qkv);
+    const MapChunks map(heads, rows, cols, qkv);
     const PlacedTables tables(rows_Rd, cols_Rd, map, arithmetic_of(qkv));
     const at::Tensor out_NTC =
         at::empty({qkv.size(0), qkv.size(1), qkv.size(2) / 3}, qkv.options());
     map.for_each(qkv, [&](int64_t sequence, int64_t first, int64_t count, int64_t) {
-      const Piece piece(qkv, map, tables, sequence, first, count);
+      const Chunk chunk(qkv, map, tables, sequence, first, count);
       const at::Tensor out_ZTd = map.heads_of(out_NTC, 1, 0, sequence, first, count);
       for (int64_t row = 0; row < rows; row += map.rows_at_once) {
         const int64_t begin = row * cols, queries = std::min(map.rows_at_once, rows - row) * cols;
         out_ZTd.narrow(1, begin, queries)
-            .copy_(at::bmm(piece.probabilities(map, begin, queries), piece.v_ZTd));
+            .copy_(at::bmm(chunk.probabilities(map, begin, queries), chunk.v_ZTd));
       }
     });
     return out_NTC;
@@ -163,29 +163,29 @@ class DecomposedAttention : public torch::autograd::Function<DecomposedAttention
     const variable_list saved = context->get_saved_variables();
     const at::Tensor qkv = saved[0].detach(), dout_NTC = gradients[0];
     const std::vector<int64_t> sizes = context->saved_data["map"].toIntVector();
-    const MapPieces map(sizes[0], sizes[1], sizes[2], qkv);
-    const Part timed("decomposed attention gradient", 6 * operations_of(qkv), 0);
+    const MapChunks map(sizes[0], sizes[1], sizes[2], qkv);
+    const ProfileScope timed("decomposed attention gradient", 6 * operations_of(qkv), 0);
     const at::ScalarType type = arithmetic_of(qkv);
     const PlacedTables tables(saved[1].detach(), saved[2].detach(), map, type);
     const at::Tensor dqkv = at::empty_like(qkv);
-    const int64_t pieces = qkv.size(0) * map.of_sequence();
-    const auto of_pieces = [&](const at::Tensor& table_Rd) {
-      return at::empty({pieces, table_Rd.size(0), table_Rd.size(1)}, qkv.options().dtype(type));
+    const int64_t chunks = qkv.size(0) * map.of_sequence();
+    const auto of_chunks = [&](const at::Tensor& table_Rd) {
+      return at::empty({chunks, table_Rd.size(0), table_Rd.size(1)}, qkv.options().dtype(type));
     };
-    const at::Tensor drows_P = of_pieces(saved[1]), dcols_P = of_pieces(saved[2]);
+    const at::Tensor drows_P = of_chunks(saved[1]), dcols_P = of_chunks(saved[2]);
     map.for_each(qkv, [&](int64_t sequence, int64_t first, int64_t count, int64_t number) {
-      const Piece piece(qkv, map, tables, sequence, first, count);
+      const Chunk chunk(qkv, map, tables, sequence, first, count);
       const at::Tensor dout_ZTd =
           map.heads_of(dout_NTC, 1, 0, sequence, first, count).to(type).contiguous();
-      const Sums sums = sums_of(piece, map, dout_ZTd);
+      const Sums sums = sums_of(chunk, map, dout_ZTd);
       // The biases are products of q and the tables.
       const at::Tensor by_row = map.rows_first(sums.by_row_ZTR),
                        by_col = map.cols_first(sums.by_col_ZTC);
-      const at::Tensor dq_ZTd = sums.q_ZTd * piece.scale() +
+      const at::Tensor dq_ZTd = sums.q_ZTd * chunk.scale() +
                                 map.back_from_rows(at::bmm(by_row, tables.rows_RRd)) +
                                 map.back_from_cols(at::bmm(by_col, tables.cols_CCd));
-      sum_entries(at::bmm(by_row.transpose(1, 2), map.rows_first(piece.q_ZTd)), drows_P[number]);
-      sum_entries(at::bmm(by_col.transpose(1, 2), map.cols_first(piece.q_ZTd)), dcols_P[number]);
+      sum_entries(at::bmm(by_row.transpose(1, 2), map.rows_first(chunk.q_ZTd)), drows_P[number]);
+      sum_entries(at::bmm(by_col.transpose(1, 2), map.cols_first(chunk.q_ZTd)), dcols_P[number]);
       map.heads_of(dqkv, 3, 0, sequence, first, count).copy_(dq_ZTd);
       map.heads_of(dqkv, 3, 1, sequence, first, count).copy_(sums.k_ZTd);
       map.heads_of(dqkv, 3, 2, sequence, first, count).copy_(sums.v_ZTd);
@@ -204,23 +204,23 @@ class DecomposedAttention : public torch::autograd::Function<DecomposedAttention
     at::Tensor q_ZTd, k_ZTd, v_ZTd, by_row_ZTR, by_col_ZTC;
   };
 
-  static Sums sums_of(const Piece& piece, const MapPieces& map, const at::Tensor& dout_ZTd) {
-    const Sums sums{at::empty_like(piece.q_ZTd), at::zeros_like(piece.k_ZTd),
-                    at::zeros_like(piece.v_ZTd), at::empty_like(piece.by_row_ZTR),
-                    at::empty_like(piece.by_col_ZTC)};
+  static Sums sums_of(const Chunk& chunk, const MapChunks& map, const at::Tensor& dout_ZTd) {
+    const Sums sums{at::empty_like(chunk.q_ZTd), at::zeros_like(chunk.k_ZTd),
+                    at::zeros_like(chunk.v_ZTd), at::empty_like(chunk.by_row_ZTR),
+                    at::empty_like(chunk.by_col_ZTC)};
     for (int64_t row = 0; row < map.rows; row += map.rows_at_once) {
       const int64_t first = row * map.cols,
                     count = std::min(map.rows_at_once, map.rows - row) * map.cols;
       const auto of_queries = [&](const at::Tensor& x) { return x.narrow(1, first, count); };
-      const at::Tensor p = piece.probabilities(map, first, count), dout = of_queries(dout_ZTd);
+      const at::Tensor p = chunk.probabilities(map, first, count), dout = of_queries(dout_ZTd);
       const at::Tensor dscores = at::_softmax_backward_data(
-          at::bmm(dout, piece.v_ZTd.transpose(1, 2)), p, -1, p.scalar_type());
+          at::bmm(dout, chunk.v_ZTd.transpose(1, 2)), p, -1, p.scalar_type());
       const at::Tensor by_place = dscores.unflatten(2, {map.rows, map.cols});
       of_queries(sums.by_row_ZTR).copy_(by_place.sum(-1));
       of_queries(sums.by_col_ZTC).copy_(by_place.sum(-2));
-      of_queries(sums.q_ZTd).copy_(at::bmm(dscores, piece.k_ZTd));
+      of_queries(sums.q_ZTd).copy_(at::bmm(dscores, chunk.k_ZTd));
       at::Tensor dk = sums.k_ZTd, dv = sums.v_ZTd;
-      dk.baddbmm_(dscores.transpose(1, 2), of_queries(piece.scaled_ZTd));
+      dk.baddbmm_(dscores.transpose(1, 2), of_queries(chunk.scaled_ZTd));
       dv.baddbmm_(p.transpose(1, 2), dout);
     }
     return sums;
@@ -253,7 +253,7 @@ at::Tensor decomposed_attention(const at::Tensor& qkv_NTD, int64_t heads,
   if (qkv_NTD.numel() == 0 || reference_ops()) {
     return decomposed_attention_reference(qkv_NTD, heads, tables, rows, cols);
   }
-  const Part timed("decomposed attention", 2 * operations_of(qkv_NTD), 0);
+  const ProfileScope timed("decomposed attention", 2 * operations_of(qkv_NTD), 0);
   return DecomposedAttention::apply(qkv_NTD, tables.rows_Rd, tables.cols_Rd, heads, rows, cols);
 }
 

@@ -9,7 +9,7 @@
 
 namespace fcm::ops {
 
-at::Tensor SharedTable::places_NT() const {
+at::Tensor SharedTable::indices_NT() const {
   at::Tensor places = at::empty({sequences, tokens}, at::kLong);
   auto place = places.accessor<int64_t, 2>();
   for (int64_t n = 0; n < sequences; ++n) {
@@ -26,7 +26,7 @@ OpCase make(std::string name, const SharedTable& sizes, int64_t channels) {
   OpCase result;
   result.name = std::move(name);
   result.inputs = [=](at::ScalarType dtype, uint64_t seed) {
-    return OpCase::Inputs{case_values({sizes.rows(), channels}, dtype, seed), sizes.places_NT()};
+    return OpCase::Inputs{case_values({sizes.rows(), channels}, dtype, seed), sizes.indices_NT()};
   };
   result.run = [](const OpCase::Inputs& in) { return gather_rows(in[0], in[1]); };
   result.reference = [](const OpCase::Inputs& in) { return gather_rows_reference(in[0], in[1]); };

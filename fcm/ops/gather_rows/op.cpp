@@ -16,10 +16,10 @@ using torch::autograd::variable_list;
 class GatherRows : public torch::autograd::Function<GatherRows> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& rows_RC,
-                            const at::Tensor& places_NT) {
-    context->save_for_backward({places_NT});
+                            const at::Tensor& indices_NT) {
+    context->save_for_backward({indices_NT});
     context->saved_data["rows"] = rows_RC.size(0);
-    return gathered(rows_RC.contiguous(), places_NT);
+    return gathered(rows_RC.contiguous(), indices_NT);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -31,17 +31,17 @@ class GatherRows : public torch::autograd::Function<GatherRows> {
 
 }  // namespace
 
-at::Tensor gather_rows(const at::Tensor& rows_RC, const at::Tensor& places_NT) {
+at::Tensor gather_rows(const at::Tensor& rows_RC, const at::Tensor& indices_NT) {
   const auto type = rows_RC.scalar_type();
   require(type == at::kFloat || type == at::kBFloat16 || type == at::kDouble,
           "gather_rows: expected float32, bfloat16 or float64, got {}", at::toString(type));
   require(
-      rows_RC.dim() == 2 && places_NT.dim() == 2 && places_NT.scalar_type() == at::kLong,
+      rows_RC.dim() == 2 && indices_NT.dim() == 2 && indices_NT.scalar_type() == at::kLong,
       "gather_rows: expected a matrix and int64 indices [N, T], got {} and {} dimensions, indices "
       "of {}",
-      rows_RC.dim(), places_NT.dim(), at::toString(places_NT.scalar_type()));
-  if (reference_ops()) return gather_rows_reference(rows_RC, places_NT);
-  return GatherRows::apply(rows_RC, places_NT);
+      rows_RC.dim(), indices_NT.dim(), at::toString(indices_NT.scalar_type()));
+  if (reference_ops()) return gather_rows_reference(rows_RC, indices_NT);
+  return GatherRows::apply(rows_RC, indices_NT);
 }
 
 }  // namespace fcm::ops

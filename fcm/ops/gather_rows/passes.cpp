@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "fcm/base/error.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/ops/simd/blocks.h"
 
 namespace fcm::ops {
@@ -18,9 +18,9 @@ namespace {
 struct TokensByRow {
   std::vector<int64_t> first, tokens;
 
-  TokensByRow(const at::Tensor& places_NT, int64_t rows)
-      : first(static_cast<size_t>(rows) + 1), tokens(static_cast<size_t>(places_NT.numel())) {
-    const int64_t* places = places_NT.const_data_ptr<int64_t>();
+  TokensByRow(const at::Tensor& indices_NT, int64_t rows)
+      : first(static_cast<size_t>(rows) + 1), tokens(static_cast<size_t>(indices_NT.numel())) {
+    const int64_t* places = indices_NT.const_data_ptr<int64_t>();
     const auto count = static_cast<int64_t>(tokens.size());
     for (int64_t token = 0; token < count; ++token) ++first[static_cast<size_t>(places[token]) + 1];
     for (size_t row = 0; row < static_cast<size_t>(rows); ++row) first[row + 1] += first[row];
@@ -70,12 +70,12 @@ void sum_rows(const at::Tensor& x, const TokensByRow& by_row, const at::Tensor& 
 
 }  // namespace
 
-at::Tensor gathered(const at::Tensor& rows_RC, const at::Tensor& places_NT) {
-  const int64_t columns = rows_RC.size(1), count = places_NT.numel();
-  const std::vector<int64_t> sizes{places_NT.size(0), places_NT.size(1), columns};
-  if (!rows_RC.is_cpu()) return rows_RC.index_select(0, places_NT.reshape({-1})).view(sizes);
-  const at::Tensor places = places_NT.contiguous(), result = at::empty(sizes, rows_RC.options());
-  const Part timed("gather rows", 0, 2.0 * static_cast<double>(result.nbytes()));
+at::Tensor gathered(const at::Tensor& rows_RC, const at::Tensor& indices_NT) {
+  const int64_t columns = rows_RC.size(1), count = indices_NT.numel();
+  const std::vector<int64_t> sizes{indices_NT.size(0), indices_NT.size(1), columns};
+  if (!rows_RC.is_cpu()) return rows_RC.index_select(0, indices_NT.reshape({-1})).view(sizes);
+  const at::Tensor places = indices_NT.contiguous(), result = at::empty(sizes, rows_RC.options());
+  const ProfileScope timed("gather rows", 0, 2.0 * static_cast<double>(result.nbytes()));
   const int64_t* place = places.const_data_ptr<int64_t>();
   const int64_t bytes = columns * rows_RC.element_size(), rows = rows_RC.size(0);
   const char* from = static_cast<const char*>(rows_RC.const_data_ptr());
@@ -91,10 +91,10 @@ at::Tensor gathered(const at::Tensor& rows_RC, const at::Tensor& places_NT) {
   return result;
 }
 
-at::Tensor summed_by_row(const at::Tensor& x_NTC, const at::Tensor& places_NT, int64_t rows) {
-  if (!x_NTC.is_cpu()) return summed_by_row_library(x_NTC, places_NT, rows);
-  const Part timed("sum by row", 0, static_cast<double>(x_NTC.nbytes()));
-  const TokensByRow by_row(places_NT.contiguous(), rows);
+at::Tensor summed_by_row(const at::Tensor& x_NTC, const at::Tensor& indices_NT, int64_t rows) {
+  if (!x_NTC.is_cpu()) return summed_by_row_library(x_NTC, indices_NT, rows);
+  const ProfileScope timed("sum by row", 0, static_cast<double>(x_NTC.nbytes()));
+  const TokensByRow by_row(indices_NT.contiguous(), rows);
   const at::Tensor sums_RC = at::empty({rows, x_NTC.size(2)}, x_NTC.options());
   if (x_NTC.scalar_type() == at::kFloat) {
     sum_rows<float, float>(x_NTC, by_row, sums_RC);
@@ -109,13 +109,14 @@ at::Tensor summed_by_row(const at::Tensor& x_NTC, const at::Tensor& places_NT, i
 // Of LibTorch's additions by index, this one is deterministic on a GPU too. In float32, because it
 // rounds after every addition; unsafe = true, because checking the largest index would sync with
 // the GPU.
-at::Tensor summed_by_row_library(const at::Tensor& x_NTC, const at::Tensor& places_NT,
+at::Tensor summed_by_row_library(const at::Tensor& x_NTC, const at::Tensor& indices_NT,
                                  int64_t rows) {
   const auto type = x_NTC.scalar_type();
   const int64_t columns = x_NTC.size(2);
   const at::Tensor x = x_NTC.reshape({-1, columns}).to(type == at::kDouble ? type : at::kFloat);
   at::Tensor sums_RC = at::zeros({rows, columns}, x.options());
-  at::_index_put_impl_(sums_RC, {places_NT.reshape({-1})}, x, /*accumulate=*/true, /*unsafe=*/true);
+  at::_index_put_impl_(sums_RC, {indices_NT.reshape({-1})}, x, /*accumulate=*/true,
+                       /*unsafe=*/true);
   return sums_RC.to(type);
 }
 

@@ -4,9 +4,9 @@
 
 namespace fcm::ops {
 
-at::Tensor gather_rows_reference(const at::Tensor& rows_RC, const at::Tensor& places_NT) {
-  return rows_RC.index_select(0, places_NT.reshape({-1}))
-      .view({places_NT.size(0), places_NT.size(1), rows_RC.size(1)});
+at::Tensor gather_rows_reference(const at::Tensor& rows_RC, const at::Tensor& indices_NT) {
+  return rows_RC.index_select(0, indices_NT.reshape({-1}))
+      .view({indices_NT.size(0), indices_NT.size(1), rows_RC.size(1)});
 }
 
 }  // namespace fcm::ops

@@ -11,7 +11,7 @@ namespace fcm::ops {
 struct SharedTable {
   int64_t sequences, own, tokens, table;
   int64_t rows() const { return sequences * own + table; }
-  at::Tensor places_NT() const;
+  at::Tensor indices_NT() const;
 };
 
 }  // namespace fcm::ops

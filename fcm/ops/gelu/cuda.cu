@@ -67,7 +67,7 @@ __global__ void __launch_bounds__(kFlatThreads) forward(const T* x, T* y, int64_
 
 // Backward of N elements: dx (in: dy) is multiplied by the derivative, x becomes gelu(x).
 template <class T, int N>
-__device__ inline void turn_back(Wide<T> (&x)[N], Wide<T> (&dx)[N]) {
+__device__ inline void backward_in_place(Wide<T> (&x)[N], Wide<T> (&dx)[N]) {
 #pragma unroll
   for (int i = 0; i < N; ++i) {
     const Normal<Wide<T>> n = normal(x[i], T{});
@@ -77,12 +77,12 @@ __device__ inline void turn_back(Wide<T> (&x)[N], Wide<T> (&dx)[N]) {
 }
 
 template <class T, int N>
-__global__ void __launch_bounds__(kFlatThreads) backward(GeluBackwardAgain<T> a) {
+__global__ void __launch_bounds__(kFlatThreads) backward(GeluBackwardRecompute<T> a) {
   along_flat<N>(a.count, [&](int64_t first) {
     Wide<T> x[N], dx[N];
     load<T, N>(a.x + first, x);
     load<T, N>(a.dy + first, dx);
-    turn_back<T, N>(x, dx);
+    backward_in_place<T, N>(x, dx);
     store<T, N>(a.dx + first, dx);
   });
 }
@@ -93,7 +93,7 @@ constexpr int kStripWarps = kFlatThreads / kWarp;
 
 template <class T, int N>
 __global__ void __launch_bounds__(kFlatThreads)
-    backward_again(GeluBackwardAgain<T> a, int64_t channels, Wide<T>* parts) {
+    backward_recompute(GeluBackwardRecompute<T> a, int64_t channels, Wide<T>* parts) {
   using A = Wide<T>;
   const int64_t column = (static_cast<int64_t>(blockIdx.x) * kWarp + lane()) * N;
   const bool inside = column < channels;
@@ -104,7 +104,7 @@ __global__ void __launch_bounds__(kFlatThreads)
     A x[N], dx[N];
     load<T, N>(a.x + at, x);
     load<T, N>(a.dy + at, dx);
-    turn_back<T, N>(x, dx);
+    backward_in_place<T, N>(x, dx);
     store<T, N>(a.dx + at, dx);
     store<T, N>(a.y + at, x);
 #pragma unroll
@@ -151,7 +151,7 @@ void run_forward(const T* x, T* y, int64_t count, CudaStream stream) {
 }
 
 template <class T>
-void run_backward(const GeluBackwardAgain<T>& pass, CudaStream stream) {
+void run_backward(const GeluBackwardRecompute<T>& pass, CudaStream stream) {
   constexpr int N = kLanes<T>;
   if (aligned_rows(pass.x, pass.count) && aligned(pass.dy) && aligned(pass.dx)) {
     launch(flat_shape("gelu gradient", pass.count, N, stream), backward<T, N>, pass);
@@ -161,19 +161,19 @@ void run_backward(const GeluBackwardAgain<T>& pass, CudaStream stream) {
 }
 
 template <class T, int N>
-void run_strips(const GeluBackwardAgain<T>& pass, int64_t channels, Wide<T>* parts,
+void run_strips(const GeluBackwardRecompute<T>& pass, int64_t channels, Wide<T>* parts,
                 CudaStream stream) {
   const int64_t strips = (channels + kWarp * N - 1) / (kWarp * N);
   const size_t shared_bytes = size_t{kFlatThreads} * N * sizeof(Wide<T>);
   launch(
       {"gelu gradient, gelu again", strips, column_sums_parts_cuda(pass.count / channels, channels),
        kFlatThreads, shared_bytes, stream},
-      backward_again<T, N>, pass, channels, parts);
+      backward_recompute<T, N>, pass, channels, parts);
 }
 
 template <class T>
-void run_again(const GeluBackwardAgain<T>& pass, int64_t channels, Wide<T>* parts, Wide<T>* sums,
-               CudaStream stream) {
+void run_recompute(const GeluBackwardRecompute<T>& pass, int64_t channels, Wide<T>* parts,
+                   Wide<T>* sums, CudaStream stream) {
   const bool fits =
       aligned_rows(pass.x, channels) && aligned(pass.dy) && aligned(pass.dx) && aligned(pass.y);
   if (fits) {
@@ -213,26 +213,26 @@ void gelu_forward_cuda(const Bfloat16* x, Bfloat16* y, int64_t count, CudaStream
 void gelu_forward_cuda(const double* x, double* y, int64_t count, CudaStream stream) {
   run_forward(x, y, count, stream);
 }
-void gelu_backward_cuda(const GeluBackwardAgain<float>& pass, CudaStream stream) {
+void gelu_backward_cuda(const GeluBackwardRecompute<float>& pass, CudaStream stream) {
   run_backward(pass, stream);
 }
-void gelu_backward_cuda(const GeluBackwardAgain<Bfloat16>& pass, CudaStream stream) {
+void gelu_backward_cuda(const GeluBackwardRecompute<Bfloat16>& pass, CudaStream stream) {
   run_backward(pass, stream);
 }
-void gelu_backward_cuda(const GeluBackwardAgain<double>& pass, CudaStream stream) {
+void gelu_backward_cuda(const GeluBackwardRecompute<double>& pass, CudaStream stream) {
   run_backward(pass, stream);
 }
-void gelu_backward_again_cuda(const GeluBackwardAgain<float>& pass, int64_t channels, float* parts,
-                              float* sums, CudaStream stream) {
-  run_again(pass, channels, parts, sums, stream);
+void gelu_backward_recompute_cuda(const GeluBackwardRecompute<float>& pass, int64_t channels,
+                                  float* parts, float* sums, CudaStream stream) {
+  run_recompute(pass, channels, parts, sums, stream);
 }
-void gelu_backward_again_cuda(const GeluBackwardAgain<Bfloat16>& pass, int64_t channels,
-                              float* parts, float* sums, CudaStream stream) {
-  run_again(pass, channels, parts, sums, stream);
+void gelu_backward_recompute_cuda(const GeluBackwardRecompute<Bfloat16>& pass, int64_t channels,
+                                  float* parts, float* sums, CudaStream stream) {
+  run_recompute(pass, channels, parts, sums, stream);
 }
-void gelu_backward_again_cuda(const GeluBackwardAgain<double>& pass, int64_t channels,
-                              double* parts, double* sums, CudaStream stream) {
-  run_again(pass, channels, parts, sums, stream);
+void gelu_backward_recompute_cuda(const GeluBackwardRecompute<double>& pass, int64_t channels,
+                                  double* parts, double* sums, CudaStream stream) {
+  run_recompute(pass, channels, parts, sums, stream);
 }
 void gelu_of_product_cuda(const GeluOfProduct<float, float>& pass, CudaStream stream) {
   run_of_product(pass, stream);

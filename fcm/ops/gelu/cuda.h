@@ -13,19 +13,22 @@ namespace fcm::ops {
 [[gnu::weak]] void gelu_forward_cuda(const double* x, double* y, int64_t count, CudaStream stream);
 
 // dx = dy * gelu'(x); pass.y is unused. dx may alias dy.
-[[gnu::weak]] void gelu_backward_cuda(const GeluBackwardAgain<float>& pass, CudaStream stream);
-[[gnu::weak]] void gelu_backward_cuda(const GeluBackwardAgain<Bfloat16>& pass, CudaStream stream);
-[[gnu::weak]] void gelu_backward_cuda(const GeluBackwardAgain<double>& pass, CudaStream stream);
+[[gnu::weak]] void gelu_backward_cuda(const GeluBackwardRecompute<float>& pass, CudaStream stream);
+[[gnu::weak]] void gelu_backward_cuda(const GeluBackwardRecompute<Bfloat16>& pass,
+                                      CudaStream stream);
+[[gnu::weak]] void gelu_backward_cuda(const GeluBackwardRecompute<double>& pass, CudaStream stream);
 
 // The same, and y = gelu(x), for rows of `channels`. sums [channels]: column sums of dx before
 // rounding. parts: [column_sums_parts_cuda(rows, channels), channels], overwritten.
-[[gnu::weak]] void gelu_backward_again_cuda(const GeluBackwardAgain<float>& pass, int64_t channels,
-                                            float* parts, float* sums, CudaStream stream);
-[[gnu::weak]] void gelu_backward_again_cuda(const GeluBackwardAgain<Bfloat16>& pass,
-                                            int64_t channels, float* parts, float* sums,
-                                            CudaStream stream);
-[[gnu::weak]] void gelu_backward_again_cuda(const GeluBackwardAgain<double>& pass, int64_t channels,
-                                            double* parts, double* sums, CudaStream stream);
+[[gnu::weak]] void gelu_backward_recompute_cuda(const GeluBackwardRecompute<float>& pass,
+                                                int64_t channels, float* parts, float* sums,
+                                                CudaStream stream);
+[[gnu::weak]] void gelu_backward_recompute_cuda(const GeluBackwardRecompute<Bfloat16>& pass,
+                                                int64_t channels, float* parts, float* sums,
+                                                CudaStream stream);
+[[gnu::weak]] void gelu_backward_recompute_cuda(const GeluBackwardRecompute<double>& pass,
+                                                int64_t channels, double* parts, double* sums,
+                                                CudaStream stream);
 
 // x += bias, y = gelu(x).
 [[gnu::weak]] void gelu_of_product_cuda(const GeluOfProduct<float, float>& pass, CudaStream stream);

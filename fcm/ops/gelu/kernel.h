@@ -19,7 +19,7 @@ struct GeluOfProduct {
 
 // Backward that also recomputes the output: dx = dy * gelu'(x), y = gelu(x). dx may alias dy.
 template <class T>
-struct GeluBackwardAgain {
+struct GeluBackwardRecompute {
   int64_t count;
   const T* dy;
   const T* x;
@@ -37,9 +37,9 @@ struct GeluKernels {
   void (*product_float)(const GeluOfProduct<float, float>&);
   void (*product_bfloat16)(const GeluOfProduct<Bfloat16, float>&);
   void (*product_double)(const GeluOfProduct<double, double>&);
-  void (*again_float)(const GeluBackwardAgain<float>&);
-  void (*again_bfloat16)(const GeluBackwardAgain<Bfloat16>&);
-  void (*again_double)(const GeluBackwardAgain<double>&);
+  void (*recompute_float)(const GeluBackwardRecompute<float>&);
+  void (*recompute_bfloat16)(const GeluBackwardRecompute<Bfloat16>&);
+  void (*recompute_double)(const GeluBackwardRecompute<double>&);
 };
 
 extern const GeluKernels gelu_plain;

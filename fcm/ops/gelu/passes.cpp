@@ -6,7 +6,7 @@
 #include "fcm/ops/gelu/cuda.h"
 #include "fcm/ops/gelu/kernel.h"
 #include "fcm/ops/linear/column_sums.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
 
@@ -69,31 +69,31 @@ void run_of_product(void (*kernel)(const GeluOfProduct<T, A>&), const at::Tensor
 }
 
 template <class T, class A>
-at::Tensor run_again_on_cuda(const GeluBackwardAgain<T>& pass, const at::Tensor& x) {
+at::Tensor run_recompute_on_cuda(const GeluBackwardRecompute<T>& pass, const at::Tensor& x) {
   const int64_t rows = x.size(0), channels = x.size(1);
   const at::Tensor sums_C =
       at::empty({channels}, x.options().dtype(c10::promoteTypes(x.scalar_type(), at::kFloat)));
   const at::Tensor parts =
       at::empty({column_sums_parts_cuda(rows, channels), channels}, sums_C.options());
-  gelu_backward_again_cuda(pass, channels, parts.data_ptr<A>(), sums_C.data_ptr<A>(),
-                           cuda_stream_for(x));
+  gelu_backward_recompute_cuda(pass, channels, parts.data_ptr<A>(), sums_C.data_ptr<A>(),
+                               cuda_stream_for(x));
   return sums_C;
 }
 
 // Returns the column sums on a GPU, otherwise an undefined tensor.
 template <class T, class A>
-at::Tensor run_again(void (*kernel)(const GeluBackwardAgain<T>&), const at::Tensor& gradient,
-                     const at::Tensor& x, const at::Tensor& y) {
-  GeluBackwardAgain<T> all;
+at::Tensor run_recompute(void (*kernel)(const GeluBackwardRecompute<T>&),
+                         const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& y) {
+  GeluBackwardRecompute<T> all;
   all.count = x.numel();
   all.x = static_cast<const T*>(x.const_data_ptr());
   all.dx = static_cast<T*>(gradient.data_ptr());
   all.dy = all.dx;
   all.y = static_cast<T*>(y.data_ptr());
-  if (on_cuda(x)) return run_again_on_cuda<T, A>(all, x);
+  if (on_cuda(x)) return run_recompute_on_cuda<T, A>(all, x);
   const Blocks blocks = make_blocks(x.numel(), kElementsPerBlock);
   for_each_block(blocks, [&](int64_t block) {
-    GeluBackwardAgain<T> part = all;
+    GeluBackwardRecompute<T> part = all;
     const int64_t first = blocks.begin(block);
     part.count = blocks.size(block);
     part.x += first;
@@ -108,7 +108,7 @@ at::Tensor run_again(void (*kernel)(const GeluBackwardAgain<T>&), const at::Tens
 }  // namespace
 
 at::Tensor gelu_forward(Isa isa, const at::Tensor& x) {
-  const Part timed("gelu", 0, 2.0 * static_cast<double>(x.nbytes()));
+  const ProfileScope timed("gelu", 0, 2.0 * static_cast<double>(x.nbytes()));
   const at::Tensor y = at::empty_like(x);
   const GeluKernels& k = kernels(isa);
   if (x.scalar_type() == at::kFloat) {
@@ -122,7 +122,7 @@ at::Tensor gelu_forward(Isa isa, const at::Tensor& x) {
 }
 
 at::Tensor gelu_backward(Isa isa, const at::Tensor& dy, const at::Tensor& x) {
-  const Part timed("gelu gradient", 0, 3.0 * static_cast<double>(x.nbytes()));
+  const ProfileScope timed("gelu gradient", 0, 3.0 * static_cast<double>(x.nbytes()));
   const at::Tensor dx = at::empty_like(x);
   const GeluKernels& k = kernels(isa);
   if (x.scalar_type() == at::kFloat) {
@@ -136,7 +136,7 @@ at::Tensor gelu_backward(Isa isa, const at::Tensor& dy, const at::Tensor& x) {
 }
 
 at::Tensor gelu_of_product(Isa isa, const at::Tensor& x_MC, const at::Tensor& bias_C) {
-  const Part timed("bias and gelu", 0, 3.0 * static_cast<double>(x_MC.nbytes()));
+  const ProfileScope timed("bias and gelu", 0, 3.0 * static_cast<double>(x_MC.nbytes()));
   const at::Tensor y_MC = at::empty_like(x_MC);
   const GeluKernels& k = kernels(isa);
   if (x_MC.scalar_type() == at::kFloat) {
@@ -149,16 +149,20 @@ at::Tensor gelu_of_product(Isa isa, const at::Tensor& x_MC, const at::Tensor& bi
   return y_MC;
 }
 
-GeluAgain gelu_backward_again(Isa isa, const at::Tensor& gradient_MC, const at::Tensor& x_MC) {
-  const Part timed("gelu gradient, gelu again", 0, 4.0 * static_cast<double>(x_MC.nbytes()));
-  GeluAgain result{at::empty_like(x_MC), {}};
+GeluRecomputed gelu_backward_recompute(Isa isa, const at::Tensor& gradient_MC,
+                                       const at::Tensor& x_MC) {
+  const ProfileScope timed("gelu gradient, gelu again", 0,
+                           4.0 * static_cast<double>(x_MC.nbytes()));
+  GeluRecomputed result{at::empty_like(x_MC), {}};
   const GeluKernels& k = kernels(isa);
   if (x_MC.scalar_type() == at::kFloat) {
-    result.sums_C = run_again<float, float>(k.again_float, gradient_MC, x_MC, result.y_MC);
+    result.sums_C = run_recompute<float, float>(k.recompute_float, gradient_MC, x_MC, result.y_MC);
   } else if (x_MC.scalar_type() == at::kBFloat16) {
-    result.sums_C = run_again<Bfloat16, float>(k.again_bfloat16, gradient_MC, x_MC, result.y_MC);
+    result.sums_C =
+        run_recompute<Bfloat16, float>(k.recompute_bfloat16, gradient_MC, x_MC, result.y_MC);
   } else {
-    result.sums_C = run_again<double, double>(k.again_double, gradient_MC, x_MC, result.y_MC);
+    result.sums_C =
+        run_recompute<double, double>(k.recompute_double, gradient_MC, x_MC, result.y_MC);
   }
   return result;
 }

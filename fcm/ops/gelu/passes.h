@@ -18,9 +18,10 @@ at::Tensor gelu_of_product(Isa isa, const at::Tensor& x_MC, const at::Tensor& bi
 // gradient: dy, overwritten with dx. Returns gelu(x), recomputed in the same pass, and on a GPU the
 // column sums of dx in float32 (float64 for float64); on the CPU sums_C is undefined and the
 // product that reads dx computes them.
-struct GeluAgain {
+struct GeluRecomputed {
   at::Tensor y_MC, sums_C;
 };
-GeluAgain gelu_backward_again(Isa isa, const at::Tensor& gradient_MC, const at::Tensor& x_MC);
+GeluRecomputed gelu_backward_recompute(Isa isa, const at::Tensor& gradient_MC,
+                                       const at::Tensor& x_MC);
 
 }  // namespace fcm::ops

@@ -65,18 +65,18 @@ __global__ void __launch_bounds__(kThreads) forward(LayerNormForward<T, A> a) {
 #pragma unroll
     for (int i = 0; i < N; ++i) squares += (held[k][i] - mean) * (held[k][i] - mean);
   });
-  const A deviation = inverse_root(warp_sum(squares) / static_cast<A>(a.channels) + a.epsilon);
+  const A inverse_std = inverse_root(warp_sum(squares) / static_cast<A>(a.channels) + a.epsilon);
   along_row<K, N>(a.channels, [&](int k, int64_t channel) {
     if (K == 0) load<T, N>(x + channel, held[k]);
     A weight[N], y[N];
     load<A, N>(a.weight + channel, weight);
     load<A, N>(a.bias + channel, y);
-    for (int i = 0; i < N; ++i) y[i] += (held[k][i] - mean) * deviation * weight[i];
+    for (int i = 0; i < N; ++i) y[i] += (held[k][i] - mean) * inverse_std * weight[i];
     store<T, N>(a.y + row * a.channels + channel, y);
   });
   if (lane() == 0) {
     a.mean[row] = mean;
-    a.deviation[row] = deviation;
+    a.inverse_std[row] = inverse_std;
   }
 }
 
@@ -86,7 +86,7 @@ struct Row {
   const T* x;
   const T* plus;
   T* dx;
-  A mean, deviation;
+  A mean, inverse_std;
   A mean_g = 0, mean_gn = 0;  // row means of g = dy * weight and of g * n, n the normalised row
 };
 
@@ -94,13 +94,13 @@ template <class T, class A>
 __device__ inline Row<T, A> row_of(const LayerNormBackward<T, A>& a, int64_t row) {
   const int64_t first = row * a.channels;
   return {a.dy + first, a.x + first, a.plus == nullptr ? nullptr : a.plus + first,
-          a.dx + first, a.mean[row], a.deviation[row]};
+          a.dx + first, a.mean[row], a.inverse_std[row]};
 }
 
 template <class T, class A, int N>
 __device__ inline void normalise(const Row<T, A>& row, A (&x)[N]) {
 #pragma unroll
-  for (int i = 0; i < N; ++i) x[i] = (x[i] - row.mean) * row.deviation;
+  for (int i = 0; i < N; ++i) x[i] = (x[i] - row.mean) * row.inverse_std;
 }
 
 // dx of N elements from their dy, n and weight.
@@ -110,7 +110,7 @@ __device__ inline void store_dx(const Row<T, A>& row, int64_t channel, const A (
   A dx[N];
 #pragma unroll
   for (int i = 0; i < N; ++i) {
-    dx[i] = row.deviation * (dy[i] * weight[i] - row.mean_g - n[i] * row.mean_gn);
+    dx[i] = row.inverse_std * (dy[i] * weight[i] - row.mean_g - n[i] * row.mean_gn);
   }
   if (row.plus != nullptr) {
     A plus[N];
@@ -201,7 +201,7 @@ __global__ void __launch_bounds__(kThreads) backward_rows(LayerNormBackward<T, A
   along_row<0, 1>(a.channels, [&](int, int64_t channel) {
     const A g = widen(row.dy[channel]) * a.weight[channel];
     sum_g += g;
-    sum_gn += g * (widen(row.x[channel]) - row.mean) * row.deviation;
+    sum_gn += g * (widen(row.x[channel]) - row.mean) * row.inverse_std;
   });
   row.mean_g = warp_sum(sum_g) / static_cast<A>(a.channels);
   row.mean_gn = warp_sum(sum_gn) / static_cast<A>(a.channels);
@@ -222,7 +222,7 @@ __global__ void __launch_bounds__(kThreads) backward_columns(LayerNormBackward<T
   for (int64_t r = blockIdx.y; r < a.rows; r += gridDim.y) {
     const Row<T, A> row = row_of(a, r);
     const A dy = widen(row.dy[channel]);
-    dweight += dy * (widen(row.x[channel]) - row.mean) * row.deviation;
+    dweight += dy * (widen(row.x[channel]) - row.mean) * row.inverse_std;
     dbias += dy;
   }
   A* part = parts + blockIdx.y * 2 * a.channels;

@@ -16,8 +16,8 @@ struct LayerNormForward {
   const A* weight;
   const A* bias;
   T* y;
-  A* mean;       // [rows]
-  A* deviation;  // [rows], 1 / standard deviation
+  A* mean;         // [rows]
+  A* inverse_std;  // [rows], 1 / standard deviation
 };
 
 template <class T, class A>
@@ -27,7 +27,7 @@ struct LayerNormBackward {
   const T* x;
   const A* weight;
   const A* mean;
-  const A* deviation;
+  const A* inverse_std;
   const T* plus;  // added to dx; may be null
   T* dx;
   A* dweight;  // [channels], set to the sum over these rows

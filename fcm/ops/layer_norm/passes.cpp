@@ -5,7 +5,7 @@
 #include "fcm/ops/cuda/place.h"
 #include "fcm/ops/layer_norm/cuda.h"
 #include "fcm/ops/layer_norm/kernel.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
 
@@ -33,7 +33,7 @@ void run_forward(void (*kernel)(const LayerNormForward<T, A>&), const at::Tensor
   all.bias = bias.const_data_ptr<A>();
   all.y = static_cast<T*>(y.data_ptr());
   all.mean = statistics.data_ptr<A>();
-  all.deviation = all.mean + rows;
+  all.inverse_std = all.mean + rows;
   if (on_cuda(x, {weight, bias})) return layer_norm_forward_cuda(all, cuda_stream_for(x));
   const Blocks blocks = rows_in_blocks(rows, channels);
   for_each_block(blocks, [&](int64_t block) {
@@ -43,7 +43,7 @@ void run_forward(void (*kernel)(const LayerNormForward<T, A>&), const at::Tensor
     part.x += first * channels;
     part.y += first * channels;
     part.mean += first;
-    part.deviation += first;
+    part.inverse_std += first;
     kernel(part);
   });
 }
@@ -61,7 +61,7 @@ at::Tensor run_backward(void (*kernel)(const LayerNormBackward<T, A>&), const at
   all.x = static_cast<const T*>(x.const_data_ptr());
   all.weight = weight.const_data_ptr<A>();
   all.mean = statistics.const_data_ptr<A>();
-  all.deviation = all.mean + rows;
+  all.inverse_std = all.mean + rows;
   all.plus = plus.defined() ? static_cast<const T*>(plus.const_data_ptr()) : nullptr;
   all.dx = static_cast<T*>(dx.data_ptr());
   if (on_cuda(x, {dy, weight, statistics, plus})) {
@@ -81,7 +81,7 @@ at::Tensor run_backward(void (*kernel)(const LayerNormBackward<T, A>&), const at
     part.dy += first * channels;
     part.x += first * channels;
     part.mean += first;
-    part.deviation += first;
+    part.inverse_std += first;
     if (part.plus != nullptr) part.plus += first * channels;
     part.dx += first * channels;
     part.dweight += block * 2 * channels;
@@ -99,7 +99,7 @@ const LayerNormKernels& kernels(Isa isa) {
 
 Normalised layer_norm_forward(Isa isa, const at::Tensor& x, const at::Tensor& weight_C,
                               const at::Tensor& bias_C, double epsilon) {
-  const Part timed("layer_norm", 0, 2.0 * static_cast<double>(x.nbytes()));
+  const ProfileScope timed("layer_norm", 0, 2.0 * static_cast<double>(x.nbytes()));
   const auto wide = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const at::Tensor weight = weight_C.to(wide).contiguous(), bias = bias_C.to(wide).contiguous();
   const Normalised result{at::empty_like(x),
@@ -118,8 +118,8 @@ Normalised layer_norm_forward(Isa isa, const at::Tensor& x, const at::Tensor& we
 LayerNormGradients layer_norm_backward(Isa isa, const at::Tensor& dy, const at::Tensor& x,
                                        const at::Tensor& weight_C, const at::Tensor& statistics_2M,
                                        const at::Tensor& plus) {
-  const Part timed("layer_norm gradient", 0,
-                   (plus.defined() ? 4.0 : 3.0) * static_cast<double>(x.nbytes()));
+  const ProfileScope timed("layer_norm gradient", 0,
+                           (plus.defined() ? 4.0 : 3.0) * static_cast<double>(x.nbytes()));
   const at::Tensor weight = weight_C.to(statistics_2M.scalar_type()).contiguous();
   const at::Tensor dx = at::empty_like(x);
   const LayerNormKernels& k = kernels(isa);

@@ -67,9 +67,9 @@ Description make_description(const Gemm& gemm) {
   check(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F),
         "description of a product");
   Description description(made);
-  const auto turn = [](bool turned) { return turned ? CUBLAS_OP_T : CUBLAS_OP_N; };
-  set(description, CUBLASLT_MATMUL_DESC_TRANSA, turn(gemm.turn_a));
-  set(description, CUBLASLT_MATMUL_DESC_TRANSB, turn(gemm.turn_b));
+  const auto operation = [](bool transposed) { return transposed ? CUBLAS_OP_T : CUBLAS_OP_N; };
+  set(description, CUBLASLT_MATMUL_DESC_TRANSA, operation(gemm.transpose_a));
+  set(description, CUBLASLT_MATMUL_DESC_TRANSB, operation(gemm.transpose_b));
   if (gemm.bias) {
     set(description, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
     // A dummy: never read, but its alignment affects which algorithms are proposed.
@@ -171,26 +171,26 @@ class Measurement {
 
   int quickest() {
     if (!works_) return 0;
-    return quickest_way({product_.algorithms(), [&](int way) { return same_bits(way); },
-                         [&](int way) { return seconds(way); }});
+    return fastest_algorithm({product_.algorithms(), [&](int index) { return same_bits(index); },
+                              [&](int index) { return seconds(index); }});
   }
 
  private:
-  cublasStatus_t run(int way, const at::Tensor& d) {
-    return product_.run(way,
+  cublasStatus_t run(int index, const at::Tensor& d) {
+    return product_.run(index,
                         {operands_[0].data_ptr(), operands_[1].data_ptr(), operands_[2].data_ptr(),
                          operands_[3].data_ptr(), d.data_ptr()},
                         workspace_, stream_);
   }
 
-  bool same_bits(int way) {
+  bool same_bits(int index) {
     result_.zero_();
-    if (run(way, result_) != CUBLAS_STATUS_SUCCESS) return false;
+    if (run(index, result_) != CUBLAS_STATUS_SUCCESS) return false;
     const auto bits = result_.element_size() == 4 ? at::kInt : at::kShort;
     return at::equal(result_.view(bits), standard_.view(bits));
   }
 
-  double seconds(int way) {
+  double seconds(int index) {
     const auto make = [] {
       cudaEvent_t made = nullptr;
       check(cudaEventCreate(&made), "events");
@@ -199,7 +199,7 @@ class Measurement {
     const Event begin = make(), end = make();
     float milliseconds = 0;
     check(cudaEventRecord(begin.get(), stream_), "events");
-    check(run(way, result_), "a product that worked before");
+    check(run(index, result_), "a product that worked before");
     check(cudaEventRecord(end.get(), stream_), "events");
     check(cudaEventSynchronize(end.get()), "a product");
     check(cudaEventElapsedTime(&milliseconds, begin.get(), end.get()), "events");

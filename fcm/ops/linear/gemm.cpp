@@ -10,11 +10,11 @@ namespace {
 
 struct Stored {
   GemmMatrix matrix;
-  bool turn;
+  bool transpose;
 };
 
 // `x` transposed, as a column-major product reads it: contiguous rows are already columns.
-std::optional<Stored> turned(const StridedMatrix& x) {
+std::optional<Stored> transposed_view(const StridedMatrix& x) {
   if (x.column_stride == 1) {
     return Stored{{x.columns, x.rows, std::max(x.row_stride, x.columns)}, false};
   }
@@ -27,32 +27,32 @@ std::optional<Stored> turned(const StridedMatrix& x) {
 }  // namespace
 
 std::optional<Gemm> gemm_of(const StridedMatrix& left, const StridedMatrix& right) {
-  const std::optional<Stored> a = turned(right), b = turned(left);
+  const std::optional<Stored> a = transposed_view(right), b = transposed_view(left);
   const bool empty = left.rows == 0 || left.columns == 0 || right.columns == 0;
   if (!a || !b || empty) return std::nullopt;
   Gemm gemm;
   gemm.a = a->matrix;
-  gemm.turn_a = a->turn;
+  gemm.transpose_a = a->transpose;
   gemm.b = b->matrix;
-  gemm.turn_b = b->turn;
+  gemm.transpose_b = b->transpose;
   gemm.d = {right.columns, left.rows, right.columns};
   return gemm;
 }
 
-int quickest_way(const Ways& ways) {
+int fastest_algorithm(const Algorithms& algorithms) {
   constexpr int kRounds = 7;
   std::vector<int> left = {0};
-  for (int way = 1; way < ways.count; ++way) {
-    if (ways.same_bits(way)) left.push_back(way);
+  for (int algorithm = 1; algorithm < algorithms.count; ++algorithm) {
+    if (algorithms.same_bits(algorithm)) left.push_back(algorithm);
   }
   if (left.size() == 1) return 0;
   std::vector<std::vector<double>> seconds(left.size());
   for (int round = 0; round < kRounds; ++round) {
-    for (size_t i = 0; i < left.size(); ++i) seconds[i].push_back(ways.seconds(left[i]));
+    for (size_t i = 0; i < left.size(); ++i) seconds[i].push_back(algorithms.seconds(left[i]));
   }
   size_t best = 0;
   std::vector<double> medians;
-  for (const std::vector<double>& of_way : seconds) medians.push_back(median(of_way));
+  for (const std::vector<double>& of_algorithm : seconds) medians.push_back(median(of_algorithm));
   for (size_t i = 1; i < left.size(); ++i) {
     if (medians[i] < medians[best]) best = i;
   }

@@ -24,7 +24,7 @@ struct GemmMatrix {
 // added to every column. C has the layout of D. Sums are float32.
 struct Gemm {
   GemmMatrix a, b, d;  // as stored
-  bool turn_a = false, turn_b = false;
+  bool transpose_a = false, transpose_b = false;
   bool bias = false, onto = false;                             // whether there are a bias and a C
   GemmType in = GemmType::kFloat32, out = GemmType::kFloat32;  // of A and B; of C and D
   auto operator<=>(const Gemm&) const = default;
@@ -44,12 +44,12 @@ std::optional<Gemm> gemm_of(const StridedMatrix& left, const StridedMatrix& righ
 // run or gives different bits is excluded, so the choice, which depends on timing, never changes a
 // result. Of the rest, the one with the smallest median time; the first if there is no other. They
 // are timed alternately, so that disturbances by other processes hit all alike.
-struct Ways {
+struct Algorithms {
   int count = 0;
   std::function<bool(int)> same_bits;  // runs the algorithm once and compares
   std::function<double(int)> seconds;  // runs it again, timed
 };
-int quickest_way(const Ways& ways);
+int fastest_algorithm(const Algorithms& algorithms);
 
 // A, B, bias, C and D in GPU memory, aligned to 16 bytes; null where absent. C may be D.
 struct GemmPointers {
@@ -58,8 +58,9 @@ struct GemmPointers {
 };
 
 // Runs the product with cuBLASLt. The first call for each Gemm measures which algorithm is fastest
-// (quickest_way) and keeps it for the lifetime of the process. During the capture of a CUDA graph
-// nothing can be measured: a new Gemm then uses the first. False: cuBLASLt has no algorithm for it.
+// (fastest_algorithm) and keeps it for the lifetime of the process. During the capture of a CUDA
+// graph nothing can be measured: a new Gemm then uses the first. False: cuBLASLt has no algorithm
+// for it.
 // Throws Error(kDevice).
 [[gnu::weak]] bool run_gemm(const Gemm& gemm, const GemmPointers& pointers, CudaStream stream);
 

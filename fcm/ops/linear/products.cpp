@@ -7,7 +7,7 @@
 #include "fcm/ops/linear/gpu_products.h"
 #include "fcm/ops/linear/kernel.h"
 #include "fcm/ops/linear/tiled_products.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
 
@@ -202,7 +202,7 @@ at::Tensor weight_for(const at::Tensor& x, const at::Tensor& weight_OI,
 
 at::Tensor product_with_bias(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
                              const at::Tensor& bias_N) {
-  const Part timed("product", flops_of(x_MK, b_KN.size(1)), 0, b_KN.size(0), b_KN.size(1));
+  const ProfileScope timed("product", flops_of(x_MK, b_KN.size(1)), 0, b_KN.size(0), b_KN.size(1));
   if (own.has_value()) {
     const at::Tensor y_MN = at::empty({x_MK.size(0), b_KN.size(1)}, x_MK.options());
     own_product(*own, x_MK, b_KN, bias_N, /*onto_y=*/false, y_MN);
@@ -215,7 +215,7 @@ at::Tensor product_with_bias(OwnKernels own, const at::Tensor& x_MK, const at::T
 
 void add_product(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
                  const at::Tensor& y_MN) {
-  const Part timed("product", flops_of(x_MK, b_KN.size(1)), 0, b_KN.size(0), b_KN.size(1));
+  const ProfileScope timed("product", flops_of(x_MK, b_KN.size(1)), 0, b_KN.size(0), b_KN.size(1));
   if (own.has_value()) {
     own_product(*own, x_MK, b_KN, at::Tensor(), /*onto_y=*/true, y_MN);
   } else {
@@ -226,7 +226,8 @@ void add_product(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
 at::Tensor product_onto(OwnKernels own, const at::Tensor& residual, const at::Tensor& x_MK,
                         const at::Tensor& b_KN, const at::Tensor& bias) {
   if (on_cuda(x_MK) && residual.is_contiguous() && bias.dim() == 1) {
-    const Part timed("product", flops_of(x_MK, b_KN.size(1)), 0, b_KN.size(0), b_KN.size(1));
+    const ProfileScope timed("product", flops_of(x_MK, b_KN.size(1)), 0, b_KN.size(0),
+                             b_KN.size(1));
     const auto y_MN =
         gpu_product(x_MK, b_KN, bias, residual.view({-1, b_KN.size(1)}), x_MK.scalar_type());
     if (y_MN) return y_MN->view(residual.sizes());
@@ -240,8 +241,8 @@ at::Tensor product_onto(OwnKernels own, const at::Tensor& residual, const at::Te
 std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Tensor& dy_MO,
                                                    const at::Tensor& x_MI,
                                                    const at::Tensor& sums_O) {
-  const Part timed("weight gradient", flops_of(x_MI, dy_MO.size(1)), 0, x_MI.size(1),
-                   dy_MO.size(1));
+  const ProfileScope timed("weight gradient", flops_of(x_MI, dy_MO.size(1)), 0, x_MI.size(1),
+                           dy_MO.size(1));
   if (own.has_value()) {
     if (by_tiles(*own, x_MI, much_to_add_up(x_MI.size(1), dy_MO.size(1)))) {
       return tiled_gradients(dy_MO, x_MI);

@@ -24,18 +24,18 @@ struct TiledProduct {
   bool onto;       // without bias: C += instead of C =
   Out* c;
   int64_t c_row;
-  bool turned;    // C is stored transposed; float32, without bias, not onto
-  float* a_sums;  // [rows], set to the sums of A along the depth (needs a_row = 1); or null
-  float* b_sums;  // [columns], the same for B (needs b_column = 1); or null
-  void* scratch;  // scratch_bytes(deep, columns), aligned to 64 bytes
+  bool transposed;  // C is stored transposed; float32, without bias, not onto
+  float* a_sums;    // [rows], set to the sums of A along the depth (needs a_row = 1); or null
+  float* b_sums;    // [columns], the same for B (needs b_column = 1); or null
+  void* scratch;    // scratch_bytes(deep, columns), aligned to 64 bytes
   // Size of a block of the depth, a multiple of 32. The whole depth if C is bfloat16, which would
   // round between blocks.
-  int64_t deep;
+  int64_t depth_block;
 };
 
 template <class In, class Out>
 struct TiledKernel {
-  int64_t (*scratch_bytes)(int64_t deep, int64_t columns);
+  int64_t (*scratch_bytes)(int64_t depth_block, int64_t columns);
   void (*product)(const TiledProduct<In, Out>&);
 };
 

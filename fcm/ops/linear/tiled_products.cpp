@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kBlockBytes = 1200 << 10;
 // Depth of a block: float32 sums over more would gather larger errors.
 template <class In>
-constexpr int64_t kMostDeep = sizeof(In) == 4 ? 400 : 800;
+constexpr int64_t kMaxDepthBlock = sizeof(In) == 4 ? 400 : 800;
 constexpr int64_t kNarrowest = 128;  // columns of a task, if there are enough for all threads
 constexpr int64_t kFewestInPart = 128;
 
@@ -29,13 +29,13 @@ int64_t tiles_of(int64_t count) { return (count + 31) / 32 * 32; }
 // Tasks are ranges of columns, and of rows as well if there are too few columns.
 template <class In>
 struct Cuts {
-  int64_t deep, width, ranges, height, parts;
+  int64_t depth_block, width, ranges, height, parts;
 
-  Cuts(int64_t rows, int64_t depth, int64_t columns, int64_t most_deep) {
+  Cuts(int64_t rows, int64_t depth, int64_t columns, int64_t max_depth_block) {
     constexpr int64_t kBytes = sizeof(In) == 4 ? 6 : 2;  // of the components of an element
     const int64_t threads = at::get_num_threads();
-    deep = tiles_of(parts_of(depth, parts_of(depth, most_deep)));
-    const int64_t widest = std::max<int64_t>(64, kBlockBytes / (kBytes * deep) / 32 * 32);
+    depth_block = tiles_of(parts_of(depth, parts_of(depth, max_depth_block)));
+    const int64_t widest = std::max<int64_t>(64, kBlockBytes / (kBytes * depth_block) / 32 * 32);
     ranges = parts_of(columns, widest);
     const int64_t more = parts_of(ranges, threads) * threads;
     if (columns / more >= kNarrowest) ranges = more;
@@ -51,16 +51,17 @@ template <class In, class Out>
 void run_tasks(const TiledKernel<In, Out>& kernel, const TiledProduct<In, Out>& all,
                const Cuts<In>& cuts) {
   at::parallel_for(0, cuts.ranges * cuts.parts, 1, [&](int64_t begin, int64_t end) {
-    const at::Tensor scratch = at::empty({kernel.scratch_bytes(cuts.deep, cuts.width)}, at::kByte);
+    const at::Tensor scratch =
+        at::empty({kernel.scratch_bytes(cuts.depth_block, cuts.width)}, at::kByte);
     for (int64_t task = begin; task < end; ++task) {
       const int64_t row = task % cuts.parts * cuts.height, n = task / cuts.parts * cuts.width;
       TiledProduct<In, Out> part = all;
-      part.deep = cuts.deep;
+      part.depth_block = cuts.depth_block;
       part.rows = std::min(cuts.height, all.rows - row);
       part.columns = std::min(cuts.width, all.columns - n);
       part.a += row * all.a_row;
       part.b += n * all.b_column;
-      part.c += all.turned ? n * all.c_row + row : row * all.c_row + n;
+      part.c += all.transposed ? n * all.c_row + row : row * all.c_row + n;
       if (all.bias != nullptr) part.bias += n;
       // Only one task per range of sums computes them.
       part.a_sums = all.a_sums == nullptr || n > 0 ? nullptr : all.a_sums + row;
@@ -88,8 +89,8 @@ void product(const TiledKernel<In, In>& kernel, const at::Tensor& x_MK, const at
   all.onto = onto_y;
   all.c = pointer_of<In*>(y_MN);
   all.c_row = all.columns;
-  const int64_t most_deep = sizeof(In) == 4 ? kMostDeep<In> : all.depth;
-  run_tasks(kernel, all, Cuts<In>(all.rows, all.depth, all.columns, most_deep));
+  const int64_t max_depth_block = sizeof(In) == 4 ? kMaxDepthBlock<In> : all.depth;
+  run_tasks(kernel, all, Cuts<In>(all.rows, all.depth, all.columns, max_depth_block));
 }
 
 // The wider of dy and x is A, whose packing is hidden behind multiplications, so the result may be
@@ -101,8 +102,8 @@ std::pair<at::Tensor, at::Tensor> gradients(const TiledKernel<In, float>& kernel
   const auto options = x_MI.options().dtype(at::kFloat);
   const at::Tensor dweight_OI = at::empty({outputs, inputs}, options);
   const at::Tensor dbias_O = at::empty({outputs}, options);
-  const bool turned = outputs < inputs;
-  const at::Tensor &wide = turned ? x_MI : dy_MO, &narrow = turned ? dy_MO : x_MI;
+  const bool transposed = outputs < inputs;
+  const at::Tensor &wide = transposed ? x_MI : dy_MO, &narrow = transposed ? dy_MO : x_MI;
   TiledProduct<In, float> all{};
   all.rows = wide.size(1);
   all.depth = wide.size(0);
@@ -115,9 +116,9 @@ std::pair<at::Tensor, at::Tensor> gradients(const TiledKernel<In, float>& kernel
   all.b_column = 1;
   all.c = dweight_OI.data_ptr<float>();
   all.c_row = inputs;
-  all.turned = turned;
-  (turned ? all.b_sums : all.a_sums) = dbias_O.data_ptr<float>();
-  run_tasks(kernel, all, Cuts<In>(all.rows, all.depth, all.columns, kMostDeep<In>));
+  all.transposed = transposed;
+  (transposed ? all.b_sums : all.a_sums) = dbias_O.data_ptr<float>();
+  run_tasks(kernel, all, Cuts<In>(all.rows, all.depth, all.columns, kMaxDepthBlock<In>));
   return {dweight_OI, dbias_O};
 }
 

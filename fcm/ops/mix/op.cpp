@@ -4,7 +4,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "fcm/base/error.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/ops/reference_ops.h"
 
 namespace fcm::ops {
@@ -49,7 +49,7 @@ class Mix : public torch::autograd::Function<Mix> {
     variable_list saved(x.begin(), x.end());
     saved.push_back(weight_JI);
     context->save_for_backward(std::move(saved));
-    const Part timed("mix", 2.0 * static_cast<double>(x_IM.numel() * weight_JI.size(0)), 0);
+    const ProfileScope timed("mix", 2.0 * static_cast<double>(x_IM.numel() * weight_JI.size(0)), 0);
     return tensors_of(at::mm(weight_JI.to(x_IM.scalar_type()), x_IM), x.front());
   }
 
@@ -58,7 +58,8 @@ class Mix : public torch::autograd::Function<Mix> {
     const at::Tensor weight_JI = x.back();
     x.pop_back();
     const at::Tensor x_IM = rows_of_all(x), dy_JM = rows_of_all(gradients);
-    const Part timed("mix gradient", 4.0 * static_cast<double>(x_IM.numel() * dy_JM.size(0)), 0);
+    const ProfileScope timed("mix gradient",
+                             4.0 * static_cast<double>(x_IM.numel() * dy_JM.size(0)), 0);
     variable_list result{weight_gradient(dy_JM, x_IM).to(weight_JI.scalar_type())};
     const variable_list dx =
         tensors_of(at::mm(weight_JI.to(x_IM.scalar_type()).t(), dy_JM), x.front());

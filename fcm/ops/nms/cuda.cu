@@ -87,8 +87,8 @@ __device__ inline void walk_rows(int count, Round<A>& round) {
   }
   for (int i = 0; i < count; ++i) {
     const uint32_t word = __shfl_sync(0xffffffffu, gone, i / kWordBits);
-    const bool stays = (word >> (i % kWordBits) & 1u) == 0;
-    if (stays && lane < kRowWords) gone |= round.rows[i][lane];
+    const bool keep = (word >> (i % kWordBits) & 1u) == 0;
+    if (keep && lane < kRowWords) gone |= round.rows[i][lane];
   }
   if (lane < kRowWords) round.gone[lane] = gone;
 }
@@ -122,19 +122,19 @@ __global__ void __launch_bounds__(kBoxes) keep_boxes(NmsCuda<A> a) {
     if (thread < kWarp) walk_rows(count, round);
     __syncthreads();
     int before = 0, all = 0;  // kept boxes before this one, and in the whole round
-    bool stays = false;
+    bool keep = false;
     for (int word = 0; word < kRowWords; ++word) {
       const uint32_t left = ~round.gone[word];
       const int place = thread - word * kWordBits;
       if (place >= kWordBits) before += bits_set(left);
       if (place >= 0 && place < kWordBits) {
         before += bits_set(left & ((1u << place) - 1u));
-        stays = (left >> place & 1u) != 0;
+        keep = (left >> place & 1u) != 0;
       }
       all += bits_set(left);
     }
-    if (is_box) a.stays[first + thread] = stays ? 1 : 0;
-    if (stays) {
+    if (is_box) a.keep[first + thread] = keep ? 1 : 0;
+    if (keep) {
       A* to = a.kept + begin + kept + before;
       to[0] = box.x0;
       to[a.plane] = box.y0;

@@ -16,7 +16,7 @@ struct NmsCuda {
   int64_t groups;
   A threshold;
   A* kept;  // scratch memory of five planes
-  uint8_t* stays;
+  uint8_t* keep;
 };
 
 [[gnu::weak]] void nms_cuda(const NmsCuda<float>& pass, CudaStream stream);

@@ -16,7 +16,7 @@ struct NmsGroup {
   A threshold;         // the largest value of type A that is not above the threshold
   A* kept;             // planes, filled with the kept boxes; zeroed, kMostNmsLanes spare
   int64_t kept_plane;
-  uint8_t* stays;  // [all boxes]: 1 or 0
+  uint8_t* keep;  // [all boxes]: 1 or 0
 };
 
 struct NmsKernels {

@@ -10,7 +10,7 @@
 #include "fcm/ops/cuda/place.h"
 #include "fcm/ops/nms/cuda.h"
 #include "fcm/ops/nms/kernel.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/ops/reference_ops.h"
 #include "fcm/ops/simd/dispatch.h"
 #include "fcm/ops/with_isa.h"
@@ -77,14 +77,14 @@ A not_above(double threshold) {
 
 template <class A>
 void keep_on_cpu(void (*kernel)(const NmsGroup<A>&), const GroupedBoxes& boxes, double threshold,
-                 const at::Tensor& stays_N) {
-  const int64_t groups = boxes.starts_G1.size(0) - 1, count = stays_N.size(0);
+                 const at::Tensor& keep_N) {
+  const int64_t groups = boxes.starts_G1.size(0) - 1, count = keep_N.size(0);
   const int64_t* starts = boxes.starts_G1.const_data_ptr<int64_t>();
   const int64_t kept_plane = count + groups * kMostNmsLanes;
   const at::Tensor kept_5K = at::zeros({5, kept_plane}, boxes.planes_5N.options());
   const A* planes = boxes.planes_5N.const_data_ptr<A>();
   A* kept = kept_5K.mutable_data_ptr<A>();
-  auto* stays = stays_N.mutable_data_ptr<uint8_t>();
+  auto* keep = keep_N.mutable_data_ptr<uint8_t>();
   at::parallel_for(0, groups, 1, [&](int64_t first, int64_t last) {
     for (int64_t group = first; group < last; ++group) {
       NmsGroup<A> one{};
@@ -95,24 +95,24 @@ void keep_on_cpu(void (*kernel)(const NmsGroup<A>&), const GroupedBoxes& boxes, 
       one.threshold = not_above<A>(threshold);
       one.kept = kept + one.begin + group * kMostNmsLanes;
       one.kept_plane = kept_plane;
-      one.stays = stays;
+      one.keep = keep;
       kernel(one);
     }
   });
 }
 
 template <class A>
-void keep_on_gpu(const GroupedBoxes& boxes, double threshold, const at::Tensor& stays_N) {
+void keep_on_gpu(const GroupedBoxes& boxes, double threshold, const at::Tensor& keep_N) {
   const at::Tensor kept_5N = at::empty_like(boxes.planes_5N);
   NmsCuda<A> all{};
   all.boxes = boxes.planes_5N.const_data_ptr<A>();
-  all.plane = stays_N.size(0);
+  all.plane = keep_N.size(0);
   all.starts = boxes.starts_G1.const_data_ptr<int64_t>();
   all.groups = boxes.starts_G1.size(0) - 1;
   all.threshold = not_above<A>(threshold);
   all.kept = kept_5N.mutable_data_ptr<A>();
-  all.stays = stays_N.mutable_data_ptr<uint8_t>();
-  nms_cuda(all, cuda_stream_for(stays_N));
+  all.keep = keep_N.mutable_data_ptr<uint8_t>();
+  nms_cuda(all, cuda_stream_for(keep_N));
 }
 
 }  // namespace
@@ -123,24 +123,24 @@ at::Tensor nms_with(Isa isa, const at::Tensor& boxes_N4, const at::Tensor& score
   const at::NoGradGuard no_grad;
   const bool gpu = on_cuda(boxes_N4, {scores_N, groups_N});
   if (boxes_N4.size(0) == 0) return at::empty({0}, boxes_N4.options().dtype(at::kLong));
-  const Part timed("nms", 0, 5.0 * static_cast<double>(boxes_N4.nbytes()) / 4);
+  const ProfileScope timed("nms", 0, 5.0 * static_cast<double>(boxes_N4.nbytes()) / 4);
   const GroupedBoxes boxes = grouped(boxes_N4, scores_N, groups_N);
-  at::Tensor stays_N = at::empty({boxes_N4.size(0)}, boxes_N4.options().dtype(at::kByte));
+  at::Tensor keep_N = at::empty({boxes_N4.size(0)}, boxes_N4.options().dtype(at::kByte));
   const bool is_float = boxes_N4.scalar_type() == at::kFloat;
   if (gpu) {
-    (is_float ? keep_on_gpu<float> : keep_on_gpu<double>)(boxes, threshold, stays_N);
+    (is_float ? keep_on_gpu<float> : keep_on_gpu<double>)(boxes, threshold, keep_N);
   } else {
     const NmsKernels& kernels = pick(isa, nms_plain, nms_avx2, nms_avx512);
     if (is_float) {
-      keep_on_cpu(kernels.keep_float, boxes, threshold, stays_N);
+      keep_on_cpu(kernels.keep_float, boxes, threshold, keep_N);
     } else {
-      keep_on_cpu(kernels.keep_double, boxes, threshold, stays_N);
+      keep_on_cpu(kernels.keep_double, boxes, threshold, keep_N);
     }
   }
   if (boxes.by_group_N.defined()) {
-    stays_N = at::empty_like(stays_N).index_copy_(0, boxes.by_group_N, stays_N);
+    keep_N = at::empty_like(keep_N).index_copy_(0, boxes.by_group_N, keep_N);
   }
-  return boxes.by_score_N.masked_select(stays_N.to(at::kBool));
+  return boxes.by_score_N.masked_select(keep_N.to(at::kBool));
 }
 
 at::Tensor nms(const at::Tensor& boxes_N4, const at::Tensor& scores_N, const at::Tensor& groups_N,

@@ -27,7 +27,7 @@ class NormLinear : public torch::autograd::Function<NormLinear> {
     const Normalised normed = layer_norm_forward(isa(), x_MC, norm_weight, norm_bias, epsilon);
     context->save_for_backward({x_MC, norm_weight, norm_bias, normed.statistics_2M, weight});
     context->saved_data["epsilon"] = epsilon;
-    branches::keep_types(context, {norm_weight, norm_bias, weight_OC, bias_O});
+    branches::save_types(context, {norm_weight, norm_bias, weight_OC, bias_O});
     auto sizes = x.sizes().vec();
     sizes.back() = weight.size(0);
     return branches::multiply(normed.y, weight, bias_O).view(sizes);  // [..., O]

@@ -36,7 +36,7 @@ at::Tensor random_neighbours(const Shape& shape, uint64_t seed) {
   const int64_t patches = shape.rows * shape.cols;
   at::Tensor neighbours = at::full({shape.batch, shape.slots(), 9}, -1, at::kInt);
   auto* entry = neighbours.mutable_data_ptr<int32_t>();
-  for (int64_t picture = 0; picture < shape.batch; ++picture) {
+  for (int64_t image = 0; image < shape.batch; ++image) {
     const at::Tensor order = shape.views.size() > 1 || shape.slots() < patches
                                  ? at::randperm(patches, generator)
                                  : at::arange(patches);

@@ -13,8 +13,8 @@ struct Problem {
   int64_t side = 0;                     // cells per row and column of a patch, at least 2
   const int32_t* neighbours = nullptr;  // [B, L, 9], symmetric
   const int32_t* stored = nullptr;      // [side * side], raster cell -> stored index
-  bool past_cache = false;  // non-temporal stores of the results, which must be aligned to 64
-                            // bytes, with channels a multiple of kPadding
+  bool non_temporal = false;  // non-temporal stores of the results, which must be aligned to 64
+                              // bytes, with channels a multiple of kPadding
 };
 
 constexpr int64_t kTaps = 25;

@@ -8,8 +8,8 @@
 
 #include "fcm/base/error.h"
 #include "fcm/ops/cuda/place.h"
-#include "fcm/ops/part.h"
 #include "fcm/ops/patch_depthwise_conv/cuda.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/ops/simd/dispatch.h"
 
 namespace fcm::ops::patch_conv {
@@ -36,18 +36,18 @@ at::ScalarType sum_type(const at::Tensor& x) {
 }
 
 // A result this large is evicted from the L2 cache before it is read.
-constexpr size_t kPastCacheBytes = size_t{8} << 20;
+constexpr size_t kNonTemporalBytes = size_t{8} << 20;
 
 Problem problem_of(const at::Tensor& x_BLPC, const Geometry& geometry, const void* result) {
   const int64_t channels = x_BLPC.size(3);
-  const bool past_cache = x_BLPC.nbytes() >= kPastCacheBytes && channels % kPadding == 0 &&
-                          reinterpret_cast<uintptr_t>(result) % 64 == 0;
+  const bool non_temporal = x_BLPC.nbytes() >= kNonTemporalBytes && channels % kPadding == 0 &&
+                            reinterpret_cast<uintptr_t>(result) % 64 == 0;
   return {x_BLPC.size(1),
           channels,
           geometry.side,
           geometry.neighbours_BL9.const_data_ptr<int32_t>(),
           geometry.stored.const_data_ptr<int32_t>(),
-          past_cache};
+          non_temporal};
 }
 
 // Weights and bias as the kernels need them.
@@ -151,7 +151,7 @@ const Kernels& kernels_for(Isa isa) {
 
 at::Tensor forward(const Kernels& kernels, const at::Tensor& x_BLPC, const at::Tensor& weight_TC,
                    const at::Tensor& bias_C, const Geometry& geometry) {
-  const Part timed("depthwise convolution", 0, 2.0 * static_cast<double>(x_BLPC.nbytes()));
+  const ProfileScope timed("depthwise convolution", 0, 2.0 * static_cast<double>(x_BLPC.nbytes()));
   const StorageKernels& chosen = storage_kernels(kernels, x_BLPC.scalar_type());
   if (on_cuda(x_BLPC, {weight_TC, bias_C, geometry.neighbours_BL9})) {
     const at::Tensor weight = weight_TC.to(sum_type(x_BLPC)).contiguous();
@@ -174,8 +174,8 @@ at::Tensor forward(const Kernels& kernels, const at::Tensor& x_BLPC, const at::T
 Gradients backward(const Kernels& kernels, const at::Tensor& dy_BLPC, const at::Tensor& x_BLPC,
                    const at::Tensor& weight_TC, const Geometry& geometry, bool want_dx,
                    bool want_weights) {
-  const Part timed("depthwise convolution gradients", 0,
-                   3.0 * static_cast<double>(x_BLPC.nbytes()));
+  const ProfileScope timed("depthwise convolution gradients", 0,
+                           3.0 * static_cast<double>(x_BLPC.nbytes()));
   const StorageKernels& chosen = storage_kernels(kernels, x_BLPC.scalar_type());
   if (on_cuda(x_BLPC, {dy_BLPC, weight_TC, geometry.neighbours_BL9})) {
     const at::Tensor weight = weight_TC.to(sum_type(x_BLPC)).contiguous();

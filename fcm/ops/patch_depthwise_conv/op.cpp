@@ -28,12 +28,12 @@ void check_neighbours(const at::Tensor& neighbours_BL9) {
   at::parallel_for(0, neighbours_BL9.size(0) * slots, 2048, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const int64_t slot = row % slots;
-      const int32_t* picture = table + (row - slot) * 9;
-      bool right = picture[slot * 9 + 4] == slot;
+      const int32_t* image = table + (row - slot) * 9;
+      bool right = image[slot * 9 + 4] == slot;
       for (int64_t k = 0; k < 9; ++k) {
-        const int64_t near = picture[slot * 9 + k];
-        right = right && near >= -1 && near < slots &&
-                (near == -1 || picture[near * 9 + 8 - k] == slot);
+        const int64_t near = image[slot * 9 + k];
+        right =
+            right && near >= -1 && near < slots && (near == -1 || image[near * 9 + 8 - k] == slot);
       }
       if (!right) wrong_row = row;
     }

@@ -34,7 +34,7 @@ class PatchEmbed : public torch::autograd::Function<PatchEmbed> {
     context->save_for_backward({x_MI, weight, bias_O, cheap(weight) ? at::Tensor() : product_MO,
                                 norm_weight, norm_bias, normed.statistics_2M});
     context->saved_data["epsilon"] = epsilon;
-    branches::keep_types(context, {weight_OI, bias_O, norm_weight, norm_bias});
+    branches::save_types(context, {weight_OI, bias_O, norm_weight, norm_bias});
     auto sizes = x.sizes().vec();
     sizes.back() = weight.size(0);
     return gelu_forward(isa(), normed.y).view(sizes);  // [..., O]

@@ -5,9 +5,9 @@
 
 #include "fcm/base/error.h"
 #include "fcm/ops/cuda/place.h"
-#include "fcm/ops/part.h"
 #include "fcm/ops/patch_loss/cuda.h"
 #include "fcm/ops/patch_loss/kernel.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/ops/reference_ops.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
@@ -102,7 +102,8 @@ class PatchLoss : public torch::autograd::Function<PatchLoss> {
     const at::Tensor targets = targets_BLD.to(wide).contiguous(), slots = slots_GH.contiguous();
     context->save_for_backward({predictions, targets, slots});
     context->saved_data["absolute"] = absolute;
-    const Part timed("loss", 0, static_cast<double>(predictions.nbytes() + targets.nbytes()));
+    const ProfileScope timed("loss", 0,
+                             static_cast<double>(predictions.nbytes() + targets.nbytes()));
     if (on_cuda(predictions, {targets, slots})) {
       if (type == at::kFloat)
         return forward_on_cuda<float, float>(predictions, targets, slots, absolute);
@@ -130,8 +131,8 @@ class PatchLoss : public torch::autograd::Function<PatchLoss> {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &predictions = saved[0], targets = saved[1], slots = saved[2];
     const bool absolute = context->saved_data["absolute"].toBool();
-    const Part timed("loss gradient", 0,
-                     static_cast<double>(2 * predictions.nbytes() + targets.nbytes()));
+    const ProfileScope timed("loss gradient", 0,
+                             static_cast<double>(2 * predictions.nbytes() + targets.nbytes()));
     const at::Tensor dpredictions = at::empty_like(predictions);
     if (on_cuda(predictions)) {
       const at::Tensor& dloss = gradients[0];

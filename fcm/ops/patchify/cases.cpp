@@ -20,7 +20,7 @@ Normalisation normalisation_for(int64_t channels) {
   Normalisation normalisation;
   for (int64_t channel = 0; channel < channels; ++channel) {
     normalisation.mean.push_back(0.5 - 0.04 * static_cast<double>(channel));
-    normalisation.deviation.push_back(0.22 + 0.01 * static_cast<double>(channel));
+    normalisation.stddev.push_back(0.22 + 0.01 * static_cast<double>(channel));
   }
   return normalisation;
 }
@@ -28,9 +28,8 @@ Normalisation normalisation_for(int64_t channels) {
 at::Tensor random_orders(const Shape& shape, uint64_t seed) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   at::Tensor orders = at::empty({shape.batch, shape.slots}, at::kLong);
-  for (int64_t picture = 0; picture < shape.batch; ++picture) {
-    orders[picture].copy_(
-        at::randperm(shape.rows * shape.cols, generator).narrow(0, 0, shape.slots));
+  for (int64_t image = 0; image < shape.batch; ++image) {
+    orders[image].copy_(at::randperm(shape.rows * shape.cols, generator).narrow(0, 0, shape.slots));
   }
   return orders;
 }

@@ -23,7 +23,7 @@ __global__ void __launch_bounds__(kThreads) cut_patches(PatchifyCuda a, T* resul
   T* table = static_cast<T*>(shared_memory());  // [channels, 256]
   const auto channels = static_cast<int>(a.channels);
   for (int i = static_cast<int>(threadIdx.x); i < channels * 256; i += kThreads) {
-    narrow_from_double((i % 256 / 255.0 - a.mean[i / 256]) / a.deviation[i / 256], table[i]);
+    narrow_from_double((i % 256 / 255.0 - a.mean[i / 256]) / a.stddev[i / 256], table[i]);
   }
   __syncthreads();
   const int64_t begin = blockIdx.x * kSlotsOfBlock, all = a.batch * a.slots;

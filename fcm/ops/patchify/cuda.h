@@ -16,8 +16,8 @@ struct PatchifyCuda {
   int64_t grid_rows, grid_cols, side;  // patches of an image; pixels of a patch
   const uint8_t* images;               // [batch, grid_rows * side, grid_cols * side, channels]
   const int64_t* order;                // [batch, slots], slot -> patch
-  uint8_t pixel[kMostCudaPatchSide * kMostCudaPatchSide];  // stored index -> row * side + column
-  double mean[kMostCudaChannels], deviation[kMostCudaChannels];  // (x / 255 - mean) / deviation
+  uint8_t pixel[kMostCudaPatchSide * kMostCudaPatchSide];     // stored index -> row * side + column
+  double mean[kMostCudaChannels], stddev[kMostCudaChannels];  // (x / 255 - mean) / stddev
 };
 
 // result: [batch, slots, side * side, channels], pixels in stored order; the same bits as on the

@@ -8,8 +8,8 @@
 
 #include "fcm/base/error.h"
 #include "fcm/ops/cuda/place.h"
-#include "fcm/ops/part.h"
 #include "fcm/ops/patchify/cuda.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/ops/reference_ops.h"
 
 namespace fcm::ops {
@@ -49,7 +49,7 @@ std::vector<T> lookup_tables(const Normalisation& normalisation, int64_t channel
   for (size_t channel = 0; channel < static_cast<size_t>(channels); ++channel) {
     for (int byte = 0; byte < 256; ++byte) {
       tables.push_back(static_cast<T>((byte / 255.0 - normalisation.mean[channel]) /
-                                      normalisation.deviation[channel]));
+                                      normalisation.stddev[channel]));
     }
   }
   return tables;
@@ -61,7 +61,7 @@ void copy_patches(const uint8_t* images, const int64_t* order, const Cut& cut,
                   const std::vector<int64_t>& pixel_order, int64_t run, const T* tables,
                   T* result) {
   const int64_t row_bytes = cut.grid_cols * cut.side * cut.channels;
-  const int64_t picture_bytes = cut.grid_rows * cut.side * row_bytes;
+  const int64_t image_bytes = cut.grid_rows * cut.side * row_bytes;
   const int64_t patch_values = cut.side * cut.side * cut.channels;
   std::vector<int64_t> run_starts;  // bytes from the first pixel of a patch
   for (size_t pixel = 0; pixel < pixel_order.size(); pixel += static_cast<size_t>(run)) {
@@ -71,7 +71,7 @@ void copy_patches(const uint8_t* images, const int64_t* order, const Cut& cut,
   at::parallel_for(0, cut.batch * cut.slots, 16, [&](int64_t begin, int64_t end) {
     for (int64_t slot = begin; slot < end; ++slot) {
       const int64_t patch = order[slot];
-      const uint8_t* source = images + slot / cut.slots * picture_bytes +
+      const uint8_t* source = images + slot / cut.slots * image_bytes +
                               patch / cut.grid_cols * cut.side * row_bytes +
                               patch % cut.grid_cols * cut.side * cut.channels;
       T* target = result + slot * patch_values;
@@ -108,7 +108,7 @@ void patchify_on_cuda(const at::Tensor& images, const at::Tensor& order, const C
   all.order = order.const_data_ptr<int64_t>();
   std::copy(pixel_order.begin(), pixel_order.end(), all.pixel);
   std::copy(normalisation.mean.begin(), normalisation.mean.end(), all.mean);
-  std::copy(normalisation.deviation.begin(), normalisation.deviation.end(), all.deviation);
+  std::copy(normalisation.stddev.begin(), normalisation.stddev.end(), all.stddev);
   patchify_cuda(all, static_cast<T*>(result.data_ptr()), cuda_stream_for(result));
 }
 
@@ -117,7 +117,7 @@ void patchify_on_cuda(const at::Tensor& images, const at::Tensor& order, const C
 at::Tensor patchify(const at::Tensor& images_BHWC, const at::Tensor& order_BL,
                     const PatchGeometry& geometry, const Normalisation& normalisation,
                     at::ScalarType dtype) {
-  const Part timed(
+  const ProfileScope timed(
       "patchify", 0,
       static_cast<double>(images_BHWC.numel()) * static_cast<double>(1 + c10::elementSize(dtype)));
   require(images_BHWC.dim() == 4 && images_BHWC.scalar_type() == at::kByte,
@@ -125,9 +125,9 @@ at::Tensor patchify(const at::Tensor& images_BHWC, const at::Tensor& order_BL,
   const Cut cut = checked_cut(order_BL, geometry, images_BHWC.size(0), images_BHWC.size(3),
                               images_BHWC.size(1), images_BHWC.size(2));
   const auto channels = static_cast<size_t>(cut.channels);
-  require(normalisation.mean.size() == channels && normalisation.deviation.size() == channels,
+  require(normalisation.mean.size() == channels && normalisation.stddev.size() == channels,
           "[patchify] expected a mean and a std for each of {} channels, got {} means and {} stds",
-          channels, normalisation.mean.size(), normalisation.deviation.size());
+          channels, normalisation.mean.size(), normalisation.stddev.size());
   if (reference_ops()) {
     return patchify_reference(images_BHWC, order_BL, geometry, normalisation, dtype);
   }

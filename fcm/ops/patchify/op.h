@@ -9,10 +9,10 @@
 
 namespace fcm::ops {
 
-// Per-channel normalisation of 0..255 pixels: (x / 255 - mean) / deviation.
+// Per-channel normalisation of 0..255 pixels: (x / 255 - mean) / stddev.
 struct Normalisation {
   std::vector<double> mean;
-  std::vector<double> deviation;
+  std::vector<double> stddev;
 };
 
 // images_BHWC: uint8. order_BL: int64, slot -> patch number in raster order. Returns pixels [B, L,

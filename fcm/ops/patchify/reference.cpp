@@ -9,8 +9,8 @@ at::Tensor patchify_reference(const at::Tensor& images_BHWC, const at::Tensor& o
                               at::ScalarType dtype) {
   const auto device = images_BHWC.device();
   const at::Tensor mean = at::tensor(normalisation.mean, at::kDouble).to(device);
-  const at::Tensor deviation = at::tensor(normalisation.deviation, at::kDouble).to(device);
-  const at::Tensor normalised_BHWC = (images_BHWC.to(at::kDouble) / 255.0 - mean) / deviation;
+  const at::Tensor stddev = at::tensor(normalisation.stddev, at::kDouble).to(device);
+  const at::Tensor normalised_BHWC = (images_BHWC.to(at::kDouble) / 255.0 - mean) / stddev;
   return patchify_normalised(normalised_BHWC.permute({0, 3, 1, 2}), order_BL, geometry).to(dtype);
 }
 

@@ -11,7 +11,7 @@ namespace fcm::ops {
 namespace {
 
 struct RoiCase {
-  int64_t pictures, rows, cols;  // of the image, in pixels
+  int64_t images, rows, cols;  // of the image, in pixels
   int64_t channels, rois, bins;
   std::vector<int64_t> strides = {4, 8, 16, 32};
   double smallest = 12, largest = 600;  // sides of boxes, in pixels
@@ -20,7 +20,7 @@ struct RoiCase {
 
 // Inputs of a call besides the maps.
 struct RoiInputs {
-  at::Tensor boxes_R4, picture_R, level_R;
+  at::Tensor boxes_R4, image_R, level_R;
   std::vector<double> scales;
 };
 
@@ -43,7 +43,7 @@ RoiInputs boxes_in_frame(const RoiCase& c) {
                  (x_R + width_R / 2).clamp(-6, cols + 6), (y_R + height_R / 2).clamp(-6, rows + 6)},
                 1)
           .to(at::kFloat);
-  inputs.picture_R = at::arange(c.rois, at::kLong).mul(5).remainder(c.pictures);
+  inputs.image_R = at::arange(c.rois, at::kLong).mul(5).remainder(c.images);
   const auto levels = static_cast<int64_t>(c.strides.size());
   inputs.level_R = c.any_level ? at::arange(c.rois, at::kLong).remainder(levels)
                                : pyramid_levels(inputs.boxes_R4, 2, 1 + levels);
@@ -67,14 +67,14 @@ OpCase make(std::string name, const RoiCase& c) {
   result.inputs = [c](at::ScalarType dtype, uint64_t seed) {
     OpCase::Inputs maps;
     for (const int64_t stride : c.strides) {
-      maps.push_back(case_values({c.pictures, c.rows / stride, c.cols / stride, c.channels}, dtype,
+      maps.push_back(case_values({c.images, c.rows / stride, c.cols / stride, c.channels}, dtype,
                                  seed + static_cast<uint64_t>(stride)));
     }
     return maps;
   };
   const auto call = [c, cut](const auto& align, const OpCase::Inputs& in) {
     const auto device = in[0].device();
-    return align(in, cut.boxes_R4.to(device), cut.picture_R.to(device), cut.level_R.to(device),
+    return align(in, cut.boxes_R4.to(device), cut.image_R.to(device), cut.level_R.to(device),
                  cut.scales, c.bins);
   };
   result.run = [call](const OpCase::Inputs& in) { return call(roi_align, in); };
@@ -83,7 +83,7 @@ OpCase make(std::string name, const RoiCase& c) {
   result.forward_flops = 8 * samples_of_all(c, cut) * channels;
   double cells = static_cast<double>(c.rois * c.bins * c.bins);
   for (const int64_t stride : c.strides) {
-    cells += static_cast<double>(c.pictures * (c.rows / stride) * (c.cols / stride));
+    cells += static_cast<double>(c.images * (c.rows / stride) * (c.cols / stride));
   }
   result.forward_elements = cells * channels;
   return result;

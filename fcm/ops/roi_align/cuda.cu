@@ -79,17 +79,16 @@ template <class T, class A, int V>
 __global__ void __launch_bounds__(kFlatThreads)
     cut_rois(const __grid_constant__ RoiForwardCuda<T, A> a) {
   const RoisCuda<A>& rois = a.rois;
-  const int64_t pieces = rois.channels / V, bins = rois.bins;
-  along_flat<1>(rois.rois * bins * bins * pieces, [&](int64_t element) {
-    const int64_t channel = element % pieces * V, bin = element / pieces;
+  const int64_t packs = rois.channels / V, bins = rois.bins;
+  along_flat<1>(rois.rois * bins * bins * packs, [&](int64_t element) {
+    const int64_t channel = element % packs * V, bin = element / packs;
     const int64_t roi = bin / (bins * bins);
     const int i = static_cast<int>(bin / bins % bins), j = static_cast<int>(bin % bins);
     const RoiMapCuda<const T>& map = a.maps[rois.level[roi]];
     RoiAxis<A> down, across;
     axes_of(rois.boxes + 4 * roi, static_cast<A>(map.scale), bins, map.rows, map.cols, down,
             across);
-    const T* picture =
-        map.cells + rois.picture[roi] * map.rows * map.cols * rois.channels + channel;
+    const T* image = map.cells + rois.image[roi] * map.rows * map.cols * rois.channels + channel;
     A sum[V] = {};
     for (int q = 0; q < down.samples; ++q) {
       const RoiSample<A> row = sample_of(down, i, q);
@@ -104,7 +103,7 @@ __global__ void __launch_bounds__(kFlatThreads)
           const A weight =
               (corner < 2 ? row.near : row.far) * (corner % 2 == 0 ? col.near : col.far);
           A cell[V];
-          load<T, V>(picture + (y * map.cols + x) * rois.channels, cell);
+          load<T, V>(image + (y * map.cols + x) * rois.channels, cell);
 #pragma unroll
           for (int v = 0; v < V; ++v) sum[v] += weight * cell[v];
         }
@@ -157,15 +156,15 @@ __global__ void __launch_bounds__(kSpreadMost)
   auto* reach = reinterpret_cast<uint8_t*>(weights + 2 * bins * kTile);  // [threads]
   const int64_t tiles_across = (a.map.cols + kTile - 1) / kTile;
   const int64_t tiles = tiles_across * ((a.map.rows + kTile - 1) / kTile);
-  const int64_t picture = blockIdx.x / tiles, tile = blockIdx.x % tiles;
+  const int64_t image = blockIdx.x / tiles, tile = blockIdx.x % tiles;
   const int first_row = static_cast<int>(tile / tiles_across) * kTile;
   const int first_col = static_cast<int>(tile % tiles_across) * kTile;
   const int64_t channel = (static_cast<int64_t>(blockIdx.y) * blockDim.x + threadIdx.x) * V;
   const auto thread = static_cast<int>(threadIdx.x), threads = static_cast<int>(blockDim.x);
   const auto scale = static_cast<A>(a.map.scale);
   A sum[kTile * kTile][V] = {};
-  for (int64_t first = a.starts[picture]; first < a.starts[picture + 1]; first += threads) {
-    const int64_t left = a.starts[picture + 1] - first;
+  for (int64_t first = a.starts[image]; first < a.starts[image + 1]; first += threads) {
+    const int64_t left = a.starts[image + 1] - first;
     const int count = left < threads ? static_cast<int>(left) : threads;
     __syncthreads();
     if (thread < count) {
@@ -211,7 +210,7 @@ __global__ void __launch_bounds__(kSpreadMost)
     const int64_t row = first_row + cell / kTile, col = first_col + cell % kTile;
     if (row >= a.map.rows || col >= a.map.cols) continue;
     store<T, V>(
-        a.map.cells + ((picture * a.map.rows + row) * a.map.cols + col) * rois.channels + channel,
+        a.map.cells + ((image * a.map.rows + row) * a.map.cols + col) * rois.channels + channel,
         sum[cell]);
   }
 }
@@ -232,13 +231,13 @@ void run(const RoiForwardCuda<T, A>& a, CudaStream stream) {
 template <class T, class A, int V>
 void run_tiles(const RoiBackwardCuda<T, A>& a, CudaStream stream) {
   const auto in_tiles = [](int64_t cells) { return (cells + kTile - 1) / kTile; };
-  const int64_t tiles = a.pictures * in_tiles(a.map.rows) * in_tiles(a.map.cols);
-  const int64_t pieces = (a.rois.channels + V - 1) / V;
-  const int64_t whole = (pieces + kWarp - 1) / kWarp * kWarp;
+  const int64_t tiles = a.images * in_tiles(a.map.rows) * in_tiles(a.map.cols);
+  const int64_t packs = (a.rois.channels + V - 1) / V;
+  const int64_t whole = (packs + kWarp - 1) / kWarp * kWarp;
   const int64_t threads = whole < kSpreadMost ? whole : kSpreadMost;
   const size_t shared =
       2 * static_cast<size_t>(a.rois.bins) * kTile * sizeof(A) + static_cast<size_t>(threads);
-  launch({"roi_align gradient", tiles, (pieces + threads - 1) / threads, static_cast<int>(threads),
+  launch({"roi_align gradient", tiles, (packs + threads - 1) / threads, static_cast<int>(threads),
           shared, stream},
          gather_tiles<T, A, V>, a);
 }

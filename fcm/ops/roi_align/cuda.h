@@ -21,7 +21,7 @@ template <class A>
 struct RoisCuda {
   int64_t rois, bins, channels;
   const A* boxes;  // [rois, 4]
-  const int64_t* picture;
+  const int64_t* image;
   const int64_t* level;
 };
 
@@ -37,7 +37,7 @@ template <class T, class A>
 struct RoiBackwardCuda {
   RoisCuda<A> rois;
   RoiMapCuda<T> map;
-  int64_t pictures;
+  int64_t images;
   const int64_t* order;   // [rois]: box indices, stably sorted by map and image
   const int64_t* starts;  // [pictures + 1]: offset in `order` of each image's boxes on this map
   const T* dout;

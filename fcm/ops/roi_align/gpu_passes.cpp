@@ -3,7 +3,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/ops/cuda/place.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/ops/roi_align/cuda.h"
 #include "fcm/ops/roi_align/passes.h"
 
@@ -16,13 +16,13 @@ RoisCuda<A> rois_on_gpu(const Rois& rois, int64_t channels) {
           rois.bins,
           channels,
           rois.boxes_R4.const_data_ptr<A>(),
-          rois.picture_R.const_data_ptr<int64_t>(),
+          rois.image_R.const_data_ptr<int64_t>(),
           rois.level_R.const_data_ptr<int64_t>()};
 }
 
 template <class T, class A>
-void cut_on_gpu(const std::vector<at::Tensor>& maps_BHWC, const Rois& rois,
-                const at::Tensor& out_RPPC) {
+void forward_on_gpu(const std::vector<at::Tensor>& maps_BHWC, const Rois& rois,
+                    const at::Tensor& out_RPPC) {
   RoiForwardCuda<T, A> all{};
   all.rois = rois_on_gpu<A>(rois, out_RPPC.size(3));
   for (size_t level = 0; level < maps_BHWC.size(); ++level) {
@@ -41,25 +41,25 @@ struct RoiOrder {
 };
 
 RoiOrder order_of_rois(const Rois& rois, const RoiMaps& maps) {
-  const at::Tensor key_R = rois.level_R * maps.pictures + rois.picture_R;
+  const at::Tensor key_R = rois.level_R * maps.images + rois.image_R;
   const at::Tensor order_R = key_R.argsort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
-  const at::Tensor every_K = at::arange(maps.levels() * maps.pictures + 1, key_R.options());
+  const at::Tensor every_K = at::arange(maps.levels() * maps.images + 1, key_R.options());
   return {order_R, at::searchsorted(key_R.index_select(0, order_R), every_K)};
 }
 
 template <class T, class A>
-void spread_on_gpu(const at::Tensor& dout_RPPC, const Rois& rois, const RoiMaps& maps,
-                   const std::vector<at::Tensor>& dmaps_BHWC) {
+void backward_on_gpu(const at::Tensor& dout_RPPC, const Rois& rois, const RoiMaps& maps,
+                     const std::vector<at::Tensor>& dmaps_BHWC) {
   const RoiOrder order = order_of_rois(rois, maps);
   for (size_t level = 0; level < dmaps_BHWC.size(); ++level) {
     RoiBackwardCuda<T, A> one{};
     one.rois = rois_on_gpu<A>(rois, maps.channels);
     one.map = {static_cast<T*>(dmaps_BHWC[level].mutable_data_ptr()), maps.sides[level][0],
                maps.sides[level][1], rois.scales[level]};
-    one.pictures = maps.pictures;
+    one.images = maps.images;
     one.order = order.order_R.const_data_ptr<int64_t>();
     one.starts =
-        order.starts_K.const_data_ptr<int64_t>() + static_cast<int64_t>(level) * maps.pictures;
+        order.starts_K.const_data_ptr<int64_t>() + static_cast<int64_t>(level) * maps.images;
     one.dout = static_cast<const T*>(dout_RPPC.const_data_ptr());
     roi_align_cuda(one, cuda_stream_for(dout_RPPC));
   }
@@ -72,11 +72,11 @@ at::Tensor roi_align_forward_on_gpu(const std::vector<at::Tensor>& maps_BHWC, co
   at::Tensor out_RPPC =
       at::empty({rois.count(), rois.bins, rois.bins, first.size(3)}, first.options());
   if (out_RPPC.numel() == 0) return out_RPPC;
-  const Part timed("roi_align", 0, static_cast<double>(out_RPPC.nbytes()) * 5);
+  const ProfileScope timed("roi_align", 0, static_cast<double>(out_RPPC.nbytes()) * 5);
   const auto type = first.scalar_type();
-  (type == at::kFloat      ? cut_on_gpu<float, float>
-   : type == at::kBFloat16 ? cut_on_gpu<Bfloat16, float>
-                           : cut_on_gpu<double, double>)(maps_BHWC, rois, out_RPPC);
+  (type == at::kFloat      ? forward_on_gpu<float, float>
+   : type == at::kBFloat16 ? forward_on_gpu<Bfloat16, float>
+                           : forward_on_gpu<double, double>)(maps_BHWC, rois, out_RPPC);
   return out_RPPC;
 }
 
@@ -84,17 +84,17 @@ std::vector<at::Tensor> roi_align_backward_on_gpu(const at::Tensor& dout_RPPC, c
                                                   const RoiMaps& maps) {
   std::vector<at::Tensor> dmaps_BHWC;
   for (const auto& [rows, cols] : maps.sides) {
-    dmaps_BHWC.push_back(
-        at::empty({maps.pictures, rows, cols, maps.channels}, dout_RPPC.options()));
+    dmaps_BHWC.push_back(at::empty({maps.images, rows, cols, maps.channels}, dout_RPPC.options()));
   }
   if (dout_RPPC.numel() == 0) {
     for (const at::Tensor& map : dmaps_BHWC) map.zero_();
     return dmaps_BHWC;
   }
-  const Part timed("roi_align gradient", 0, static_cast<double>(dout_RPPC.nbytes()) * 9);
-  (maps.type == at::kFloat      ? spread_on_gpu<float, float>
-   : maps.type == at::kBFloat16 ? spread_on_gpu<Bfloat16, float>
-                                : spread_on_gpu<double, double>)(dout_RPPC, rois, maps, dmaps_BHWC);
+  const ProfileScope timed("roi_align gradient", 0, static_cast<double>(dout_RPPC.nbytes()) * 9);
+  (maps.type == at::kFloat ? backward_on_gpu<float, float>
+   : maps.type == at::kBFloat16
+       ? backward_on_gpu<Bfloat16, float>
+       : backward_on_gpu<double, double>)(dout_RPPC, rois, maps, dmaps_BHWC);
   return dmaps_BHWC;
 }
 

@@ -24,18 +24,18 @@ class RoiAlignFunction : public torch::autograd::Function<RoiAlignFunction> {
     std::vector<at::Tensor> maps;
     for (const at::Tensor& map : maps_BHWC) maps.push_back(map.contiguous());
     const RoiMaps sizes = sizes_of_maps(maps);
-    std::vector<int64_t> numbers{sizes.pictures, sizes.channels};
+    std::vector<int64_t> numbers{sizes.images, sizes.channels};
     for (const auto& [rows, cols] : sizes.sides) {
       numbers.push_back(rows);
       numbers.push_back(cols);
     }
-    context->save_for_backward({rois.boxes_R4, rois.picture_R, rois.level_R});
+    context->save_for_backward({rois.boxes_R4, rois.image_R, rois.level_R});
     context->saved_data["scales"] = rois.scales;
     context->saved_data["bins"] = rois.bins;
     context->saved_data["sizes"] = numbers;
     context->saved_data["type"] = static_cast<int64_t>(sizes.type);
     context->saved_data["isa"] = isa;
-    if (on_cuda(maps[0], {rois.boxes_R4, rois.picture_R, rois.level_R})) {
+    if (on_cuda(maps[0], {rois.boxes_R4, rois.image_R, rois.level_R})) {
       return roi_align_forward_on_gpu(maps, rois);
     }
     return roi_align_forward(static_cast<Isa>(isa), maps, rois);
@@ -79,8 +79,8 @@ void check_maps(const std::vector<at::Tensor>& maps_BHWC, const std::vector<doub
   }
 }
 
-void check_rois(const at::Tensor& boxes_R4, const at::Tensor& picture_R, const at::Tensor& level_R,
-                bool wide, int64_t pictures, int64_t levels, int64_t bins) {
+void check_rois(const at::Tensor& boxes_R4, const at::Tensor& image_R, const at::Tensor& level_R,
+                bool wide, int64_t images, int64_t levels, int64_t bins) {
   const auto type = boxes_R4.scalar_type();
   require(boxes_R4.dim() == 2 && boxes_R4.size(1) == 4 &&
               (type == at::kFloat || (wide && type == at::kDouble)),
@@ -89,7 +89,7 @@ void check_rois(const at::Tensor& boxes_R4, const at::Tensor& picture_R, const a
           boxes_R4.dim(), at::toString(type));
   require(bins >= 1, "roi_align: expected at least 1 bin, got {}", bins);
   for (const auto& [name, numbers_R, end] :
-       {std::tuple{"picture", picture_R, pictures}, {"level", level_R, levels}}) {
+       {std::tuple{"picture", image_R, images}, {"level", level_R, levels}}) {
     require(numbers_R.dim() == 1 && numbers_R.size(0) == boxes_R4.size(0) &&
                 numbers_R.scalar_type() == at::kLong,
             "roi_align: expected an int64 {} for each of {} boxes", name, boxes_R4.size(0));
@@ -101,34 +101,34 @@ void check_rois(const at::Tensor& boxes_R4, const at::Tensor& picture_R, const a
 }
 
 void check_roi_align(const std::vector<at::Tensor>& maps_BHWC, const at::Tensor& boxes_R4,
-                     const at::Tensor& picture_R, const at::Tensor& level_R,
+                     const at::Tensor& image_R, const at::Tensor& level_R,
                      const std::vector<double>& scales, int64_t bins) {
   check_maps(maps_BHWC, scales);
-  check_rois(boxes_R4, picture_R, level_R, maps_BHWC[0].scalar_type() == at::kDouble,
+  check_rois(boxes_R4, image_R, level_R, maps_BHWC[0].scalar_type() == at::kDouble,
              maps_BHWC[0].size(0), static_cast<int64_t>(maps_BHWC.size()), bins);
 }
 
 }  // namespace
 
 at::Tensor roi_align_with(Isa isa, const std::vector<at::Tensor>& maps_BHWC,
-                          const at::Tensor& boxes_R4, const at::Tensor& picture_R,
+                          const at::Tensor& boxes_R4, const at::Tensor& image_R,
                           const at::Tensor& level_R, const std::vector<double>& scales,
                           int64_t bins) {
-  check_roi_align(maps_BHWC, boxes_R4, picture_R, level_R, scales, bins);
+  check_roi_align(maps_BHWC, boxes_R4, image_R, level_R, scales, bins);
   const auto type = maps_BHWC[0].scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  const Rois rois{boxes_R4.detach().to(type).contiguous(), picture_R.contiguous(),
+  const Rois rois{boxes_R4.detach().to(type).contiguous(), image_R.contiguous(),
                   level_R.contiguous(), scales, bins};
   return RoiAlignFunction::apply(at::TensorList(maps_BHWC), rois, static_cast<int64_t>(isa));
 }
 
 at::Tensor roi_align(const std::vector<at::Tensor>& maps_BHWC, const at::Tensor& boxes_R4,
-                     const at::Tensor& picture_R, const at::Tensor& level_R,
+                     const at::Tensor& image_R, const at::Tensor& level_R,
                      const std::vector<double>& scales, int64_t bins) {
   if (reference_ops()) {
-    check_roi_align(maps_BHWC, boxes_R4, picture_R, level_R, scales, bins);
-    return roi_align_reference(maps_BHWC, boxes_R4, picture_R, level_R, scales, bins);
+    check_roi_align(maps_BHWC, boxes_R4, image_R, level_R, scales, bins);
+    return roi_align_reference(maps_BHWC, boxes_R4, image_R, level_R, scales, bins);
   }
-  return roi_align_with(isa(), maps_BHWC, boxes_R4, picture_R, level_R, scales, bins);
+  return roi_align_with(isa(), maps_BHWC, boxes_R4, image_R, level_R, scales, bins);
 }
 
 }  // namespace fcm::ops

@@ -26,11 +26,11 @@ namespace fcm::ops {
 // Not differentiable twice. On a GPU picture and level are not checked: they must be in range.
 // Source: detectron2 layers/roi_align.py, ROIAlign(aligned=True, sampling_ratio=0).
 at::Tensor roi_align(const std::vector<at::Tensor>& maps_BHWC, const at::Tensor& boxes_R4,
-                     const at::Tensor& picture_R, const at::Tensor& level_R,
+                     const at::Tensor& image_R, const at::Tensor& level_R,
                      const std::vector<double>& scales, int64_t bins);
 // The definition, sample by sample, in plain tensor calls.
 at::Tensor roi_align_reference(const std::vector<at::Tensor>& maps_BHWC, const at::Tensor& boxes_R4,
-                               const at::Tensor& picture_R, const at::Tensor& level_R,
+                               const at::Tensor& image_R, const at::Tensor& level_R,
                                const std::vector<double>& scales, int64_t bins);
 
 // The map of each box, as an index starting at 0 for level `lowest`: floor(4 + log2(sqrt(area) /

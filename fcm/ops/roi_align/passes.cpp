@@ -8,7 +8,7 @@
 #include <tuple>
 #include <type_traits>
 
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/ops/roi_align/cells.h"
 #include "fcm/ops/roi_align/kernel.h"
 #include "fcm/ops/simd/blocks.h"
@@ -29,12 +29,12 @@ const RoiAlignKernels& kernels_of_rois(Isa isa) {
 template <class A>
 struct RoiList {
   const A* boxes;
-  const int64_t* picture;
+  const int64_t* image;
   const int64_t* level;
 
   explicit RoiList(const Rois& rois)
       : boxes(rois.boxes_R4.const_data_ptr<A>()),
-        picture(rois.picture_R.const_data_ptr<int64_t>()),
+        image(rois.image_R.const_data_ptr<int64_t>()),
         level(rois.level_R.const_data_ptr<int64_t>()) {}
 };
 
@@ -53,7 +53,7 @@ std::vector<int64_t> by_place(const RoiList<A>& list, int64_t count) {
   std::vector<std::tuple<int64_t, int64_t, float, int64_t>> keys;
   for (int64_t roi = 0; roi < count; ++roi) {
     const auto top = static_cast<float>(list.boxes[4 * roi + 1]);
-    keys.emplace_back(list.level[roi], list.picture[roi], top == top ? top : 0, roi);
+    keys.emplace_back(list.level[roi], list.image[roi], top == top ? top : 0, roi);
   }
   std::sort(keys.begin(), keys.end());
   std::vector<int64_t> order;
@@ -62,20 +62,20 @@ std::vector<int64_t> by_place(const RoiList<A>& list, int64_t count) {
 }
 
 template <class T, class A>
-void cut_all(void (*kernel)(const RoiForward<T, A>&), const std::vector<at::Tensor>& maps_BHWC,
-             const Rois& rois, const RoiMaps& maps, const at::Tensor& out_RPPC) {
+void forward_all(void (*kernel)(const RoiForward<T, A>&), const std::vector<at::Tensor>& maps_BHWC,
+                 const Rois& rois, const RoiMaps& maps, const at::Tensor& out_RPPC) {
   const RoiList<A> list(rois);
   const std::vector<int64_t> order = by_place(list, rois.count());
   const int64_t of_roi = rois.bins * rois.bins * maps.channels;
   auto* out = static_cast<T*>(out_RPPC.mutable_data_ptr());
-  for_each_in_turn(rois.count(), [&] {
+  for_each_dynamic(rois.count(), [&] {
     return [&, table = RoiTable<A>()](int64_t item) mutable {
       const int64_t roi = order[static_cast<size_t>(item)];
       const auto level = static_cast<size_t>(list.level[roi]);
       const auto [rows, cols] = maps.sides[level];
       set_table(rois, maps, list, roi, table);
       const T* map = static_cast<const T*>(maps_BHWC[level].const_data_ptr()) +
-                     list.picture[roi] * rows * cols * maps.channels;
+                     list.image[roi] * rows * cols * maps.channels;
       kernel({rois.bins, cols, maps.channels, table.cells(), map, out + roi * of_roi});
     };
   });
@@ -84,7 +84,7 @@ void cut_all(void (*kernel)(const RoiForward<T, A>&), const std::vector<at::Tens
 // Some rows of one image's map, and the boxes that read them, in box order.
 struct Band {
   size_t level;
-  int64_t picture, first_row, end_row;
+  int64_t image, first_row, end_row;
   std::vector<int64_t> rois;
 };
 
@@ -94,9 +94,9 @@ std::vector<Band> empty_bands(const RoiMaps& maps) {
     const auto [rows, cols] = maps.sides[level];
     const int64_t fit = kBandElements / std::max(cols * maps.channels, int64_t{1});
     const int64_t height = std::clamp(fit, int64_t{1}, kMostBandRows);
-    for (int64_t picture = 0; picture < maps.pictures; ++picture) {
+    for (int64_t image = 0; image < maps.images; ++image) {
       for (int64_t row = 0; row < rows; row += height) {
-        bands.push_back({level, picture, row, std::min(row + height, rows), {}});
+        bands.push_back({level, image, row, std::min(row + height, rows), {}});
       }
     }
   }
@@ -126,10 +126,10 @@ std::vector<Band> filled_bands(const RoiList<A>& list, const RoiMaps& maps,
     const auto level = static_cast<size_t>(list.level[roi]);
     // Bands are sorted by level, picture and row.
     auto band = std::partition_point(bands.begin(), bands.end(), [&](const Band& one) {
-      return std::tuple(one.level, one.picture, one.end_row) <=
-             std::tuple(level, list.picture[roi], first);
+      return std::tuple(one.level, one.image, one.end_row) <=
+             std::tuple(level, list.image[roi], first);
     });
-    for (; band != bands.end() && band->level == level && band->picture == list.picture[roi] &&
+    for (; band != bands.end() && band->level == level && band->image == list.image[roi] &&
            band->first_row < end;
          ++band) {
       band->rois.push_back(roi);
@@ -154,13 +154,14 @@ void sum_band(void (*kernel)(const RoiBackward<T, A>&), const Band& band, const 
 }
 
 template <class T, class A>
-void spread_all(void (*kernel)(const RoiBackward<T, A>&),
-                void (*round)(const float*, int64_t, Bfloat16*), const at::Tensor& dout_RPPC,
-                const Rois& rois, const RoiMaps& maps, const std::vector<at::Tensor>& dmaps_BHWC) {
+void backward_all(void (*kernel)(const RoiBackward<T, A>&),
+                  void (*round)(const float*, int64_t, Bfloat16*), const at::Tensor& dout_RPPC,
+                  const Rois& rois, const RoiMaps& maps,
+                  const std::vector<at::Tensor>& dmaps_BHWC) {
   const std::vector<RoiTable<A>> tables = all_tables<A>(rois, maps);
   const std::vector<Band> bands = filled_bands(RoiList<A>(rois), maps, tables);
   const T* dout = static_cast<const T*>(dout_RPPC.const_data_ptr());
-  for_each_in_turn(std::ssize(bands), [&] {
+  for_each_dynamic(std::ssize(bands), [&] {
     const auto of_bins = static_cast<size_t>(rois.bins * maps.channels);
     return [&, row = std::vector<A>(of_bins), sums = std::vector<A>()](int64_t item) mutable {
       const Band& band = bands[static_cast<size_t>(item)];
@@ -168,7 +169,7 @@ void spread_all(void (*kernel)(const RoiBackward<T, A>&),
       const int64_t of_row = cols * maps.channels;
       const int64_t elements = (band.end_row - band.first_row) * of_row;
       T* to = static_cast<T*>(dmaps_BHWC[band.level].mutable_data_ptr()) +
-              (band.picture * rows + band.first_row) * of_row;
+              (band.image * rows + band.first_row) * of_row;
       std::memset(to, 0, static_cast<size_t>(elements) * sizeof(T));
       if constexpr (std::is_same_v<T, A>) {
         sum_band(kernel, band, rois, maps, tables, dout, to, row.data());
@@ -182,7 +183,7 @@ void spread_all(void (*kernel)(const RoiBackward<T, A>&),
 }
 
 // Estimate per channel of an output: two samples down and two across, four cells each.
-double usual_flops(const Rois& rois, int64_t channels) {
+double typical_flops(const Rois& rois, int64_t channels) {
   return 32.0 * static_cast<double>(rois.count() * rois.bins * rois.bins * channels);
 }
 
@@ -190,7 +191,7 @@ double usual_flops(const Rois& rois, int64_t channels) {
 
 RoiMaps sizes_of_maps(const std::vector<at::Tensor>& maps_BHWC) {
   RoiMaps maps;
-  maps.pictures = maps_BHWC[0].size(0);
+  maps.images = maps_BHWC[0].size(0);
   maps.channels = maps_BHWC[0].size(3);
   maps.type = maps_BHWC[0].scalar_type();
   for (const at::Tensor& map : maps_BHWC) maps.sides.push_back({map.size(1), map.size(2)});
@@ -201,15 +202,15 @@ at::Tensor roi_align_forward(Isa isa, const std::vector<at::Tensor>& maps_BHWC, 
   const RoiMaps maps = sizes_of_maps(maps_BHWC);
   const at::Tensor out_RPPC =
       at::empty({rois.count(), rois.bins, rois.bins, maps.channels}, maps_BHWC[0].options());
-  const Part timed("roi_align", usual_flops(rois, maps.channels),
-                   static_cast<double>(out_RPPC.nbytes()) * 5);
+  const ProfileScope timed("roi_align", typical_flops(rois, maps.channels),
+                           static_cast<double>(out_RPPC.nbytes()) * 5);
   const RoiAlignKernels& k = kernels_of_rois(isa);
   if (maps.type == at::kFloat) {
-    cut_all(k.forward_float, maps_BHWC, rois, maps, out_RPPC);
+    forward_all(k.forward_float, maps_BHWC, rois, maps, out_RPPC);
   } else if (maps.type == at::kBFloat16) {
-    cut_all(k.forward_bfloat16, maps_BHWC, rois, maps, out_RPPC);
+    forward_all(k.forward_bfloat16, maps_BHWC, rois, maps, out_RPPC);
   } else {
-    cut_all(k.forward_double, maps_BHWC, rois, maps, out_RPPC);
+    forward_all(k.forward_double, maps_BHWC, rois, maps, out_RPPC);
   }
   return out_RPPC;
 }
@@ -218,18 +219,17 @@ std::vector<at::Tensor> roi_align_backward(Isa isa, const at::Tensor& dout_RPPC,
                                            const RoiMaps& maps) {
   std::vector<at::Tensor> dmaps_BHWC;
   for (const auto& [rows, cols] : maps.sides) {
-    dmaps_BHWC.push_back(
-        at::empty({maps.pictures, rows, cols, maps.channels}, dout_RPPC.options()));
+    dmaps_BHWC.push_back(at::empty({maps.images, rows, cols, maps.channels}, dout_RPPC.options()));
   }
-  const Part timed("roi_align gradient", usual_flops(rois, maps.channels),
-                   static_cast<double>(dout_RPPC.nbytes()) * 9);
+  const ProfileScope timed("roi_align gradient", typical_flops(rois, maps.channels),
+                           static_cast<double>(dout_RPPC.nbytes()) * 9);
   const RoiAlignKernels& k = kernels_of_rois(isa);
   if (maps.type == at::kFloat) {
-    spread_all(k.backward_float, k.round, dout_RPPC, rois, maps, dmaps_BHWC);
+    backward_all(k.backward_float, k.round, dout_RPPC, rois, maps, dmaps_BHWC);
   } else if (maps.type == at::kBFloat16) {
-    spread_all(k.backward_bfloat16, k.round, dout_RPPC, rois, maps, dmaps_BHWC);
+    backward_all(k.backward_bfloat16, k.round, dout_RPPC, rois, maps, dmaps_BHWC);
   } else {
-    spread_all(k.backward_double, k.round, dout_RPPC, rois, maps, dmaps_BHWC);
+    backward_all(k.backward_double, k.round, dout_RPPC, rois, maps, dmaps_BHWC);
   }
   return dmaps_BHWC;
 }

@@ -13,7 +13,7 @@ namespace fcm::ops {
 
 // The boxes and their parameters, as in op.h. boxes: contiguous, in the type of the coordinates.
 struct Rois {
-  at::Tensor boxes_R4, picture_R, level_R;
+  at::Tensor boxes_R4, image_R, level_R;
   std::vector<double> scales;
   int64_t bins = 0;
 
@@ -22,7 +22,7 @@ struct Rois {
 
 // Sizes and type of the maps: all that backward needs of them.
 struct RoiMaps {
-  int64_t pictures = 0, channels = 0;
+  int64_t images = 0, channels = 0;
   std::vector<std::array<int64_t, 2>> sides;  // rows and columns of each
   at::ScalarType type = at::kFloat;
 

@@ -70,7 +70,7 @@ void add_bin(const SampledAxis<A>& down, const SampledAxis<A>& across, int64_t i
 }
 
 template <class A>
-void add_roi(const at::Tensor& box_4, int64_t roi, int64_t picture, double scale, int64_t bins,
+void add_roi(const at::Tensor& box_4, int64_t roi, int64_t image, double scale, int64_t bins,
              int64_t rows, int64_t cols, RoiSamples& to) {
   A box[4];
   for (int64_t i = 0; i < 4; ++i) {
@@ -81,7 +81,7 @@ void add_roi(const at::Tensor& box_4, int64_t roi, int64_t picture, double scale
   const SampledAxis<A> across(box[0], box[2], static_cast<A>(scale), bins, cols);
   for (int64_t i = 0; i < bins; ++i) {
     for (int64_t j = 0; j < bins; ++j) {
-      add_bin(down, across, i, j, (roi * bins + i) * bins + j, picture * rows * cols, to);
+      add_bin(down, across, i, j, (roi * bins + i) * bins + j, image * rows * cols, to);
     }
   }
 }
@@ -100,13 +100,12 @@ at::Tensor with_samples(const at::Tensor& out_NC, const at::Tensor& map_BHWC,
 }  // namespace
 
 at::Tensor roi_align_reference(const std::vector<at::Tensor>& maps_BHWC, const at::Tensor& boxes_R4,
-                               const at::Tensor& picture_R, const at::Tensor& level_R,
+                               const at::Tensor& image_R, const at::Tensor& level_R,
                                const std::vector<double>& scales, int64_t bins) {
   constexpr size_t kMostSamples = 1 << 16;  // in memory at once
   const auto type = maps_BHWC[0].scalar_type();
   const auto wide = type == at::kDouble ? at::kDouble : at::kFloat;
-  const at::Tensor boxes = boxes_R4.detach().cpu(), pictures = picture_R.cpu(),
-                   levels = level_R.cpu();
+  const at::Tensor boxes = boxes_R4.detach().cpu(), images = image_R.cpu(), levels = level_R.cpu();
   const int64_t count = boxes.size(0), channels = maps_BHWC[0].size(3);
   at::Tensor out_NC =
       at::zeros({count * bins * bins, channels}, maps_BHWC[0].options().dtype(wide));
@@ -116,7 +115,7 @@ at::Tensor roi_align_reference(const std::vector<at::Tensor>& maps_BHWC, const a
     for (int64_t roi = 0; roi < count; ++roi) {
       if (levels[roi].item<int64_t>() != static_cast<int64_t>(level)) continue;
       const auto add = wide == at::kDouble ? add_roi<double> : add_roi<float>;
-      add(boxes[roi], roi, pictures[roi].item<int64_t>(), scales[level], bins, map.size(1),
+      add(boxes[roi], roi, images[roi].item<int64_t>(), scales[level], bins, map.size(1),
           map.size(2), samples);
       if (samples.cells.size() < kMostSamples) continue;
       out_NC = with_samples(out_NC, map, samples);

@@ -37,7 +37,7 @@ void for_each_block(const Blocks& blocks, const Task& task) {
 // calls make_task() once and gets a task(item) with its own memory. The result of an item must not
 // depend on which items were processed before.
 template <class MakeTask>
-void for_each_in_turn(int64_t items, const MakeTask& make_task) {
+void for_each_dynamic(int64_t items, const MakeTask& make_task) {
   std::atomic<int64_t> next{0};
   const int64_t threads = std::min(items, static_cast<int64_t>(at::get_num_threads()));
   at::parallel_for(0, threads, 1, [&](int64_t, int64_t) {

@@ -18,14 +18,14 @@ struct WindowCase {
 
 // A map of side x side tokens cut into windows; each image has a different subset of the tokens.
 WindowSets sets_for(const WindowCase& c) {
-  std::vector<std::vector<PlacedToken>> pictures;
+  std::vector<std::vector<PlacedToken>> images;
   const int64_t before = (c.window - c.shift) % c.window, across = c.side / c.window + 2;
-  for (int64_t picture = 0; picture < (c.own_plan ? c.batch : 1); ++picture) {
+  for (int64_t image = 0; image < (c.own_plan ? c.batch : 1); ++image) {
     std::vector<PlacedToken> tokens;
     for (int64_t row = 0; row < c.side; ++row) {
       for (int64_t col = 0; col < c.side; ++col) {
         const int64_t cells = c.side * c.side;
-        if (((row * c.side + col) * 3 + picture * 7) % cells >= cells / c.seen) continue;
+        if (((row * c.side + col) * 3 + image * 7) % cells >= cells / c.seen) continue;
         const int64_t set = (row + before) / c.window * across + (col + before) / c.window;
         tokens.push_back({static_cast<int32_t>(tokens.size()), static_cast<int32_t>(set),
                           static_cast<int32_t>(row), static_cast<int32_t>(col)});
@@ -34,9 +34,9 @@ WindowSets sets_for(const WindowCase& c) {
     // Stored in another order.
     const auto count = static_cast<int32_t>(tokens.size());
     for (PlacedToken& token : tokens) token.token = count - 1 - token.token;
-    pictures.push_back(std::move(tokens));
+    images.push_back(std::move(tokens));
   }
-  return make_window_sets(pictures, c.window);
+  return make_window_sets(images, c.window);
 }
 
 // `batch` images with these sets.

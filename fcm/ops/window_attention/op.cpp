@@ -39,7 +39,7 @@ class WindowAttentionFunction : public torch::autograd::Function<WindowAttention
         WindowSets::of(std::span(saved).subspan(3), context->saved_data["sets"].toIntVector());
     const WindowAttentionGradients result = window_attention_backward(
         static_cast<Isa>(context->saved_data["isa"].toInt()), gradients[0].contiguous(), saved[0],
-        saved[1], saved[2], sets, /*out_again=*/false);
+        saved[1], saved[2], sets, /*recompute_out=*/false);
     const auto type = static_cast<at::ScalarType>(context->saved_data["table_type"].toInt());
     return {result.dqkv_BTD, result.dtable_RH.to(type), at::Tensor(), at::Tensor()};
   }

@@ -4,7 +4,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/ops/cuda/place.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
 #include "fcm/ops/window_attention/kernel.h"
@@ -40,12 +40,12 @@ WindowShape shape_of(const at::Tensor& qkv, const at::Tensor& bias, const Window
 
 // Work in chunks: some heads and a range of items. Several items per chunk, so that those of the
 // same layout share expanded biases; few chunks, because each has its own gradient table.
-struct Pieces {
+struct HeadChunks {
   int64_t together;  // heads of a chunk
   int64_t groups;    // groups of heads
   Blocks items;
 
-  Pieces(const WindowShape& shape, const WindowSets& sets)
+  HeadChunks(const WindowShape& shape, const WindowSets& sets)
       : together(shape.together()),
         groups((shape.heads + together - 1) / together),
         items(make_blocks(sets.sets_S4.size(0) * shape.copies, smallest(shape, sets))) {}
@@ -53,8 +53,8 @@ struct Pieces {
   // Calls task(chunk, pass with its range), in parallel.
   template <class Pass, class Task>
   void for_each(const Pass& all, const Task& task) const {
-    for_each_block({groups * items.count(), 1}, [&](int64_t piece) {
-      const int64_t chunk = piece / groups, group = piece % groups;
+    for_each_block({groups * items.count(), 1}, [&](int64_t item) {
+      const int64_t chunk = item / groups, group = item % groups;
       Pass part = all;
       part.begin = items.begin(chunk);
       part.end = part.begin + items.size(chunk);
@@ -93,7 +93,7 @@ void run_window_forward(int64_t (*scratch_size)(const WindowShape&),
   all.bias = bias.const_data_ptr<A>();
   all.out = static_cast<T*>(result.out_BTC.data_ptr());
   all.statistics = result.statistics_BhT2.data_ptr<A>();
-  Pieces(all.shape, sets).for_each(all, [&](int64_t, WindowForward<T, A>& part) {
+  HeadChunks(all.shape, sets).for_each(all, [&](int64_t, WindowForward<T, A>& part) {
     const at::Tensor scratch = at::empty({scratch_size(all.shape)}, bias.options());
     part.scratch = scratch.data_ptr<A>();
     kernel(part);
@@ -114,10 +114,10 @@ void run_window_backward(int64_t (*scratch_size)(const WindowShape&),
   all.statistics = statistics.const_data_ptr<A>();
   all.dqkv = static_cast<T*>(result.dqkv_BTD.data_ptr());
   all.out = result.out_BTC.defined() ? static_cast<T*>(result.out_BTC.data_ptr()) : nullptr;
-  const Pieces pieces(all.shape, sets);
-  const int64_t chunks = pieces.items.count();
+  const HeadChunks head_chunks(all.shape, sets);
+  const int64_t chunks = head_chunks.items.count();
   const at::Tensor parts_KhR = at::zeros({chunks, bias.size(0), bias.size(1)}, bias.options());
-  pieces.for_each(all, [&](int64_t chunk, WindowBackward<T, A>& part) {
+  head_chunks.for_each(all, [&](int64_t chunk, WindowBackward<T, A>& part) {
     const at::Tensor scratch = at::empty({scratch_size(all.shape)}, bias.options());
     part.scratch = scratch.data_ptr<A>();
     part.dbias = parts_KhR.data_ptr<A>() + chunk * bias.numel();
@@ -140,7 +140,7 @@ at::Tensor biases_by_head(const at::Tensor& table_RH, at::ScalarType of_rows) {
 
 WindowAttended window_attention_forward(Isa isa, const at::Tensor& qkv_BTD,
                                         const at::Tensor& bias_hR, const WindowSets& sets) {
-  const Part timed("window attention", 2 * window_products(qkv_BTD, sets), 0);
+  const ProfileScope timed("window attention", 2 * window_products(qkv_BTD, sets), 0);
   const int64_t batch = qkv_BTD.size(0), tokens = qkv_BTD.size(1);
   const WindowAttended result{at::empty({batch, tokens, qkv_BTD.size(2) / 3}, qkv_BTD.options()),
                               at::empty({batch, bias_hR.size(0), tokens, 2}, bias_hR.options())};
@@ -159,11 +159,11 @@ WindowAttentionGradients window_attention_backward(Isa isa, const at::Tensor& do
                                                    const at::Tensor& qkv_BTD,
                                                    const at::Tensor& bias_hR,
                                                    const at::Tensor& statistics_BhT2,
-                                                   const WindowSets& sets, bool out_again) {
-  const Part timed("window attention gradient",
-                   (out_again ? 6 : 5) * window_products(qkv_BTD, sets), 0);
+                                                   const WindowSets& sets, bool recompute_out) {
+  const ProfileScope timed("window attention gradient",
+                           (recompute_out ? 6 : 5) * window_products(qkv_BTD, sets), 0);
   WindowAttentionGradients result{
-      at::empty_like(qkv_BTD), {}, out_again ? at::empty_like(dout_BTC) : at::Tensor()};
+      at::empty_like(qkv_BTD), {}, recompute_out ? at::empty_like(dout_BTC) : at::Tensor()};
   const WindowAttentionKernels& k = window_kernels(isa);
   if (qkv_BTD.scalar_type() == at::kFloat) {
     run_window_backward(k.backward_scratch, k.backward_float, qkv_BTD, bias_hR, dout_BTC,

@@ -31,6 +31,6 @@ WindowAttentionGradients window_attention_backward(Isa isa, const at::Tensor& do
                                                    const at::Tensor& qkv_BTD,
                                                    const at::Tensor& bias_hR,
                                                    const at::Tensor& statistics_BhT2,
-                                                   const WindowSets& sets, bool out_again);
+                                                   const WindowSets& sets, bool recompute_out);
 
 }  // namespace fcm::ops

@@ -12,9 +12,9 @@ namespace {
 // For each pair of tokens of a plan the table row of its bias; -1 if they are in different sets.
 // [P, T, T], int64.
 at::Tensor rows_of_table(const WindowSets& sets) {
-  const at::Tensor places_PT = sets.tokens_PT.cpu(), queries_PT = sets.queries_PT.cpu(),
+  const at::Tensor indices_PT = sets.tokens_PT.cpu(), queries_PT = sets.queries_PT.cpu(),
                    keys_PT = sets.keys_PT.cpu(), sets_S4 = sets.sets_S4.cpu();
-  const auto places = places_PT.view({-1}), queries = queries_PT.view({-1}),
+  const auto places = indices_PT.view({-1}), queries = queries_PT.view({-1}),
              keys = keys_PT.view({-1});
   const auto place = places.accessor<int32_t, 1>(), query = queries.accessor<int32_t, 1>(),
              key = keys.accessor<int32_t, 1>();
@@ -66,9 +66,9 @@ struct Padding {
 };
 
 Padding padded(const WindowSets& sets, int64_t batch) {
-  const at::Tensor places_PT = sets.tokens_PT.cpu(), queries_PT = sets.queries_PT.cpu(),
+  const at::Tensor indices_PT = sets.tokens_PT.cpu(), queries_PT = sets.queries_PT.cpu(),
                    keys_PT = sets.keys_PT.cpu(), sets_S4 = sets.sets_S4.cpu();
-  const auto places = places_PT.view({-1}), queries = queries_PT.view({-1}),
+  const auto places = indices_PT.view({-1}), queries = queries_PT.view({-1}),
              keys = keys_PT.view({-1});
   const auto place = places.accessor<int32_t, 1>(), query = queries.accessor<int32_t, 1>(),
              key = keys.accessor<int32_t, 1>();

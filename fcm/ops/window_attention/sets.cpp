@@ -63,18 +63,18 @@ WindowSets WindowSets::of(std::span<const at::Tensor> tensors, std::span<const i
           numbers[0], numbers[1], numbers[2], numbers[3]};
 }
 
-WindowSets make_window_sets(std::span<const std::vector<PlacedToken>> pictures, int64_t window) {
+WindowSets make_window_sets(std::span<const std::vector<PlacedToken>> images, int64_t window) {
   WindowSets result;
   result.table_rows = (2 * window - 1) * (2 * window - 1);
   result.centre = 2 * window * (window - 1);
   std::vector<int32_t> tokens, codes, table;
   std::vector<Set> all;
   std::map<std::vector<int32_t>, int32_t> looks;
-  for (size_t plan = 0; plan < pictures.size(); ++plan) {
-    require(pictures[plan].size() == pictures[0].size(),
+  for (size_t plan = 0; plan < images.size(); ++plan) {
+    require(images[plan].size() == images[0].size(),
             "window sets: expected images of equal token counts, got {} after {}",
-            pictures[plan].size(), pictures[0].size());
-    for (Set& set : sets_of(pictures[plan], static_cast<int32_t>(plan), window)) {
+            images[plan].size(), images[0].size());
+    for (Set& set : sets_of(images[plan], static_cast<int32_t>(plan), window)) {
       set.look = looks.try_emplace(set.codes, static_cast<int32_t>(looks.size())).first->second;
       all.push_back(std::move(set));
     }
@@ -99,8 +99,8 @@ WindowSets make_window_sets(std::span<const std::vector<PlacedToken>> pictures, 
     table.insert(table.end(), {set.plan, first[static_cast<size_t>(index)],
                                static_cast<int32_t>(set.tokens.size()), set.look});
   }
-  const auto plans = static_cast<int64_t>(pictures.size());
-  const auto of_each = plans == 0 ? 0 : static_cast<int64_t>(pictures[0].size());
+  const auto plans = static_cast<int64_t>(images.size());
+  const auto of_each = plans == 0 ? 0 : static_cast<int64_t>(images[0].size());
   result.tokens_PT = int_tensor(tokens, {plans, of_each});
   result.queries_PT = result.keys_PT = int_tensor(codes, {plans, of_each});
   result.sets_S4 = int_tensor(table, {static_cast<int64_t>(all.size()), 4});

@@ -33,12 +33,12 @@ struct WindowSets {
   int64_t pairs = 0;       // (query, key) pairs over all sets of all plans
   // Number of trailing tokens of each image that are filling: zero tokens at window positions
   // without a token (ops/branches).
-  int64_t filling = 0;
+  int64_t padding = 0;
 
   int64_t plans() const { return tokens_PT.size(0); }
   int64_t tokens() const { return tokens_PT.size(1); }
   WindowSets to(at::Device device) const;
-  // The parts that autograd saves, and the inverse. `filling` is not saved.
+  // The parts that autograd saves, and the inverse. `padding` is not saved.
   std::vector<at::Tensor> tensors() const { return {tokens_PT, queries_PT, keys_PT, sets_S4}; }
   std::vector<int64_t> numbers() const { return {largest, table_rows, centre, pairs}; }
   static WindowSets of(std::span<const at::Tensor> tensors, std::span<const int64_t> numbers);
@@ -47,7 +47,7 @@ struct WindowSets {
 // pictures: all tokens of each image; tokens of a set keep their order. The table has (2 * window -
 // 1)^2 rows. Throws std::logic_error if a set spans more than `window` rows or columns, or if
 // images have unequal numbers of tokens.
-WindowSets make_window_sets(std::span<const std::vector<PlacedToken>> pictures, int64_t window);
+WindowSets make_window_sets(std::span<const std::vector<PlacedToken>> images, int64_t window);
 
 // All tokens of a map in one set: rows * cols in raster order, after the class token if there is
 // one. The table has (2 * rows - 1) * (2 * cols - 1) rows; with a class token, followed by those of

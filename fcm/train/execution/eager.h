@@ -1,4 +1,4 @@
-// Steps one after another: give() stores the batch, read() runs the step.
+// Steps one after another: enqueue() stores the batch, wait_result() runs the step.
 #pragma once
 
 #include <utility>
@@ -12,12 +12,12 @@ class EagerExecution final : public Execution {
  public:
   explicit EagerExecution(Learner& learner) : learner_(learner) {}
 
-  void give(loader::Batch batch, const StepPlan& plan) override {
+  void enqueue(loader::Batch batch, const StepPlan& plan) override {
     batch_ = std::move(batch);
     plan_ = plan;
   }
-  StepResult read() override { return learner_.update(batch_, plan_); }
-  int64_t most_unread() const override { return 1; }
+  StepResult wait_result() override { return learner_.update(batch_, plan_); }
+  int64_t max_in_flight() const override { return 1; }
 
  private:
   Learner& learner_;

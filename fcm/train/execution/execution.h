@@ -13,11 +13,11 @@ class Execution {
   virtual ~Execution() = default;
 
   // Starts a step.
-  virtual void give(loader::Batch batch, const StepPlan& plan) = 0;
+  virtual void enqueue(loader::Batch batch, const StepPlan& plan) = 0;
   // Waits for the oldest step in flight and returns its result.
-  virtual StepResult read() = 0;
+  virtual StepResult wait_result() = 0;
   // How many steps may be in flight: given and not yet read.
-  virtual int64_t most_unread() const = 0;
+  virtual int64_t max_in_flight() const = 0;
 };
 
 }  // namespace fcm::train

@@ -51,13 +51,14 @@ QueuedUpdate::QueuedUpdate(models::MaskedAutoencoder& model, optim::AdamW& optim
 // Drains the device before the buffers that it may still write are freed.
 QueuedUpdate::~QueuedUpdate() {
   try {
-    for (; read_ < given_; ++read_) transfers_->wait(static_cast<size_t>(read_) % places_.size());
+    for (; finished_ < enqueued_; ++finished_)
+      transfers_->wait(static_cast<size_t>(finished_) % staging_.size());
   } catch (const std::exception&) {  // the device has failed, which was reported elsewhere
   }
 }
 
 void QueuedUpdate::Inputs::take(const Inputs& from) {
-  pictures_BHWC.copy_(from.pictures_BHWC, /*non_blocking=*/true);
+  images_BHWC.copy_(from.images_BHWC, /*non_blocking=*/true);
   order_BL.copy_(from.order_BL, /*non_blocking=*/true);
   neighbours_BL9.copy_(from.neighbours_BL9, /*non_blocking=*/true);
   lr.copy_(from.lr, /*non_blocking=*/true);
@@ -70,53 +71,53 @@ QueuedUpdate::Inputs QueuedUpdate::inputs_of(const loader::Batch& batch, double 
                               static_cast<uint64_t>(batch.epoch), model_.grid(),
                               recipe_.pretrain().masks),
       recipe_.pretrain().decoder.share);
-  Inputs inputs{models::pictures_of(batch), plan.order_BL, plan.neighbours_BL9,
+  Inputs inputs{models::images_of(batch), plan.order_BL, plan.neighbours_BL9,
                 at::scalar_tensor(lr, at::kDouble)};
   if (is_first()) {
     plan_ = plan.to(model_.device());  // every step has views of the same sizes
-    make_places(inputs);
+    make_staging(inputs);
   }
   return inputs;
 }
 
-void QueuedUpdate::make_places(const Inputs& first) {
-  const auto there = [&](const at::Tensor& like) {
+void QueuedUpdate::make_staging(const Inputs& first) {
+  const auto on_device = [&](const at::Tensor& like) {
     return at::empty(like.sizes(), like.options().device(model_.device()));
   };
-  inputs_ = first.each(there);
+  inputs_ = first.each(on_device);
   inputs_.lr = optimizer_.queued_lr();
   plan_.order_BL = inputs_.order_BL;
   plan_.neighbours_BL9 = inputs_.neighbours_BL9;
-  for (Place& place : places_) {
-    place.there = first.each(there);
-    place.pinned = place.there.each(ops::host_memory_like);
-    place.state = ops::host_memory_like(optimizer_.queued_state());
-    place.target_losses = ops::host_memory_like(target_losses_);
+  for (StagingBuffer& staging : staging_) {
+    staging.device = first.each(on_device);
+    staging.pinned = staging.device.each(ops::host_memory_like);
+    staging.state = ops::host_memory_like(optimizer_.queued_state());
+    staging.target_losses = ops::host_memory_like(target_losses_);
   }
   transfers_ = ops::make_transfers(model_.device());
 }
 
-void QueuedUpdate::give(loader::Batch batch, const StepPlan& plan) {
-  const int64_t pictures = is_first() ? batch.batch : inputs_.pictures_BHWC.size(0);
-  require(batch.batch == pictures && batch.global_batch == recipe_.optim.batch_size,
+void QueuedUpdate::enqueue(loader::Batch batch, const StepPlan& plan) {
+  const int64_t images = is_first() ? batch.batch : inputs_.images_BHWC.size(0);
+  require(batch.batch == images && batch.global_batch == recipe_.optim.batch_size,
           "QueuedUpdate: {} images of a batch of {}, expected {} of {}: every step has "
           "the same sizes",
-          batch.batch, batch.global_batch, pictures, recipe_.optim.batch_size);
+          batch.batch, batch.global_batch, images, recipe_.optim.batch_size);
   // The step before last has finished, so its staging buffers are free.
-  require(unread() < 2, "QueuedUpdate: give() with {} steps in flight, expected fewer than 2",
-          unread());
+  require(in_flight() < 2, "QueuedUpdate: enqueue() with {} steps in flight, expected fewer than 2",
+          in_flight());
   const at::NoGradGuard no_grad;
   const Inputs inputs = inputs_of(batch, plan.lr);
-  const auto turn = static_cast<size_t>(given_) % places_.size();
-  Place& place = places_[turn];
-  place.pinned.take(inputs);
-  transfers_->upload([&] { place.there.take(place.pinned); });
-  inputs_.take(place.there);
+  const auto slot = static_cast<size_t>(enqueued_) % staging_.size();
+  StagingBuffer& staging = staging_[slot];
+  staging.pinned.take(inputs);
+  transfers_->upload([&] { staging.device.take(staging.pinned); });
+  inputs_.take(staging.device);
   run();
-  place.state.copy_(optimizer_.queued_state(), /*non_blocking=*/true);
-  place.target_losses.copy_(target_losses_, /*non_blocking=*/true);
-  transfers_->mark(turn);
-  ++given_;
+  staging.state.copy_(optimizer_.queued_state(), /*non_blocking=*/true);
+  staging.target_losses.copy_(target_losses_, /*non_blocking=*/true);
+  transfers_->mark(slot);
+  ++enqueued_;
 }
 
 void QueuedUpdate::run() {
@@ -133,7 +134,7 @@ void QueuedUpdate::run() {
 }
 
 void QueuedUpdate::work() {
-  const int64_t batch = inputs_.pictures_BHWC.size(0);
+  const int64_t batch = inputs_.images_BHWC.size(0);
   optimizer_.zero_gradients();
   loss_.copy_(start_);
   target_losses_.zero_();
@@ -141,7 +142,7 @@ void QueuedUpdate::work() {
     const int64_t count = std::min(micro_batch_, batch - first);
     const double share = static_cast<double>(count) / static_cast<double>(recipe_.optim.batch_size);
     const at::AutoGradMode with_gradients(true);
-    add(forward_backward(model_, inputs_.pictures_BHWC.narrow(0, first, count),
+    add(forward_backward(model_, inputs_.images_BHWC.narrow(0, first, count),
                          part_of(plan_, first, count), recipe_, compute_, share, teachers_),
         share);
   }
@@ -157,16 +158,17 @@ void QueuedUpdate::add(const Losses& losses, double share) {
   }
 }
 
-StepResult QueuedUpdate::read() {
-  require(unread() > 0, "QueuedUpdate: read() with no step in flight, expected give() before");
-  const auto turn = static_cast<size_t>(read_++) % places_.size();
-  const Place& place = places_[turn];
-  transfers_->wait(turn);
+StepResult QueuedUpdate::wait_result() {
+  require(in_flight() > 0,
+          "QueuedUpdate: wait_result() with no step in flight, expected enqueue() before");
+  const auto slot = static_cast<size_t>(finished_++) % staging_.size();
+  const StagingBuffer& staging = staging_[slot];
+  transfers_->wait(slot);
   ops::AdamWState state{};
-  std::memcpy(&state, place.state.const_data_ptr(), sizeof state);
+  std::memcpy(&state, staging.state.const_data_ptr(), sizeof state);
   optimizer_.count_queued(state);
   StepResult result{state.loss, state.norm, state.applied != 0, {}};
-  const double* losses = place.target_losses.const_data_ptr<double>();
+  const double* losses = staging.target_losses.const_data_ptr<double>();
   for (size_t i = 0; i < targets_.size(); ++i) result.target_losses[targets_[i]] = losses[i];
   return result;
 }

@@ -46,32 +46,32 @@ class QueuedUpdate final : public Execution {
 
   // At most one step may be in flight before the call. The first call records the graph, and waits
   // for it. Uses only the learning rate of `plan`.
-  void give(loader::Batch batch, const StepPlan& plan) override;
-  int64_t unread() const { return given_ - read_; }
-  int64_t most_unread() const override { return 2; }
+  void enqueue(loader::Batch batch, const StepPlan& plan) override;
+  int64_t in_flight() const { return enqueued_ - finished_; }
+  int64_t max_in_flight() const override { return 2; }
   // Waits for the oldest step in flight and returns its result.
-  StepResult read() override;
+  StepResult wait_result() override;
 
  private:
   // What changes from step to step.
   struct Inputs {
-    at::Tensor pictures_BHWC, order_BL, neighbours_BL9, lr;
+    at::Tensor images_BHWC, order_BL, neighbours_BL9, lr;
 
     template <class Make>
     Inputs each(const Make& make) const {
-      return {make(pictures_BHWC), make(order_BL), make(neighbours_BL9), make(lr)};
+      return {make(images_BHWC), make(order_BL), make(neighbours_BL9), make(lr)};
     }
     void take(const Inputs& from);  // asynchronous on a GPU
   };
   // One half of a double buffer: the CPU fills it while the copies of the other are in flight.
-  struct Place {
-    Inputs pinned, there;
+  struct StagingBuffer {
+    Inputs pinned, device;
     at::Tensor state, target_losses;  // results, pinned
   };
 
   bool is_first() const { return !plan_.order_BL.defined(); }  // nothing was enqueued yet
   Inputs inputs_of(const loader::Batch& batch, double lr);
-  void make_places(const Inputs& first);
+  void make_staging(const Inputs& first);
   void run();
   void work();
   void add(const Losses& losses, double share);
@@ -85,7 +85,7 @@ class QueuedUpdate final : public Execution {
   std::unique_ptr<ops::RecordedWork> recorded_;
   std::unique_ptr<ops::Transfers> transfers_;
   bool is_recorded_ = false;
-  int64_t given_ = 0, read_ = 0;
+  int64_t enqueued_ = 0, finished_ = 0;
 
   masks::ViewPlan plan_;  // of the whole batch; its tensors are those of inputs_
   Inputs inputs_;         // what the work reads
@@ -93,7 +93,7 @@ class QueuedUpdate final : public Execution {
   at::Tensor loss_;       // [], float64
   std::vector<std::string> targets_;  // empty if there is one target
   at::Tensor target_losses_;          // float64, one for each of targets_
-  std::array<Place, ops::Transfers::kMarks> places_;
+  std::array<StagingBuffer, ops::Transfers::kMarks> staging_;
 };
 
 }  // namespace fcm::train

@@ -10,8 +10,8 @@
 #include "fcm/loader/mix.h"
 #include "fcm/loss/classification.h"
 #include "fcm/models/inputs.h"
-#include "fcm/ops/part.h"
 #include "fcm/ops/patchify/op.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/train/state.h"
 
@@ -20,11 +20,11 @@ namespace {
 
 // The images of a batch as network input: bytes if only crops, flips and byte-valued augmentations
 // were applied, else float values.
-class Pictures {
+class Images {
  public:
-  Pictures(const loader::Batch& batch, const recipe::Recipe& recipe,
-           std::span<const loader::Mix> mixes)
-      : data_(recipe.data), bytes_BHWC_(models::pictures_of(batch)) {
+  Images(const loader::Batch& batch, const recipe::Recipe& recipe,
+         std::span<const loader::Mix> mixes)
+      : data_(recipe.data), bytes_BHWC_(models::images_of(batch)) {
     if (mixes.empty() && recipe.classify().augment.erasing <= 0) return;
     values_ = loader::normalised_pixels(batch, recipe.data);
     loader::random_erase(recipe.classify().augment, batch, static_cast<uint64_t>(recipe.run.seed),
@@ -76,7 +76,7 @@ StepResult ClassifierLearner::update(const loader::Batch& batch, const StepPlan&
   const auto seed = static_cast<uint64_t>(recipe_.run.seed);
   const int64_t classes = model_.options().classes;
   const std::vector<loader::Mix> mixes = loader::draw_mix(recipe_.classify().augment, batch, seed);
-  Pictures pictures(batch, recipe_, mixes);
+  Images images(batch, recipe_, mixes);
   std::vector<float> targets = loader::soft_targets(batch.targets.labels(), classes,
                                                     recipe_.classify().augment.smoothing, mixes);
   const at::Tensor targets_BC = models::to_device(
@@ -90,7 +90,7 @@ StepResult ClassifierLearner::update(const loader::Batch& batch, const StepPlan&
     const masks::ViewPlan views = masks::full_plan(count, model_.grid()).to(model_.device());
     ops::enter_phase("encoder");
     const at::Tensor features_BC =
-        model_.features(pictures.patches(first, count, views, model_.geometry()), views, compute_,
+        model_.features(images.patches(first, count, views, model_.geometry()), views, compute_,
                         model_.draw_drop_path(seed, static_cast<uint64_t>(batch.epoch), ids));
     ops::enter_phase("head");
     const at::Tensor logits_BC = model_.classify(features_BC);  // [count, classes]

@@ -34,7 +34,7 @@ class ClassifierLearner final : public Learner {
   // Random erasing, mixup and cutmix, drop path, then cross-entropy with smoothed and mixed targets
   // ([augment]). Clips gradients to optim.clip_norm.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
-  void ask_for(loader::LoaderRequest& request) const override {
+  void configure_loader(loader::LoaderRequest& request) const override {
     request.targets = loader::TargetKind::kLabel;
     request.augment = recipe_.classify().augment;
   }

@@ -13,7 +13,7 @@
 #include "fcm/loader/instances.h"
 #include "fcm/loader/slice.h"
 #include "fcm/models/inputs.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/train/learners/passes.h"
 #include "fcm/train/state.h"
@@ -71,7 +71,7 @@ DetectorLearner::DetectorLearner(models::Detector model, const recipe::Recipe& r
           recipe.optim, weights_.share()),
       gradients_(shared_group(), model_.parameters()) {}
 
-void DetectorLearner::ask_for(loader::LoaderRequest& request) const {
+void DetectorLearner::configure_loader(loader::LoaderRequest& request) const {
   request.targets = loader::TargetKind::kInstances;
   request.jitter = recipe_.detect().jitter;
 }
@@ -83,21 +83,21 @@ void DetectorLearner::pass(const loader::Batch& batch, int64_t first, int64_t co
                                                     static_cast<size_t>(count));
   const at::Device device = model_.device();
   const masks::ViewPlan views = model_.plan(count).to(device);
-  const at::Tensor pictures_BHWC =
-      models::to_device(models::pictures_of(batch).narrow(0, first, count), device);
+  const at::Tensor images_BHWC =
+      models::to_device(models::images_of(batch).narrow(0, first, count), device);
   std::vector<models::FrameTruth> truths;
   for (const loader::Instances& one : labelled) truths.push_back(truth_of(one, device));
   ops::enter_phase("detector");
   const models::Detector::Losses losses = model_.train(
-      models::pixels_of(pictures_BHWC, views, model_.geometry(), recipe_.data), views, compute_,
+      models::pixels_of(images_BHWC, views, model_.geometry(), recipe_.data), views, compute_,
       model_.draw(static_cast<uint64_t>(recipe_.run.seed), static_cast<uint64_t>(plan.step), ids),
       truths,
-      [&](int64_t picture, const at::Tensor& boxes_M4, const at::Tensor& truths_M) {
-        return mask_targets(labelled[static_cast<size_t>(picture)], boxes_M4, truths_M).to(device);
+      [&](int64_t image, const at::Tensor& boxes_M4, const at::Tensor& truths_M) {
+        return mask_targets(labelled[static_cast<size_t>(image)], boxes_M4, truths_M).to(device);
       },
       shared_group());
   // The losses are this rank's shares of the means over the pass.
-  const double share = batch.share_of(1) * static_cast<double>(losses.pictures);
+  const double share = batch.share_of(1) * static_cast<double>(losses.images);
   const at::Tensor loss = losses.total() * share;
   if (is_last) gradients_.begin_last_pass();
   ops::enter_phase("backward");

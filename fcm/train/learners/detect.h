@@ -29,7 +29,7 @@ class DetectorLearner final : public Learner {
   // are drawn per image by step and sample. A step with non-finite proposals, in any rank, is
   // skipped.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
-  void ask_for(loader::LoaderRequest& request) const override;
+  void configure_loader(loader::LoaderRequest& request) const override;
   at::Device device() const override { return model_.device(); }
   int64_t trainable_elements() const override { return model_.parameters().trainable_elements(); }
   int64_t updates() const override { return optimizer_.steps(); }

@@ -1,5 +1,5 @@
 // The end of a training step.
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/optim/adamw.h"
 #include "fcm/train/learner.h"
 #include "fcm/train/learners/group_gradients.h"

@@ -4,20 +4,20 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "fcm/models/inputs.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 
 namespace fcm::train {
 
-Losses forward_backward(const models::MaskedAutoencoder& model, const at::Tensor& pictures_BHWC,
+Losses forward_backward(const models::MaskedAutoencoder& model, const at::Tensor& images_BHWC,
                         const masks::ViewPlan& plan, const recipe::Recipe& recipe,
                         at::ScalarType compute, double share, const targets::Teachers* teachers) {
   ops::enter_phase("encoder");
   const at::Tensor pixels_BLPD =
-      models::pixels_of(pictures_BHWC, plan, model.geometry(), recipe.data);
+      models::pixels_of(images_BHWC, plan, model.geometry(), recipe.data);
   targets::Features features;
   if (teachers != nullptr) {
     ops::enter_phase("teachers");
-    features = teachers->features(pictures_BHWC, pixels_BLPD, plan, compute);
+    features = teachers->features(images_BHWC, pixels_BLPD, plan, compute);
     ops::enter_phase("encoder");
   }
   const encoder::Features seen = model.encode(pixels_BLPD, plan, compute);

@@ -21,9 +21,9 @@ struct Losses {
                                                  // target
 };
 
-// Adds the gradients of the images' share of the batch loss. pictures_BHWC: uint8 on the model's
+// Adds the gradients of the images' share of the batch loss. images_BHWC: uint8 on the model's
 // device, as is the plan. `teachers`: those of the recipe's targets, or nullptr.
-Losses forward_backward(const models::MaskedAutoencoder& model, const at::Tensor& pictures_BHWC,
+Losses forward_backward(const models::MaskedAutoencoder& model, const at::Tensor& images_BHWC,
                         const masks::ViewPlan& plan, const recipe::Recipe& recipe,
                         at::ScalarType compute, double share, const targets::Teachers* teachers);
 

@@ -11,7 +11,7 @@ GroupGradients::GroupGradients(const std::shared_ptr<dist::Group>& group,
   if (group->size() == 1) return;
   parameters.hold_gradients_in(
       group->make_buffer(parameters.trainable_elements(), parameters.flat_gradients().options()));
-  std::vector<dist::Filled> filled;
+  std::vector<dist::GradientSlice> filled;
   for (const nn::Parameter& parameter : parameters.all()) {
     if (parameter.trainable) filled.push_back({parameter.name, parameter.value});
   }

@@ -12,10 +12,10 @@ namespace fcm::train {
 namespace {
 
 // Returns false if the ranks cannot share memory.
-bool move_to_common_memory(dist::Group& group, nn::Parameters& parameters) {
+bool move_to_shared_memory(dist::Group& group, nn::Parameters& parameters) {
   if (group.size() == 1) return false;
   const at::Tensor values_E =
-      group.make_common(parameters.trainable_elements(), parameters.flat_values().options());
+      group.make_shared_memory(parameters.trainable_elements(), parameters.flat_values().options());
   if (!values_E.defined()) return false;
   if (group.rank() == 0) values_E.copy_(parameters.flat_values());
   group.barrier();
@@ -29,8 +29,8 @@ GroupWeights::GroupWeights(std::shared_ptr<dist::Group> group, nn::Parameters& p
                            bool shard)
     : group_(std::move(group)),
       parameters_(parameters),
-      in_common_(move_to_common_memory(*group_, parameters)),
-      divided_(in_common_ || (shard && group_->size() > 1)) {}
+      in_shared_memory_(move_to_shared_memory(*group_, parameters)),
+      divided_(in_shared_memory_ || (shard && group_->size() > 1)) {}
 
 optim::Share GroupWeights::share_of(int64_t rank) const {
   const dist::Part part =
@@ -43,7 +43,7 @@ optim::Share GroupWeights::share() const {
 }
 
 void GroupWeights::complete() {
-  if (in_common_) return group_->barrier();
+  if (in_shared_memory_) return group_->barrier();
   if (!divided_) return;
   std::vector<std::unique_ptr<dist::Pending>> pending;
   for (int64_t rank = 0; rank < group_->size(); ++rank) {

@@ -34,7 +34,7 @@ class GroupWeights {
 
   std::shared_ptr<dist::Group> group_;
   nn::Parameters& parameters_;
-  bool in_common_;
+  bool in_shared_memory_;
   bool divided_;
 };
 

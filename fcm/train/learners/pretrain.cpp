@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "fcm/models/inputs.h"
-#include "fcm/ops/part.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/train/execution/queued_update.h"
 #include "fcm/train/learners/forward_backward.h"
@@ -32,7 +32,7 @@ PretrainLearner::PretrainLearner(models::MaskedAutoencoder model, const recipe::
 
 StepResult PretrainLearner::update(const loader::Batch& batch, const StepPlan& plan) {
   StepResult result;
-  const at::Tensor pictures_BHWC = models::to_device(models::pictures_of(batch), model_.device());
+  const at::Tensor images_BHWC = models::to_device(models::images_of(batch), model_.device());
   // Read after all work is enqueued; reading earlier would make the device wait.
   std::vector<std::pair<Losses, double>> losses_and_shares;
   std::optional<targets::Spread> spread;
@@ -51,7 +51,7 @@ StepResult PretrainLearner::update(const loader::Batch& batch, const StepPlan& p
     const double share = batch.share_of(count);
     if (first + count == batch.batch) gradients_.begin_last_pass();
     losses_and_shares.emplace_back(
-        forward_backward(model_, pictures_BHWC.narrow(0, first, count), views, recipe_, compute_,
+        forward_backward(model_, images_BHWC.narrow(0, first, count), views, recipe_, compute_,
                          share, teachers_.get()),
         share);
     const at::Tensor& ema_BLC = losses_and_shares.back().first.ema_BLC;

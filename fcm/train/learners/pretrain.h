@@ -40,7 +40,7 @@ class PretrainLearner final : public Learner {
   // Makes CUDA graphs of a step if `wanted` and possible: on a GPU and without teachers.
   MakeRecorded recording(bool wanted) const;
 
-  void ask_for(loader::LoaderRequest& /*request*/) const override {}  // only images
+  void configure_loader(loader::LoaderRequest& /*request*/) const override {}  // only images
   at::Device device() const override { return model_.device(); }
   int64_t trainable_elements() const override { return model_.parameters().trainable_elements(); }
   int64_t updates() const override { return optimizer_.steps(); }

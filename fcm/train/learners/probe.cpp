@@ -46,10 +46,10 @@ ProbeLearner::ProbeLearner(models::Classifier encoder, const recipe::Recipe& rec
 at::Tensor ProbeLearner::features(const loader::Batch& batch, int64_t first, int64_t count) const {
   const at::NoGradGuard no_grad;
   const masks::ViewPlan plan = masks::full_plan(count, encoder_.grid()).to(encoder_.device());
-  const at::Tensor pictures_BHWC =
-      models::to_device(models::pictures_of(batch).narrow(0, first, count), encoder_.device());
-  return encoder_.features(
-      models::pixels_of(pictures_BHWC, plan, encoder_.geometry(), recipe_.data), plan, compute_);
+  const at::Tensor images_BHWC =
+      models::to_device(models::images_of(batch).narrow(0, first, count), encoder_.device());
+  return encoder_.features(models::pixels_of(images_BHWC, plan, encoder_.geometry(), recipe_.data),
+                           plan, compute_);
 }
 
 at::Tensor ProbeLearner::logits(const loader::Batch& batch) const {
@@ -63,16 +63,16 @@ StepResult ProbeLearner::update(const loader::Batch& batch, const StepPlan& plan
     fail(ExitCode::kData, "an image has the label {}, the probe has {} classes", label,
          encoder_.options().classes);
   }
-  std::vector<at::Tensor> pieces;
+  std::vector<at::Tensor> chunks;
   for (int64_t first = 0; first < batch.batch; first += plan.micro_batch) {
-    pieces.push_back(features(batch, first, std::min(plan.micro_batch, batch.batch - first)));
+    chunks.push_back(features(batch, first, std::min(plan.micro_batch, batch.batch - first)));
   }
   at::Tensor mean_D = head_parameters_.find("head.0.running_mean").value;
   at::Tensor variance_D = head_parameters_.find("head.0.running_var").value;
   const at::Tensor mean_before_D = mean_D.clone(), variance_before_D = variance_D.clone();
   optimizer_.zero_gradients();
   // The head is small: every rank runs it on the features of all ranks and gets the same result.
-  const at::Tensor features_BC = dist::gather_rows(group(), at::cat(pieces));
+  const at::Tensor features_BC = dist::gather_rows(group(), at::cat(chunks));
   const at::Tensor labels_B = dist::gather_rows(
       group(), at::tensor(at::ArrayRef<int64_t>(batch.targets.labels()), at::kLong));
   const at::Tensor loss = loss::cross_entropy(head_.train(features_BC), labels_B.to(device()));

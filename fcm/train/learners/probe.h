@@ -24,7 +24,7 @@ class ProbeLearner final : public Learner {
   // Features of micro-batches, then one pass of the head over the whole batch of all ranks, whose
   // statistics it normalises by.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
-  void ask_for(loader::LoaderRequest& request) const override {
+  void configure_loader(loader::LoaderRequest& request) const override {
     request.targets = loader::TargetKind::kLabel;
     request.augment = recipe_.classify().augment;
   }

@@ -11,8 +11,8 @@
 #include "fcm/loader/slice.h"
 #include "fcm/loss/segmentation.h"
 #include "fcm/models/inputs.h"
-#include "fcm/ops/part.h"
 #include "fcm/ops/patchify/op.h"
+#include "fcm/ops/profile_scope.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/train/learners/passes.h"
 #include "fcm/train/state.h"
@@ -33,7 +33,7 @@ SegmenterLearner::SegmenterLearner(models::Segmenter model, const recipe::Recipe
                  recipe.optim, weights_.share()),
       gradients_(shared_group(), model_.parameters()) {}
 
-void SegmenterLearner::ask_for(loader::LoaderRequest& request) const {
+void SegmenterLearner::configure_loader(loader::LoaderRequest& request) const {
   request.targets = loader::TargetKind::kMap;
   request.pipeline = recipe_.segment().pipeline;
   request.classes = model_.options().classes;
@@ -43,7 +43,7 @@ StepResult SegmenterLearner::update(const loader::Batch& batch, const StepPlan& 
   const auto seed = static_cast<uint64_t>(recipe_.run.seed);
   const double aux_weight = recipe_.segment().segmenter.aux_weight;
   std::vector<float> values = loader::normalised_scene_pixels(batch, recipe_.data);
-  const at::Tensor pictures_BHWC = at::from_blob(
+  const at::Tensor images_BHWC = at::from_blob(
       values.data(), {batch.batch, batch.rows, batch.cols, batch.channels}, at::kFloat);
   const at::Tensor maps_BHW = models::maps_of(batch);
   StepResult result;
@@ -58,7 +58,7 @@ StepResult SegmenterLearner::update(const loader::Batch& batch, const StepPlan& 
     const std::span<const int64_t> ids(batch.sample_ids.data() + first, static_cast<size_t>(count));
     const masks::ViewPlan views = masks::full_plan(count, model_.grid()).to(model_.device());
     const at::Tensor some_BHWC =
-        models::to_device(pictures_BHWC.narrow(0, first, count), model_.device());
+        models::to_device(images_BHWC.narrow(0, first, count), model_.device());
     const at::Tensor labels_BHW =
         models::to_device(maps_BHW.narrow(0, first, count), model_.device());
     ops::enter_phase("segmenter");
@@ -78,7 +78,7 @@ StepResult SegmenterLearner::update(const loader::Batch& batch, const StepPlan& 
     result.loss += loss.item<double>();
     decode += of_decode.loss.item<double>() * share;
     aux += of_aux.loss.item<double>() * share;
-    right_ += of_decode.right.item<int64_t>();
+    correct_ += of_decode.correct.item<int64_t>();
     pixels_ += labels_BHW.numel();
   }
   result.target_losses = {{"decode", decode}, {"aux", aux}};
@@ -92,13 +92,13 @@ StepResult SegmenterLearner::update(const loader::Batch& batch, const StepPlan& 
 
 void SegmenterLearner::add_to_step_line(nlohmann::json& line, int64_t /*step*/,
                                         Reporter& /*reporter*/) {
-  const at::Tensor counts = at::tensor({right_, pixels_}, at::kLong);
+  const at::Tensor counts = at::tensor({correct_, pixels_}, at::kLong);
   group().sum(counts);
   const auto* count = counts.const_data_ptr<int64_t>();
   if (count[1] > 0) {
     line["decode_acc"] = 100 * static_cast<double>(count[0]) / static_cast<double>(count[1]);
   }
-  right_ = pixels_ = 0;
+  correct_ = pixels_ = 0;
 }
 
 void SegmenterLearner::begin_saving() { weights_.collect_moments(optimizer_); }

@@ -28,7 +28,7 @@ class SegmenterLearner final : public Learner {
   // the whole batch. Drop path and dropout are drawn per image. Throws Error(kUsage) if a pass has
   // one image over all ranks.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
-  void ask_for(loader::LoaderRequest& request) const override;
+  void configure_loader(loader::LoaderRequest& request) const override;
   at::Device device() const override { return model_.device(); }
   int64_t trainable_elements() const override { return model_.parameters().trainable_elements(); }
   int64_t updates() const override { return optimizer_.steps(); }
@@ -50,7 +50,7 @@ class SegmenterLearner final : public Learner {
   GroupWeights weights_;
   optim::AdamW optimizer_;
   GroupGradients gradients_;
-  int64_t right_ = 0, pixels_ = 0;  // of this rank, since the last line
+  int64_t correct_ = 0, pixels_ = 0;  // of this rank, since the last line
 };
 
 }  // namespace fcm::train

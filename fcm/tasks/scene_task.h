@@ -1,0 +1,40 @@
+// Shared by the tasks of segmenters and detectors: they measure whole validation images, which
+// takes long and can be stopped, and their batch normalisation uses the statistics of a pass.
+#pragma once
+
+#include "fcm/image/image.h"
+#include "fcm/tasks/supervised_task.h"
+
+namespace fcm::tasks {
+
+class SceneTask : public SupervisedTask {
+ public:
+  std::vector<std::string> notes() const override { return {}; }
+
+  // Does nothing after a stop request: large images take long.
+  void draw(int64_t step) override;
+
+ protected:
+  SceneTask(const SupervisedTaskRequest& request, Reporter& reporter);
+
+  // The first `most` validation images with labels and predictions.
+  virtual image::Image sheet(int64_t most, const std::string& title) = 0;
+
+  const recipe::Recipe& recipe_;
+  std::shared_ptr<const loader::Dataset> drawn_;
+  std::shared_ptr<const loader::Dataset> measured_;  // throws loader::StopRequested after a stop
+                                                     // request
+  int64_t threads_;
+  std::shared_ptr<dist::Group> group_;
+  Reporter& reporter_;
+
+ private:
+  std::filesystem::path out_;
+  const std::atomic<bool>* stop_;
+};
+
+// Images, over all ranks, that a forward pass of a step normalises together. Reports it if they are
+// fewer than the batch.
+int64_t images_of_pass(const FinetuneRequest& run, Reporter& reporter);
+
+}  // namespace fcm::tasks
