@@ -25,7 +25,7 @@ struct Family {
   int64_t class_tokens = 0;    // before the patches of every view
   bool positions = true;       // has a position table
   bool mask_tokens = false;    // can see hidden patches as mask tokens
-  bool pools_latents = false;  // its classifiers average latents, without a norm of their own
+  bool pools_latents = false;  // its classifiers average latents and have no fc_norm
   // Prefix of the last stage's blocks: observers see "<prefix>.0", ...
   std::string (*last_blocks)(const EncoderOptions& options);
   std::vector<EncoderOptions> sizes;  // the named sizes
@@ -54,9 +54,9 @@ const Family& family(const std::string& kind);
 // The named size with these dims, depths and heads; nullptr: none.
 const EncoderOptions* size_like(const std::string& kind, const EncoderOptions& options);
 
-// Adds "cls_token" and "pos_embed", if the kind has them, with upstream's initialisation: a normal
-// of std 0.02, and sines and cosines. The table is frozen in pretraining and trained in
-// fine-tuning.
+// Adds "cls_token" and "pos_embed", if the kind has them, with upstream's initial values: cls_token
+// from a normal distribution of std 0.02, pos_embed from sines and cosines. pos_embed is trained
+// only if trainable_positions, as in fine-tuning.
 Embeddings add_embeddings(const nn::Scope& scope, const std::string& kind, int64_t dim,
                           masks::Grid grid, bool trainable_positions);
 

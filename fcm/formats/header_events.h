@@ -45,7 +45,7 @@ class HeaderEvents {
   SafetensorsHeader header_;
   Place place_ = Place::kOutside;
   std::string key_;        // of the current metadata entry
-  bool has_key_ = false;   // at the top level: whether the key names a tensor
+  bool has_key_ = false;   // the latest key at the top level names a tensor
   unsigned seen_ = kNone;  // fields of the current tensor so far
   unsigned field_ = kNone;
   bool metadata_seen_ = false;

@@ -6,9 +6,9 @@
 
 namespace fcm::image {
 
-// Runs `steps`; returns false if a jump to `escape` ended it. No object with a destructor may live
-// between here and the jump, neither in `steps` nor in the callbacks: the caller creates what the
-// steps need and captures it by reference.
+// Runs `steps`; returns false if a jump to `escape` ended it. A jump runs no destructors, so
+// `steps` and the callbacks must not create objects that have one: the caller creates what the
+// steps need, and `steps` captures it by reference.
 template <class Steps>
 bool try_steps(std::jmp_buf& escape, const Steps& steps) {
   if (setjmp(escape) != 0) return false;

@@ -223,7 +223,8 @@ std::vector<at::Tensor> DetectorBackbone::operator()(const at::Tensor& pixels_BL
   const encoder::Features seen = (*encoder_)(pixels_BLPD.to(compute), plan, watch, drop_path);
   if (!has_one_stage(options_)) return maps_of_stages(seen, plan);
   std::vector<at::Tensor> maps;
-  for (const at::Tensor& tokens : taps.results()) {  // of window blocks: one row per window
+  // The output of a windowed block has one row per window, that of a global block one per image.
+  for (const at::Tensor& tokens : taps.results()) {
     const at::Tensor x_BLC = tokens.reshape({plan.batch(), plan.patches(), -1});
     maps.push_back(encoder::in_raster_order(x_BLC, plan).unflatten(1, {grid_.rows, grid_.cols}));
   }
@@ -235,7 +236,7 @@ nn::LayerOf DetectorBackbone::layer_of() const {
           decomposed = is_decomposed(options_)](std::string_view name) {
     nn::Layer layer = of_encoder(name);
     if (decomposed && name == "pos_embed") layer.index = layer.last;
-    // Norms are called "norm" with or without a number, or are the "norm" of a module.
+    // The last name of a norm's module begins with "norm": "blocks3.0.norm1", "patch_embed1.norm".
     const std::string_view module = name.substr(0, name.rfind('.'));
     const std::string_view leaf = module.substr(module.rfind('.') + 1);
     layer.exempt =

@@ -15,7 +15,7 @@ struct Rate {
 
 // For schedules by epochs, at a fractional epoch: optim.warmup_lr at the start, the peak
 // options.lr() at warmup_epochs, then according to optim.schedule. "cosine": down to min_lr at the
-// last epoch and after; a warm-up that takes the whole run is not followed by a descent.
+// last epoch and after; if the warm-up takes the whole run, the rate stays at the peak after it.
 Rate rate_at_epoch(const OptimOptions& options, double epoch);
 double lr_at_epoch(const OptimOptions& options, double epoch);  // for a group of scale 1
 
@@ -25,9 +25,10 @@ int64_t steps_of_run(const OptimOptions& options, int64_t steps_per_epoch);
 // Rate of step number `step`, counted from 0 over the whole run. "cosine": the first step has the
 // initial rate, as upstream. "poly", mmcv's: lr * (1 - step / steps), during warm-up times a factor
 // that rises linearly from warmup_lr / base_lr to 1. "step_cosine" and "step_drops", detectron2's
-// WarmupParamScheduler: the warm-up rises linearly from warmup_lr to the value of the schedule,
-// which starts with the run, at the end of the warm-up. The others, timm's, are set after a step,
-// so each step has the rate of the step before, and the first two have the initial rate.
+// WarmupParamScheduler: the schedule counts from the first step of the run; during warm-up, the
+// rate instead rises linearly from warmup_lr to the schedule's value at the end of the warm-up. The
+// other schedules are timm's, which updates the rate after a step: each step has the schedule's
+// value of the step before it, and the first two steps have the initial rate.
 Rate rate_at_step(const OptimOptions& options, int64_t step, int64_t steps_per_epoch);
 double lr_at_step(const OptimOptions& options, int64_t step, int64_t steps_per_epoch);
 

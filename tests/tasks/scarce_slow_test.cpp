@@ -125,7 +125,7 @@ int wait_with_addresses(const std::vector<std::string>& words, uint64_t limit,
   return wait_for(child);
 }
 
-// Limits between the memory for starting and the memory for training.
+// Each limit is drawn between the peak address space of `--version` and that of the whole run.
 TEST(LittleMemorySlow, EndsWithItsStatusAndASentence) {
   const test::Series series(40);
   const ShortRun run = pretraining(24, 3);

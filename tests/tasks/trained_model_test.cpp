@@ -1,4 +1,5 @@
-// Weights of other programs for features: tensors that may be missing, and the messages about them.
+// Loads the weights of other programs to compute features: which tensors may be missing, and the
+// messages about them.
 #include "fcm/tasks/trained_model.h"
 
 #include <ATen/ATen.h>
@@ -28,8 +29,8 @@ class Weights : public testing::Test {
     whole_ = interop::load_any(kStoredRuns, false, reporter_);
   }
 
-  // A file of the tensors whose names satisfy `keeps`, optionally with a classifier's head, under
-  // the names of a wrapper.
+  // Writes a file with the tensors whose names satisfy `keeps` and, on request, a head of a
+  // classifier. All names begin with "module.", as those of DistributedDataParallel do.
   template <typename Keeps>
   std::string file_of(Keeps&& keeps, bool with_head) {
     std::vector<TensorView> tensors;

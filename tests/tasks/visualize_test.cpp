@@ -29,7 +29,7 @@ using tests::Scratch;
 
 const tasks::MachineOptions kTwoThreads{"cpu", 2, {}, true};
 
-// A run of a few steps and images in two splits, created once.
+// Two runs of a few steps (Fast ConvMAE and MAE) and images in two splits, created once.
 class VisualizeSheets : public testing::Test {
  protected:
   static void SetUpTestSuite() {

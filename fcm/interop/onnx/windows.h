@@ -1,4 +1,5 @@
-// Windows of a map's cells as constants: the cells of each window, and the pairs to mask.
+// Attention windows of a feature map as constants of an ONNX graph: the cells of each window, and
+// the pairs of cells to mask.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,26 +17,30 @@ namespace fcm::interop::onnx {
 // map are padded.
 struct WindowTable {
   int64_t side = 0, windows = 0;
-  // int64, [windows * side * side]: the cell there; for padding `cells` if filled, else any.
+  // int64, [windows * side * side]: the raster index of the cell at each position of each window.
+  // At padding: `cells` if filled, else 0, which has no effect because padding is masked.
   at::Tensor cells_WT;
   at::Tensor indices_L;  // int64: index of each cell in cells_WT
-  // Mask [windows, 1, T, T]: kApart for pairs of cells that are not close in the map or of which
-  // one is padding, else 0. Undefined if there is no such pair.
+  // Mask [windows, 1, T, T]: kApart for masked pairs, else 0; undefined if no pair is masked. Two
+  // cells are masked if only the shift brought them together, from opposite borders of the map.
+  // Unless filled, a cell and padding are masked too.
   at::Tensor apart_W1TT;
   int64_t cells = 0;                // number of cells in the map
-  bool attends_to_padding = false;  // cells_WT contains `cells`: padding is used
+  bool attends_to_padding = false;  // there is padding, and it is not masked
 };
 
-// Added to a masked score: softmax makes it 0, and it is finite in half precision too.
+// Added to the score of a masked pair: its weight after softmax is 0. Finite in half
+// precision.
 inline constexpr double kApart = -1e4;
 
-// filled: tokens attend to the padding too, as to the zeros in upstream detectors.
+// filled: padding consists of zeros that tokens attend to, as in upstream's detectors; else it is
+// masked.
 WindowTable window_table(masks::Grid cells, int64_t side, int64_t shift, bool filled);
 
 // The table as constants of a graph, shared by all blocks of a stage.
 struct Windows {
   WindowTable table;
-  Value cells, places, apart;  // apart: empty without masked pairs
+  Value cells, places, apart;  // apart: empty if no pair is masked
 };
 Windows add_windows(Graph& graph, const std::string& place, const WindowTable& table);
 
