@@ -6,7 +6,7 @@
 # OUT/figures.tsv; figures that are there already are not measured again.
 #   SECONDS_EACH=60 IMAGES=96000 SEEDS="0 1 2" THREADS=2 MEASURES="probe knn finetune" RUNS="images seconds"
 #   SYSTEMS: some of the systems' names, default all;  TUNE_EPOCHS=1, of fine-tuning
-# Rates decide the length of the runs of equal time: nothing else should run while they are measured.
+# A tenth of a run is its warm-up. Rates decide the length of runs of equal time: nothing else should run while they are measured.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if (($# != 3)) || [[ $1 != cross && $1 != swin ]]; then
@@ -75,16 +75,17 @@ measure_rates() {
 
 # A run of so many images, measured.
 run() {  # KIND NAME SEED IMAGES
-  local key measure folder="$out/$1-$2-$3" epochs
+  local key measure folder="$out/$1-$2-$3" epochs warmup
   epochs=$(python3 -c "import sys; print(int(sys.argv[1]) / int(sys.argv[2]))" "$4" "$(images_of_data)")
+  warmup=$(python3 -c "import sys; print(float(sys.argv[1]) / 10)" "$epochs")
   for measure in $measures; do
     key="$measure $1 $2 seed=$3"
     [[ -z $(figure "$key") ]] || continue
     # A run that is finished already ends at once.
     # shellcheck disable=SC2086
     "$program" pretrain --recipe "${recipe[$2]}" --data "$data" --out "$folder" --seed "$3" --threads "$threads" ${changes[$2]} \
-      --set optim.epochs="$epochs" --set run.knn_every_epochs=0 --set run.probe_every_epochs=0 --set run.pictures_every_steps=0 \
-      --quiet > /dev/null
+      --set optim.epochs="$epochs" --set optim.warmup_epochs="$warmup" --set run.knn_every_epochs=0 --set run.probe_every_epochs=0 \
+      --set run.pictures_every_steps=0 --quiet > /dev/null
     case $measure in
       probe) note "$key" "$("$program" linprobe --fast --data "$data" --checkpoint "$folder" --threads "$threads" --quiet --json | number top1)" ;;
       knn) note "$key" "$("$program" knn --data "$data" --checkpoint "$folder" --threads "$threads" --quiet --json | number top1)" ;;

@@ -48,7 +48,7 @@ class SegmentorPath {
   };
   struct Losses {
     at::Tensor decode, aux;
-    double right = 0;  // correct pixels
+    double correct = 0;  // correct pixels
   };
   virtual ~SegmentorPath() = default;
   // With a graph; updates the running statistics.
