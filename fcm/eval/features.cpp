@@ -59,7 +59,7 @@ void for_each_batch(const recipe::Recipe& recipe, const Selection& selection, in
                               .slice = {selection.group->rank(), selection.group->size()}});
   if (selection.count_done) selection.count_done(0);
   for (loader::Batch batch; batches.next(batch);) {
-    if (batch.batch > 0) take(batch);  // 0: every picture of it was unreadable
+    if (batch.batch > 0) take(batch);  // 0: all of its images were unreadable
     if (selection.count_done && batch.batch > 0) selection.count_done(batch.batch);
   }
 }

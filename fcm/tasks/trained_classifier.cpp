@@ -52,7 +52,8 @@ at::Tensor resize_positions(const models::Classifier& model, Checkpoint& checkpo
   return table;
 }
 
-// Resizes the file's relative position tables to the classifier's windows; likewise.
+// Resizes the file's relative position tables to the classifier's windows; the returned tensors own
+// the values.
 std::vector<at::Tensor> resize_tables(const models::Classifier& model, Checkpoint& checkpoint,
                                       Reporter& reporter) {
   std::vector<at::Tensor> owners;
