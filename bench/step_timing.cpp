@@ -10,6 +10,7 @@
 
 #include "fcm/base/file.h"
 #include "fcm/base/stopwatch.h"
+#include "fcm/dist/part.h"
 #include "fcm/dist/reducer.h"
 #include "fcm/ops/cuda/device.h"
 #include "fcm/ops/peak/peak.h"
@@ -56,19 +57,24 @@ void time_one(Implementation& implementation, at::Device device, bool counts) {
       std::max(implementation.peak_memory, train::peak_memory_bytes(device));
 }
 
-// Seconds of the all-reduce of gradients by itself, in the reducer's bucket sizes.
+// Seconds of the all-reduce of gradients by itself, in the reducer's bucket sizes. On one machine
+// each rank sums its part of the gradients, as in a training step.
 double seconds_of_sums(dist::Group& group, int64_t elements) {
   constexpr int64_t kBucket = dist::Reducer::kBucketBytes / static_cast<int64_t>(sizeof(float));
   constexpr int kRounds = 5;
   const at::Tensor gradients = group.make_buffer(elements, at::TensorOptions(at::kFloat));
+  const dist::Part mine = group.ranks_here() == group.size()
+                              ? dist::part_of_rank(group.rank(), group.size(), elements)
+                              : dist::Part{0, elements};
   std::vector<double> seconds;
   for (int round = 0; round <= kRounds; ++round) {  // the first round warms up
     group.agree(0, dist::Agree::kMax);              // all ranks start together
     const Stopwatch watch;
     std::vector<std::unique_ptr<dist::Pending>> sums;
     for (int64_t begin = 0; begin < elements; begin += kBucket) {
-      sums.push_back(
-          group.start_sum(gradients.narrow(0, begin, std::min(kBucket, elements - begin))));
+      const int64_t end = std::min(begin + kBucket, elements);
+      sums.push_back(group.start_sum_of_part(gradients.slice(0, begin, end),
+                                             dist::part_within(mine, begin, end)));
     }
     for (const auto& sum : sums) sum->wait();
     if (round > 0) seconds.push_back(watch.seconds());

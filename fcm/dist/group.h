@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "fcm/base/error.h"
+#include "fcm/dist/part.h"
 
 namespace fcm::dist {
 
@@ -50,6 +51,10 @@ class Group {
   // before wait().
   virtual std::unique_ptr<Pending> start_sum(const at::Tensor& values) = 0;
   void sum(const at::Tensor& values) { start_sum(values)->wait(); }
+  // The same where this rank needs the sums of the elements `mine` alone; the other elements are
+  // undefined afterwards. The ranks' parts must cover all elements once. Cheaper where ranks map
+  // each other's memory; otherwise it sums everything.
+  virtual std::unique_ptr<Pending> start_sum_of_part(const at::Tensor& values, Part mine);
   // Memory for values that are summed repeatedly: [elements], zero. Ranks on one machine map each
   // other's, which saves copies. Every rank must ask for the same size.
   virtual at::Tensor make_buffer(int64_t elements, const at::TensorOptions& options);

@@ -185,6 +185,11 @@ class JoinedProcess final : public Process {
     return start_reduce(values, {});
   }
 
+  std::unique_ptr<Pending> start_sum_of_part(const at::Tensor& values, Part mine) override {
+    if (shared_ && values.is_cpu()) return shared_->start_sum_of_part(values, mine);
+    return start_sum(values);
+  }
+
   std::unique_ptr<Pending> start_broadcast(const at::Tensor& values, int64_t from) override {
     if (shared_ && values.is_cpu()) return shared_->start_broadcast(values, from);
     return started(values, [&](c10d::Backend& by, std::vector<at::Tensor>& tensors) {

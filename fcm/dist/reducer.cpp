@@ -25,9 +25,11 @@ class Reducer::Hook final : public torch::autograd::PostAccumulateGradHook {
 };
 
 Reducer::Reducer(std::shared_ptr<Group> group, const at::Tensor& gradients,
-                 std::vector<GradientSlice> parameters, int64_t bucket_bytes)
+                 std::vector<GradientSlice> parameters, int64_t bucket_bytes,
+                 std::optional<Part> share)
     : group_(std::move(group)),
       parameters_(std::move(parameters)),
+      share_(share),
       filled_(parameters_.size()),
       filled_at_(parameters_.size(), std::numeric_limits<int64_t>::max()) {
   int64_t begin = 0, end = 0;
@@ -39,7 +41,9 @@ Reducer::Reducer(std::shared_ptr<Group> group, const at::Tensor& gradients,
     bucket_of_.push_back(buckets_.size());
     const int64_t bytes = (end - begin) * gradients.element_size();
     if (bytes < bucket_bytes && i + 1 < parameters_.size()) continue;
-    buckets_.push_back({gradients.narrow(0, begin, end - begin), first, i + 1, 0, nullptr});
+    const Part mine = share_.value_or(Part{begin, end});
+    buckets_.push_back({gradients.narrow(0, begin, end - begin), part_within(mine, begin, end),
+                        first, i + 1, 0, nullptr});
     begin = end;
     first = i + 1;
   }
@@ -77,7 +81,8 @@ void Reducer::send_ready() {
   for (; sent_ < order_.size(); ++sent_) {
     Bucket& bucket = buckets_[order_[sent_]];
     if (bucket.missing > 0) return;
-    bucket.sum = group_->start_sum(bucket.values);
+    bucket.sum = share_ ? group_->start_sum_of_part(bucket.values, bucket.mine)
+                        : group_->start_sum(bucket.values);
   }
 }
 

@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "fcm/dist/group.h"
+#include "fcm/dist/part.h"
 
 namespace fcm::dist {
 
@@ -26,8 +28,11 @@ class Reducer {
  public:
   // gradients: [E], the gradients of the leaves one after another. Every bucket but the last holds
   // at least `bucket_bytes`.
+  // `share`: the elements whose sums this rank needs; the ranks' shares cover all once. nullopt:
+  // every rank needs all sums.
   Reducer(std::shared_ptr<Group> group, const at::Tensor& gradients,
-          std::vector<GradientSlice> parameters, int64_t bucket_bytes = kBucketBytes);
+          std::vector<GradientSlice> parameters, int64_t bucket_bytes = kBucketBytes,
+          std::optional<Part> share = std::nullopt);
   ~Reducer();
   Reducer(const Reducer&) = delete;
   Reducer& operator=(const Reducer&) = delete;
@@ -35,7 +40,8 @@ class Reducer {
   // The next backward pass is the step's last: its gradients are complete and are sent. Earlier
   // passes only accumulate.
   void begin_last_pass();
-  // After the last pass: waits until the buffer holds the sums over all ranks. `numbers` are summed
+  // After the last pass: waits until the buffer holds the sums over all ranks, or the share of
+  // this rank does and the rest is undefined. `numbers` are summed
   // too, in float64. Throws std::logic_error with the name of a parameter whose gradient no rank
   // filled.
   void finish(std::vector<double>& numbers);
@@ -47,6 +53,7 @@ class Reducer {
  private:
   struct Bucket {
     at::Tensor values;          // slice of the gradients
+    Part mine;                  // of its elements, in this rank's share
     size_t first = 0, end = 0;  // parameters
     size_t missing = 0;         // of them, not filled yet in this pass
     std::unique_ptr<Pending> sum;
@@ -60,6 +67,7 @@ class Reducer {
 
   std::shared_ptr<Group> group_;
   std::vector<GradientSlice> parameters_;
+  std::optional<Part> share_;
   std::vector<Bucket> buckets_;
   std::vector<size_t> bucket_of_;   // of each parameter
   std::vector<size_t> order_;       // bucket indices in sending order; empty: before the first step

@@ -162,7 +162,14 @@ class SharedMemory::Waiting final : public Pending {
   bool by_all_;
 };
 
-std::unique_ptr<Pending> SharedMemory::start(const at::Tensor& values, int64_t from) {
+std::unique_ptr<Pending> SharedMemory::start_sum_of_part(const at::Tensor& values, Part mine) {
+  int64_t place = 0;
+  if (buffer_of(values, place) == nullptr) return start(values, kSum);
+  return start(values, kSum, mine);
+}
+
+std::unique_ptr<Pending> SharedMemory::start(const at::Tensor& values, int64_t from,
+                                             std::optional<Part> mine) {
   require(values.is_cpu() && values.is_contiguous(),
           "SharedMemory: expected a contiguous CPU tensor");
   const at::NoGradGuard no_grad;
@@ -171,8 +178,10 @@ std::unique_ptr<Pending> SharedMemory::start(const at::Tensor& values, int64_t f
   const Buffer* buffer = buffer_of(flat, place);
   const int64_t bytes = flat.element_size(), most = kChunkBytes / bytes;
   for (int64_t begin = 0; begin < flat.numel(); begin += most) {
-    copy_in({flat.narrow(0, begin, std::min(most, flat.numel() - begin)), from, buffer,
-             place + begin * bytes});
+    const int64_t end = std::min(begin + most, flat.numel());
+    Chunk chunk{flat.slice(0, begin, end), from, buffer, place + begin * bytes, std::nullopt};
+    if (mine) chunk.mine = part_within(*mine, begin, end);
+    copy_in(std::move(chunk));
   }
   return std::make_unique<Waiting>(*this, copied_in_, buffer != nullptr);
 }
@@ -226,8 +235,9 @@ void SharedMemory::copy_in(Chunk chunk) {
 // Writes this rank's part of the sum where the others read it: to this rank's buffer, or to rank
 // 0's slot.
 void SharedMemory::reduce(const Chunk& chunk) {
+  const Part mine = chunk.mine.value_or(part_of_rank(rank_, ranks_, chunk.values.numel()));
   const auto part_in = [&](int64_t rank) {
-    return part_of(of_rank(rank, reduced_, chunk), rank_, ranks_);
+    return of_rank(rank, reduced_, chunk).slice(0, mine.begin, mine.end);
   };
   at::Tensor to = part_in(chunk.buffer != nullptr ? rank_ : 0);
   if (ranks_ == 1 || to.numel() == 0) return;  // the own values are the sum, and already in place
@@ -241,6 +251,7 @@ void SharedMemory::reduce(const Chunk& chunk) {
 }
 
 void SharedMemory::copy_out(const Chunk& chunk) {
+  if (chunk.mine) return;  // the sums that this rank needs are in place
   if (chunk.from != kSum) {
     if (chunk.from != rank_) chunk.values.copy_(of_rank(chunk.from, copied_out_, chunk));
   } else if (chunk.buffer == nullptr) {

@@ -12,10 +12,12 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "fcm/dist/group.h"
+#include "fcm/dist/part.h"
 
 namespace fcm::dist {
 
@@ -41,7 +43,7 @@ class Mapping {
 // Values go in chunks. Each rank copies its chunk to its own slot. When all have, each adds up its
 // part of the chunk, in the order of ranks. When all have done that, each copies the sum back.
 // Values in a buffer that all ranks map (make_buffer) are added in place, and only the parts of
-// others are copied. A rank makes progress whenever it starts an operation or waits for one, so no
+// others are copied; not even those if each rank needs its own part alone. A rank makes progress whenever it starts an operation or waits for one, so no
 // thread is needed. Not thread-safe.
 class SharedMemory {
  public:
@@ -54,6 +56,7 @@ class SharedMemory {
 
   // Like Group's. values: contiguous, on the CPU.
   std::unique_ptr<Pending> start_sum(const at::Tensor& values) { return start(values, kSum); }
+  std::unique_ptr<Pending> start_sum_of_part(const at::Tensor& values, Part mine);
   std::unique_ptr<Pending> start_broadcast(const at::Tensor& values, int64_t from) {
     return start(values, from);
   }
@@ -86,6 +89,9 @@ class SharedMemory {
     int64_t from;          // the rank whose values are broadcast, or kSum
     const Buffer* buffer;  // where the values are; nullptr: in memory of this rank only
     int64_t place;         // byte offset in the buffer
+    // The elements that this rank sums up, and that no other rank needs; nullopt: each rank sums
+    // its part of the chunk, and all need all.
+    std::optional<Part> mine;
   };
   class Waiting;
 
@@ -99,7 +105,8 @@ class SharedMemory {
   static int64_t slots_of(int64_t ranks);
   static int64_t slots_begin(int64_t ranks);
 
-  std::unique_ptr<Pending> start(const at::Tensor& values, int64_t from);
+  std::unique_ptr<Pending> start(const at::Tensor& values, int64_t from,
+                                 std::optional<Part> mine = std::nullopt);
   const Buffer* buffer_of(const at::Tensor& values, int64_t& place) const;
   Done& done(int64_t rank) const;
   at::Tensor of_rank(int64_t rank, int64_t index, const Chunk& chunk) const;

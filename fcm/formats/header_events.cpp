@@ -71,7 +71,7 @@ bool HeaderEvents::start_object(size_t) {
     return true;
   }
   if (place_ != Place::kTop) return refuse("an object");
-  place_ = has_key_ ? Place::kTensor : Place::kMetadata;
+  place_ = key_names_tensor_ ? Place::kTensor : Place::kMetadata;
   seen_ = field_ = kNone;
   return true;
 }
@@ -79,8 +79,8 @@ bool HeaderEvents::start_object(size_t) {
 bool HeaderEvents::key(std::string& name) {
   switch (place_) {
     case Place::kTop:
-      has_key_ = name != "__metadata__";
-      if (!has_key_) {
+      key_names_tensor_ = name != "__metadata__";
+      if (!key_names_tensor_) {
         if (std::exchange(metadata_seen_, true)) return rule("duplicate key \"__metadata__\"");
         return true;
       }

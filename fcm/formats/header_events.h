@@ -44,9 +44,9 @@ class HeaderEvents {
 
   SafetensorsHeader header_;
   Place place_ = Place::kOutside;
-  std::string key_;        // of the current metadata entry
-  bool has_key_ = false;   // the latest key at the top level names a tensor
-  unsigned seen_ = kNone;  // fields of the current tensor so far
+  std::string key_;                // of the current metadata entry
+  bool key_names_tensor_ = false;  // the latest key at the top level names a tensor
+  unsigned seen_ = kNone;          // fields of the current tensor so far
   unsigned field_ = kNone;
   bool metadata_seen_ = false;
   std::vector<uint64_t> offsets_;

@@ -20,7 +20,7 @@ void look_up_channel(const std::array<uint8_t, 256>& table, uint8_t* pixels_N3, 
   }
 }
 
-std::array<uint8_t, 256> turned_hues(int by) {
+std::array<uint8_t, 256> rotated_hues(int by) {
   std::array<uint8_t, 256> table{};
   for (int hue = 0; hue < 256; ++hue) {
     table[static_cast<size_t>(hue)] = static_cast<uint8_t>((hue + by + 180) % 180);
@@ -83,7 +83,7 @@ void distort(const Distortion& distortion, uint8_t* rgb_N3, int64_t pixels) {
   if (distortion.saturation) {
     change_in_hsv(scaled_bytes(*distortion.saturation, 0), 1, rgb_N3, pixels);
   }
-  if (distortion.hue) change_in_hsv(turned_hues(*distortion.hue), 0, rgb_N3, pixels);
+  if (distortion.hue) change_in_hsv(rotated_hues(*distortion.hue), 0, rgb_N3, pixels);
   if (!distortion.contrast_first) change_contrast();
 }
 

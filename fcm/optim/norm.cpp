@@ -20,7 +20,7 @@ constexpr int64_t kAheadBytes = 2048;  // prefetch distance; past the end is har
 typedef double Doubles __attribute__((vector_size(kLanes * sizeof(double))));
 
 template <typename T>
-[[gnu::always_inline]] inline double sum_of_squares(const T* values, int64_t count) {
+[[gnu::always_inline]] inline double added_squares(const T* values, int64_t count) {
   typedef T Elements __attribute__((vector_size(kLanes * sizeof(T))));
   Doubles sums[kChains] = {};  // independent chains, so that additions do not wait for each other
   int64_t i = 0;
@@ -41,51 +41,53 @@ template <typename T>
   return sum;
 }
 
-double squares(const double* values, int64_t count) { return sum_of_squares(values, count); }
+double squares(const double* values, int64_t count) { return added_squares(values, count); }
 
 // The loader chooses a clone at run time. The square of a float is exact in float64, so all clones
 // give the same bits, with fma or without.
 __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) double squares(
     const float* values, int64_t count) {
-  return sum_of_squares(values, count);
+  return added_squares(values, count);
 }
 
-constexpr int64_t kPiece = 1 << 15;  // elements per task
+constexpr int64_t kChunk = 1 << 15;  // elements per task
 
 // One read of the gradients on the GPU, then a sync for one number.
 template <typename T>
-double norm_on_cuda(const at::Tensor& values) {
+double squares_on_cuda(const at::Tensor& values) {
   const int64_t count = values.numel();
   const at::Tensor parts =
       at::empty({ops::gradient_norm_parts_cuda(count)}, values.options().dtype(at::kDouble));
   ops::gradient_norm_cuda(values.const_data_ptr<T>(), count, parts.data_ptr<double>(),
                           ops::cuda_stream_for(values));
-  return std::sqrt(parts.sum().item<double>());
+  return parts.sum().item<double>();
 }
 
 }  // namespace
 
-double euclidean_norm(const at::Tensor& values) {
+double sum_of_squares(const at::Tensor& values) {
   const ops::ProfileScope timed("norm of the gradients", 0, static_cast<double>(values.nbytes()));
   const int64_t count = values.numel();
   if (ops::on_cuda(values) && count > 0) {
-    return values.scalar_type() == at::kFloat ? norm_on_cuda<float>(values)
-                                              : norm_on_cuda<double>(values);
+    return values.scalar_type() == at::kFloat ? squares_on_cuda<float>(values)
+                                              : squares_on_cuda<double>(values);
   }
   // Partial sums of fixed chunks, added in order: the same bits for any number of threads.
-  std::vector<double> partial(static_cast<size_t>((count + kPiece - 1) / kPiece));
-  AT_DISPATCH_FLOATING_TYPES(values.scalar_type(), "euclidean_norm", [&] {
+  std::vector<double> partial(static_cast<size_t>((count + kChunk - 1) / kChunk));
+  AT_DISPATCH_FLOATING_TYPES(values.scalar_type(), "sum_of_squares", [&] {
     const auto* data = values.const_data_ptr<scalar_t>();
     at::parallel_for(0, static_cast<int64_t>(partial.size()), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t piece = begin; piece < end; ++piece) {
-        const int64_t from = piece * kPiece;
-        partial[static_cast<size_t>(piece)] = squares(data + from, std::min(kPiece, count - from));
+      for (int64_t chunk = begin; chunk < end; ++chunk) {
+        const int64_t from = chunk * kChunk;
+        partial[static_cast<size_t>(chunk)] = squares(data + from, std::min(kChunk, count - from));
       }
     });
   });
   double sum = 0;
-  for (const double piece : partial) sum += piece;
-  return std::sqrt(sum);
+  for (const double chunk : partial) sum += chunk;
+  return sum;
 }
+
+double euclidean_norm(const at::Tensor& values) { return std::sqrt(sum_of_squares(values)); }
 
 }  // namespace fcm::optim

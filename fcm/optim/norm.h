@@ -5,8 +5,11 @@
 
 namespace fcm::optim {
 
-// Square root of the sum of squares, summed in float64; non-finite if any element is. `values`:
-// contiguous, float32 or float64.
+// Sum of squares in float64; non-finite if any element is. `values`: contiguous, float32 or
+// float64.
+double sum_of_squares(const at::Tensor& values);
+
+// Its square root.
 double euclidean_norm(const at::Tensor& values);
 
 }  // namespace fcm::optim

@@ -50,9 +50,9 @@ nlohmann::json summary(const Result& flattened, const Result& mean) {
   const auto describe = [](const Result& result) {
     return nlohmann::json{{"top1", result.top1}, {"top5", result.top5}, {"images", result.images}};
   };
-  nlohmann::json json = describe(flattened.top1 >= mean.top1 ? flattened : mean);
-  json["features"] = {{"flattened", describe(flattened)}, {"mean", describe(mean)}};
-  return json;
+  nlohmann::json figures = describe(flattened.top1 >= mean.top1 ? flattened : mean);
+  figures["features"] = {{"flattened", describe(flattened)}, {"mean", describe(mean)}};
+  return figures;
 }
 
 }  // namespace
@@ -85,11 +85,11 @@ nlohmann::json fast_linprobe(const std::string& data, const CheckpointRequest& c
   const eval::SweepOptions options;
   const eval::SweepResult result = eval::rate_sweep(train.mean_ND, train.labels_N, test.mean_ND,
                                                     test.labels_N, classes, options);
-  nlohmann::json json = {{"top1", result.top1},     {"top5", result.top5},
-                         {"images", result.images}, {"rate", result.rate},
-                         {"rates", options.rates},  {"held_out_top1", result.held_out_top1}};
-  json.update(provenance);
-  return json;
+  nlohmann::json figures = {{"top1", result.top1},     {"top5", result.top5},
+                            {"images", result.images}, {"rate", result.rate},
+                            {"rates", options.rates},  {"held_out_top1", result.held_out_top1}};
+  figures.update(provenance);
+  return figures;
 }
 
 }  // namespace fcm::tasks

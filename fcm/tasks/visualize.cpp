@@ -57,7 +57,7 @@ image::Image reconstructions(const VisualizeRequest& request, Reporter& reporter
   const std::unique_ptr<targets::Teachers> teachers =
       teachers_of(trained, request.teachers, reporter);
   std::vector<image::Image> images;
-  for (NamedImage& one : read_images(request.paths, trained.recipe.data.channels)) {
+  for (NamedImage& one : read_images(request.images, trained.recipe.data.channels)) {
     images.push_back(fit_to_recipe(one.image, trained.recipe));
   }
   return reconstruction_sheet(*trained.model, teachers.get(), trained.recipe, images, request.seed,
@@ -67,13 +67,13 @@ image::Image reconstructions(const VisualizeRequest& request, Reporter& reporter
 image::Image components(const VisualizeRequest& request, Reporter& reporter) {
   const TrainedEncoder encoder =
       load_trained_encoder(request.checkpoint, reporter, device_of(request.machine));
-  return pca_sheet(encoder, read_images(request.paths, encoder.recipe.data.channels));
+  return pca_sheet(encoder, read_images(request.images, encoder.recipe.data.channels));
 }
 
 image::Image attention(const VisualizeRequest& request, Reporter& reporter) {
   const TrainedModel trained = load_trained_model(request.checkpoint, ModelUse::kFeatures, reporter,
                                                   device_of(request.machine));
-  return attention_sheet(trained, read_images(request.paths, trained.recipe.data.channels),
+  return attention_sheet(trained, read_images(request.images, trained.recipe.data.channels),
                          request.patches);
 }
 
@@ -89,12 +89,12 @@ Neighbours neighbours(const VisualizeRequest& request, int64_t threads, Reporter
       open_images(request.data, loader::Split::kTrain, request.machine, reporter));
   wanted.k = request.k;
   wanted.threads = threads;
-  if (request.paths.empty()) {
+  if (request.images.empty()) {
     const auto asked = with_optional_labels(
         open_images(request.data, loader::Split::kVal, request.machine, reporter));
     wanted.queries = some_images(*asked, channels, wanted.query_classes, reporter);
   } else {
-    wanted.queries = read_images(request.paths, channels);
+    wanted.queries = read_images(request.images, channels);
     wanted.query_classes.resize(wanted.queries.size());
   }
   return find_neighbours(trained, wanted, reporter);
@@ -105,11 +105,11 @@ Neighbours neighbours(const VisualizeRequest& request, int64_t threads, Reporter
 nlohmann::json visualize(const VisualizeRequest& request, Reporter& reporter) {
   refuse_other_ending(request.out, {".png"});
   const int64_t threads = set_up_machine(request.machine);
-  std::vector<std::filesystem::path> reads(request.paths.begin(), request.paths.end());
+  std::vector<std::filesystem::path> reads(request.images.begin(), request.images.end());
   reads.push_back(request.checkpoint.path);
   refuse_to_replace(request.out, FileKind::kPng, request.overwrite, reads);
   const std::string& what = request.what;
-  if (request.paths.empty() && what != "neighbours") {
+  if (request.images.empty() && what != "neighbours") {
     fail(ExitCode::kUsage, "--images: expected at least one image");
   }
   nlohmann::json result = {{"out", request.out.string()}, {"what", what}};

@@ -22,7 +22,7 @@ namespace fcm::apps {
 namespace {
 
 // Memory taken from the system since the object was constructed.
-class Asked {
+class MemoryTaken {
  public:
   int64_t pages() const { return faults() - faults_; }  // pages touched first
   int64_t heap_bytes() const { return static_cast<char*>(::sbrk(0)) - end_; }
@@ -57,7 +57,7 @@ Cost cost_of_steps(at::ScalarType compute, int steps) {
   for (int i = 0; i < 60; ++i) step();
   Cost cost;
   for (int i = 0; i < steps; ++i) {
-    const Asked asked;
+    const MemoryTaken asked;
     step();
     cost.pages.push_back(asked.pages());
     cost.heap_bytes.push_back(asked.heap_bytes());

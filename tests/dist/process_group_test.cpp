@@ -119,7 +119,7 @@ TEST_P(ProcessGroup, OnOneMachineSumsAreAddedInTheOrderOfRanks) {
 
 // Several types and more data than all slots of the shared memory hold, started one after the other
 // without waiting. The last rank is late in each round.
-void many_operations(const std::shared_ptr<Group>& group) {
+void operations_beyond_all_slots(const std::shared_ptr<Group>& group) {
   const int64_t ranks = group->size(), rank = group->rank();
   const int64_t sum = ranks * (ranks + 1) / 2;
   for (int round = 0; round < 3; ++round) {
@@ -153,7 +153,7 @@ void many_operations(const std::shared_ptr<Group>& group) {
 TEST_P(ProcessGroup, ManyOperationsAtOnceAreDoneInTheirOrder) {
   const int64_t ranks = GetParam();
   for (const bool together : {true, false}) {
-    Processes processes(ranks, many_operations,
+    Processes processes(ranks, operations_beyond_all_slots,
                         together ? Processes::Change() : as_on_several_machines);
     EXPECT_EQ(processes.wait_for_all(), all_done(ranks)) << processes.said(0) << processes.said(1);
   }
@@ -185,6 +185,45 @@ void sum_in_a_buffer(const std::shared_ptr<Group>& group) {
   for (const at::Tensor& other : group->gather(values)) expect(other.equal(values), "same bits");
   if (group->ranks_here() == ranks) {
     expect(values.equal(sum_in_order(ranks, 0)), "the order of ranks");
+  }
+}
+
+// Each rank needs a part of the sums, and overwrites its values as soon as it has it.
+void sum_parts_in_a_buffer(const std::shared_ptr<Group>& group) {
+  const int64_t ranks = group->size(), rank = group->rank(), elements = 1'500'000;
+  const at::Tensor buffer = group->make_buffer(2'000'001, at::TensorOptions(at::kFloat));
+  const at::Tensor values = buffer.narrow(0, 400'003, elements);
+  // Unequal parts; the first is empty, and one begins and ends within a chunk.
+  const auto border = [&](int64_t of) { return of <= 1 ? 0 : of == ranks ? elements : 77 * of; };
+  const Part mine{border(rank), border(rank + 1)};
+  for (int64_t round = 1; round <= 20; ++round) {
+    const at::Tensor own = at::arange(elements, at::kFloat).add(round * (rank + 1));
+    values.copy_(own);
+    const auto sum = group->start_sum_of_part(values, mine);
+    if (rank == round % ranks) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    sum->wait();
+    const at::Tensor all =
+        at::arange(elements, at::kFloat).mul(ranks).add(round * ranks * (ranks + 1) / 2);
+    const auto of_mine = [&](const at::Tensor& of) { return of.slice(0, mine.begin, mine.end); };
+    expect(of_mine(values).allclose(of_mine(all), 1e-6), "the sums of its part");
+    if (group->ranks_here() == ranks && rank == 0) {
+      expect(values.equal(own), "the others are not summed where nobody needs them");
+    }
+    values.fill_(-1);
+  }
+  const at::Tensor elsewhere = at::ones({1000}, at::kFloat);  // not in shared memory
+  const Part part = part_of_rank(rank, ranks, 1000);
+  group->start_sum_of_part(elsewhere, part)->wait();
+  expect(elsewhere.slice(0, part.begin, part.end).eq(ranks).all().item<bool>(), "elsewhere");
+  group->barrier();
+}
+
+TEST_P(ProcessGroup, SumsThePartThatARankNeeds) {
+  const int64_t ranks = GetParam();
+  for (const bool together : {true, false}) {
+    Processes processes(ranks, sum_parts_in_a_buffer,
+                        together ? Processes::Change() : as_on_several_machines);
+    EXPECT_EQ(processes.wait_for_all(), all_done(ranks)) << processes.said(0) << processes.said(1);
   }
 }
 

@@ -6,6 +6,10 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <map>
+#include <utility>
+#include <vector>
+
 #include "tests/dist/thread_group.h"
 
 namespace fcm::dist {
@@ -54,12 +58,17 @@ class CountingGroup final : public Group {
     sent.push_back(values.storage_offset());
     return std::make_unique<Nothing>();
   }
+  std::unique_ptr<Pending> start_sum_of_part(const at::Tensor& values, Part mine) override {
+    parts[values.storage_offset()] = mine;
+    return start_sum(values);
+  }
   std::unique_ptr<Pending> start_broadcast(const at::Tensor&, int64_t) override {
     return std::make_unique<Nothing>();
   }
   std::vector<at::Tensor> gather(const at::Tensor& mine) override { return {mine, mine}; }
 
-  std::vector<int64_t> sent;  // offsets in the buffer
+  std::vector<int64_t> sent;      // offsets in the buffer
+  std::map<int64_t, Part> parts;  // needed of the values at an offset
 
  private:
   struct Nothing final : Pending {
@@ -91,6 +100,30 @@ TEST(Reducer, GivesTheGradientsOfAllRanks) {
         EXPECT_TRUE(net.gradients.allclose(whole.gradients, 1e-5, 1e-5)) << "step " << step;
       }
     });
+  }
+}
+
+TEST(Reducer, AsksForTheShareOfEachBucket) {
+  const auto group = std::make_shared<CountingGroup>();
+  const Net net;
+  constexpr int64_t kLayer = kWidth * kWidth;
+  const Part share{kLayer + 3, 3 * kLayer - 1};  // of layers 1 and 2
+  Reducer reducer(group, net.gradients, net.parameters, kLayerBytes, share);
+  std::vector<double> numbers;
+  reducer.begin_last_pass();
+  net.backward(images(2));
+  reducer.finish(numbers);
+  std::vector<std::pair<int64_t, int64_t>> wanted(kLayers, {0, 0});
+  wanted[1] = {3, kLayer};
+  wanted[2] = {0, kLayer - 1};
+  ASSERT_EQ(std::ssize(group->parts), kLayers);
+  for (int64_t layer = 0; layer < kLayers; ++layer) {
+    const Part& part = group->parts.at(layer * kLayer);
+    EXPECT_EQ(part.size(),
+              wanted[static_cast<size_t>(layer)].second - wanted[static_cast<size_t>(layer)].first)
+        << layer;
+    if (part.size() == 0) continue;
+    EXPECT_EQ(part.begin, wanted[static_cast<size_t>(layer)].first) << layer;
   }
 }
 

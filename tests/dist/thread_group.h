@@ -17,9 +17,9 @@
 namespace fcm::dist::test {
 
 // Exchanges values between ranks: each waits until all have come.
-class Meeting {
+class Exchange {
  public:
-  explicit Meeting(int64_t ranks) : ranks_(ranks) {}
+  explicit Exchange(int64_t ranks) : ranks_(ranks) {}
   int64_t ranks() const { return ranks_; }
 
   // The values of all ranks, in the order of ranks.
@@ -49,7 +49,7 @@ class Meeting {
 
 class ThreadGroup final : public Group {
  public:
-  ThreadGroup(Meeting& meeting, int64_t rank) : meeting_(meeting), rank_(rank) {}
+  ThreadGroup(Exchange& meeting, int64_t rank) : meeting_(meeting), rank_(rank) {}
   int64_t rank() const override { return rank_; }
   int64_t size() const override { return meeting_.ranks(); }
   int64_t agree(int64_t mine, Agree how) override {
@@ -101,7 +101,7 @@ class ThreadGroup final : public Group {
     return meeting_.exchange(rank_, mine.detach());
   }
 
-  Meeting& meeting_;
+  Exchange& meeting_;
   int64_t rank_;
 };
 
@@ -109,7 +109,7 @@ class ThreadGroup final : public Group {
 // rank that throws while others wait for it leaves them waiting, so `work` must agree before it
 // throws.
 inline void run_ranks(int64_t ranks, const std::function<void(Group&)>& work) {
-  Meeting meeting(ranks);
+  Exchange meeting(ranks);
   std::vector<std::exception_ptr> errors(static_cast<size_t>(ranks));
   std::vector<std::thread> threads;
   for (int64_t rank = 0; rank < ranks; ++rank) {

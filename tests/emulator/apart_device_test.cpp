@@ -33,7 +33,7 @@ class HostMemory final : public c10::Allocator {
   at::DataPtr allocate(size_t bytes) override {
     void* memory = std::aligned_alloc(64, (bytes + 64) / 64 * 64);
     std::memset(memory, 0xff, bytes);  // NaN
-    return {memory, memory, &std::free, kApart};
+    return {memory, memory, &std::free, kEmulatedDevice};
   }
   at::DeleterFnPtr raw_deleter() const override { return &std::free; }
   void copy_data(void* to, const void* from, size_t bytes) const override {
@@ -129,16 +129,16 @@ const bool registered = [] {
 
 // One stream; its work is complete when a call returns.
 struct Guard final : c10::impl::NoOpDeviceGuardImpl<c10::DeviceType::PrivateUse1> {
-  c10::Device getDevice() const override { return kApart; }
-  c10::Device exchangeDevice(c10::Device) const override { return kApart; }
+  c10::Device getDevice() const override { return kEmulatedDevice; }
+  c10::Device exchangeDevice(c10::Device) const override { return kEmulatedDevice; }
   c10::Stream getStream(c10::Device) const noexcept override {
-    return c10::Stream(c10::Stream::DEFAULT, kApart);
+    return c10::Stream(c10::Stream::DEFAULT, kEmulatedDevice);
   }
   c10::Stream getDefaultStream(c10::Device) const override {
-    return c10::Stream(c10::Stream::DEFAULT, kApart);
+    return c10::Stream(c10::Stream::DEFAULT, kEmulatedDevice);
   }
   c10::Stream exchangeStream(c10::Stream) const noexcept override {
-    return c10::Stream(c10::Stream::DEFAULT, kApart);
+    return c10::Stream(c10::Stream::DEFAULT, kEmulatedDevice);
   }
   void record(void**, const c10::Stream&, c10::DeviceIndex, c10::EventFlag) const override {}
   void block(void*, const c10::Stream&) const override {}
@@ -164,23 +164,23 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
 
 }  // namespace
 
-Strictly::Strictly() { ++strictly; }
-Strictly::~Strictly() { --strictly; }
+NoSynchronisation::NoSynchronisation() { ++strictly; }
+NoSynchronisation::~NoSynchronisation() { --strictly; }
 
 namespace {
 
 TEST(ApartDevice, NoticesWhatAGpuWouldRefuse) {
   EXPECT_TRUE(registered);
-  const at::Tensor there = at::ones({4}, kApart), here = at::ones({4});
+  const at::Tensor there = at::ones({4}, kEmulatedDevice), here = at::ones({4});
   EXPECT_EQ((there + there).sum().item<float>(), 8);
   EXPECT_ANY_THROW(there + here);  // thrown by LibTorch itself
   EXPECT_THROW(there.index_select(0, at::zeros({1}, at::kLong)), Apart);
   EXPECT_THROW(at::cat({there, here}), Apart);
   EXPECT_NO_THROW(there * 2);
-  const Strictly strict;
+  const NoSynchronisation strict;
   EXPECT_NO_THROW(there + there);
   EXPECT_THROW(there.to(at::kCPU), Apart);
-  EXPECT_THROW(here.to(kApart), Apart);
+  EXPECT_THROW(here.to(kEmulatedDevice), Apart);
   EXPECT_THROW(there[0].item<float>(), Apart);
 }
 
@@ -193,7 +193,7 @@ class StrictWork final : public ops::RecordedWork {
     replay();
   }
   void replay() override {
-    const Strictly strict;
+    const NoSynchronisation strict;
     work_();
   }
 
@@ -215,7 +215,7 @@ Update updates(const std::string& kind, const char* precision) {
   recipe.model.precision = precision;
   if (kind == "vit") recipe.encoder = {"custom", {8}, {16}, {1}, 2, {2}};
   const auto compute = recipe::compute_type(precision);
-  models::MaskedAutoencoder model(recipe::autoencoder_options(recipe), 3, kApart);
+  models::MaskedAutoencoder model(recipe::autoencoder_options(recipe), 3, kEmulatedDevice);
   optim::AdamW optimizer(model.parameters(), recipe.optim);
   train::QueuedUpdate queue(model, optimizer, recipe, compute, 2, nullptr,
                             std::make_unique<StrictWork>());
@@ -267,21 +267,21 @@ TEST(ApartUpdate, AForgottenTableIsNoticed) {
   const EmulatedCuda emulated;
   const recipe::Recipe recipe = train::small_recipe();
   const loader::Batch batch = train::random_batch(recipe);
-  const models::MaskedAutoencoder model(recipe::autoencoder_options(recipe), 3, kApart);
+  const models::MaskedAutoencoder model(recipe::autoencoder_options(recipe), 3, kEmulatedDevice);
   const masks::ViewPlan here =
       masks::plan_for_samples(batch.sample_ids, 1, 0, model.grid(), recipe.pretrain().masks);
   const auto loss = [&](const masks::ViewPlan& plan) {
-    const at::Tensor images = models::images_of(batch).to(kApart);
+    const at::Tensor images = models::images_of(batch).to(kEmulatedDevice);
     return train::forward_backward(model, images, plan, recipe, at::kFloat, 1, nullptr).loss;
   };
-  masks::ViewPlan plan = here.to(kApart);
+  masks::ViewPlan plan = here.to(kEmulatedDevice);
   EXPECT_NO_THROW(loss(plan));
   plan.order_BL = here.order_BL;
   EXPECT_ANY_THROW(loss(plan));
-  plan = here.to(kApart);
+  plan = here.to(kEmulatedDevice);
   plan.neighbours_BL9 = here.neighbours_BL9;
   EXPECT_ANY_THROW(loss(plan));
-  plan = here.to(kApart);
+  plan = here.to(kEmulatedDevice);
   plan.hidden_slots_GH = here.hidden_slots_GH;
   EXPECT_ANY_THROW(loss(plan));
 }

@@ -48,7 +48,7 @@ at::Tensor enlarged(const at::Tensor& x_NCHW, int64_t rows, int64_t cols) {
 }
 
 // [1, K, h, w], float64.
-at::Tensor obvious_logits(const at::Tensor& image_HWC, const SlideOptions& options) {
+at::Tensor plain_logits(const at::Tensor& image_HWC, const SlideOptions& options) {
   const SmallNetwork network;
   const int64_t height = image_HWC.size(0), width = image_HWC.size(1);
   const at::Tensor image = image_HWC.to(at::kDouble);
@@ -78,13 +78,13 @@ at::Tensor obvious_logits(const at::Tensor& image_HWC, const SlideOptions& optio
 }
 
 // The gap between the two best logits, [rows, cols], and the best class.
-struct Obvious {
+struct PlainMap {
   at::Tensor map_HW, gap_HW;
 };
 
-Obvious obvious_map(const at::Tensor& image_HWC, int64_t rows, int64_t cols,
-                    const SlideOptions& options) {
-  const at::Tensor logits = enlarged(obvious_logits(image_HWC, options), rows, cols)[0];
+PlainMap obvious_map(const at::Tensor& image_HWC, int64_t rows, int64_t cols,
+                     const SlideOptions& options) {
+  const at::Tensor logits = enlarged(plain_logits(image_HWC, options), rows, cols)[0];
   const auto [values, places] = logits.topk(2, 0);
   return {logits.argmax(0), values[0] - values[1]};
 }
@@ -92,7 +92,7 @@ Obvious obvious_map(const at::Tensor& image_HWC, int64_t rows, int64_t cols,
 // The logits are float32 sums of some 50 products of magnitude 1 and a slope of up to 100.
 constexpr double kSure = 1e-3;
 
-int64_t wrong_pixels(const at::Tensor& map_HW, const Obvious& wanted) {
+int64_t wrong_pixels(const at::Tensor& map_HW, const PlainMap& wanted) {
   return map_HW.to(at::kLong)
       .ne(wanted.map_HW)
       .logical_and(wanted.gap_HW > kSure)
@@ -137,7 +137,7 @@ TEST(Slide, LogitsEqualTheObviousForm) {
   for (const Case& one : kCases) {
     const at::Tensor image = normal_numbers({one.height, one.width, 3}, 5);
     const at::Tensor logits = slide_logits(image, one.options, 4, SmallNetwork());
-    const at::Tensor wanted = obvious_logits(image, one.options)[0].permute({1, 2, 0});
+    const at::Tensor wanted = plain_logits(image, one.options)[0].permute({1, 2, 0});
     // Positions and weights are exact to float32, and so is the sum of up to 64 windows.
     const auto difference = test::compare(logits, wanted, 64 * 0x1p-23);
     EXPECT_EQ(difference.description, "") << one.height << " x " << one.width;
@@ -147,7 +147,7 @@ TEST(Slide, LogitsEqualTheObviousForm) {
 TEST(Slide, MapsEqualTheObviousForm) {
   for (const Case& one : kCases) {
     const at::Tensor image = normal_numbers({one.height, one.width, 3}, 5);
-    const Obvious wanted = obvious_map(image, one.rows, one.cols, one.options);
+    const PlainMap wanted = obvious_map(image, one.rows, one.cols, one.options);
     const at::Tensor map = slide(image, one.rows, one.cols, one.options, 4, SmallNetwork());
     EXPECT_EQ(map.scalar_type(), at::kByte);
     ASSERT_EQ(map.sizes(), wanted.map_HW.sizes());
@@ -158,7 +158,7 @@ TEST(Slide, MapsEqualTheObviousForm) {
 
 TEST(Slide, AWrongStrideIsNoticed) {
   const at::Tensor image = normal_numbers({100, 150, 3}, 5);
-  const Obvious wanted = obvious_map(image, 133, 200, square(64, 43));
+  const PlainMap wanted = obvious_map(image, 133, 200, square(64, 43));
   EXPECT_GT(wrong_pixels(slide(image, 133, 200, square(64, 42), 4, SmallNetwork()), wanted), 50);
 }
 
@@ -166,7 +166,7 @@ TEST(Slide, AWrongStrideIsNoticed) {
 // once from a quarter to the original size differs from two steps.
 TEST(Slide, SkippingAStepIsNoticed) {
   const at::Tensor image = normal_numbers({64, 64, 3}, 5);
-  const Obvious wanted = obvious_map(image, 90, 123, square(64, 43));
+  const PlainMap wanted = obvious_map(image, 90, 123, square(64, 43));
   EXPECT_EQ(wrong_pixels(slide(image, 90, 123, square(64, 43), 1, SmallNetwork()), wanted), 0);
   const at::Tensor small = SmallNetwork()(image.unsqueeze(0)).permute({0, 3, 1, 2});
   EXPECT_GT(wrong_pixels(enlarged(small, 90, 123)[0].argmax(0), wanted), 50);

@@ -97,10 +97,10 @@ TEST_P(DetectorBackboneTest, TheComparisonSeesMistakes) {
     EXPECT_TRUE(differs(other, fast.weights()));
   }
   for (const auto& [name, value] : fast.weights()) {
-    const bool of_places = name.ends_with("bias_table") ||
-                           name.find("rel_pos_") != std::string::npos ||
-                           name.ends_with("pos_embed");
-    if (!of_places) continue;
+    const bool is_position_table = name.ends_with("bias_table") ||
+                                   name.find("rel_pos_") != std::string::npos ||
+                                   name.ends_with("pos_embed");
+    if (!is_position_table) continue;
     reference::Weights turned = fast.weights();
     turned[name] = value.flip({value.dim() - 2});
     EXPECT_TRUE(differs(options, turned)) << name;

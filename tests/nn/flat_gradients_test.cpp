@@ -79,7 +79,7 @@ TEST_P(FlatGradientsTest, AreZeroWhereNoPassBringsAny) {
   EXPECT_EQ(gradients.all().sum().item<double>(), kFirst + kSecond);
 }
 
-TEST_P(FlatGradientsTest, MoveWithWhatTheyAre) {
+TEST_P(FlatGradientsTest, MoveToANewBufferWithTheirState) {
   pass(at::ones({kFirst}, type), at::ones({3, 2}, type));
   const at::Tensor elsewhere_E = at::full({kFirst + kSecond + kThird}, 9, type);
   gradients.hold_in(elsewhere_E);
@@ -102,7 +102,7 @@ class Counter final : public torch::autograd::PostAccumulateGradHook {
   std::vector<double>& seen_;
 };
 
-TEST_P(FlatGradientsTest, ThatAreThereAreToldOf) {
+TEST_P(FlatGradientsTest, ReportsWhetherTheyAreFilled) {
   std::vector<double> seen;
   torch::autograd::impl::set_post_acc_grad_hooks(leaves[0], std::make_unique<Counter>(seen));
   for (int step = 0; step < 2; ++step) {

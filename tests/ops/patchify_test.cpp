@@ -86,9 +86,9 @@ TEST(Patchify, SomeOfTheSlotsGiveThosePatches) {
   const at::Tensor some = order.narrow(1, 1, 2);  // not contiguous
   EXPECT_TRUE(test::same_bits(patchify(images, some, geometry, kImageNet, at::kFloat),
                               all.narrow(1, 1, 2)));
-  const at::Tensor images = at::rand({3, 3, 32, 32});
-  EXPECT_TRUE(test::same_bits(patchify_normalised(images, some, geometry),
-                              patchify_normalised(images, order, geometry).narrow(1, 1, 2)));
+  const at::Tensor normalised = at::rand({3, 3, 32, 32});
+  EXPECT_TRUE(test::same_bits(patchify_normalised(normalised, some, geometry),
+                              patchify_normalised(normalised, order, geometry).narrow(1, 1, 2)));
 }
 
 TEST(Patchify, StridedImagesAreRead) {

@@ -111,7 +111,7 @@ TEST(LayerDecayGroups, LeaveFrozenParametersOut) {
 }
 
 // Parameters of the same layer share a group; 1-D parameters never decay.
-TEST(LayerDecayGroups, AskWhatTheyAreGiven) {
+TEST(LayerDecayGroups, AskTheGivenFunctionForLayers) {
   const nn::Parameters parameters =
       named_like({{"a", {1, 1}}, {"b", {1, 1}}, {"c", {1, 1}}, {"d", {1}}}, false);
   const auto layer_of = [](std::string_view name) {

@@ -270,8 +270,8 @@ std::unique_ptr<BackbonePath> backbone_path(const BackboneCase& c, Path path, Ty
   return std::make_unique<PlainBackbone>(c, types);
 }
 
-NamedMaps behind_backbone(const BackboneCase& c, const reference::Weights& behind,
-                          const std::vector<at::Tensor>& maps_BCHW) {
+NamedMaps neck_maps(const BackboneCase& c, const reference::Weights& behind,
+                    const std::vector<at::Tensor>& maps_BCHW) {
   const Pyramid layers{behind, c.prefix};
   if (c.options.kind == "vit") return adapted(layers, maps_BCHW);
   if (maps_BCHW.size() == 1) return simple_pyramid(layers, maps_BCHW[0]);

@@ -48,7 +48,7 @@ std::unique_ptr<BackbonePath> backbone_path(const BackboneCase& c, Path path, Ty
 // The stored maps by name: the backbone's maps ("s0", ...), or those of a pyramid on them, in plain
 // tensor calls: MIMDet's adaptor, or the simple pyramid of Official-ConvMAE-Det ("p2", ...).
 using NamedMaps = std::vector<std::pair<std::string, at::Tensor>>;
-NamedMaps behind_backbone(const BackboneCase& c, const reference::Weights& behind,
-                          const std::vector<at::Tensor>& maps_BCHW);
+NamedMaps neck_maps(const BackboneCase& c, const reference::Weights& behind,
+                    const std::vector<at::Tensor>& maps_BCHW);
 
 }  // namespace fcm::parity

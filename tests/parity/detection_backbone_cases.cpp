@@ -71,7 +71,7 @@ void compare_backbone(CaseResult& result, const Entry& entry, const BackboneCase
   constexpr double kRate = 0.5;  // of backbone_droppath, from its manifest text
   const BackbonePath::Seen seen =
       model->run(images, drops ? stored_drop_path(c, kRate) : nn::DropPath{});
-  const NamedMaps maps = behind_backbone(c, behind, seen.maps_BCHW);
+  const NamedMaps maps = neck_maps(c, behind, seen.maps_BCHW);
   at::Tensor loss = at::zeros({}, images.options());
   for (const auto& [name, map] : maps) {
     stored.compare_one(name, map.contiguous(), float32);

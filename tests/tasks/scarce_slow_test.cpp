@@ -16,16 +16,16 @@ using namespace tests;  // NOLINT
 constexpr int kNoCheckpoint = static_cast<int>(ExitCode::kCheckpoint);
 constexpr int kNoMemory = static_cast<int>(ExitCode::kDevice);
 
-struct Whole {
+struct Baseline {
   Undisturbed left;
   uint64_t largest_file = 0, bytes = 0;
 };
 
-Whole whole_of(const ShortRun& run) {
+Baseline baseline_of(const ShortRun& run) {
   const Scratch scratch;
   const fs::path out = scratch / "run";
   EXPECT_EQ(wait_for(start(run.in(out))), 0);
-  Whole whole{{final_bits(out, run.steps), log_of(out)}};
+  Baseline whole{{final_bits(out, run.steps), log_of(out)}};
   for (const auto& entry : fs::recursive_directory_iterator(out)) {
     if (!entry.is_regular_file()) continue;
     whole.largest_file = std::max<uint64_t>(whole.largest_file, entry.file_size());
@@ -34,10 +34,10 @@ Whole whole_of(const ShortRun& run) {
   return whole;
 }
 
-TEST(FullDiskSlow, FilesThatMayNotGrow) {
+TEST(FullDiskSlow, FileSizeLimits) {
   const test::Series series(40);
   const ShortRun run = pretraining(24, 3);
-  const Whole whole = whole_of(run);
+  const Baseline whole = baseline_of(run);
   int64_t refused = 0;
   for (int64_t number = 0; number < series.cases(); ++number) {
     SCOPED_TRACE(series.place(number));
@@ -67,7 +67,7 @@ cp -a "$DISK/run" "$DISK.copy"
 TEST(FullDiskSlow, ADiskOfAnySize) {
   const test::Series series(30);
   const ShortRun run = pretraining(24, 3);
-  const Whole whole = whole_of(run);
+  const Baseline whole = baseline_of(run);
   int64_t refused = 0;
   for (int64_t number = 0; number < series.cases(); ++number) {
     SCOPED_TRACE(series.place(number));
@@ -112,8 +112,8 @@ uint64_t peak_addresses(const std::vector<std::string>& words) {
   return peak;
 }
 
-int wait_with_addresses(const std::vector<std::string>& words, uint64_t limit,
-                        const fs::path& messages) {
+int wait_with_address_limit(const std::vector<std::string>& words, uint64_t limit,
+                            const fs::path& messages) {
   const rlimit before = [] {
     rlimit found{};
     ::getrlimit(RLIMIT_AS, &found);
@@ -126,7 +126,7 @@ int wait_with_addresses(const std::vector<std::string>& words, uint64_t limit,
 }
 
 // Each limit is drawn between the peak address space of `--version` and that of the whole run.
-TEST(LittleMemorySlow, EndsWithItsStatusAndASentence) {
+TEST(LittleMemorySlow, ExitsWithStatusAndMessage) {
   const test::Series series(40);
   const ShortRun run = pretraining(24, 3);
   const Scratch whole;
@@ -140,7 +140,7 @@ TEST(LittleMemorySlow, EndsWithItsStatusAndASentence) {
     const Scratch scratch;
     const fs::path out = scratch / "run";
     const uint64_t limit = least + series.random_of(number).below(most - least + 1);
-    const int status = wait_with_addresses(run.in(out), limit, scratch / "messages");
+    const int status = wait_with_address_limit(run.in(out), limit, scratch / "messages");
     const std::string said = read_file(scratch / "messages", ExitCode::kUsage);
     ASSERT_TRUE(status == 0 || status == kNoMemory)
         << status << " with " << limit << " bytes of addresses (" << least << " to " << most

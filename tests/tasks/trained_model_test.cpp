@@ -19,14 +19,14 @@ namespace {
 
 using formats::TensorView;
 
-const std::filesystem::path kStoredRuns =
+const std::filesystem::path kStoredCheckpoint =
     std::filesystem::path(FCM_SOURCE_DIR) / "../shared/fixtures/checkpoints/checkpoint-0.pth";
 
 class Weights : public testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(kStoredRuns)) GTEST_SKIP() << "../shared/fixtures is absent";
-    whole_ = interop::load_any(kStoredRuns, false, reporter_);
+    if (!std::filesystem::exists(kStoredCheckpoint)) GTEST_SKIP() << "../shared/fixtures is absent";
+    whole_ = interop::load_any(kStoredCheckpoint, false, reporter_);
   }
 
   // Writes a file with the tensors whose names satisfy `keeps` and, on request, a head of a
@@ -76,7 +76,7 @@ TEST_F(Weights, AnEncoderAloneGivesFeaturesWithoutAWord) {
   EXPECT_EQ(trained.recipe.encoder.dims, (std::vector<int64_t>{32, 48, 64}));
 }
 
-TEST_F(Weights, WhatAClassifierHasNotAddsNothing) {
+TEST_F(Weights, MissingFuseLayersAreZero) {
   const TrainedModel trained = load(file_of(of_classifier, true), ModelUse::kFeatures);
   const nn::Parameters& parameters = trained.model->parameters();
   for (const char* name : {"stage1_output_decode.weight", "stage2_output_decode.bias"}) {

@@ -92,7 +92,7 @@ class VisualizeSheets : public testing::Test {
 };
 Scratch* VisualizeSheets::scratch_ = nullptr;
 
-TEST_F(VisualizeSheets, ColoursOfFeaturesRepeatAndBelongToAllImagesTogether) {
+TEST_F(VisualizeSheets, PcaColoursAreDeterministicAndShared) {
   const tasks::VisualizeRequest wanted = request("pca", "pca.png");
   const std::string bytes = sheet_of(wanted);
   EXPECT_EQ(sheet_of(wanted), bytes);

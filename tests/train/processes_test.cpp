@@ -139,7 +139,7 @@ void expect_moments(const PretrainLearner& learner, int64_t of_ranks) {
 }
 
 // A write by rank 1 is visible to rank 0 at once.
-void expect_weights_in_common(dist::Group& group, PretrainLearner& learner) {
+void expect_shared_weights(dist::Group& group, PretrainLearner& learner) {
   const at::NoGradGuard no_grad;
   at::Tensor weight = learner.model().parameters().find("mask_token").value.view(-1)[0];
   const float before = weight.item<float>();
@@ -158,7 +158,7 @@ TEST(Processes, OnOneMachineHaveTheirWeightsInCommon) {
     recipe::Recipe recipe = twenty_steps();
     recipe.run.max_steps = steps;
     const ChangeOfRank look = [=](dist::Group& group, recipe::Recipe&, PretrainLearner& it) {
-      if (together) expect_weights_in_common(group, it);
+      if (together) expect_shared_weights(group, it);
       expect_moments(it, together ? 2 : 1);
     };
     train_in(scratch / name, 2, recipe, look,

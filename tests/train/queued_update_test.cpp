@@ -31,7 +31,7 @@ class KeptFunction final : public ops::RecordedWork {
 };
 
 // A recording that replays nothing, as a control.
-class Forgetful final : public ops::RecordedWork {
+class ReplaysNothing final : public ops::RecordedWork {
  public:
   void record(const std::function<void()>& work) override { work(); }
   void replay() override {}
@@ -100,7 +100,7 @@ struct Trained {
 };
 
 std::unique_ptr<ops::RecordedWork> keep_function() { return std::make_unique<KeptFunction>(); }
-std::unique_ptr<ops::RecordedWork> forget() { return std::make_unique<Forgetful>(); }
+std::unique_ptr<ops::RecordedWork> forget() { return std::make_unique<ReplaysNothing>(); }
 
 recipe::Recipe clipped_recipe() {
   recipe::Recipe recipe = small_recipe();

@@ -47,7 +47,7 @@ std::vector<Value> in_order(const std::vector<Value>& values, const std::vector<
 }
 
 // The same batch with its images in another order, and so another order of sums over images.
-loader::Batch turned_batch(const loader::Batch& batch, int64_t first) {
+loader::Batch reordered_batch(const loader::Batch& batch, int64_t first) {
   const std::vector<size_t> order = turned_order(batch.batch, first);
   loader::Batch turned = batch;
   turned.pixels_BHWC = in_order(batch.pixels_BHWC, order);
@@ -64,11 +64,11 @@ loader::Batch turned_batch(const loader::Batch& batch, int64_t first) {
 }
 
 // A learner that gets its batches in another order of images.
-class Turned final : public WrappedLearner<SegmenterLearner> {
+class Reordered final : public WrappedLearner<SegmenterLearner> {
  public:
-  Turned(SegmenterLearner& inner, int64_t first) : WrappedLearner(inner), first_(first) {}
+  Reordered(SegmenterLearner& inner, int64_t first) : WrappedLearner(inner), first_(first) {}
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override {
-    return inner_.update(turned_batch(batch, first_), plan);
+    return inner_.update(reordered_batch(batch, first_), plan);
   }
 
  private:
@@ -79,7 +79,7 @@ void train_segmenter(const std::shared_ptr<dist::Group>& group, const fs::path& 
                      const recipe::Recipe& recipe, int64_t first) {
   at::set_num_threads(1);
   SegmenterLearner learner(small_segmenter(recipe), recipe, group);
-  Turned turned(learner, first);
+  Reordered turned(learner, first);
   TrainRequest request;
   request.recipe = recipe;
   request.dataset = small_scenes();

@@ -69,7 +69,7 @@ WindowTable window_table(masks::Grid cells, int64_t side, int64_t shift, bool fi
   }
   const at::Tensor apart_WTT = region_WT.unsqueeze(2) != region_WT.unsqueeze(1);
   if (apart_WTT.any().item<bool>()) {
-    table.apart_W1TT = (apart_WTT.to(at::kFloat) * kApart).unsqueeze(1);
+    table.mask_W1TT = (apart_WTT.to(at::kFloat) * kMaskedScore).unsqueeze(1);
   }
   return table;
 }
@@ -79,8 +79,8 @@ Windows add_windows(Graph& graph, const std::string& place, const WindowTable& t
                   graph.constant(place + "/window_cells", table.cells_WT),
                   graph.constant(place + "/window_places", table.indices_L),
                   {}};
-  if (table.apart_W1TT.defined()) {
-    windows.apart = graph.constant(place + "/window_mask", table.apart_W1TT);
+  if (table.mask_W1TT.defined()) {
+    windows.apart = graph.constant(place + "/window_mask", table.mask_W1TT);
   }
   return windows;
 }

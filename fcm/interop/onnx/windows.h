@@ -21,17 +21,17 @@ struct WindowTable {
   // At padding: `cells` if filled, else 0, which has no effect because padding is masked.
   at::Tensor cells_WT;
   at::Tensor indices_L;  // int64: index of each cell in cells_WT
-  // Mask [windows, 1, T, T]: kApart for masked pairs, else 0; undefined if no pair is masked. Two
+  // Mask [windows, 1, T, T]: kMaskedScore for masked pairs, else 0; undefined if no pair is masked. Two
   // cells are masked if only the shift brought them together, from opposite borders of the map.
   // Unless filled, a cell and padding are masked too.
-  at::Tensor apart_W1TT;
+  at::Tensor mask_W1TT;
   int64_t cells = 0;                // number of cells in the map
   bool attends_to_padding = false;  // there is padding, and it is not masked
 };
 
 // Added to the score of a masked pair: its weight after softmax is 0. Finite in half
 // precision.
-inline constexpr double kApart = -1e4;
+inline constexpr double kMaskedScore = -1e4;
 
 // filled: padding consists of zeros that tokens attend to, as in upstream's detectors; else it is
 // masked.

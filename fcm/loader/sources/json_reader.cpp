@@ -11,8 +11,8 @@
 namespace fcm::loader {
 namespace {
 
-constexpr size_t kPiece = size_t{1} << 20;
-constexpr size_t kLongestText = size_t{1} << 26;
+constexpr size_t kChunk = size_t{1} << 20;
+constexpr size_t kLongestString = size_t{1} << 26;
 constexpr size_t kLongestNumber = 512;
 constexpr size_t kDeepest = 10'000;
 
@@ -32,7 +32,7 @@ void append_utf8(std::string& text, uint32_t point) {
 }  // namespace
 
 JsonReader::JsonReader(const std::filesystem::path& path)
-    : file_(path), buffer_(static_cast<size_t>(std::min<uint64_t>(file_.size() + 1, kPiece))) {
+    : file_(path), buffer_(static_cast<size_t>(std::min<uint64_t>(file_.size() + 1, kChunk))) {
   constexpr std::string_view kUtf8Mark = "\xEF\xBB\xBF";
   more();
   if (std::string_view(at(), end_ - begin_).starts_with(kUtf8Mark)) begin_ += kUtf8Mark.size();
@@ -50,7 +50,7 @@ bool JsonReader::more() {
   end_ -= begin_;
   begin_ = 0;
   if (end_ * 2 > buffer_.size()) {
-    if (end_ > kLongestText) refuse("a string of more than 67108864 bytes");
+    if (end_ > kLongestString) refuse("a string of more than 67108864 bytes");
     buffer_.resize(buffer_.size() * 2);
   }
   const auto count = static_cast<size_t>(std::min<uint64_t>(left, buffer_.size() - end_));

@@ -14,7 +14,7 @@ namespace fcm::loader {
 namespace {
 
 constexpr uint64_t kMostExtended = 1 << 20;         // bytes of a pax header or a long name
-constexpr uint64_t kMostBehindEnd = 1 << 20;        // padding; tar writes about 10 KB at most
+constexpr uint64_t kMostPadding = 1 << 20;          // padding; tar writes about 10 KB at most
 constexpr uint64_t kMostOctal = uint64_t{1} << 33;  // sizes below it fit in ustar's field
 
 // Reads headers 4096 bytes at a time: one read often covers a label and the next header.
@@ -200,9 +200,9 @@ class Walk {
     if (rest >= kTarBlock && !is_zero(blocks_.at(at))) {
       fail(ExitCode::kData, "a zero block between members");
     }
-    std::vector<uint8_t> padding(std::min(rest, kMostBehindEnd));
+    std::vector<uint8_t> padding(std::min(rest, kMostPadding));
     file_.read(at, padding);
-    if (rest > kMostBehindEnd || !is_zero(padding)) {
+    if (rest > kMostPadding || !is_zero(padding)) {
       fail(ExitCode::kData, "data follow the end mark; archives cannot be joined with cat");
     }
   }

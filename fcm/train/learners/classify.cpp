@@ -65,7 +65,7 @@ ClassifierLearner::ClassifierLearner(models::Classifier model, const recipe::Rec
                                            recipe.optim.weight_decay,
                                            recipe.classify().classifier.layer_decay),
                  recipe.optim, weights_.share()),
-      gradients_(shared_group(), model_.parameters()) {
+      gradients_(shared_group(), model_.parameters(), weights_) {
   if (recipe.classify().classifier.ema_decay <= 0) return;
   average_ = std::make_unique<models::Classifier>(model_.options(), /*seed=*/0, model_.device());
   const at::NoGradGuard no_grad;

@@ -69,7 +69,7 @@ DetectorLearner::DetectorLearner(models::Detector model, const recipe::Recipe& r
           optim::detection_groups(model_.parameters(), model_.layer_of(), recipe.optim.weight_decay,
                                   recipe.detect().detector.layer_decay),
           recipe.optim, weights_.share()),
-      gradients_(shared_group(), model_.parameters()) {}
+      gradients_(shared_group(), model_.parameters(), weights_) {}
 
 void DetectorLearner::configure_loader(loader::LoaderRequest& request) const {
   request.targets = loader::TargetKind::kInstances;

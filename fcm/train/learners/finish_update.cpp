@@ -11,7 +11,7 @@ bool Learner::finish_update(GroupGradients& gradients, GroupWeights& weights,
                             optim::AdamW& optimizer, const StepPlan& plan, StepResult& result) {
   ops::enter_phase("update");
   gradients.finish(result);
-  result.gradient_norm = optimizer.gradient_norm();
+  result.gradient_norm = weights.gradient_norm();
   result.applied = is_finite(result);
   if (!result.applied) return false;
   optimizer.step({plan.lr, plan.lr_base}, optimizer.clip_scale(result.gradient_norm));

@@ -1,12 +1,13 @@
 #include "fcm/train/learners/group_gradients.h"
 
+#include <optional>
 #include <utility>
 #include <vector>
 
 namespace fcm::train {
 
 GroupGradients::GroupGradients(const std::shared_ptr<dist::Group>& group,
-                               nn::Parameters& parameters)
+                               nn::Parameters& parameters, const GroupWeights& weights)
     : parameters_(parameters) {
   if (group->size() == 1) return;
   parameters.hold_gradients_in(
@@ -15,7 +16,10 @@ GroupGradients::GroupGradients(const std::shared_ptr<dist::Group>& group,
   for (const nn::Parameter& parameter : parameters.all()) {
     if (parameter.trainable) filled.push_back({parameter.name, parameter.value});
   }
-  reducer_ = std::make_unique<dist::Reducer>(group, parameters.flat_gradients(), std::move(filled));
+  std::optional<dist::Part> share;
+  if (weights.needs_share_alone()) share = {weights.share().begin, weights.share().end};
+  reducer_ = std::make_unique<dist::Reducer>(group, parameters.flat_gradients(), std::move(filled),
+                                             dist::Reducer::kBucketBytes, share);
 }
 
 void GroupGradients::begin_last_pass() {

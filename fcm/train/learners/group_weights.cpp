@@ -2,11 +2,13 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "fcm/dist/part.h"
+#include "fcm/optim/norm.h"
 
 namespace fcm::train {
 namespace {
@@ -40,6 +42,23 @@ optim::Share GroupWeights::share_of(int64_t rank) const {
 
 optim::Share GroupWeights::share() const {
   return divided_ ? share_of(group_->rank()) : optim::Share{0, parameters_.trainable_elements()};
+}
+
+double GroupWeights::gradient_norm() const {
+  const at::Tensor gradients_E = parameters_.flat_gradients();
+  if (group_->size() == 1 || gradients_E.is_cuda()) return optim::euclidean_norm(gradients_E);
+  const at::Tensor squares_W = at::zeros({group_->size()}, at::kDouble);
+  for (int64_t rank = 0; rank < group_->size(); ++rank) {
+    if (in_shared_memory_ && rank != group_->rank()) continue;
+    const optim::Share part = share_of(rank);
+    squares_W[rank] = optim::sum_of_squares(gradients_E.slice(0, part.begin, part.end));
+  }
+  if (in_shared_memory_) group_->sum(squares_W);  // with zeros: exact
+  double sum = 0;
+  for (int64_t rank = 0; rank < group_->size(); ++rank) {
+    sum += squares_W.const_data_ptr<double>()[rank];
+  }
+  return std::sqrt(sum);
 }
 
 void GroupWeights::complete() {

@@ -23,6 +23,11 @@ class GroupWeights {
 
   // The part of the flat buffers whose moments this rank keeps and which it updates.
   optim::Share share() const;
+  // Whether this rank needs the summed gradients of its share alone.
+  bool needs_share_alone() const { return in_shared_memory_; }
+  // L2 norm of the summed gradients, in float64, added up by the ranks' parts: the same bits in
+  // every rank and for every way of sharing. Non-finite if any gradient is.
+  double gradient_norm() const;
   // After a step: returns when this rank has all updated weights.
   void complete();
   // Before a checkpoint, which rank 0 writes: sends all moments to rank 0. optimizer.keep_share()

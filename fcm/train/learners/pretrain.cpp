@@ -26,7 +26,7 @@ PretrainLearner::PretrainLearner(models::MaskedAutoencoder model, const recipe::
       teachers_(std::move(teachers)),
       weights_(shared_group(), model_.parameters(), recipe.optim.shard),
       optimizer_(model_.parameters(), recipe.optim, weights_.share()),
-      gradients_(shared_group(), model_.parameters()) {
+      gradients_(shared_group(), model_.parameters(), weights_) {
   if (ema() != nullptr) ema()->start_from(model_.parameters());
 }
 
@@ -65,7 +65,7 @@ StepResult PretrainLearner::update(const loader::Batch& batch, const StepPlan& p
     }
   }
   gradients_.finish(result);
-  result.gradient_norm = optimizer_.gradient_norm();
+  result.gradient_norm = weights_.gradient_norm();
   result.applied = is_finite(result);
   if (!result.applied) return result;
   optimizer_.step(plan.lr, optimizer_.clip_scale(result.gradient_norm));

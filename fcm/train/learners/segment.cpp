@@ -31,7 +31,7 @@ SegmenterLearner::SegmenterLearner(models::Segmenter model, const recipe::Recipe
                                            recipe.optim.weight_decay,
                                            recipe.segment().segmenter.layer_decay),
                  recipe.optim, weights_.share()),
-      gradients_(shared_group(), model_.parameters()) {}
+      gradients_(shared_group(), model_.parameters(), weights_) {}
 
 void SegmenterLearner::configure_loader(loader::LoaderRequest& request) const {
   request.targets = loader::TargetKind::kMap;
