@@ -46,8 +46,8 @@ at::Tensor resize_positions(const models::Classifier& model, Checkpoint& checkpo
                     to = model.grid();
   at::Tensor table = fit_positions(*found, tokens, from, to);
   if (table.defined()) {
-    reporter.info(fmt::format("positions of {} x {} patches resized to {} x {}", from.rows,
-                              from.cols, to.rows, to.cols));
+    reporter.info(fmt::format("position embeddings of {} x {} patches resized to {} x {}",
+                              from.rows, from.cols, to.rows, to.cols));
   }
   return table;
 }
