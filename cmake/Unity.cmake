@@ -1,10 +1,11 @@
-# Unity build: a few files of a folder are compiled together, so that each unit instantiates the templates of LibTorch's and
-# JSON's headers once (1 to 3 s), and templates that several files share once. So a name in an anonymous namespace must be
-# unique within a folder (tests included) and among all files named op.cpp. FASTCONVMAE_UNITY=OFF compiles each file
-# separately, which is faster while editing a single file.
+# Unity build: up to FCM_FILES_OF_UNIT files of a folder are compiled as one translation unit. Templates of LibTorch and of
+# the JSON library are then instantiated once for a unit instead of once for a file, which takes 1 to 3 s each time. The files
+# of a unit share one anonymous namespace. A name in it must therefore be unique within a folder (tests included), and among
+# all files named op.cpp. FASTCONVMAE_UNITY=OFF compiles each file separately, which is faster while editing a single file.
 option(FASTCONVMAE_UNITY "compile files of one folder together" ON)
 set(FCM_FILES_OF_UNIT 10)
-# Exceptions: encoders use equal names for equal things; emulator tests include kernel sources.
+# Targets without a unity build: several encoders define the same names in their anonymous namespaces, and each emulator test
+# includes the sources of kernels.
 set(FCM_APART fcm_encoder test_emulator)
 
 # Unites the files of a target, except those with flags of their own.
@@ -22,7 +23,7 @@ function(fcm_unite target)
     endif()
     get_filename_component(folder "${source}" DIRECTORY)
     get_filename_component(name "${source}" NAME)
-    if(name STREQUAL "op.cpp")  # autograd functions: LibTorch's templates for the first one in a unit take 9 s
+    if(name STREQUAL "op.cpp")  # the first autograd function of a unit costs 9 s of LibTorch's templates
       get_filename_component(folder "${folder}" DIRECTORY)
       set(folder "${folder}/op")
     endif()
@@ -45,7 +46,7 @@ function(fcm_unite target)
   endforeach()
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
 
-  # Never built: it lists each file separately in compile_commands.json, for clang-tidy and editors.
+  # Lists each file separately in compile_commands.json, for clang-tidy and editors. It is never built.
   add_library(${target}_apart OBJECT EXCLUDE_FROM_ALL ${united})
   foreach(property LINK_LIBRARIES INCLUDE_DIRECTORIES COMPILE_DEFINITIONS COMPILE_OPTIONS PRECOMPILE_HEADERS_REUSE_FROM)
     get_target_property(value ${target} ${property})

@@ -12,7 +12,7 @@ int train_supervised(tasks::FinetuneRequest& request, const recipe::Recipe& reci
   const std::string found = is_classifier ? recipe.classify().classifier.learns : "all";
   if (found != learns) {
     if (!is_classifier) {
-      fail(ExitCode::kUsage, "--recipe {} is not a recipe of a probe; train it with finetune",
+      fail(ExitCode::kUsage, "--recipe {} is not a linear-probe recipe; train it with finetune",
            choice.name);
     }
     fail(ExitCode::kUsage, "--recipe {}: classifier.learns is \"{}\", {} needs \"{}\"", choice.name,

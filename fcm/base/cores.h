@@ -16,7 +16,7 @@ std::vector<std::vector<int>> physical_cores_from(const std::vector<int>& usable
                                                   const std::filesystem::path& folder);
 
 // Restricts the calling thread to this hyperthread. Returns false for an invalid number or if the
-// system refuses.
+// operating system does not allow it.
 bool bind_to_hyperthread(int number);
 
 }  // namespace fcm

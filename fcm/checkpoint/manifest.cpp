@@ -18,7 +18,8 @@ constexpr int64_t kVersion = 1;
 constexpr uint64_t kMaxManifestBytes = 64 << 20;
 constexpr int kMaxDepth = 64;  // printing and freeing the tree recurse
 
-// The hash of all other members in compact, sorted form. White space does not matter.
+// The hash of all members except "checksum", printed sorted and without white space. So white space
+// in the file does not matter.
 std::string checksum_of(json manifest) {
   manifest.erase("checksum");
   return formats::digest_of(manifest.dump());
@@ -87,8 +88,8 @@ std::string to_text(const Manifest& manifest) {
     fail(ExitCode::kCheckpoint, "the state of step {} cannot be saved: {}", manifest.step,
          error.what());
   }
-  // Parses the new text, so that nothing is committed that could not be resumed from. Non-finite
-  // numbers were printed as null, so the states differ.
+  // Parses the new text, so that nothing is committed that could not be resumed from. JSON prints
+  // NaN and infinity as null, so a state that holds one differs from the parsed state.
   if (parse_manifest(text, "the new manifest").state != manifest.state) {
     fail(ExitCode::kCheckpoint,
          "the state of step {} cannot be saved: it holds NaN or infinity, which JSON lacks",

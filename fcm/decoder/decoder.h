@@ -51,7 +51,7 @@ struct Embeddings {
 Embeddings add_embeddings(const nn::Scope& scope, const DecoderOptions& options, masks::Grid grid,
                           int64_t class_tokens);
 
-// Cost for one image. Of the plan, only sizes, kept views and grid are read. Counts every block on
+// Cost for one image. Reads only `sizes`, `kept` and `grid` of the plan. Counts every block on
 // all tokens, though a transformer's last computes hidden patches only and its first takes them
 // from a table (2 % of base).
 nn::Cost cost(const DecoderOptions& options, const Source& source,

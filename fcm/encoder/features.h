@@ -12,7 +12,8 @@ struct Outputs {
   bool norm = false;    // latents: LayerNorm of the last block's outputs
   bool fuse = false;    // add the earlier stages to the latents, if there are any; needs norm
   bool stages = false;  // the output of every stage
-  // The input of each block of the last stage, for plans that hide patches. ConvViT and ViT.
+  // The input of each block of the last stage. ConvViT and ViT only; not saved if the plan is one
+  // view of all patches.
   bool block_inputs = false;
 };
 
@@ -25,10 +26,12 @@ struct Features {
   at::Tensor class_tokens_BGC;
   at::Tensor class_latents_BGC;
   // With Outputs::stages, else empty: the outputs of stage 0, 1, ..., each [B, K, P, C] with P
-  // cells per patch in the order of ops::PatchGeometry; the last has one cell and holds tokens_BKC.
+  // cells per patch in the order of ops::PatchGeometry. The last stage has one cell per patch; its
+  // output has the values of tokens_BKC.
   std::vector<at::Tensor> stages_BKPC;
-  // Of Outputs::block_inputs, else empty: for each run of equal views what block 0, 1, ... of the
-  // last stage took, [B * views, T, C], the class token first; row = picture * views + view.
+  // With Outputs::block_inputs, else empty: for each run of equal views the inputs of block 0, 1,
+  // ... of the last stage, [B * views, T, C]. Row = image * views + view; T begins with the class
+  // token if the encoder has one.
   std::vector<std::vector<at::Tensor>> block_inputs_NTC;
 };
 

@@ -1,5 +1,6 @@
-// The kinds of encoders, and the facts of each that are needed before an encoder is made. All code
-// that depends on the kind goes through here.
+// The kinds of encoders, and what must be known about each before an encoder is constructed. Models
+// and training read these facts. Code for one kind of network alone (files of other programs,
+// detectors, a few checks of recipes) compares Family::kind.
 #pragma once
 
 #include <cstdint>
@@ -33,11 +34,11 @@ struct Family {
   std::unique_ptr<Encoder> (*make)(const nn::Scope& scope, const EncoderOptions& options,
                                    int64_t channels, const Embeddings& embeddings,
                                    const Outputs& outputs);
-  // Cost for one image. Of the plan, only sizes and kept views are read.
+  // Cost for one image. Reads only `sizes` and `kept` of the plan.
   nn::Cost (*cost)(const EncoderOptions& options, int64_t channels, const masks::ViewPlan& plan,
                    const Outputs& outputs);
-  // The layer of a classifier's parameter, for layer decay; parameters outside of the encoder are
-  // the last layer.
+  // The layer to which a classifier's parameter belongs, for layer decay. Parameters outside of the
+  // encoder belong to the last layer.
   nn::Layer (*layer_of)(const EncoderOptions& options, std::string_view name);
   // Recognises the tensors of a file of this kind by their upstream names; nullopt: another kind.
   std::optional<Recognised> (*recognise)(const Shapes& shapes);

@@ -16,7 +16,7 @@
 namespace fcm::eval {
 namespace {
 
-// The first images of a data set in a keyed order.
+// The first `count` images of a data set in a fixed pseudo-random order.
 class Subset final : public loader::Dataset {
  public:
   explicit Subset(const Selection& selection)
@@ -33,7 +33,7 @@ class Subset final : public loader::Dataset {
   const std::vector<std::string>& classes() const override { return whole_->classes(); }
 
  private:
-  // The whole set keeps its own order.
+  // If all images are selected, they keep the order of the data set.
   int64_t place(int64_t index) const {
     if (size_ == whole_->size()) return index;
     return static_cast<int64_t>(order_(static_cast<uint64_t>(index)));
@@ -59,7 +59,7 @@ void for_each_batch(const recipe::Recipe& recipe, const Selection& selection, in
                               .slice = {selection.group->rank(), selection.group->size()}});
   if (selection.count_done) selection.count_done(0);
   for (loader::Batch batch; batches.next(batch);) {
-    if (batch.batch > 0) take(batch);  // 0: every picture of it was unreadable
+    if (batch.batch > 0) take(batch);  // 0: all of its images were unreadable
     if (selection.count_done && batch.batch > 0) selection.count_done(batch.batch);
   }
 }
@@ -74,7 +74,8 @@ at::Tensor labels_tensor(const std::vector<int64_t>& labels) {
   return at::tensor(at::ArrayRef<int64_t>(labels), at::kLong);
 }
 
-// This rank's slice, [N, width] and [N]; no rows if no image was readable.
+// The features and labels of this rank's images; the features are one tensor for each batch. Both
+// are empty if no image could be read.
 struct Rows {
   std::vector<at::Tensor> features;
   std::vector<int64_t> labels;
@@ -98,7 +99,8 @@ void append(std::vector<int64_t>& list, const std::vector<int64_t>& more) {
   list.insert(list.end(), more.begin(), more.end());
 }
 
-// Otherwise neighbours, probes and other programs would use them as features.
+// Throws Error(kNumeric) if a feature is NaN or infinite. kNN, probes and other programs would
+// otherwise use it unnoticed.
 void refuse_non_finite(const at::Tensor& latent_BKC, const loader::Dataset& images,
                        const loader::Batch& batch) {
   const at::Tensor finite_B = at::isfinite(latent_BKC).flatten(1).all(1);

@@ -26,7 +26,8 @@ struct FeatureSet {
 
 constexpr int64_t kEverything = std::numeric_limits<int64_t>::max();
 
-// Which images of a data set: the first `count` of a keyed order, so that classes are mixed.
+// Which images of a data set: the first `count` in a fixed pseudo-random order, which mixes the
+// classes.
 struct Selection {
   std::shared_ptr<const loader::Dataset> dataset;
   int64_t count = 0;

@@ -103,7 +103,8 @@ SweepResult rate_sweep(const at::Tensor& train_ND, const at::Tensor& train_label
   const auto normalised = [&](const at::Tensor& features) {
     return (features.to(at::kFloat) - mean_D) * scale_D;
   };
-  // A keyed order spreads the held-out images over all classes, however the set is sorted.
+  // A fixed pseudo-random order spreads the held-out images over all classes, however the set is
+  // sorted.
   const int64_t images = wide_ND.size(0);
   const auto asked =
       static_cast<int64_t>(std::llround(options.held_out * static_cast<double>(images)));

@@ -78,7 +78,7 @@ Table flattened(const Histogram& counts) {
   return table;
 }
 
-// picture = from + factor (picture - from), in float, truncated, as in Pillow's blend.
+// image = from + factor (image - from), in float, truncated, as in Pillow's blend.
 void blend(Image& image, const std::vector<uint8_t>& from, double factor) {
   const auto alpha = static_cast<float>(factor);
   for (size_t i = 0; i < image.pixels.size(); ++i) {

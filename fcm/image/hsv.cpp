@@ -16,7 +16,7 @@ struct Divisions {
 
 const Divisions& divisions() {
   static const Divisions tables = [] {
-    Divisions made{};  // 0 stays 0
+    Divisions made{};  // entry 0 stays 0: no division by zero
     for (int i = 1; i < 256; ++i) {
       const auto place = static_cast<size_t>(i);
       made.by_value[place] = static_cast<int32_t>(std::lrint(255.0 * (1 << kShift) / i));

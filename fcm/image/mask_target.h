@@ -11,7 +11,7 @@
 
 namespace fcm::image {
 
-// side x side bytes of 0 and 1, row-major: the outlines of an object (alternating x and y), moved
+// side x side bytes of 0 and 1, row-major: the polygons of an object (alternating x and y), moved
 // by the box's corner and scaled by side / max(width, .1) and side / max(height, .1) in float64,
 // rasterised by COCO's rule and united. `box` is x0, y0, x1, y1. Error(kData) as raster_polygon.
 std::vector<uint8_t> mask_target(std::span<const std::vector<double>> outlines,

@@ -1,6 +1,7 @@
-// Both passes with 16-bit multiply-adds of pairs (vpmaddwd). A weight is high * 256 + low with low
-// in 0 .. 255 and high within 16 bits, so the two partial sums combine to exactly the sum of the
-// plain loops.
+// The horizontal and the vertical pass of resizing with AVX2. vpmaddwd multiplies pairs of 16-bit
+// integers and adds the two products. Each weight is split: high * 256 + low, with low in 0 .. 255
+// and high within 16 bits. Each part has its own partial sum; shifted and added, the two give
+// exactly the sum of the scalar loops of resize_passes.h.
 #include <immintrin.h>
 
 #include "fcm/image/resize_passes.h"

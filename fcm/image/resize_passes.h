@@ -1,7 +1,8 @@
-// Both passes in plain loops: the reference, also used by the vectorised files for grey images and
-// for remainders. Each including file compiles them for its own instruction set. Hence the unnamed
-// namespace and no functions of standard containers: a shared inline function compiled for AVX2
-// could otherwise be linked into code that must run without AVX2.
+// The horizontal and the vertical pass of resizing in scalar loops: the reference. The vectorised
+// files also use them, for grey images and for remainders. Each including file compiles them for
+// its own instruction set. Hence the unnamed namespace and no functions of standard containers: a
+// shared inline function compiled for AVX2 could otherwise be linked into code that must run
+// without AVX2.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +51,7 @@ void horizontal_rows(const uint8_t* source, int64_t stride, int64_t rows, int64_
 }
 
 // Three channels: four rows at a time by rgb(four rows, number of valid rows, axis, mirror, out),
-// with the first row in place of missing ones. Otherwise plain loops.
+// with the first row in place of missing ones. Otherwise scalar loops.
 template <class Rgb>
 void horizontal_by_fours(const uint8_t* source, int64_t stride, int64_t rows, int64_t channels,
                          const AxisView& axis, bool mirror, uint8_t* out, const Rgb& rgb) {

@@ -1,6 +1,7 @@
-// Both passes with byte dot products (vpdpbusd: four products of unsigned and signed bytes, added
-// to a 32-bit sum without saturation). Weights are three digits in base 256, so the three partial
-// sums combine to the sum of the plain loops, modulo 2^32.
+// The horizontal and the vertical pass of resizing with AVX-512 VNNI. vpdpbusd multiplies four
+// unsigned bytes by four signed bytes and adds the products to a 32-bit sum, without saturation.
+// Each weight is split into three signed digits in base 256. Each digit has its own partial sum;
+// shifted and added, the three give the same 32-bit sum as the scalar loops of resize_passes.h.
 #include <immintrin.h>
 
 #include "fcm/image/resize_passes.h"
@@ -8,7 +9,7 @@
 namespace fcm::image {
 namespace {
 
-// Partial sums, one per digit.
+// Partial sums, one for each digit of the weights.
 struct Sums {
   __m512i low = _mm512_set1_epi32(kHalf), middle = _mm512_setzero_si512(),
           high = _mm512_setzero_si512();

@@ -60,7 +60,7 @@ struct OptimizerRule {
 OptimizerRule optimizer_rule(std::span<const formats::TensorView> model);
 
 // The parameters of an upstream optimizer in numeric order: one group after the other, each in the
-// order of `model` (the state_dict's), without frozen tables.
+// order of `model` (the state_dict's), without the tables that are not trained (is_frozen_table).
 std::vector<const formats::TensorView*> optimizer_order(std::span<const formats::TensorView> model);
 
 }  // namespace fcm::interop

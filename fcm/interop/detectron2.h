@@ -21,8 +21,9 @@ void take_iteration(const formats::Value& root, checkpoint::Checkpoint& checkpoi
 struct Detectron2File {
   std::span<const formats::TensorView> model;  // names of models::Detector, any order
   int64_t steps = 0;                           // optimizer steps done
-  std::string recipe;                          // its text, an extra entry of ours; empty: unknown
-  std::string about;                           // likewise, see about.h
+  // Entries that upstream files do not have; empty: not written.
+  std::string recipe;  // text
+  std::string about;   // JSON text of about.h
 };
 
 // Writes a file that detectron2's DetectionCheckpointer loads and torch.load(weights_only=True)

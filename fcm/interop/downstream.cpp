@@ -28,7 +28,7 @@ void refuse_downstream(const checkpoint::Checkpoint& checkpoint, Downstream unle
   const char* const task = detects ? "detection" : "segmentation";
   fail(ExitCode::kCheckpoint,
        "{} is {}: its encoder has {}, which only {} has; take the checkpoint that it was trained "
-       "from, or use it in fastconvmae eval, predict, or finetune with a recipe of {}",
+       "from, or use it in fastconvmae eval, predict, or finetune with a {} recipe",
        checkpoint.path.string(), name_of(found),
        detects ? "tables of relative positions" : "relative positions and scales of channels", task,
        task);

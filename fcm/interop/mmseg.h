@@ -34,8 +34,8 @@ struct MmsegFile {
   int64_t epoch = 1;    // epoch in progress, from 1, as mmcv counts
   nlohmann::json meta;  // of the file read, or null: built from the above
   std::string name;     // of the recipe
-  std::string recipe;   // its text, an extra entry of ours; empty: unknown
-  std::string about;    // likewise, see about.h
+  std::string recipe;   // its text, which upstream files do not have; empty: not written
+  std::string about;    // JSON text of about.h, also an entry of this program only
 };
 
 // Writes a file that mmsegmentation's load_checkpoint accepts and torch.load(weights_only=True)

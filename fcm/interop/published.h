@@ -18,14 +18,16 @@ namespace fcm::interop {
 // The key of a moving average of weights in a training file.
 inline constexpr const char* kAverageKey = "model_ema";
 
-// Takes the weights that choose_weights (weight_sets.h) finds, or those called `wanted` unless it
-// is empty; reports other weights and dropped tensors to `reporter`. Moments get the names of their
-// parameters: an upstream optimizer numbers the parameters without weight decay first, then the
-// others, both in the order of the state_dict, without frozen tables. The optimizer is dropped if
-// it does not fit this order, if it belongs to other weights than the wanted ones, or if the file
-// is a segmenter's or a detector's; `state.optimizer_left_out` then says why. All step counts must
-// be equal. A moving average of weights ("model_ema", a state_dict) gets the prefix "ema." and
-// follows the moments.
+// Takes the weights called `wanted`; if that is empty, those that choose_weights (weight_sets.h)
+// finds. Reports other weights in the file and dropped tensors.
+//
+// Moments get the names of their parameters. An upstream optimizer numbers parameters group by
+// group (first those without weight decay, in SimMIM first those with it), each group in the order
+// of the state_dict, without the position tables that are not trained (optimizer_order in
+// adapters.h). The optimizer is dropped if its parameters do not fit this order or its step counts
+// differ, if `wanted` is not empty, or if the file is a segmenter's or a detector's;
+// `state.optimizer_left_out` then says why. A moving average of weights ("model_ema", a state_dict)
+// is stored after the moments, its names with the prefix "ema.".
 //
 // A segmenter's tensors get the names of segmenter_names.h; its meta is stored as mmseg.h says.
 //
@@ -37,8 +39,9 @@ checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::pa
                                 const std::string& wanted = {});
 
 // The steps common to files of all formats: chooses the weights, renames them to upstream names,
-// and drops heads that nothing needs. `checkpoint.path` and its state must be set already; nothing
-// is reported if the state has a recipe, because this program then wrote the file.
+// and drops heads that this program does not have (take_out_heads). `checkpoint.path` and its state
+// must be set already. Nothing is reported if the state has a recipe, because this program then
+// wrote the file.
 void take_weights(std::vector<NamedTensors> dicts, const std::string& wanted,
                   checkpoint::Checkpoint& checkpoint, Reporter& reporter);
 
@@ -56,10 +59,11 @@ struct PublishedFile {
   int64_t epoch = 0;      // the last finished epoch, from 0; -1: none
   nlohmann::json scaler;  // GradScaler state; null: its initial state
   nlohmann::json args;
-  std::string recipe;                                 // an extra entry of ours; empty: none
-  std::string facts;                                  // likewise: facts.h
-  std::span<const formats::TensorView> average = {};  // likewise: "ema.<name>"; empty: none
-  std::string about = {};                             // likewise: about.h
+  // Entries that upstream files do not have; empty: not written.
+  std::string recipe;
+  std::string facts;                                  // JSON text of facts.h
+  std::span<const formats::TensorView> average = {};  // "ema.<name>"
+  std::string about = {};                             // JSON text of about.h
 };
 
 // Writes a file that upstream's --resume accepts and torch.load(weights_only=True) reads. The

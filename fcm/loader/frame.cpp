@@ -22,7 +22,7 @@ constexpr float kThinnest = 1e-5F;  // pixels; objects this thin are dropped
 // Rounds half to even, as NumPy.
 int64_t round_half_even(double value) { return static_cast<int64_t>(std::nearbyint(value)); }
 
-// The outlines scaled like the image, clipped to the frame and in frame coordinates.
+// The polygons scaled like the image, clipped to the frame and in frame coordinates.
 std::vector<std::vector<double>> outlines_in_frame(const Instance& instance,
                                                    const FramePlace& place) {
   const auto ratio = [](int64_t to, int64_t from) {

@@ -50,7 +50,7 @@ FramePlace place_for_training(Extent image, int64_t side, const FrameDraws& draw
 // The longer side is resized to the frame's side; no crop.
 FramePlace place_for_testing(Extent image, int64_t side);
 
-// The image's objects in frame coordinates: outlines scaled, clipped, shifted and mirrored, masks
+// The image's objects in frame coordinates: polygons scaled, clipped, shifted and mirrored, masks
 // transformed as bitmaps (0 in the padding); boxes (fp32) around what remains. Crowds are dropped,
 // and so are objects outside the frame and those whose width or height in it is at most 1e-5.
 // `area` keeps the value of the data.

@@ -11,13 +11,13 @@
 
 namespace fcm::loader {
 
-// One object, given by outlines or a mask. Coordinates are continuous, in pixels: pixel i covers
+// One object, given by polygons or a mask. Coordinates are continuous, in pixels: pixel i covers
 // [i, i + 1).
 struct Instance {
   int64_t annotation = -1;      // its id in the data; -1: none
   int64_t class_number = -1;    // index into InstanceClasses
   std::array<double, 4> box{};  // x0, y0, x1, y1; rounded to fp32 in a training frame
-  // The parts of its outline: alternating x and y, three points or more. Empty if `mask` is set.
+  // Its polygons: alternating x and y, three points or more. Empty if `mask` is set.
   std::vector<std::vector<double>> outlines;
   std::optional<image::RunLengths> mask;  // of the image's size
   double area = 0;     // as recorded in the data, for the image on disk; COCO's size ranges use it

@@ -1,4 +1,4 @@
-// Batches in a keyed order, prefetched by threads.
+// Training batches in a pseudo-random order that depends only on the seed, prefetched by threads.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ struct Extent {
 struct Batch {
   std::vector<uint8_t> pixels_BHWC;
   int64_t batch = 0, rows = 0, cols = 0, channels = 0;
-  std::vector<int64_t> sample_ids;  // chosen by the keyed order, even if substituted
+  std::vector<int64_t> sample_ids;  // as the order gives them, even if substituted
   Targets targets;                  // those of the substitute, if there is one
   // Scenes only: size of each image, in the upper left of its slot; the rest is padding.
   std::vector<Extent> extents;

@@ -35,8 +35,8 @@ struct AutoencoderOptions {
   int64_t channels = 3;
 };
 
-// Cost for one image: encoder and decoder, without the mimic loss's linear layer. Of the plan, only
-// sizes, kept views and grid are read.
+// Cost for one image: encoder and decoder, without the mimic loss's linear layer. Reads only
+// `sizes`, `kept` and `grid` of the plan.
 nn::Cost cost(const AutoencoderOptions& options, const masks::ViewPlan& plan);
 
 // Initial values are drawn with `seed`. `held` is the dtype of the parameters (float32, or float64

@@ -12,9 +12,10 @@ namespace fcm::nn {
 
 struct FlatGradients::State {
   at::Tensor buffer_E;
-  std::vector<at::Tensor> places;  // of the leaves, in the buffer
-  std::vector<uint8_t>
-      is_zero;  // whatever the buffer holds; bytes, so that threads can write neighbours
+  std::vector<at::Tensor> places;  // of each leaf's gradient, in the buffer
+  // 1: the leaf's gradient is 0, whatever the buffer holds. Bytes instead of bits, so that threads
+  // can write adjacent elements at the same time.
+  std::vector<uint8_t> is_zero;
 };
 
 // Called with a leaf's gradient before autograd adds it.

@@ -1,7 +1,9 @@
 // Gradients of all parameters in one flat buffer, which autograd fills.
 //
-// Autograd adds to an existing gradient, so a step would write zeros, read them and add. Here the
-// first gradient after zero() overwrites the buffer instead, as x + 0, which has the bits of 0 + x.
+// Autograd adds a new gradient x to the stored one, so every step would have to zero the buffer and
+// then read the zeros again. On the CPU the first gradient after zero() overwrites the buffer
+// instead. It is stored as x + 0, which turns -0 into 0 as autograd's 0 + x would, so the bits are
+// the same.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,7 +15,8 @@ namespace fcm::nn {
 
 class FlatGradients {
  public:
-  // The leaves lie one after another in the buffer, which has elements for all of them.
+  // The gradients of the leaves will lie in the buffer one after another, in this order. hold_in()
+  // provides the buffer.
   explicit FlatGradients(const std::vector<at::Tensor>& leaves);
 
   // Moves the gradients to another buffer: [E], of the leaves' dtype and device, may be

@@ -107,7 +107,7 @@ Recipe load_pretraining_recipe(const std::string& name_or_file,
   const Found file = found(name_or_file, folders);
   if (!file.is_for<Pretrain>()) {
     fail(ExitCode::kUsage,
-         "{} is a recipe of fine-tuning: it has a section {}; use it with fastconvmae finetune, or "
+         "{} is a fine-tuning recipe: it has a section {}; use it with fastconvmae finetune, or "
          "choose another recipe here",
          file.file, section_of_task(recipe_for_task_of(file.text, file.file)));
   }
@@ -118,12 +118,11 @@ Recipe load_supervised_recipe(const std::string& name_or_file, const std::vector
                               const std::vector<std::string>& overrides) {
   const Found file = found(name_or_file, folders);
   if (file.is_for<Pretrain>()) {
-    fail(
-        ExitCode::kUsage,
-        "{} is a recipe of pretraining: it has no section [classifier], [segmenter] or [detector]; "
-        "use one whose name begins with finetune, upernet or maskrcnn, see fastconvmae recipe "
-        "list",
-        file.file);
+    fail(ExitCode::kUsage,
+         "{} is a pretraining recipe: it has no section [classifier], [segmenter] or [detector]; "
+         "use one whose name begins with finetune, upernet or maskrcnn, see fastconvmae recipe "
+         "list",
+         file.file);
   }
   return checked(file, overrides);
 }

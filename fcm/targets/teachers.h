@@ -30,7 +30,7 @@ class Teachers {
   Teacher& tower(const std::string& name) { return *towers_.at(name); }
 
   // Features of every target that has any. Each teacher runs once, without gradients, in `compute`.
-  // pictures: uint8 [B, H, W, C]; pixels [B, L, P, D]: the same images, cut in plan order and
+  // images: uint8 [B, H, W, C]; pixels [B, L, P, D]: the same images, cut in plan order and
   // normalised for the student.
   Features features(const at::Tensor& images_BHWC, const at::Tensor& pixels_BLPD,
                     const masks::ViewPlan& plan, at::ScalarType compute) const;

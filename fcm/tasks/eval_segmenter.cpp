@@ -20,7 +20,8 @@
 namespace fcm::tasks {
 namespace {
 
-// Maps hold class indices; names only tell whether the two mean the same classes.
+// The pixels of a map are class indices. Index i must mean the same class in the data set and in
+// the segmenter, which only the class names can show.
 void refuse_other_classes(const TrainedSegmenter& trained, const loader::Dataset& dataset,
                           const EvalRequest& request) {
   const std::string segmenter = request.checkpoint.path.string();

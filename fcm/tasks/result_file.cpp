@@ -29,7 +29,8 @@ json parsed(const fs::path& file) {
   return json::parse(read_file(file, ExitCode::kUsage), nullptr, /*allow_exceptions=*/false);
 }
 
-// Measuring commands write "top1", "mIoU" or "box"; the demonstration "knn" and "linprobe".
+// Commands that measure accuracy write "top1", "mIoU" or "box"; the demonstration "knn" and
+// "linprobe".
 bool is_result(const json& found) {
   constexpr std::array kMembers{"top1", "mIoU", "box", "linprobe"};
   return found.is_object() &&

@@ -1,4 +1,5 @@
-// Results as JSON: result.json of a run, or in the folder of a measuring command's --out.
+// result.json: the result of a run, in its folder, or of a command that measures accuracy, in the
+// folder --out.
 #pragma once
 
 #include <filesystem>
@@ -12,12 +13,15 @@ namespace fcm::tasks {
 // "not_finite" and in a warning.
 void replace_non_finite(nlohmann::json& result, Reporter& reporter);
 
-// A result of this program may be replaced by the next one. Throws Error(kUsage) if the folder has
-// another result.json, a confusion.png that no result beside it names, or is a run folder. Call it
-// before measuring.
+// Checks that a result can be written to the folder; call it before measuring. An earlier result of
+// this program may be replaced. Throws Error(kUsage) if the folder is a run folder, if its
+// result.json is not from this program, or if it has an image or list of detections (confusion.png,
+// segmentation.png, detection.png, detections.json) that its result.json does not name. Also throws
+// if one of these files is a link or has a temporary file beside it.
 void refuse_foreign_result(const std::filesystem::path& folder);
 
-// Creates the folder if it is missing. Throws Error(kUsage) as above, or if the system refuses.
+// Creates the folder if it is missing. Throws Error(kUsage) as refuse_foreign_result, or if the
+// folder or the file cannot be written.
 void write_result(const std::filesystem::path& folder, const nlohmann::json& result);
 
 // The run's own result.json.

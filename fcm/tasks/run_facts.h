@@ -35,8 +35,9 @@ std::string absolute_path(const std::filesystem::path& path);
 // The notes that belong to the figures of such a run.
 std::vector<std::string> notes_about(const nlohmann::json& about);
 
-// The data sets behind a measuring command's figures, under their names, and "notes": those given
-// in `notes`, then a note if the weights were trained on measured images, which is also a warning.
+// The data sets behind the figures of a command that measures accuracy, under their names, and
+// "notes": those given in `notes`, then a note if the weights were trained on measured images,
+// which is also a warning.
 nlohmann::json measured_facts(const ImageSet& measured, const std::optional<ImageSet>& trained_on,
                               const std::optional<ImageSet>& pretrained_on,
                               std::vector<std::string> notes, Reporter& reporter);

@@ -46,13 +46,14 @@ at::Tensor resize_positions(const models::Classifier& model, Checkpoint& checkpo
                     to = model.grid();
   at::Tensor table = fit_positions(*found, tokens, from, to);
   if (table.defined()) {
-    reporter.info(fmt::format("positions of {} x {} patches resized to {} x {}", from.rows,
-                              from.cols, to.rows, to.cols));
+    reporter.info(fmt::format("position embeddings of {} x {} patches resized to {} x {}",
+                              from.rows, from.cols, to.rows, to.cols));
   }
   return table;
 }
 
-// Resizes the file's relative position tables to the classifier's windows; likewise.
+// Resizes the file's relative position tables to the classifier's windows; the returned tensors own
+// the values.
 std::vector<at::Tensor> resize_tables(const models::Classifier& model, Checkpoint& checkpoint,
                                       Reporter& reporter) {
   std::vector<at::Tensor> owners;

@@ -58,8 +58,8 @@ std::vector<at::Tensor> resize_positions(const models::Detector& model, Checkpoi
     const masks::Grid to = model.positions_grid();
     at::Tensor table = fit_positions(view, 0, from, to);
     if (!table.defined()) continue;
-    reporter.info(fmt::format("positions of {} x {} patches resized to {} x {}", from.rows,
-                              from.cols, to.rows, to.cols));
+    reporter.info(fmt::format("position embeddings of {} x {} patches resized to {} x {}",
+                              from.rows, from.cols, to.rows, to.cols));
     owners.push_back(std::move(table));
   }
   return owners;
@@ -132,7 +132,7 @@ TrainedDetector load_detector(Checkpoint checkpoint, const std::vector<std::stri
   const TensorView* head = checkpoint.model.find(std::string(interop::kDetectorClasses));
   if (head == nullptr || head->shape.empty()) {
     fail(ExitCode::kCheckpoint,
-         "{} is not a detector; train one with fastconvmae finetune and a recipe of detection",
+         "{} is not a detector; train one with fastconvmae finetune and a detection recipe",
          source);
   }
   TrainedDetector trained;

@@ -119,8 +119,8 @@ std::vector<at::Tensor> fit_tables(const models::MaskedAutoencoder& model, Check
       const masks::Grid from = grid_of_positions(checkpoint, view.shape[1] - class_tokens);
       fitted = fit_positions(view, class_tokens, from, to);
       if (fitted.defined() && view.name == "pos_embed") {
-        reporter.info(fmt::format("positions of {} x {} patches resized to {} x {}", from.rows,
-                                  from.cols, to.rows, to.cols));
+        reporter.info(fmt::format("position embeddings of {} x {} patches resized to {} x {}",
+                                  from.rows, from.cols, to.rows, to.cols));
       }
     } else if (view.name.ends_with(kRelativeTable)) {
       const auto& all = model.parameters().all();

@@ -32,7 +32,8 @@ using interop::TensorRole;
 constexpr std::string_view kBackbonePrefix = "backbone.";
 constexpr const char* kClassesWeight = "decode_head.conv_seg.weight";
 
-// Renames the tensors of an encoder, which have no prefix, as a segmenter names them.
+// Gives the tensors of an encoder the prefix that they have in a segmenter, and removes tensors
+// that a segmenter's backbone does not have.
 void name_as_backbone(Checkpoint& checkpoint) {
   std::erase_if(checkpoint.model.tensors, [](const TensorView& view) {
     return interop::has_role(view.name,
@@ -44,8 +45,8 @@ void name_as_backbone(Checkpoint& checkpoint) {
   }
 }
 
-// Resizes positions and tables of the file to the segmenter's grid; the returned tensors own the
-// values.
+// Resizes the checkpoint's position embeddings and relative-position tables to the segmenter's
+// grid. The returned tensors own the new values.
 std::vector<at::Tensor> resize_to_grid(const models::Segmenter& model, Checkpoint& checkpoint,
                                        Reporter& reporter) {
   const int64_t class_tokens = encoder::family(model.options().kind).class_tokens;
@@ -57,8 +58,8 @@ std::vector<at::Tensor> resize_to_grid(const models::Segmenter& model, Checkpoin
     from = grid_of_positions(checkpoint, view.shape[1] - class_tokens);
     at::Tensor table = fit_positions(view, class_tokens, *from, to);
     if (!table.defined()) continue;
-    reporter.info(fmt::format("positions of {} x {} patches resized to {} x {}", from->rows,
-                              from->cols, to.rows, to.cols));
+    reporter.info(fmt::format("position embeddings of {} x {} patches resized to {} x {}",
+                              from->rows, from->cols, to.rows, to.cols));
     owners.push_back(std::move(table));
   }
   if (!from || (from->rows == to.rows && from->cols == to.cols)) return owners;
@@ -75,7 +76,7 @@ std::vector<at::Tensor> resize_to_grid(const models::Segmenter& model, Checkpoin
   return owners;
 }
 
-// Drops a head for other classes.
+// Removes the classification layer (conv_seg) if it was trained on other classes.
 void drop_other_classes(const models::Segmenter& model, Checkpoint& checkpoint,
                         const std::vector<std::string>& classes, Reporter& reporter) {
   const TensorView* head = checkpoint.model.find(kClassesWeight);
@@ -120,7 +121,7 @@ TrainedSegmenter load_segmenter(Checkpoint checkpoint, const std::vector<std::st
   const TensorView* head = checkpoint.model.find(kClassesWeight);
   if (head == nullptr || head->shape.empty()) {
     fail(ExitCode::kCheckpoint,
-         "{} is not a segmenter; train one with fastconvmae finetune and a recipe of segmentation",
+         "{} is not a segmenter; train one with fastconvmae finetune and a segmentation recipe",
          source);
   }
   TrainedSegmenter trained;

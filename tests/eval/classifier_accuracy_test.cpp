@@ -28,7 +28,7 @@ class Six final : public loader::Dataset {
   std::vector<std::string> classes_ = {"a", "b", "c"};
 };
 
-// The accuracy of a classifier that answers image i with class i % 3, except that class `at` of the
+// The accuracy of a classifier that predicts class i % 3 for image i, except that class `at` of the
 // first image gets the logit `value`.
 ClassifierAccuracy accuracy_with(double value, int64_t at) {
   recipe::Recipe recipe;

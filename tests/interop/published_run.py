@@ -1,5 +1,6 @@
-"""Writes a tiny run as the upstream programs save it: a ConvMAE-shaped state_dict, a real AdamW with timm's two groups,
-three steps, torch.save of model, optimizer, epoch, scaler and args.
+"""Writes a small checkpoint with torch.save, as the upstream programs do: model, optimizer, epoch, scaler and args.
+The model has ConvMAE's tensor names. The optimizer is PyTorch's AdamW after three steps with random gradients; its two
+parameter groups are timm's: without weight decay, then with it.
 
     published_run.py CHECKPOINT
 """
@@ -26,7 +27,7 @@ def block(dim, hidden, convolution):
 
 
 def shapes(dims, depths, decoder, side):
-    """Names and shapes in the order in which the upstream model registers them; 32 pixel images, strides 2."""
+    """Names and shapes in the upstream model's order of registration: images of 32 pixels, stride 2 per stage."""
     yield "pos_embed", [1, side * side, dims[2]]
     yield "mask_token", [1, 1, decoder]
     yield "decoder_pos_embed", [1, side * side, decoder]

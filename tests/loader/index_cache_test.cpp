@@ -1,4 +1,4 @@
-// Cached lists of large data sets: fast if nothing changed, and never used if something did.
+// Cached lists of large data sets: used if nothing changed, never used if something did.
 #include "fcm/loader/sources/index_cache.h"
 
 #include <functional>
@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kImages = kFewestToKeep;
 
-// A time at which recently written files count as unchanged.
+// A time after which the files of this test are old enough for their list to be cached (kSettled).
 std::chrono::system_clock::time_point later() {
   return std::chrono::system_clock::now() + 2 * kSettled;
 }
@@ -48,7 +48,8 @@ TEST(IndexCache, GivesBackWhatWasKeptAndNothingElse) {
     folder.write(fs::relative(file, folder.path()), whole.substr(0, at));
     EXPECT_FALSE(read_index(cache, "key")) << at;
   }
-  // The file of another key, as after a collision of checksums.
+  // A cache file is named after its key's checksum. With another key's content under this name, as
+  // if both keys had the same checksum, nothing is read.
   keep_index(cache, "other", "content");
   fs::path others;
   for (const auto& entry : fs::directory_iterator(cache)) {
@@ -119,12 +120,12 @@ TEST_F(FolderCache, EveryChangeOfAFolderShows) {
       [&] { folder_.write("set/empty/now.png", std::string()); },
       [&] { folder_.write("set/new/now.png", std::string()); },
       [&] { fs::rename(set_ / "0", set_ / "zero"); },
-      [&] {  // and restore the folder's time
+      [&] {  // add a file, then restore the folder's modification time
         const auto time = fs::last_write_time(set_ / "2/deep");
         folder_.write("set/2/deep/late.png", std::string());
         fs::last_write_time(set_ / "2/deep", time);
       },
-      [&] {  // replace the folder, with the same times
+      [&] {  // replace the folder by another with the same modification time
         const auto time = fs::last_write_time(set_ / "2/deep");
         fs::rename(set_ / "2/deep", folder_.path() / "gone");
         folder_.write("set/2/deep/alone.png", std::string());

@@ -1,4 +1,4 @@
-// The order of images with instances.
+// The training order of images with instances, in which each batch has one orientation.
 #include "fcm/loader/oriented_order.h"
 
 #include <map>
@@ -53,14 +53,15 @@ TEST(OrientedOrderTest, EachBatchHasOneOrientationAndEachStreamAllInTurn) {
         ASSERT_EQ(dataset.image_record(one.sample).is_wide(), is_wide);
       }
     }
-    // Every image is seen equally often, except for one time more or less and for images that wait
-    // for the next batch of their orientation.
+    // All images are seen about equally often. The counts differ by one within a permutation, and
+    // by the images that do not yet fill a batch of their orientation.
     std::map<int64_t, int64_t> times;
     std::set<std::pair<int64_t, int64_t>> keys;
     for (int64_t step = 0; step < steps; ++step) {
       for (const Chosen& one : order.of_step(step)) {
         ++times[one.sample];
-        ASSERT_TRUE(keys.insert({one.sample, one.time}).second) << "a key came twice";
+        ASSERT_TRUE(keys.insert({one.sample, one.time}).second)
+            << "an image with the same keys for its random draws came twice";
       }
     }
     ASSERT_EQ(std::ssize(times), wide + others);
@@ -104,7 +105,7 @@ TEST(OrientedOrderTest, DependsOnTheSeedAloneAndChangesWithTheRound) {
   EXPECT_NE(first, second);
   std::ranges::sort(first);
   std::ranges::sort(second);
-  EXPECT_EQ(first, second) << "40 and 24 are multiples of 8, so a round is the whole set";
+  EXPECT_EQ(first, second) << "40 and 24 are multiples of 8, so 8 steps take every image once";
 }
 
 TEST(OrientedOrderTest, RanksTogetherHaveTheBatchOfOne) {

@@ -1,4 +1,4 @@
-// The inputs of a classifier entry's cases.
+// What the parity cases of one classifier in the manifest share: model, stored tensors and inputs.
 #pragma once
 
 #include "tests/parity/cases.h"
@@ -13,7 +13,8 @@ struct ClassifierCase {
   Answers answers;
 };
 
-// Labels and targets come from the entry's file, or from the "finetune" file of the same stem.
+// Labels and soft targets come from the file that `entry` names, or from the "finetune" file whose
+// name has the same stem.
 ClassifierCase classifier_case(const Entry& entry, const Request& request);
 
 }  // namespace fcm::parity

@@ -219,7 +219,7 @@ void lsj_annotations(CaseResult& result, const Entry& entry) {
         add_fault(result, here + " has another raster");
       }
     }
-    // With bitmaps instead of outlines: the same raster, and boxes around its pixels.
+    // With bitmaps instead of polygons: the same raster, and boxes around its pixels.
     const DetectionJson& bitmask = one.at("bitmask");
     for (size_t i = 0; i < bitmask.at("kept").size(); ++i) {
       const int64_t id = bitmask.at("kept").at(i);

@@ -21,7 +21,7 @@ struct DetectorCase {
   models::DetectorOptions options;
   reference::Weights weights;               // float32, upstream shapes
   std::vector<at::Tensor> images_CHW;       // uint8
-  std::vector<loader::Instances> labelled;  // per image: boxes, classes, outlines
+  std::vector<loader::Instances> labelled;  // per image: boxes, classes, polygons
   // The drawn indices per image: of anchors, and of rows in proposals and truths.
   std::vector<at::Tensor> anchors_positive, anchors_negative, regions;
   std::vector<at::Tensor> anchor_labels, region_classes;

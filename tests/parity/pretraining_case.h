@@ -1,4 +1,5 @@
-// The inputs of a pretraining entry's cases.
+// What the parity cases of one pretraining model in the manifest share: model, stored tensors and
+// inputs.
 #pragma once
 
 #include "tests/parity/cases.h"

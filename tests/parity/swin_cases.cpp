@@ -75,7 +75,8 @@ Tensors known(const SwinModel& model, const Tensors& stored, Path path) {
   return result;
 }
 
-// The names in "parameters" are those of files, and frozen tables have no gradient.
+// The names in "parameters" are those of files. Position tables that are not trained have no
+// gradient.
 void check_masks(CaseResult& result, const SwinCase& the) {
   if (the.model.program == SwinProgram::kSimMim && the.stored.contains("mask_units")) {
     const at::Tensor& units = the.stored.at("mask_units");

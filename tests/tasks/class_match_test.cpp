@@ -1,5 +1,5 @@
-// Answers of a classifier against classes of a data set: matched by name, by order with a note, or
-// refused.
+// The outputs of a classifier matched to the classes of a data set: by name, by order with a note,
+// or refused.
 #include "fcm/tasks/class_match.h"
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ std::shared_ptr<const loader::Dataset> set_of(const Names& classes) {
   return std::make_shared<tests::DrawnSet>(std::move(images), classes);
 }
 
-// For each class of the data set, the index of the classifier's answer that is correct.
+// For each class of the data set, the index of the classifier's output that is correct.
 std::vector<int64_t> answers(const ClassMatch& match) {
   std::vector<int64_t> found;
   for (int64_t i = 0; i < match.dataset->size(); ++i) found.push_back(match.dataset->label(i));

@@ -203,7 +203,7 @@ TEST_F(Provenance, FoldersThatAreCalledByNumbersAreNoNumbersOfClasses) {
   const std::string message =
       test::error_of(ExitCode::kData, [&] { measured(numbered, scratch_ / "run"); });
   EXPECT_NE(message.find("does not have \"0\""), message.npos) << message;
-  // Numbers in a list are indices of the classifier's answers, and a note says so.
+  // Numbers in a list are indices of the classifier's outputs, and a note says so.
   std::string lines;
   for (int i = 0; i < 3; ++i) lines += fmt::format("val/{0}/100.png {0}\n", i);
   std::ofstream(scratch_ / "012" / "val.txt") << lines;

@@ -39,8 +39,8 @@ std::string saved_steps(const fs::path& out) {
   return is_there(latest, ExitCode::kCheckpoint) ? read_file(latest, ExitCode::kCheckpoint) : "";
 }
 
-// Gives up after half a minute, longer than any of these takes, so that the test fails instead of
-// hanging.
+// Waits until the condition holds. After 30 s, far longer than any wait of these tests needs, the
+// test fails.
 void wait_until(const std::function<bool()>& holds) {
   for (int i = 0; i < 15'000 && !holds(); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));

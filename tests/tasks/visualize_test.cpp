@@ -1,5 +1,5 @@
-// `visualize` beyond reconstructions: features as colours, attention, neighbours. Also `predict`,
-// which leaves no files if it has no answers.
+// The sheets of `visualize` other than reconstructions: PCA of features, attention, neighbours.
+// Also `predict`, which leaves no files if no image can be read.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -121,7 +121,7 @@ TEST_F(VisualizeSheets, AttentionIsOfThePatchesThatAreNamed) {
   EXPECT_FALSE(fs::exists(wanted.out));
 }
 
-// Mean tokens by image name, as `features` writes them.
+// For each image name the mean of its tokens, read from the file that `features` writes.
 std::map<std::string, std::vector<double>> mean_features_by_name(const fs::path& data,
                                                                  const fs::path& run,
                                                                  const std::string& split,
@@ -289,7 +289,7 @@ TEST(Predict, LeavesNoFolderWhereNoImageCanBeRead) {
                    loader::open_dataset("synthetic", loader::Split::kVal, {})->get(0, 3));
   EXPECT_EQ(predict((scratch / "good.png").string()), 0);
   EXPECT_TRUE(fs::exists(scratch / "deep/answers/results.json"));
-  // A failure to write an answer is not reported as an unreadable image.
+  // A failure to write a prediction is not reported as an unreadable image.
   tasks::PredictRequest request;
   request.checkpoint.path = scratch / "run";
   request.images = {(scratch / "good.png").string()};

@@ -14,7 +14,7 @@
 namespace fcm::train {
 namespace {
 
-// A few steps on a device, with the loss of each.
+// A learner on a device, and the losses of the steps it was trained for.
 struct Trained {
   explicit Trained(const recipe::Recipe& recipe, at::Device device)
       : learner({recipe::autoencoder_options(recipe), 0, device}, recipe) {}
@@ -95,7 +95,7 @@ recipe::Recipe classifier_recipe() {
   return recipe;
 }
 
-// Losses of a few steps, then the outputs of the moving average.
+// A trained classifier: the losses of its steps, and the logits of its moving average.
 struct TrainedClassifier {
   TrainedClassifier(const recipe::Recipe& recipe, at::Device device, int steps)
       : learner(models::Classifier(recipe::classifier_options(recipe, kClasses), 3, device),

@@ -1,4 +1,4 @@
-// Attention and the transformer block as nodes.
+// Attention and the transformer block as ONNX nodes.
 #pragma once
 
 #include <cstdint>

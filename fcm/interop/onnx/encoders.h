@@ -1,5 +1,5 @@
-// Encoders as nodes: upstream weights on maps [N, C, H, W] and tokens in raster order, all patches
-// visible.
+// Encoders as ONNX nodes: upstream weights on maps [N, C, H, W] and tokens in raster order, all
+// patches visible.
 #pragma once
 
 #include <cstdint>

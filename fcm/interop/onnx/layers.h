@@ -1,5 +1,5 @@
-// The layers of encoders and heads as nodes. `place` is the upstream name of the module, with its
-// weights below it: "blocks.0.attn.qkv" has ".weight" and ".bias".
+// The layers of encoders and heads as ONNX nodes. `place` is the module's upstream name, the prefix
+// of its weights' names: "blocks.0.attn.qkv" has ".weight" and ".bias".
 #pragma once
 
 #include <cstdint>

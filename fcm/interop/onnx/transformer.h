@@ -1,5 +1,5 @@
-// The transformer of a ConvViT or a ViT as nodes: plain blocks, or those of upstream segmenters and
-// detectors.
+// The transformer of a ConvViT or a ViT as ONNX nodes, with plain blocks or with the blocks of
+// upstream segmenters and detectors.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace fcm::interop::onnx {
 
-// Tokens x [N, T, C] with their positions added -> the outputs of all blocks, first to last.
-// `name`: of the blocks below the prefix.
+// Tokens x [N, T, C] with their positions added -> the outputs of all blocks, first to last. The
+// weights of block i begin with "<wanted.prefix><name>.<i>".
 std::vector<Value> add_transformer(Graph& graph, const EncoderGraph& wanted,
                                    const std::string& name, const Value& x_NTC);
 

@@ -16,7 +16,7 @@ class CocoFile {
   // Uses less than twice the file's size of memory. Throws Error(kData) if the file is not JSON,
   // not a COCO instances file, or has no images or categories. Unusable entries are skipped and
   // counted: images and annotations that are incomplete or repeat an id; annotations of unknown
-  // images or categories, without an outline, with non-finite numbers or with masks that do not fit
+  // images or categories, without a polygon, with non-finite numbers or with masks that do not fit
   // their image.
   explicit CocoFile(const std::filesystem::path& file);
 

@@ -143,9 +143,9 @@ class CocoReader {
     std::optional<int64_t> image, category;
     double area = kNotThere;
     bool has_box = false, is_finite = true;
-    std::vector<double> numbers;  // of outlines
+    std::vector<double> numbers;  // of polygons
     std::vector<uint32_t> part_sizes;
-    int64_t short_parts = 0;  // invalid outlines
+    int64_t short_parts = 0;  // invalid polygons
     std::optional<image::RunLengths> mask;
     bool has_bad_mask = false;
 

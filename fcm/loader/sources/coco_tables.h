@@ -16,21 +16,22 @@
 
 namespace fcm::loader {
 
-// Outlines and masks of many annotations, concatenated; vectors of vectors would take several times
-// the file's size. Deques, because a growing vector briefly needs twice the memory.
+// Polygons and RLE masks of many annotations, concatenated. Vectors of vectors would take several
+// times the file's size. Deques, because a growing vector briefly needs twice the memory.
 class CocoShapes {
  public:
   struct Place {
     uint64_t begin = 0, first_part = 0;
-    uint32_t size = 0;  // of a mask: characters; of outlines: number of parts
+    uint32_t size = 0;  // number of characters of a mask, or of polygons
     enum class Form : uint8_t { kHundredths, kNumbers, kMask } form = Form::kHundredths;
   };
 
-  // `numbers`: coordinates of all parts; `part_sizes`: how many of them each part has.
+  // `numbers`: the coordinates of all polygons of an object; `part_sizes`: how many numbers each
+  // polygon has.
   Place add_outlines(std::span<const double> numbers, std::span<const uint32_t> part_sizes);
   Place add_mask(const image::RunLengths& mask);
 
-  // Stores the outlines or the mask in `instance`; `rows` and `cols` are the mask's size.
+  // Stores the polygons or the mask in `instance`; `rows` and `cols` are the mask's size.
   void read(const Place& place, int64_t rows, int64_t cols, Instance& instance) const;
 
  private:
@@ -39,7 +40,7 @@ class CocoShapes {
   std::deque<int32_t> hundredths_;
   std::deque<double> numbers_;
   std::deque<uint32_t> part_sizes_;
-  std::deque<char> masks_;  // text form of runs
+  std::deque<char> masks_;  // COCO's compressed RLE strings
 };
 
 struct CocoAnnotation {
@@ -49,7 +50,7 @@ struct CocoAnnotation {
   std::array<double, 4> box{};  // x0, y0, x1, y1
   double area = 0;
   CocoShapes::Place shape;
-  int32_t mask_rows = 0, mask_cols = 0;  // 0: outlines
+  int32_t mask_rows = 0, mask_cols = 0;  // 0: polygons
   bool crowd = false;
 };
 

@@ -66,8 +66,8 @@ std::string synthetic_name(Split split, int64_t index);
 std::unique_ptr<Dataset> make_synthetic_scenes(Split split);
 
 // Images of 128 x 160 or 160 x 128 pixels whose objects are one to six shapes of four classes: 256
-// for training and 64 for validation. Outlines are those of whole shapes, even if others cover a
-// part.
+// for training and 64 for validation. A polygon surrounds the whole shape, even if another shape
+// covers a part of it.
 std::unique_ptr<Dataset> make_synthetic_instances(Split split);
 
 // A small set held in memory; all images have one size.

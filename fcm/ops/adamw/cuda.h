@@ -21,10 +21,11 @@ struct AdamWState {
   int64_t steps;    // steps applied so far
   double loss;      // copy of *AdamWBegin::loss, 0 if that is null
   double norm;      // of the gradients, before clipping
-  int32_t applied;  // 0: loss or norm was not finite, the step is skipped
+  int32_t applied;  // 0: loss or norm is non-finite, the step is skipped
 };
 
-// Consecutive elements of one parameter group.
+// Consecutive elements of one parameter group, with the group's factor of the scheduled learning
+// rate. adamw_begin_cuda computes an AdamWSegment from each.
 struct AdamWScheduled {
   int64_t begin, end;
   double lr_scale, weight_decay;
@@ -33,7 +34,7 @@ struct AdamWScheduled {
 struct AdamWBegin {
   const double* parts;  // written by gradient_norm_cuda
   int64_t part_count;
-  const double* loss;  // may be null: then the norm alone decides
+  const double* loss;  // may be null: the step is skipped only if the norm is non-finite
   double beta1, beta2, epsilon;
   double clip_norm;  // maximum gradient norm, 0: no clipping
   const AdamWScheduled* scheduled;

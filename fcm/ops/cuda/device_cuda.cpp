@@ -22,7 +22,8 @@ std::string version_text(int version) {
   return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
 }
 
-// LibTorch fills its device table in the first call that allocates; before that it is empty.
+// The index of the current device, whose allocator statistics can be read. This initialises CUDA in
+// LibTorch, whose table of devices is otherwise empty until the first allocation.
 int8_t ready_device() {
   at::globalContext().lazyInitDevice(c10::DeviceType::CUDA);
   return static_cast<int8_t>(c10::cuda::current_device());
@@ -66,7 +67,7 @@ std::string why_no_cuda_device() {
   }
   cudaRuntimeGetVersion(&runtime);
   if (status == cudaErrorInsufficientDriver) {
-    return fmt::format("the NVIDIA driver speaks CUDA {}, at least {}.0 is needed",
+    return fmt::format("the NVIDIA driver supports CUDA {}, at least {}.0 is needed",
                        version_text(driver), runtime / 1000);
   }
   return cudaGetErrorString(status);
@@ -78,8 +79,8 @@ void use_cuda_device(int index) {
   context.setAllowTF32CuBLAS(false);
   context.setAllowTF32CuDNN(false);
   context.setAllowBF16ReductionCuBLAS(false);  // accumulate in float32
-  // The same bits in every run. Where LibTorch has no deterministic kernel it warns. New memory
-  // need not be filled for determinism.
+  // Deterministic kernels, so that every run gives the same bits; LibTorch warns where it has none.
+  // In this mode it would also fill every new tensor, which costs time and is not needed here.
   context.setDeterministicAlgorithms(true, /*warn_only=*/true);
   context.setDeterministicFillUninitializedMemory(false);
   ready_device();

@@ -12,7 +12,7 @@ constexpr size_t kMostRoiMaps = 8;
 
 template <class T>
 struct RoiMapCuda {
-  T* cells;  // [pictures, rows, cols, channels]
+  T* cells;  // [images, rows, cols, channels]
   int64_t rows, cols;
   double scale;
 };
@@ -39,7 +39,7 @@ struct RoiBackwardCuda {
   RoiMapCuda<T> map;
   int64_t images;
   const int64_t* order;   // [rois]: box indices, stably sorted by map and image
-  const int64_t* starts;  // [pictures + 1]: offset in `order` of each image's boxes on this map
+  const int64_t* starts;  // [images + 1]: offset in `order` of each image's boxes on this map
   const T* dout;
 };
 

@@ -37,7 +37,7 @@ void forward_on_gpu(const std::vector<at::Tensor>& maps_BHWC, const Rois& rois,
 // Boxes sorted by map and image, and the offset of each image of each map.
 struct RoiOrder {
   at::Tensor order_R;   // int64
-  at::Tensor starts_K;  // int64, [levels * pictures + 1]
+  at::Tensor starts_K;  // int64, [levels * images + 1]
 };
 
 RoiOrder order_of_rois(const Rois& rois, const RoiMaps& maps) {

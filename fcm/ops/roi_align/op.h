@@ -12,7 +12,7 @@ namespace fcm::ops {
 // maps: each [B, H, W, C] with its own H and W, all of one type: float32, bfloat16 or float64; 1 to
 // 8 of them. boxes [R, 4] as x0, y0, x1, y1 in pixels of the image, float32, or float64 with
 // float64 maps: coordinates are computed in float32, with float64 maps in float64, never in
-// bfloat16. picture [R] and level [R], int64: image and map of each box. scales: 1 / stride of each
+// bfloat16. image [R] and level [R], int64: image and map of each box. scales: 1 / stride of each
 // map. Returns [R, bins, bins, C] of the maps' type; sums are in float32 (float64 for float64).
 //
 // A box starts at x0 * scale - .5 and has bins of b = its length / bins, however short; along an
@@ -23,7 +23,7 @@ namespace fcm::ops {
 // does.
 //
 // Gradients flow to the maps only. Saves boxes, not maps. The same bits for any number of threads.
-// Not differentiable twice. On a GPU picture and level are not checked: they must be in range.
+// Not differentiable twice. On a GPU image and level are not checked: they must be in range.
 // Source: detectron2 layers/roi_align.py, ROIAlign(aligned=True, sampling_ratio=0).
 at::Tensor roi_align(const std::vector<at::Tensor>& maps_BHWC, const at::Tensor& boxes_R4,
                      const at::Tensor& image_R, const at::Tensor& level_R,

@@ -124,7 +124,7 @@ std::vector<Band> filled_bands(const RoiList<A>& list, const RoiMaps& maps,
     const RoiTable<A>& table = tables[static_cast<size_t>(roi)];
     const int64_t first = table.first_row(), end = table.end_row();
     const auto level = static_cast<size_t>(list.level[roi]);
-    // Bands are sorted by level, picture and row.
+    // Bands are sorted by level, image and row.
     auto band = std::partition_point(bands.begin(), bands.end(), [&](const Band& one) {
       return std::tuple(one.level, one.image, one.end_row) <=
              std::tuple(level, list.image[roi], first);

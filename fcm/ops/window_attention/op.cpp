@@ -60,8 +60,8 @@ void check_window_attention(const at::Tensor& qkv_BTD, const at::Tensor& table_R
       table_RH.size(1), qkv_BTD.dim(), qkv_BTD.size(-1));
   require(
       sets.tokens() == qkv_BTD.size(1) && (sets.plans() == 1 || sets.plans() == qkv_BTD.size(0)),
-      "window_attention: expected one plan, or one per image, got {} plans of {} tokens for {} "
-      "images of {}",
+      "window_attention: expected one plan, or one per image, with as many tokens as an image; got "
+      "{} plans of {} tokens for {} images of {} tokens",
       sets.plans(), sets.tokens(), qkv_BTD.size(0), qkv_BTD.size(1));
 }
 

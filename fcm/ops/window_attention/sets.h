@@ -44,7 +44,7 @@ struct WindowSets {
   static WindowSets of(std::span<const at::Tensor> tensors, std::span<const int64_t> numbers);
 };
 
-// pictures: all tokens of each image; tokens of a set keep their order. The table has (2 * window -
+// images: all tokens of each image; tokens of a set keep their order. The table has (2 * window -
 // 1)^2 rows. Throws std::logic_error if a set spans more than `window` rows or columns, or if
 // images have unequal numbers of tokens.
 WindowSets make_window_sets(std::span<const std::vector<PlacedToken>> images, int64_t window);
