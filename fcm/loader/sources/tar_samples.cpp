@@ -48,7 +48,7 @@ class Collector {
     const size_t dot = member.name.find('.', base);
     if (dot == std::string::npos || dot == base) {
       const std::string_view hidden = kind_of_hidden(std::string_view(member.name).substr(base));
-      pass_over(member.name, hidden.empty() ? "without ending" : hidden);
+      pass_over(member.name, hidden.empty() ? "without extension" : hidden);
       return;
     }
     const std::string ending = lower_case(std::string_view(member.name).substr(dot));
