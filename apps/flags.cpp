@@ -137,8 +137,16 @@ Flag Flags::add(const char* names, std::string& value, const char* kind, const c
 
 Flag Flags::add(const char* names, std::filesystem::path& value, const char* kind,
                 const char* help) {
+  const std::string name = name_among(names);
   return add_value(
-      names, kind, help, [&value](const std::string& word) { value = word; },
+      names, kind, help,
+      [&value, name](const std::string& word) {
+        if (word.empty()) {
+          fail(ExitCode::kUsage,
+               "{}: the path is empty; if a script's variable stands there, it is not set", name);
+        }
+        value = word;
+      },
       [&value] { return value.string(); });
 }
 

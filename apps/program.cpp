@@ -9,6 +9,8 @@
 #include <new>
 #include <stdexcept>
 #include <system_error>
+#include <tuple>
+#include <utility>
 
 #include "apps/command_line.h"
 #include "apps/ranks.h"
@@ -40,13 +42,35 @@ int run_in_group(const CommandLine& line, const dist::Placement& placement, Repo
   }
 }
 
+// An error that every rank finds before the group is joined. The first rank of each machine prints
+// it.
+class ErrorOfAllRanks : public Error {
+ public:
+  using Error::Error;
+};
+
+// The command line and this process's place, both the same for every rank of a machine.
+std::pair<CommandLine, dist::Placement> parse(const std::vector<std::string>& arguments) {
+  try {
+    CommandLine line = parse_command_line(arguments);
+    const bool only_shows = !line.help.empty() || line.version;
+    dist::Placement placement;
+    if (!only_shows && line.command != "launch") placement = placement_of_process();
+    return {std::move(line), placement};
+  } catch (const Error& error) {
+    throw ErrorOfAllRanks(error.code(), error.what());
+  }
+}
+
 int run(const std::vector<std::string>& arguments, const std::function<void()>& before_work,
         dist::Placement& placement) {
-  const CommandLine line = parse_command_line(arguments);
+  CommandLine line;
+  std::tie(line, placement) = parse(arguments);
+  const bool only_shows = !line.help.empty() || line.version;
+  if (only_shows && !speaks_for_machine()) return 0;
   if (print_help_or_version(line)) return 0;
   if (before_work && !line.command.starts_with("recipe ")) before_work();
   StderrReporter reporter(style_of_stderr(line.quiet));
-  if (line.command != "launch") placement = placement_of_process();
   if (placement.size > 1 && line.in_group) return run_in_group(line, placement, reporter);
   if (placement.rank > 0) {
     reporter.info(fmt::format("{} is done by rank 0 alone; this process is rank {} of {} ({})",
@@ -96,6 +120,10 @@ int run_program(const std::vector<std::string>& arguments,
     const bool says_it = placement.rank == 0 || error.code() == ExitCode::kPeerLost;
     if (!says_it) return static_cast<int>(error.code());
     return end_with(error.code(), with_rank(placement, error.what()));
+  } catch (const ErrorOfAllRanks& error) {
+    if (speaks_for_machine()) return end_with(error.code(), error.what());
+    write_error_file(error.what());
+    return static_cast<int>(error.code());
   } catch (const Error& error) {
     return end_with(error.code(), with_rank(placement, error.what()));
   } catch (const std::bad_alloc&) {

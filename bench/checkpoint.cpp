@@ -16,6 +16,7 @@
 #include "bench/bench.h"
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/base/new_folders.h"
 #include "fcm/base/process.h"
 #include "fcm/base/stats.h"
 #include "fcm/base/stopwatch.h"
@@ -64,8 +65,8 @@ class State {
 // A new folder; removed at the end with the files that this benchmark writes to it.
 class Scratch {
  public:
-  explicit Scratch(const fs::path& parent) : path_((parent / "fcm-bench-XXXXXX").string()) {
-    make_folders(parent, ExitCode::kUsage);
+  explicit Scratch(const fs::path& parent)
+      : parents_(parent, ExitCode::kUsage), path_((parent / "fcm-bench-XXXXXX").string()) {
     if (::mkdtemp(path_.data()) == nullptr) {
       fail(ExitCode::kUsage, "cannot create a folder in {}", parent.string());
     }
@@ -85,6 +86,7 @@ class Scratch {
   fs::path native() const { return fs::path(path_) / "native"; }
 
  private:
+  NewFolders parents_;
   std::string path_;
 };
 

@@ -39,6 +39,8 @@ constexpr std::array kBeginnings = std::to_array<std::pair<std::string_view, std
     {"\0\0\0\x0CjP  "sv, "a JPEG 2000"},
     {"\xFF\x4F\xFF\x51"sv, "a JPEG 2000"},
     {"II\xBC\1"sv, "a JPEG XR"},
+    {"FCMPACK\n"sv, "a packed file of images, which --data takes"},
+    {"label\tclass\tpicture\n"sv, "a list of images that fastconvmae features wrote"},
     {"FUJIFILMCCD-RAW"sv, "a camera's raw file (Fujifilm)"},
     {"IIRO"sv, "a camera's raw file (Olympus)"},
     {"IIRS"sv, "a camera's raw file (Olympus)"},
@@ -86,13 +88,58 @@ bool is_text(std::string_view bytes) {
   });
 }
 
+constexpr size_t kShownBytes = 40;
+
 // The first line, shortened, with control and non-ASCII bytes replaced by "?".
 std::string first_words(std::string_view text) {
-  constexpr size_t kShown = 40;
-  std::string shown(text.substr(0, std::min(text.find_first_of("\r\n"), kShown)));
+  std::string shown(text.substr(0, std::min(text.find_first_of("\r\n"), kShownBytes)));
   std::ranges::replace_if(
       shown, [](unsigned char byte) { return byte < ' ' || byte > '~'; }, '?');
   return shown;
+}
+
+// The beginning of a JSON text without line breaks and indentation.
+std::string first_members(std::string_view text) {
+  std::string shown;
+  for (const char letter : text) {
+    const bool blank = letter == ' ' || letter == '\n' || letter == '\r' || letter == '\t';
+    if (!blank) {
+      shown += letter;
+    } else if (!shown.ends_with(' ')) {
+      shown += ' ';
+    }
+    if (shown.size() == kShownBytes) break;
+  }
+  return first_words(shown);
+}
+
+std::string kind_of_json(std::string_view text) {
+  const auto has = [&](std::string_view member) {
+    return text.find(member) != std::string_view::npos;
+  };
+  if (has("\"fastconvmae checkpoint\"")) return "the manifest of a checkpoint";
+  if (has("\"loss\":") && has("\"step\":")) return "the log of a run (lines of JSON)";
+  if (has("\"measured_on\":") || has("\"top1\":") || has("\"mIoU\":")) {
+    return "a result (JSON): " + first_members(text);
+  }
+  return "JSON: " + first_members(text);
+}
+
+// Whether the text begins with a section's line, "[row]", behind comments and empty lines.
+bool begins_as_toml(std::string_view text) {
+  while (true) {
+    text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+    if (!text.starts_with('#')) break;
+    text.remove_prefix(std::min(text.find('\n'), text.size()));
+  }
+  const size_t close = text.find_first_of("]\n");
+  if (!text.starts_with('[') || close == std::string_view::npos || text[close] != ']') return false;
+  const std::string_view name = text.substr(1, close - 1);
+  const size_t end = text.find_first_not_of(" \t\r", close + 1);
+  const bool alone = end == std::string_view::npos || text[end] == '\n' || text[end] == '#';
+  return alone && !name.empty() && std::ranges::all_of(name, [](unsigned char letter) {
+           return (std::isalpha(letter) != 0) || letter == '_' || letter == '.' || letter == '-';
+         });
 }
 
 std::string kind_of_text(std::string_view text) {
@@ -102,12 +149,19 @@ std::string kind_of_text(std::string_view text) {
   if (text.empty()) return "";
   if (starts_with_word(text, "<!doctype html") || starts_with_word(text, "<html") ||
       starts_with_word(text, "<head")) {
+    if (text.find("content=\"fastconvmae\"") != std::string_view::npos) {
+      return "a page that fastconvmae report wrote";
+    }
     return "a web page: the download failed or needs a login";
   }
   if (text.find("<svg") != std::string_view::npos) return "an SVG";
   if (starts_with_word(text, "<?xml")) return "XML, perhaps a server's error: the download failed";
   if (!is_text(text)) return "";
-  if (text[0] == '{' || text[0] == '[') return "JSON: " + first_words(text);
+  if (begins_as_toml(text)) {
+    const bool recipe = text.find("[row]") != std::string_view::npos;
+    return recipe ? "a recipe, which --recipe takes" : "TOML: " + first_words(text);
+  }
+  if (text[0] == '{' || text[0] == '[') return kind_of_json(text);
   return "text that begins \"" + first_words(text) + "\"";
 }
 
@@ -128,6 +182,13 @@ std::string content_kind(std::string_view begin) {
   if (begin.size() >= 12 && begin.starts_with("RIFF")) {
     return begin.substr(8, 4) == "WEBP" ? "a WebP" : "a video or sound (RIFF)";
   }
+  constexpr size_t kFirstName = 96;  // in it are the names of the first record or member
+  const std::string_view first = begin.substr(0, kFirstName);
+  if (first.find("brain.Event:") != std::string_view::npos) return "an event file of TensorBoard";
+  if (begin.starts_with("PK\3\4") && first.find("/data.pkl") != std::string_view::npos) {
+    return "a PyTorch file";
+  }
+  if (begin.size() >= 10 && begin.substr(5, 5) == "\0\0\0{\""sv) return "a safetensors file";
   for (const auto& [bytes, what] : kBeginnings) {
     if (begin.starts_with(bytes)) return std::string(what);
   }

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "fcm/base/new_folders.h"
 #include "fcm/base/system_call.h"
 
 namespace fcm {
@@ -127,6 +128,12 @@ void sync_folder(const std::filesystem::path& folder, ExitCode code, const char*
 }
 
 void make_folders(const std::filesystem::path& folder, ExitCode code, const char* who) {
+  NewFolders(folder, code, who).keep();
+}
+
+// Delegates, so that the destructor also runs if this constructor fails.
+NewFolders::NewFolders(const std::filesystem::path& folder, ExitCode code, const char* who)
+    : NewFolders(who) {
   std::vector<std::filesystem::path> missing;
   std::filesystem::path level = folder.has_filename() ? folder : folder.parent_path();
   for (std::error_code ignored; !std::filesystem::exists(level, ignored);) {
@@ -136,7 +143,9 @@ void make_folders(const std::filesystem::path& folder, ExitCode code, const char
   while (!missing.empty()) {
     level = std::move(missing.back());
     missing.pop_back();
-    if (system_call::mkdir(who, level) != 0 && errno != EEXIST) {
+    if (system_call::mkdir(who, level) == 0) {
+      created_.push_back(level);
+    } else if (errno != EEXIST) {
       fail_on("create folder", level, code);
     }
     sync_folder(folder_of(level), code, who);
@@ -144,6 +153,10 @@ void make_folders(const std::filesystem::path& folder, ExitCode code, const char
   if (!is_folder(folder, code)) {
     fail(code, "cannot create folder {}: there is a file of that name", folder.string());
   }
+}
+
+NewFolders::~NewFolders() {
+  while (!created_.empty() && system_call::rmdir(who_, created_.back()) == 0) created_.pop_back();
 }
 
 namespace {

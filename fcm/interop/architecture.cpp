@@ -1,6 +1,7 @@
 #include "fcm/interop/architecture.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -95,8 +96,34 @@ bool is_square(int64_t number) {
   return side * side == number;
 }
 
+bool is_patch_embedding(std::string_view name) {
+  constexpr std::array<std::string_view, 4> kEmbeddings = {
+      "patch_embed.proj.weight", "patch_embed1.proj.weight", "patch_embed2.proj.weight",
+      "patch_embed3.proj.weight"};
+  return std::ranges::find(kEmbeddings, name) != kEmbeddings.end();
+}
+
+// What is foreign about the images or the patches that the network reads.
+std::string foreign_patches(std::span<const formats::TensorView> tensors,
+                            const Architecture& found) {
+  for (const formats::TensorView& tensor : tensors) {
+    if (tensor.shape.size() != 4 || !is_patch_embedding(tensor.name)) continue;
+    const int64_t rows = tensor.shape[2], columns = tensor.shape[3];
+    if (rows == columns) continue;
+    return fmt::format(
+        "its patches have {} rows and {} columns ({} is {}), where this program's are square", rows,
+        columns, tensor.name, fmt::join(tensor.shape, " x "));
+  }
+  if (found.channels == 1 || found.channels == 3) return {};
+  return fmt::format(
+      "its patch embedding reads images of {} channels, where this program has grey images (1) and "
+      "RGB (3)",
+      found.channels);
+}
+
 std::string foreign_part(std::span<const formats::TensorView> tensors,
                          const encoder::Shapes& shapes, const Architecture& found) {
+  if (std::string patches = foreign_patches(tensors, found); !patches.empty()) return patches;
   for (const ForeignPart& part : kForeign) {
     if (found.kind == "swin" && part.ending == kRelativeTable) continue;
     for (const formats::TensorView& tensor : tensors) {
@@ -153,6 +180,36 @@ std::optional<Architecture> recognise(std::span<const formats::TensorView> tenso
   return std::nullopt;
 }
 
+namespace {
+
+// A sentence if the patch embedding is there, but as another kind of layer; empty: it is not.
+std::string other_patch_embedding(std::span<const formats::TensorView> tensors) {
+  for (const formats::TensorView& tensor : tensors) {
+    if (!is_patch_embedding(tensor.name) || tensor.shape.size() == 4) continue;
+    const std::string shape = fmt::format("{}", fmt::join(tensor.shape, " x "));
+    if (tensor.shape.size() == 5) {
+      return fmt::format(
+          "a network for video or volumes: {} is {}, a convolution over three dimensions, and this "
+          "program reads single images",
+          tensor.name, shape);
+    }
+    return fmt::format(
+        "a network whose patch embedding is no convolution: {} is {}, and this program expects "
+        "[width, channels, rows, columns]; reshape it in Python",
+        tensor.name, shape);
+  }
+  return {};
+}
+
+// Whether the tensors are those that fastconvmae features writes.
+bool are_features(std::span<const formats::TensorView> tensors) {
+  return tensors.size() == 2 && std::ranges::all_of(tensors, [](const formats::TensorView& tensor) {
+           return tensor.name == "features" || tensor.name == "labels";
+         });
+}
+
+}  // namespace
+
 std::string why_unknown(std::span<const formats::TensorView> tensors, const std::string& source) {
   constexpr size_t kShown = 8;
   if (tensors.empty()) return fmt::format("{} holds no tensors, so no weights", source);
@@ -161,6 +218,18 @@ std::string why_unknown(std::span<const formats::TensorView> tensors, const std:
       return tensor.name.find(part) != std::string::npos;
     });
   };
+  if (are_features(tensors)) {
+    return fmt::format(
+        "{} holds features of images, as fastconvmae features writes them, and no weights: name "
+        "the checkpoint that they were computed with",
+        source);
+  }
+  if (any("patch_embed_proj_weight") || any("patch_embedprojweight")) {
+    return fmt::format(
+        "{} holds weights under names without dots ({} the first), as averages beside the weights "
+        "have them: take the file with the weights themselves",
+        source, tensors.front().name);
+  }
   if (any("exp_avg") || any("momentum_buffer")) {
     return fmt::format(
         "{} holds the state of an optimizer and no weights (its {} tensors begin with {}): take "
@@ -175,6 +244,9 @@ std::string why_unknown(std::span<const formats::TensorView> tensors, const std:
   }
   if (const std::string teacher = as_teacher({tensors.begin(), tensors.end()}); !teacher.empty()) {
     return fmt::format("{} holds {}", source, teacher);
+  }
+  if (const std::string other = other_patch_embedding(tensors); !other.empty()) {
+    return fmt::format("{} holds {}", source, other);
   }
   std::string names;
   for (size_t i = 0; i < std::min(kShown, tensors.size()); ++i) {

@@ -7,6 +7,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/base/new_folders.h"
 #include "fcm/base/relative_table.h"
 #include "fcm/encoder/registry.h"
 #include "fcm/formats/pth.h"
@@ -60,10 +61,11 @@ void write_folder(const fs::path& out, const std::vector<formats::TensorView>& t
   std::map<std::string, std::string> metadata = texts;
   metadata["format"] = "pt";
   metadata["producer"] = "fastconvmae";
-  make_folders(out, ExitCode::kCheckpoint, "checkpoint");
+  NewFolders folders(out, ExitCode::kCheckpoint, "checkpoint");
   formats::write_safetensors(out / "model.safetensors", tensors, metadata);
   write_file_durably(out / "config.json", config.dump(2) + "\n", ExitCode::kCheckpoint,
                      "checkpoint");
+  folders.keep();
 }
 
 // timm's name for these sizes; other sizes are vit_base with model_args.

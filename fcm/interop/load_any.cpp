@@ -1,6 +1,7 @@
 #include "fcm/interop/load_any.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -119,6 +120,30 @@ WeightsKind kind_of(const fs::path& path) {
   return ends_like_weights(path) ? WeightsKind::kTorch : kind;
 }
 
+// "the bytes 0x01 0x02"
+std::string first_bytes_of(std::string_view bytes) {
+  constexpr size_t kShown = 4;
+  std::string text = "the bytes";
+  for (const unsigned char byte : bytes.substr(0, kShown)) text += fmt::format(" 0x{:02x}", byte);
+  return text;
+}
+
+// The checkpoint or run that a file or folder is a part of, which is probably meant; empty: none.
+std::string checkpoint_around(const fs::path& path) {
+  constexpr int kLevels = 3;
+  fs::path level = path.has_filename() ? path : path.parent_path();
+  for (int i = 0; i < kLevels && level.has_filename(); ++i) {
+    level = level.has_parent_path() ? level.parent_path() : fs::path(".");
+    if (checkpoint::is_step(level)) {
+      return fmt::format("; it is part of the checkpoint {}: name that", level.string());
+    }
+    if (checkpoint::has_steps(level / "checkpoints")) {
+      return fmt::format("; it is part of the run {}: name that", level.string());
+    }
+  }
+  return {};
+}
+
 // Detects the format by content; the file's extension only matters if that is inconclusive.
 Checkpoint load_weights(const Requested& requested, const fs::path& named, bool with_optimizer,
                         Reporter& reporter) {
@@ -143,13 +168,12 @@ Checkpoint load_weights(const Requested& requested, const fs::path& named, bool 
   const std::string beginning = formats::beginning_of(requested.path);
   std::error_code unknown;
   const uintmax_t size = fs::file_size(requested.path, unknown);
-  const std::string what =
-      formats::what_it_is(std::as_bytes(std::span(beginning)), unknown ? 0 : size);
+  std::string what = formats::what_it_is(std::as_bytes(std::span(beginning)), unknown ? 0 : size);
+  if (what.empty()) what = fmt::format("a file that begins with {}", first_bytes_of(beginning));
   fail(ExitCode::kCheckpoint,
-       "{} is not a checkpoint{}{}: expected a step-N folder, a run folder, a .pth or a "
-       ".safetensors "
-       "file",
-       requested.path.string(), what.empty() ? "" : " but ", what);
+       "{} is not a checkpoint but {}: expected a step-N folder, a run folder, a .pth or a "
+       ".safetensors file{}",
+       requested.path.string(), what, checkpoint_around(requested.path));
 }
 
 Checkpoint load_file(const Requested& requested, const fs::path& named, bool with_optimizer,
@@ -223,14 +247,48 @@ void refuse_link_to_nothing(const fs::path& path) {
        path.string(), fs::read_symlink(path, ignored).string());
 }
 
+// "a, b, c and 4 more": the entries of a folder, in alphabetical order.
+std::string entries_of(const fs::path& folder) {
+  constexpr size_t kShown = 3;
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
+  }
+  std::ranges::sort(names);
+  const size_t count = names.size();
+  if (count > kShown) names.resize(kShown);
+  if (names.empty()) return "nothing";
+  return fmt::format("{}{}", fmt::join(names, ", "),
+                     count > kShown ? fmt::format(" and {} more", count - kShown) : "");
+}
+
 [[noreturn]] void refuse_folder(const fs::path& path) {
-  const std::string files = weights_like(path);
+  const std::string files = weights_like(path), around = checkpoint_around(path);
+  const bool is_data = holds(path, "train") || holds(path, "val");
   fail(ExitCode::kCheckpoint,
        "{} is neither a checkpoint (step-N with a manifest.json), nor a run folder (with "
        "checkpoints/), nor a folder with {} and {} (or pytorch_model.bin, or several files with "
-       "their index){}",
+       "their index); {}",
        path.string(), kConfigFile, kModelFile,
-       files.empty() ? "" : fmt::format("; to use a file in it, name it: {}", files));
+       !files.empty()    ? fmt::format("to use a file in it, name it: {}", files)
+       : !around.empty() ? around.substr(2)
+                         : fmt::format("it holds {}{}", entries_of(path),
+                                       is_data ? ", so it may be a data set, for --data" : ""));
+}
+
+// What there is instead of a path that does not exist.
+std::string found_instead(const fs::path& path) {
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  if (!is_there(folder, ExitCode::kCheckpoint)) {
+    return fmt::format(", nor does {}", folder.string());
+  }
+  if (!is_folder(folder, ExitCode::kCheckpoint)) {
+    return fmt::format(": {} is a file", folder.string());
+  }
+  const bool of_steps = path.filename().string().starts_with("step-");
+  return of_steps ? fmt::format("; {} holds {}", folder.string(), entries_of(folder)) : "";
 }
 
 Checkpoint load_folder(const Requested& requested, const fs::path& named, bool with_optimizer,
@@ -309,10 +367,12 @@ void warn_of_zeros(const Checkpoint& loaded, Reporter& reporter) {
 
 Checkpoint load_any(const fs::path& path, bool with_optimizer, Reporter& reporter,
                     int64_t threads) {
+  if (path.empty()) fail(ExitCode::kUsage, "the path of the checkpoint is empty");
   Requested requested = requested_of(path, threads);
   refuse_link_to_nothing(requested.path);
   if (!is_there(requested.path, ExitCode::kCheckpoint)) {
-    fail(ExitCode::kCheckpoint, "checkpoint {} does not exist", path.string());
+    fail(ExitCode::kCheckpoint, "checkpoint {} does not exist{}", path.string(),
+         found_instead(requested.path));
   }
   // The weights file of one of our checkpoints: load the whole step, which has the facts beside it.
   const fs::path step = requested.path.parent_path();

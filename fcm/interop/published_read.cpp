@@ -212,9 +212,10 @@ void say_others(const Weights& weights, const std::string& source, Reporter& rep
                           other.tensors);
   }
   reporter.info(fmt::format(
-      "{}: using the weights {}; it also has {}: choose with --checkpoint {}::{}", source,
+      "{}: using the weights {}; it also has {}: choose with --checkpoint {}::{}{}", source,
       weights.label.empty() ? "without a name in front" : fmt::format("\"{}\"", weights.label),
-      others, source, weights.others.front().label));
+      others, source, weights.others.front().label,
+      weights.remark.empty() ? "" : fmt::format(" ({})", weights.remark)));
 }
 
 // Renames to the upstream names of an encoder, its decoder and its heads.

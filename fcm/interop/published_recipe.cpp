@@ -81,6 +81,18 @@ std::vector<int64_t> image_size(const Architecture& architecture,
   return {side * architecture.encoder.patch_side(), side * architecture.encoder.patch_side()};
 }
 
+// ImageNet's mean and std are those of RGB, and there are none that everybody uses for grey images.
+void refuse_unknown_mean(const Architecture& architecture,
+                         const std::vector<std::string>& overrides, const std::string& source) {
+  if (architecture.channels != 1) return;
+  if (sets(overrides, "data.mean") && sets(overrides, "data.deviation")) return;
+  fail(ExitCode::kUsage,
+       "{}: it reads grey images (its patch embedding has 1 input channel), and nothing says with "
+       "which mean and std it was trained; give both with --set data.mean=[M] --set "
+       "data.deviation=[S], often 0.5 and 0.5",
+       source);
+}
+
 // Each sets `field` if the arguments have a value of its type.
 void take(const json& args, const char* key, bool& field) {
   const auto found = args.find(key);
@@ -152,6 +164,7 @@ recipe::Recipe published_recipe(const Architecture& architecture, const json& ar
     recipe.pretrain().decoder.depth = 0;  // the decoder will not be used
   }
   recipe.data.image_size = image_size(architecture, overrides, source);
+  refuse_unknown_mean(architecture, overrides, source);
   recipe.data.channels = architecture.channels;
   take_args(args, recipe);
   return recipe::read_recipe(recipe::print_recipe(recipe), source, overrides);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -109,26 +110,80 @@ constexpr std::array<std::string_view, 5> kAnchors = {"patch_embed.proj.weight",
                                                       "patch_embed1.proj.weight", kTransformers,
                                                       kSegmenterClasses, kDetectorClasses};
 
+bool is_anchor(const TensorView& tensor, std::string_view anchor) {
+  const size_t dimensions = anchor == kDetectorClasses ? 2 : 4;
+  return tensor.shape.size() == dimensions && tensor.name.ends_with(anchor);
+}
+
+// Whether a word of the label, between dots and underscores, is `wanted`.
+bool has_word(const std::string& label, std::string_view wanted) {
+  for (size_t begin = 0; begin <= label.size();) {
+    const size_t end = std::min(label.find_first_of("._", begin), label.size());
+    if (std::string_view(label).substr(begin, end - begin) == wanted) return true;
+    begin = end + 1;
+  }
+  return false;
+}
+
+bool is_average(const std::string& label) {
+  constexpr std::array<std::string_view, 12> kWords = {"ema",    "averaged", "average", "avg",
+                                                       "swa",    "momentum", "target",  "teacher",
+                                                       "polyak", "shadow",   "key",     "k"};
+  return std::any_of(kWords.begin(), kWords.end(),
+                     [&](std::string_view word) { return has_word(label, word); });
+}
+
 // Whether the prefix consists of wrappers only, which renaming removes anyway.
 bool is_plain(std::string_view prefix) {
   return published_name(std::string(prefix) + "pos_embed") == "pos_embed";
 }
 
-std::vector<std::string> prefixes_of(const std::vector<TensorView>& tensors) {
-  std::vector<std::string> prefixes;
+// Whether a prefix without a dot at its end, "ema_" of "ema_patch_embed.proj.weight", names a copy
+// rather than a part of the module's name.
+bool is_copy(const std::string& prefix) {
+  return prefix.ends_with('_') && (is_average(prefix) || has_word(prefix, "student"));
+}
+
+struct AnchorPrefix {
+  std::string text;
+  std::string_view anchor;
+};
+
+// The prefixes of all anchors, once each, wrappers included.
+std::vector<AnchorPrefix> prefixes_with_wrappers(const std::vector<TensorView>& tensors) {
+  std::vector<AnchorPrefix> prefixes;
   for (const TensorView& tensor : tensors) {
     for (const std::string_view anchor : kAnchors) {
-      const std::string& name = tensor.name;
-      const size_t dimensions = anchor == kDetectorClasses ? 2 : 4;
-      if (tensor.shape.size() != dimensions || !name.ends_with(anchor)) continue;
-      std::string prefix = name.substr(0, name.size() - anchor.size());
-      if (!prefix.empty() && prefix.back() != '.') continue;
+      if (!is_anchor(tensor, anchor)) continue;
+      std::string prefix = tensor.name.substr(0, tensor.name.size() - anchor.size());
+      if (!prefix.empty() && prefix.back() != '.' && !is_copy(prefix)) continue;
       if (anchor == kTransformers && prefix.ends_with("vit.")) prefix.resize(prefix.size() - 4);
-      if (is_plain(prefix)) prefix.clear();
-      if (std::find(prefixes.begin(), prefixes.end(), prefix) == prefixes.end()) {
-        prefixes.push_back(prefix);
-      }
+      const auto is_same = [&](const AnchorPrefix& one) { return one.text == prefix; };
+      if (std::ranges::none_of(prefixes, is_same)) prefixes.push_back({prefix, anchor});
     }
+  }
+  return prefixes;
+}
+
+// Wrappers in front of the only set are removed by renaming. If two sets differ by their wrappers
+// alone ("model." and "backbone."), these tell them apart.
+bool wrappers_tell_apart(const std::vector<AnchorPrefix>& prefixes) {
+  for (const AnchorPrefix& one : prefixes) {
+    for (const AnchorPrefix& other : prefixes) {
+      const bool distinct = one.anchor == other.anchor && one.text != other.text;
+      if (distinct && is_plain(one.text) && is_plain(other.text)) return true;
+    }
+  }
+  return false;
+}
+
+std::vector<std::string> prefixes_of(const std::vector<TensorView>& tensors) {
+  const std::vector<AnchorPrefix> found = prefixes_with_wrappers(tensors);
+  const bool keep_wrappers = wrappers_tell_apart(found);
+  std::vector<std::string> prefixes;
+  for (const AnchorPrefix& one : found) {
+    const std::string text = is_plain(one.text) && !keep_wrappers ? "" : one.text;
+    if (std::ranges::find(prefixes, text) == prefixes.end()) prefixes.push_back(text);
   }
   // The encoder of a segmenter or a detector is a part of it.
   constexpr std::array kInner = {kSegmenterEncoder, kDetectorEncoder, kDecomposedEncoder};
@@ -143,8 +198,110 @@ std::vector<std::string> prefixes_of(const std::vector<TensorView>& tensors) {
   return prefixes;
 }
 
+// --- copies with flat names ---
+
+// Averages that are kept as buffers of the network cannot have dots in their names. mmcv's EMAHook
+// writes "ema_backbone_norm_weight" beside "backbone.norm.weight", LitEma "model_ema.normweight".
+struct FlatCopy {
+  std::string front;           // "ema_", "model_ema."
+  std::string_view separator;  // in place of the dots
+  std::string skipped;         // of the original's name, in front of what the copy's name contains
+};
+
+std::string flattened(std::string_view name, std::string_view separator) {
+  std::string flat;
+  for (const char letter : name) {
+    if (letter == '.') {
+      flat += separator;
+    } else {
+      flat += letter;
+    }
+  }
+  return flat;
+}
+
+// nullopt: `copy` is not the name of a copy of `original`.
+std::optional<FlatCopy> flat_copy(const std::string& original, const std::string& copy) {
+  for (const std::string_view separator : {"_", ""}) {
+    for (size_t begin = 0;;) {
+      const std::string flat = flattened(std::string_view(original).substr(begin), separator);
+      if (copy.size() > flat.size() && copy.ends_with(flat)) {
+        std::string front = copy.substr(0, copy.size() - flat.size());
+        const bool ends = front.back() == '_' || front.back() == '.';
+        if (ends && is_average(front)) return FlatCopy{front, separator, original.substr(0, begin)};
+      }
+      begin = original.find('.', begin) + 1;
+      if (begin == 0) break;
+    }
+  }
+  return std::nullopt;
+}
+
+// The first copy with flat names in a dict; nullopt: there is none.
+std::optional<FlatCopy> first_flat_copy(const std::vector<TensorView>& tensors) {
+  constexpr size_t kMostOriginals = 16;
+  std::vector<const TensorView*> originals;
+  for (const TensorView& tensor : tensors) {
+    const bool is_one = std::ranges::any_of(
+        kAnchors, [&](std::string_view anchor) { return is_anchor(tensor, anchor); });
+    if (is_one && originals.size() < kMostOriginals) originals.push_back(&tensor);
+  }
+  for (const TensorView* original : originals) {
+    for (const TensorView& tensor : tensors) {
+      if (&tensor == original || tensor.shape != original->shape) continue;
+      if (auto copy = flat_copy(original->name, tensor.name)) return copy;
+    }
+  }
+  return std::nullopt;
+}
+
+// Moves the tensors of `copy` out of `dict`, under the names of what they are copies of.
+NamedTensors take_flat_copy(NamedTensors& dict, const FlatCopy& copy) {
+  std::map<std::string, const TensorView*> originals;
+  for (const TensorView& tensor : dict.tensors) {
+    if (!tensor.name.starts_with(copy.skipped)) continue;
+    const std::string_view rest = std::string_view(tensor.name).substr(copy.skipped.size());
+    originals.emplace(copy.front + flattened(rest, copy.separator), &tensor);
+  }
+  NamedTensors taken;
+  taken.key = joined(dict.key, std::string_view(copy.front).substr(0, copy.front.size() - 1));
+  if (copy.separator == "_" && copy.front.ends_with("ema_")) {
+    taken.remark =
+        "mmcv's EMAHook, which names copies like this, exchanges the two before it saves: then the "
+        "weights under their own names are the averages";
+  }
+  std::vector<TensorView> rest;
+  for (const TensorView& tensor : dict.tensors) {
+    const auto original = originals.find(tensor.name);
+    const bool is_copy_of_one = original != originals.end() && original->second != &tensor &&
+                                original->second->shape == tensor.shape;
+    (is_copy_of_one ? taken.tensors : rest).push_back(tensor);
+    if (is_copy_of_one) {
+      taken.tensors.back().name = original->second->name.substr(copy.skipped.size());
+    }
+  }
+  dict.tensors = std::move(rest);
+  return taken;
+}
+
+// Makes every copy with flat names a dict of its own.
+void split_flat_copies(std::vector<NamedTensors>& dicts) {
+  constexpr size_t kMostCopies = 8;
+  std::vector<NamedTensors> taken;
+  for (NamedTensors& dict : dicts) {
+    while (taken.size() < kMostCopies) {
+      const std::optional<FlatCopy> copy = first_flat_copy(dict.tensors);
+      if (!copy) break;
+      taken.push_back(take_flat_copy(dict, *copy));
+    }
+  }
+  std::ranges::move(taken, std::back_inserter(dicts));
+}
+
+// --- the best set ---
+
 struct Candidate {
-  std::string label;
+  std::string label, remark;
   std::vector<TensorView> tensors, beside;
   size_t bytes = 0;
 };
@@ -160,6 +317,7 @@ Candidate candidate_of(const NamedTensors& dict, const std::string& prefix,
                        const std::vector<std::string>& all) {
   Candidate candidate;
   candidate.label = dict.key;
+  candidate.remark = dict.remark;
   if (!prefix.empty()) {
     candidate.label = joined(dict.key, std::string_view(prefix).substr(0, prefix.size() - 1));
   }
@@ -181,24 +339,6 @@ Candidate candidate_of(const NamedTensors& dict, const std::string& prefix,
   }
   candidate.bytes = bytes_of_all(candidate.tensors);
   return candidate;
-}
-
-// Whether a word of the label, between dots and underscores, is `wanted`.
-bool has_word(const std::string& label, std::string_view wanted) {
-  for (size_t begin = 0; begin <= label.size();) {
-    const size_t end = std::min(label.find_first_of("._", begin), label.size());
-    if (std::string_view(label).substr(begin, end - begin) == wanted) return true;
-    begin = end + 1;
-  }
-  return false;
-}
-
-bool is_average(const std::string& label) {
-  constexpr std::array<std::string_view, 12> kWords = {"ema",    "averaged", "average", "avg",
-                                                       "swa",    "momentum", "target",  "teacher",
-                                                       "polyak", "shadow",   "key",     "k"};
-  return std::any_of(kWords.begin(), kWords.end(),
-                     [&](std::string_view word) { return has_word(label, word); });
 }
 
 // Lower ranks are preferred.
@@ -312,6 +452,7 @@ Weights choose_weights(std::vector<NamedTensors> dicts, const std::string& wante
   for (NamedTensors& dict : dicts) {
     for (TensorView& tensor : dict.tensors) tensor.name = without_inner_wrappers(tensor.name);
   }
+  split_flat_copies(dicts);
   std::vector<Candidate> candidates = candidates_of(dicts);
   auto chosen = candidates.begin();
   if (!wanted.empty()) {
@@ -329,6 +470,7 @@ Weights choose_weights(std::vector<NamedTensors> dicts, const std::string& wante
   weights.label = chosen->label;
   for (auto one = candidates.begin(); one != candidates.end(); ++one) {
     if (one != chosen) weights.others.push_back({one->label, one->tensors.size()});
+    if (!one->remark.empty()) weights.remark = one->remark;
   }
   weights.tensors = std::move(chosen->tensors);
   weights.beside = std::move(chosen->beside);

@@ -14,6 +14,7 @@ namespace fcm::interop {
 struct NamedTensors {
   std::string key;  // key of the dict: "state_dict_ema"; empty: top level
   std::vector<formats::TensorView> tensors;
+  std::string remark = {};  // a sentence about the program that writes such copies; usually empty
 };
 
 // The dicts of a PyTorch file that hold tensors, and pickled modules under the names of their
@@ -28,12 +29,15 @@ struct Weights {
     size_t tensors = 0;
   };
   std::vector<Other> others;                // sets of the same kind that were not chosen
+  std::string remark;                       // a sentence for the line that names the others
   std::vector<formats::TensorView> beside;  // tensors of their dict that belong to no set
   bool found = false;                       // false: no encoder among them; everything is returned
 };
 
 // The weights called `wanted`; if empty, the best match: raw weights before averages, a teacher
-// before its student (because DINO uses the teacher), larger sets before smaller ones. Throws
+// before its student (because DINO uses the teacher), larger sets before smaller ones. Copies may
+// lie in one dict with the weights: under a prefix ("momentum_backbone.", "ema_"), or under names
+// without dots ("ema_backbone_norm_weight"). Throws
 // Error(kCheckpoint), with `source` and the available names, if `wanted` does not exist.
 Weights choose_weights(std::vector<NamedTensors> dicts, const std::string& wanted,
                        const std::string& source);

@@ -3,8 +3,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 
+#include "fcm/base/content.h"
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
 #include "fcm/config/nearest.h"
@@ -16,6 +18,31 @@ namespace {
 
 // Bytes. A recipe is a page of text; a larger file was given by mistake.
 constexpr uintmax_t kLargest = 1 << 20;
+
+[[noreturn]] void refuse_folder_as_recipe(const fs::path& folder) {
+  const fs::path inner = folder / "recipe.toml";
+  std::error_code ignored;
+  fail(ExitCode::kUsage, "--recipe {} is a folder, expected a recipe file{}", folder.string(),
+       fs::exists(inner, ignored) ? fmt::format("; it holds one: {}", inner.string()) : "");
+}
+
+// A file that is no TOML at all is named by its kind: the parser would only name a letter in it.
+void refuse_other_content(const fs::path& file) {
+  std::string begin(kContentBytes, '\0');
+  std::ifstream stream(file, std::ios::binary);
+  stream.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  if (!stream.is_open()) return;  // reported by the reader
+  begin.resize(static_cast<size_t>(std::max<std::streamsize>(stream.gcount(), 0)));
+  std::string kind = content_kind(begin);
+  const bool text = kind.starts_with("text that begins") || kind.starts_with("TOML") ||
+                    kind.starts_with("a recipe");
+  const bool binary = begin.find('\0') != std::string::npos;
+  if (text || (kind.empty() && !binary)) return;
+  if (kind.empty()) kind = "a binary file";
+  fail(ExitCode::kUsage,
+       "--recipe {}: this is {}, expected a recipe: a .toml file or the name of a shipped one",
+       file.string(), kind);
+}
 
 }  // namespace
 
@@ -46,6 +73,8 @@ fs::path find_recipe(const std::string& name_or_file, const std::vector<fs::path
     names.push_back(file.stem().string());
     if (names.back() == name_or_file) return file;
   }
+  if (name_or_file.empty()) fail(ExitCode::kUsage, "--recipe is empty: name a recipe or a file");
+  if (fs::is_directory(name_or_file, ignored)) refuse_folder_as_recipe(name_or_file);
   const bool is_path = name_or_file.find('/') != std::string::npos;
   if (is_path || name_or_file.ends_with(".toml")) {
     fail(ExitCode::kUsage, "--recipe {}: there is no such file", name_or_file);
@@ -60,6 +89,7 @@ fs::path find_recipe(const std::string& name_or_file, const std::vector<fs::path
 }
 
 std::string read_recipe_file(const fs::path& file) {
+  refuse_other_content(file);
   std::error_code ignored;
   if (const uintmax_t size = fs::file_size(file, ignored); size > kLargest) {
     fail(ExitCode::kUsage, "--recipe {}: the file has {} bytes, too many for a recipe",

@@ -10,6 +10,7 @@
 #include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/base/new_folders.h"
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/formats/safetensors.h"
 #include "fcm/interop/about.h"
@@ -101,6 +102,14 @@ bool holds_one_step(const fs::path& folder) {
          !is_run(fs::absolute(folder / "").lexically_normal().parent_path().parent_path());
 }
 
+// "x" of "x/step-3", "x/step-3/" and "x/step-3/model.safetensors".
+fs::path folder_of_step(const fs::path& path) {
+  const fs::path whole = path.has_filename() ? path : path.parent_path();
+  const fs::path step = checkpoint::is_step(whole) ? whole : whole.parent_path();
+  if (!checkpoint::is_step(step)) return {};
+  return step.has_parent_path() ? step.parent_path() : fs::path(".");
+}
+
 // Only the output of an earlier conversion to the same format may be replaced.
 void refuse_occupied(const ConvertRequest& request, const std::string& format) {
   const fs::path& out = request.out;
@@ -110,6 +119,7 @@ void refuse_occupied(const ConvertRequest& request, const std::string& format) {
                                                   : FileKind::kPth;
     return refuse_to_replace(out, kind, request.overwrite, {request.checkpoint.path});
   }
+  refuse_impossible_folder(out);
   std::error_code error;
   const fs::file_type type = fs::symlink_status(out, error).type();
   if (type == fs::file_type::not_found) return;
@@ -117,6 +127,16 @@ void refuse_occupied(const ConvertRequest& request, const std::string& format) {
   if (fs::equivalent(out, request.checkpoint.path, error)) {
     fail(ExitCode::kUsage, "{} is the input and cannot be replaced; choose another name",
          out.string());
+  }
+  if (fs::equivalent(out, folder_of_step(request.checkpoint.path), error)) {
+    fail(ExitCode::kUsage, "{} holds the input {} and cannot be replaced; choose another name",
+         out.string(), request.checkpoint.path.string());
+  }
+  if (format == "native" && checkpoint::is_step(out)) {
+    fail(
+        ExitCode::kUsage,
+        "{} is one checkpoint, and --to native writes a folder that holds one; choose another name",
+        out.string());
   }
   const bool replaceable = format == "native" ? holds_one_step(out) : holds_model_of(out, format);
   if (!replaceable) {
@@ -281,17 +301,20 @@ void write_hf(const fs::path& folder, const Checkpoint& checkpoint, const Known&
   if (!known.recipe) recipe_of(checkpoint, {});  // fails with what is unknown
   json config = config_of(*known.recipe);
   if (!known.text.empty()) config["recipe"] = known.text;
-  make_folders(folder, ExitCode::kCheckpoint, "checkpoint");
+  NewFolders folders(folder, ExitCode::kCheckpoint, "checkpoint");
   write_safetensors(folder / "model.safetensors", checkpoint, known);
   write_file_durably(folder / "config.json", config.dump(2) + "\n", ExitCode::kCheckpoint,
                      "checkpoint");
+  folders.keep();
 }
 
 void write_native(const fs::path& folder, const Checkpoint& checkpoint, const Known& known) {
   json state = checkpoint.state;
   if (!known.text.empty()) state["recipe"] = known.text;
+  NewFolders folders(folder, ExitCode::kCheckpoint, "checkpoint");
   checkpoint::save(folder, checkpoint.step, in_order(checkpoint), checkpoint.optimizer.tensors,
                    state, {.keep_last = 1});
+  folders.keep();
 }
 
 // Segmenters and detectors have their own formats; other programs cannot use their encoders.

@@ -1,7 +1,10 @@
 #include "fcm/tasks/output_file.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -130,6 +133,32 @@ void refuse_what_is_no_such_file(const fs::path& path, FileKind kind) {
   }
 }
 
+// `path` without a slash at its end; "." for the folder of a bare name.
+fs::path without_slash(const fs::path& path) {
+  const fs::path name = path.has_filename() ? path : path.parent_path();
+  return name.empty() ? fs::path(".") : name;
+}
+
+void refuse_unwritable_folder(const fs::path& folder, const fs::path& out) {
+  if (::access(folder.c_str(), W_OK | X_OK) == 0) return;
+  fail(ExitCode::kUsage, "cannot write {}: {} is not writable ({}); choose another place",
+       out.string(), folder.string(), std::strerror(errno));
+}
+
+void refuse_missing_folder(const fs::path& out) {
+  const fs::path folder = without_slash(out.parent_path());
+  if (!is_there(folder, ExitCode::kUsage)) {
+    fail(ExitCode::kUsage,
+         "cannot write {}: there is no folder {}; create it, or choose another place", out.string(),
+         folder.string());
+  }
+  if (!is_folder(folder, ExitCode::kUsage)) {
+    fail(ExitCode::kUsage, "cannot write {}: {} is a file, no folder; choose another place",
+         out.string(), folder.string());
+  }
+  refuse_unwritable_folder(folder, out);
+}
+
 // Whether the file belongs to a checkpoint folder.
 bool is_part_of_a_checkpoint(const fs::path& path) {
   constexpr std::array kFiles = {"model.safetensors", "optimizer.safetensors"};
@@ -163,6 +192,7 @@ void refuse_to_replace(const fs::path& out, FileKind kind, bool overwrite,
            out.string());
     }
   }
+  refuse_missing_folder(out);
   refuse_what_is_no_such_file(out, kind);
   if (fs::exists(out, error)) {
     if (is_part_of_a_checkpoint(out)) {
@@ -175,6 +205,24 @@ void refuse_to_replace(const fs::path& out, FileKind kind, bool overwrite,
     }
   }
   refuse_link_or_temporary(out);
+}
+
+void refuse_impossible_folder(const fs::path& out) {
+  fs::path level = without_slash(out);
+  std::error_code error;
+  if (fs::is_symlink(level, error) && !fs::exists(level, error)) {
+    fail(ExitCode::kUsage, "{} is a link to {}, where there is nothing; remove it", out.string(),
+         fs::read_symlink(level, error).string());
+  }
+  while (!is_there(level, ExitCode::kUsage)) level = without_slash(level.parent_path());
+  if (!is_folder(level, ExitCode::kUsage)) {
+    if (level == without_slash(out)) {
+      fail(ExitCode::kUsage, "{} is a file, expected a folder; choose another name", out.string());
+    }
+    fail(ExitCode::kUsage, "cannot create {}: {} is a file, no folder; choose another place",
+         out.string(), level.string());
+  }
+  refuse_unwritable_folder(level, out);
 }
 
 void refuse_link_or_temporary(const fs::path& file) {

@@ -25,12 +25,17 @@ bool is_page_of_ours(const std::filesystem::path& page);
 // Whether the metadata of a .safetensors file names this program.
 bool is_written_here(const std::filesystem::path& safetensors);
 
-// Throws Error(kUsage) if `out` must not be written: it exists and `overwrite` is false; it is a
+// Throws Error(kUsage) if `out` must not be written: its folder does not exist or cannot be written
+// to (hours of work may come first); it exists and `overwrite` is false; it is a
 // folder, a link or a device; its content is of another kind (an empty file is of every kind); it
 // is one of `reads`, the command's inputs; it is part of a checkpoint; or the name of its
 // temporary, `out`.tmp, is taken.
 void refuse_to_replace(const std::filesystem::path& out, FileKind kind, bool overwrite,
                        const std::vector<std::filesystem::path>& reads);
+
+// Throws Error(kUsage) if the folder `out` can neither be used nor created: it, or what would
+// contain it, is not a folder or not writable, or it is a link to nothing.
+void refuse_impossible_folder(const std::filesystem::path& out);
 
 // Throws Error(kUsage) if `file`, which is to be written, is a link, or if anything exists at its
 // temporary's name: the remains of an interrupted command look like a user's file.

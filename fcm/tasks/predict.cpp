@@ -10,6 +10,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/base/new_folders.h"
 #include "fcm/base/progress.h"
 #include "fcm/formats/json_text.h"
 #include "fcm/image/image.h"
@@ -35,6 +36,7 @@ constexpr const char* kList = "results.json";
 std::vector<fs::path> files_of(const std::vector<std::string>& images, Reporter& reporter) {
   std::vector<fs::path> files;
   for (const std::string& name : images) {
+    if (name.empty()) fail(ExitCode::kUsage, "--images: one of its paths is empty");
     if (!fs::is_directory(name)) {
       files.emplace_back(name);
       continue;
@@ -99,6 +101,7 @@ std::optional<std::set<std::string>> written_before(const fs::path& folder) {
 void refuse_to_replace_answers(const PredictRequest& request,
                                const std::vector<std::string>& names) {
   const fs::path& out = request.out;
+  refuse_impossible_folder(out);
   if (is_run(out)) fail(ExitCode::kUsage, "--out {} is a run folder; choose another", out.string());
   const auto before = written_before(out);
   if (is_there(out / kList) && !before) {
@@ -135,10 +138,11 @@ image::Image read_image(const fs::path& file, bool turn_upright) {
   }
 }
 
+// `folder` is made once there is something to write.
 json predict_one(Predictor& predictor, const fs::path& file, const PredictRequest& request,
-                 const std::string& name) {
+                 const std::string& name, std::optional<NewFolders>& folder) {
   const image::Image image = read_image(file, predictor.turns_upright());
-  make_folders(request.out, ExitCode::kUsage);  // only once there is something to write
+  if (!folder) folder.emplace(request.out, ExitCode::kUsage);
   json entry = {{"file", file.string()}, {"width", image.cols}, {"height", image.rows}};
   entry.update(predictor.answer(image, request.out, name));
   return entry;
@@ -157,10 +161,11 @@ json predict(const PredictRequest& request, Reporter& reporter) {
       std::move(checkpoint), request.checkpoint.set, reporter, device_of(request.machine));
   const ops::ReferenceOps reference(predictor->recipe().debug.reference_ops);
   json list = json::array();
+  std::optional<NewFolders> folder;
   Progress progress(reporter, "", std::ssize(files));
   for (size_t i = 0; i < files.size(); ++i) {
     try {
-      list.push_back(predict_one(*predictor, files[i], request, outputs[i]));
+      list.push_back(predict_one(*predictor, files[i], request, outputs[i], folder));
     } catch (const Error& error) {
       if (error.code() != ExitCode::kData) throw;
       reporter.warn(error.what());
@@ -170,6 +175,7 @@ json predict(const PredictRequest& request, Reporter& reporter) {
   if (list.empty()) fail(ExitCode::kData, "none of the {} images can be read", files.size());
   if (const std::string remark = predictor->remark(); !remark.empty()) reporter.info(remark);
   write_file_durably(request.out / kList, formats::json_text(list, 2) + "\n", ExitCode::kUsage);
+  folder->keep();
   return {{"images", list.size()},
           {"unreadable", files.size() - list.size()},
           {"out", request.out.string()}};

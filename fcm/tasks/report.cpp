@@ -180,12 +180,26 @@ void refuse_foreign_page(const fs::path& folder) {
        page.string());
 }
 
+void refuse_what_is_no_run(const fs::path& path) {
+  if (path.empty()) fail(ExitCode::kUsage, "the path of a run folder is empty");
+  if (is_there(path / "recipe.toml", ExitCode::kUsage)) return;
+  const fs::path whole = path.has_filename() ? path : path.parent_path();
+  const fs::path around = whole.has_parent_path() ? whole.parent_path() : fs::path(".");
+  const char* why = "";
+  if (!is_there(path, ExitCode::kUsage)) {
+    why = " (it does not exist)";
+  } else if (!is_folder(path, ExitCode::kUsage)) {
+    why = " (it is a file)";
+  }
+  const bool in_run = is_there(around / "recipe.toml", ExitCode::kUsage);
+  fail(ExitCode::kUsage, "{} is not a run folder: it has no recipe.toml{}{}", path.string(), why,
+       in_run ? fmt::format("; name the run itself, {}", around.string()) : "");
+}
+
 }  // namespace
 
 StoredRun stored_run(const fs::path& run_dir) {
-  if (!is_there(run_dir / "recipe.toml", ExitCode::kUsage)) {
-    fail(ExitCode::kUsage, "{} is not a run folder: it has no recipe.toml", run_dir.string());
-  }
+  refuse_what_is_no_run(run_dir);
   StoredRun run;
   run.recipe_toml = read_file(run_dir / "recipe.toml", ExitCode::kUsage);
   run.recipe = recipe::read_stored_recipe(run.recipe_toml, (run_dir / "recipe.toml").string());

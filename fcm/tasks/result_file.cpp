@@ -13,6 +13,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/base/new_folders.h"
 #include "fcm/formats/json_text.h"
 #include "fcm/tasks/output_file.h"
 #include "fcm/tasks/run_files.h"
@@ -80,6 +81,7 @@ void refuse_foreign_result(const fs::path& folder) {
          "--out {} is a run folder, whose result.json belongs to the run; choose another",
          folder.string());
   }
+  refuse_impossible_folder(folder);
   const fs::path file = folder / "result.json";
   refuse_link_or_temporary(file);
   for (const auto& [name, member] : kBeside) refuse_link_or_temporary(folder / name);
@@ -102,8 +104,9 @@ void refuse_foreign_result(const fs::path& folder) {
 
 void write_result(const fs::path& folder, const json& result) {
   refuse_foreign_result(folder);
-  make_folders(folder, ExitCode::kUsage);
+  NewFolders folders(folder, ExitCode::kUsage);
   write_json(folder, result);
+  folders.keep();
 }
 
 void write_run_result(const fs::path& run, const json& result) { write_json(run, result); }

@@ -38,6 +38,7 @@ std::unique_ptr<targets::Teachers> teachers_of(const TrainedModel& trained,
 std::vector<NamedImage> read_images(const std::vector<std::string>& paths, int64_t channels) {
   std::vector<NamedImage> images;
   for (const std::string& path : paths) {
+    if (path.empty()) fail(ExitCode::kUsage, "--images: one of its paths is empty");
     const std::string bytes = read_file(path, ExitCode::kData);
     const std::span<const uint8_t> span(reinterpret_cast<const uint8_t*>(bytes.data()),
                                         bytes.size());

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 #include <sstream>
@@ -201,6 +202,29 @@ TEST(CommandFlags, AreListedInChapterTwelve) {
     while (line.ends_with(' ')) line.pop_back();
     EXPECT_NE(chapter.find(line + "\n"), std::string::npos) << "missing:" << line;
   }
+}
+
+// As a script whose variable is not set gives it.
+TEST(CommandFlags, AnEmptyPathIsOneSentence) {
+  int outs = 0;
+  for (const Command& command : all_commands()) {
+    for (const FlagFacts& flag : declared(command).flags->facts()) {
+      const bool is_out = std::ranges::find(flag.names, "--out") != flag.names.end();
+      const bool is_checkpoint = std::ranges::find(flag.names, "--checkpoint") != flag.names.end();
+      if (!is_out && !is_checkpoint) continue;
+      outs += is_out ? 1 : 0;
+      std::istringstream name(command.name);
+      std::vector<std::string> words{std::istream_iterator<std::string>(name), {}};
+      words.insert(words.end(), {is_out ? "--out" : "--checkpoint", ""});
+      testing::internal::CaptureStderr();
+      const int status = run_program(words);
+      const std::string said = testing::internal::GetCapturedStderr();
+      EXPECT_EQ(status, 2) << command.name;
+      EXPECT_NE(said.find(": the path is empty"), said.npos) << command.name << ": " << said;
+      EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+    }
+  }
+  EXPECT_GT(outs, 8);
 }
 
 }  // namespace

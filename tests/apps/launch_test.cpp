@@ -317,5 +317,31 @@ TEST(Launch, VariablesThatContradictEachOtherAreOneSentence) {
   }
 }
 
+// torchrun and srun start every rank with the same command line, so its errors and its help are
+// printed once on each machine, and reported to torchrun by each rank.
+TEST(Ranks, TheFirstOfAMachineSpeaksOfTheCommandLine) {
+  struct Rank {
+    const char* variables;
+    bool speaks;
+  };
+  for (const auto& [variables, speaks] :
+       {Rank{"RANK=0 LOCAL_RANK=0", true}, Rank{"RANK=1 LOCAL_RANK=1", false},
+        Rank{"RANK=2 LOCAL_RANK=0", true}, Rank{"RANK=3 LOCAL_RANK=1", false}}) {
+    const Scratch scratch;
+    for (const char* words : {"knn --data x --checkpoint y --k many", "pretrian", "knn --help"}) {
+      const fs::path file = scratch / "error.json";
+      const std::string command = fmt::format(
+          "env {} WORLD_SIZE=4 LOCAL_WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=29999 "
+          "TORCHELASTIC_ERROR_FILE={} {} {} >{} 2>&1",
+          variables, file.string(), FCM_PROGRAM, words, (scratch / "said").string());
+      const bool help = std::string(words).ends_with("help");
+      EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), help ? 0 : 2) << words;
+      EXPECT_EQ(content_of(scratch / "said").empty(), !speaks) << variables << words;
+      EXPECT_EQ(content_of(file).empty(), help) << words;
+      fs::remove(file);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace fcm::apps

@@ -36,6 +36,22 @@ TEST(Content, WhatFilesOftenAreInstead) {
       {std::string(64, '\0'), "nothing but zero bytes"},
       {"\0\5\x16\7\0\2\0\0"s, "an AppleDouble file"},
       {"just some words\nand more", "text that begins \"just some words\""},
+      {"\n# A recipe\n[row]\nname = \"x\"\n", "a recipe, which --recipe takes"},
+      {"[tool.poetry]\nname = \"x\"\n", "TOML: [tool.poetry]"},
+      {"[1, 2]\n", "JSON: [1, 2]"},
+      {"[\n  \"a\"\n]", "JSON: [ \"a\" ]"},
+      {"{\n  \"message\":\n 1}", "JSON: { \"message\": 1}"},
+      {"{\n \"format\": \"fastconvmae checkpoint\",\n", "the manifest of a checkpoint"},
+      {"{\"images\": 3, \"top1\": 50}", "a result (JSON): {\"images\": 3"},
+      {"{\"epoch\":1,\"loss\":0.5,\"step\":3}\n", "the log of a run"},
+      {"<!doctype html><meta name=\"generator\" content=\"fastconvmae\">",
+       "a page that fastconvmae report wrote"},
+      {"\x18\0\0\0\0\0\0\0\xa3\x7f\x4b\x22\x09........\x1a\x0d"s + "brain.Event:2",
+       "an event file of TensorBoard"},
+      {"FCMPACK\n\1\0\0\0"s, "a packed file of images"},
+      {"label\tclass\tpicture\n0\ta\ta.jpg\n", "a list of images that fastconvmae features wrote"},
+      {"PK\3\4" + std::string(26, '\0') + "archive/data.pkl", "a PyTorch file"},
+      {"\x40\0\0\0\0\0\0\0{\"w\":{}}"s, "a safetensors file"},
       {"", "an empty file"}};
   for (const auto& [bytes, what] : cases) {
     EXPECT_TRUE(content_kind(bytes).starts_with(what)) << what << ": " << content_kind(bytes);

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "fcm/base/failpoint.h"
+#include "fcm/base/new_folders.h"
 #include "tests/support/crash.h"
 #include "tests/support/error_of.h"
 
@@ -206,6 +207,27 @@ TEST_F(FileTest, FoldersAreMadeAndAFileInTheWayIsAnError) {
   replace("x");
   EXPECT_NE(error_of([&] { make_folders(path_, ExitCode::kData); }), "");
   EXPECT_NE(error_of([&] { make_folders(path_ / "below", ExitCode::kData); }), "");
+}
+
+TEST_F(FileTest, NewFoldersGoAgainUnlessTheyAreKeptOrFilled) {
+  make_folders(folder_ / "before", ExitCode::kData);
+  { NewFolders gone(folder_ / "before" / "a" / "b", ExitCode::kData); }
+  EXPECT_TRUE(fs::is_directory(folder_ / "before"));
+  EXPECT_FALSE(fs::exists(folder_ / "before" / "a"));
+  {
+    NewFolders filled(folder_ / "before" / "a" / "b", ExitCode::kData);
+    write_file_durably(folder_ / "before" / "a" / "note", "x", ExitCode::kData);
+  }
+  EXPECT_FALSE(fs::exists(folder_ / "before" / "a" / "b"));
+  EXPECT_TRUE(fs::exists(folder_ / "before" / "a" / "note"));
+  { NewFolders(folder_ / "kept" / "c", ExitCode::kData).keep(); }
+  EXPECT_TRUE(fs::is_directory(folder_ / "kept" / "c"));
+  { NewFolders existed(folder_ / "kept" / "c", ExitCode::kData); }
+  EXPECT_TRUE(fs::is_directory(folder_ / "kept" / "c")) << "it was there before";
+  failpoint::arm("file.mkdir.before:2:ENOSPC");
+  EXPECT_NE(error_of([&] { make_folders(folder_ / "x" / "y", ExitCode::kData); }), "");
+  failpoint::disarm();
+  EXPECT_FALSE(fs::exists(folder_ / "x"));
 }
 
 TEST(Failpoint, SpecsThatAreNoneAreRefused) {

@@ -93,6 +93,37 @@ TEST_F(ModelFolder, WhatIsNoWeightsIsPassedOverForWhatIs) {
   EXPECT_EQ(said(), "");
 }
 
+// What is given in place of a checkpoint is named by its kind, or by the run it is a part of.
+TEST_F(ModelFolder, WhatIsNoCheckpointIsNamed) {
+  const auto refused = [&](const fs::path& path) { return error_of([&] { load(path); }); };
+  put(folder_ / "my.toml", "# mine\n[row]\nname = \"x\"\n");
+  expect(refused(folder_ / "my.toml"), "is not a checkpoint but a recipe, which --recipe takes");
+  expect(refused(folder_ / "my.toml"), "expected a step-N folder, a run folder");
+  put(folder_ / "x.bytes", "\x01\x02\xff");
+  expect(refused(folder_ / "x.bytes"), "a file that begins with the bytes 0x01 0x02 0xff");
+  const fs::path run = folder_ / "run";
+  put(run / "recipe.toml", "[row]\n");
+  put(run / "events" / "events.out", "\x18\x01");
+  put(run / "checkpoints" / "latest", "step-3\n");
+  put(run / "checkpoints" / "step-3" / "manifest.json",
+      "{\n \"format\": \"fastconvmae checkpoint\"");
+  const std::string of_run = "; it is part of the run " + run.string() + ": name that";
+  for (const fs::path& part : {run / "recipe.toml", run / "events" / "events.out", run / "events",
+                               run / "checkpoints" / "latest"}) {
+    expect(refused(part), of_run);
+  }
+  expect(refused(run / "checkpoints" / "step-3" / "manifest.json"),
+         "it is part of the checkpoint " + (run / "checkpoints" / "step-3").string());
+  expect(refused(run / "checkpoints" / "step-4"), "does not exist; ");
+  expect(refused(run / "checkpoints" / "step-4"), "checkpoints holds latest, step-3");
+  expect(refused(folder_ / "gone" / "a.pth"), "does not exist, nor does");
+  expect(refused(folder_ / "my.toml" / "a.pth"), "my.toml is a file");
+  fs::create_directories(folder_ / "set" / "train" / "a");
+  expect(refused(folder_ / "set"), "it holds train, so it may be a data set, for --data");
+  fs::create_directories(folder_ / "nothing");
+  expect(refused(folder_ / "nothing"), "it holds nothing");
+}
+
 TEST_F(ModelFolder, AConfigurationThatIsNoFileIsNamed) {
   put_safetensors(folder_ / "model.safetensors");
   fs::create_symlink("gone.json", folder_ / "config.json");

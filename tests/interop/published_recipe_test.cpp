@@ -17,6 +17,7 @@
 #include "fcm/recipe/setup.h"
 #include "fcm/train/state.h"
 #include "tests/support/compare.h"
+#include "tests/support/error_of.h"
 #include "tests/support/procedural.h"
 #include "tests/support/safetensors.h"
 
@@ -30,6 +31,26 @@ const std::filesystem::path kStored =
 
 // From the manifest: the tensors do not determine them.
 const std::vector<std::string> kHeads = {"encoder.heads=4", "decoder.heads=4"};
+
+TEST(PublishedRecipe, OfGreyImagesMeanAndStdMustBeGiven) {
+  Architecture grey;
+  grey.kind = "vit";
+  grey.encoder = {"custom", {4}, {8}, {2}, 2, {4}};
+  grey.channels = 1;
+  const auto recipe = [&](std::vector<std::string> set) {
+    set.emplace_back("encoder.heads=2");
+    return published_recipe(grey, json(), set, "grey.pth");
+  };
+  for (const std::vector<std::string>& set :
+       {std::vector<std::string>{}, std::vector<std::string>{"data.mean=[0.5]"}}) {
+    const std::string said = test::error_of(ExitCode::kUsage, [&] { recipe(set); });
+    EXPECT_NE(said.find("grey.pth: it reads grey images"), std::string::npos) << said;
+    EXPECT_NE(said.find("--set data.mean=[M]"), std::string::npos) << said;
+  }
+  const recipe::Recipe known = recipe({"data.mean=[0.5]", "data.deviation=[0.25]"});
+  EXPECT_EQ(known.data.channels, 1);
+  EXPECT_EQ(known.data.mean, std::vector<double>{0.5});
+}
 
 class PublishedRun : public testing::Test {
  protected:

@@ -171,6 +171,54 @@ TEST_F(WeightSets, MomentumCopiesAndHeadsAreLeftOutWithOneLine) {
   EXPECT_TRUE(is_vit(load(file + "::momentum_backbone"), copy));
 }
 
+TEST_F(WeightSets, CopiesUnderAPrefixOrWithoutDotsAreNamedAndCanBeChosen) {
+  struct Copies {
+    const char *front, *copy, *dot, *chosen;
+    bool whole_name;  // the copy's name contains `front` too
+  };
+  for (const auto& [front, copy, dot, chosen, whole_name] :
+       {Copies{"", "ema_", ".", "ema", true},
+        Copies{"", "ema_backbone_", ".", "ema_backbone", true},
+        Copies{"backbone.", "module.ema_", ".", "module.ema", false},
+        Copies{"", "student_", ".", "student", true},
+        Copies{"backbone.", "ema_", "_", "ema", true},           // mmcv's EMAHook
+        Copies{"model.", "model_ema.", "", "model_ema", false},  // LitEma
+        Copies{"net.", "ema_backbone_", "_", "ema_backbone", false},
+        Copies{"model.", "backbone.", ".", "backbone", false}}) {
+    tree_ = PthTree();
+    const test::Tensors vit = small_vit(), average = other_vit();
+    test::Tensors both;
+    for (const formats::TensorView& view : vit.views) {
+      both.views.push_back(view);
+      both.views.back().name.insert(0, front);
+    }
+    for (const formats::TensorView& view : average.views) {
+      std::string name = (whole_name ? front : "") + view.name;
+      for (size_t at = 0; (at = name.find('.', at)) != std::string::npos;) {
+        name.replace(at, 1, dot);
+        at += std::strlen(dot);
+      }
+      both.views.push_back(view);
+      both.views.back().name = copy + name;
+    }
+    const std::string file = write(dict_value({{"state_dict", tree_.state_dict(both)}}));
+    EXPECT_TRUE(is_vit(load(file), vit)) << copy;
+    EXPECT_NE(said().find(fmt::format("state_dict.{}", chosen)), std::string::npos) << said();
+    EXPECT_NE(said().find("(30 tensors): choose with --checkpoint"), std::string::npos) << said();
+    const bool of_mmcv = std::string(dot) == "_" && std::string(copy) == "ema_";
+    EXPECT_EQ(said().find("EMAHook") != std::string::npos, of_mmcv) << said();
+    EXPECT_TRUE(is_vit(load(file + "::" + chosen), average)) << copy << ": " << said();
+  }
+}
+
+TEST_F(WeightSets, ACopyAloneIsReadUnderItsPrefixAndNamedWithoutDots) {
+  const test::Tensors vit = small_vit();
+  EXPECT_TRUE(is_vit(load(write(tree_.state_dict(vit, "ema_backbone_"))), vit));
+  test::Tensors flat;
+  flat.add("ema_patch_embed_proj_weight", {8, 3, 4, 4});
+  EXPECT_NE(why_unknown(flat.views, "x").find("names without dots"), std::string::npos);
+}
+
 // A tensor of the network itself is never omitted: loading it into a model fails instead.
 TEST_F(WeightSets, WhatBelongsToTheNetworkStays) {
   test::Tensors vit = small_vit();
@@ -212,6 +260,10 @@ TEST_F(WeightSets, OfOtherNetworksTheFirstNamesAreSaid) {
   moments.add("state.0.exp_avg", {2});
   EXPECT_NE(why_unknown(moments.views, "x").find("the state of an optimizer and no weights"),
             std::string::npos);
+  test::Tensors features;
+  features.add("features", {4, 8});
+  features.add("labels", {4});
+  EXPECT_NE(why_unknown(features.views, "x").find("holds features of images"), std::string::npos);
   EXPECT_NE(why_unknown({}, "x").find("no tensors"), std::string::npos);
 }
 
@@ -286,6 +338,31 @@ TEST(ForeignParts, AreNamed) {
   test::Tensors without = small_vit();
   std::erase_if(without.views, [](const auto& one) { return one.name == "cls_token"; });
   EXPECT_NE(recognise(without.views)->foreign.find("no class token"), std::string::npos);
+  struct Images {
+    std::vector<int64_t> shape;
+    const char* said;
+  };
+  for (const auto& [shape, said] : std::vector<Images>{
+           {{8, 4, 4, 4}, "reads images of 4 channels"},
+           {{8, 2, 4, 4}, "reads images of 2 channels"},
+           {{8, 3, 16, 8}, "patches have 16 rows and 8 columns (patch_embed.proj.weight is 8 x 3"},
+           {{8, 1, 4, 4}, ""}}) {
+    test::Tensors vit = small_vit();
+    test::Tensors embedding;
+    embedding.add("patch_embed.proj.weight", shape);
+    vit.views[2] = embedding.views[0];
+    const std::string foreign = recognise(vit.views)->foreign;
+    EXPECT_EQ(foreign.empty(), *said == '\0') << foreign;
+    EXPECT_NE(foreign.find(said), std::string::npos) << foreign;
+  }
+  for (const auto& [shape, said] :
+       std::vector<Images>{{{8, 3, 2, 4, 4}, "a network for video or volumes"},
+                           {{8, 48}, "whose patch embedding is no convolution"}}) {
+    test::Tensors vit = small_vit();
+    vit.views[2].shape = shape;
+    EXPECT_FALSE(recognise(vit.views));
+    EXPECT_NE(why_unknown(vit.views, "x").find(said), std::string::npos);
+  }
   // Another network with patch embeddings is not a ViT.
   test::Tensors swin;
   swin.add("patch_embed.proj.weight", {8, 3, 4, 4});

@@ -476,6 +476,27 @@ TEST(FindRecipe, SaysWhatThereIs) {
 
 TEST(LoadRecipe, RefusesFilesThatAreNoRecipes) {
   const test::Scratch folder;
+  const auto said = [&](const std::string& name, const std::string& content) {
+    return usage_error([&] { load_recipe(folder.write(name, content).string(), {}, {}); });
+  };
+  for (const auto& [content, kind] : std::vector<std::pair<std::string, std::string>>{
+           {"", "an empty file"},
+           {"{\"top1\": 3}", "a result (JSON)"},
+           {"\x89PNG\r\n\x1a\n", "a PNG"},
+           {std::string("\x40\0\0\0\0\0\0\0{\"w\":", 13), "a safetensors file"},
+           {std::string("\xff\0\x01", 3), "a binary file"}}) {
+    EXPECT_NE(said("other", content).find("this is " + kind + ", expected a recipe"),
+              std::string::npos)
+        << said("other", content);
+  }
+  folder.write("run/recipe.toml", "[row]\n");
+  const fs::path run = folder / "run";
+  EXPECT_NE(usage_error([&] {
+              load_recipe(run.string(), {}, {});
+            }).find("is a folder, expected a recipe file; it holds one: "),
+            std::string::npos);
+  EXPECT_NE(usage_error([&] { load_recipe("", {}, {}); }).find("--recipe is empty"),
+            std::string::npos);
   const fs::path file = folder.write("large.toml", std::string((1 << 20) + 1, 'x'));
   EXPECT_NE(usage_error([&] { load_recipe(file.string(), {}, {}); }).find("too many for a recipe"),
             std::string::npos);

@@ -94,6 +94,47 @@ TEST_F(CheckpointFiles, EveryFormatHoldsTheSameBits) {
   EXPECT_EQ(code_of([&] { convert(path("run"), "run", "hf", true); }), ExitCode::kUsage);
 }
 
+// A limit on the size of files acts like a full disk.
+TEST_F(CheckpointFiles, AConversionThatFailsLeavesNoFolder) {
+  train("run", 1);
+  for (const char* to : {"native", "hf"}) {
+    const int status =
+        wait_for(start({"checkpoint", "convert", path("run"), path("a") + "/b", "--to", to}, 8192));
+    EXPECT_EQ(status, kCheckpoint) << to;
+    EXPECT_FALSE(fs::exists(scratch_ / "a")) << to;
+  }
+  fs::create_directories(scratch_ / "mine");
+  EXPECT_EQ(
+      wait_for(start({"checkpoint", "convert", path("run"), path("mine"), "--to", "native"}, 8192)),
+      kCheckpoint);
+  EXPECT_TRUE(fs::is_empty(scratch_ / "mine")) << "it was there before";
+}
+
+TEST_F(CheckpointFiles, AFolderThatCannotBeTheOutputIsASentenceBeforeAnyWork) {
+  train("run", 1);
+  convert(path("run"), "native", "native");
+  const auto refused = [&](const std::string& from, const char* out, const char* to) {
+    try {
+      convert(from, out, to, true);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kUsage) << error.what();
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const auto holds = [](const std::string& text, const char* part) {
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  };
+  for (const char* step : {"native/step-1", "native/step-1/model.safetensors"}) {
+    holds(refused(path(step), "native", "native"), "holds the input");
+  }
+  holds(refused(path("run"), "native/step-1", "native"), "is one checkpoint");
+  holds(refused(path("run"), "output/x", "native"), "output is a file, no folder");
+  holds(refused(path("run"), "none/x.pth", "pth"), "there is no folder");
+  EXPECT_FALSE(fs::exists(scratch_ / "none"));
+  EXPECT_NO_THROW(convert(path("run"), "native", "native", true));
+}
+
 // Each folder holds a file with the name of a converted one, but no conversion wrote it.
 TEST_F(CheckpointFiles, AnotherProgramsFolderIsNotReplaced) {
   train("run", 1);

@@ -85,7 +85,8 @@ TEST_F(RunComparison, RefusesARunThatIsNamedTwiceAndFoldersThatAreNone) {
   fs::create_directory_symlink(a, scratch_ / "link");
   EXPECT_NE(refused({a, scratch_ / "link"}).find("is named twice"), std::string::npos);
   EXPECT_EQ(refused({a, scratch_ / "none"}),
-            (scratch_ / "none").string() + " is not a run folder: it has no recipe.toml");
+            (scratch_ / "none").string() +
+                " is not a run folder: it has no recipe.toml (it does not exist)");
   std::vector<fs::path> many;
   for (int i = 0; i < 17; ++i) many.push_back(run("many" + std::to_string(i)));
   EXPECT_EQ(refused(many), "got 17 runs, and a page shows at most 16; leave some out");

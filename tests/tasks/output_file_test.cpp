@@ -110,6 +110,27 @@ TEST_F(OutputFile, WhatIsReadIsNotReplaced) {
   }
 }
 
+// Before any work, not when the file is written.
+TEST_F(OutputFile, TheFolderMustBeThere) {
+  const fs::path file = put("file", "x");
+  for (const FileKind kind : {FileKind::kArray, FileKind::kPacked, FileKind::kPth}) {
+    expect(refused(scratch_ / "none" / "x", kind),
+           "there is no folder " + (scratch_ / "none").string());
+    expect(refused(file / "x", kind), "is a file, no folder");
+  }
+  EXPECT_FALSE(fs::exists(scratch_ / "none"));
+  const auto impossible = [](const fs::path& folder) {
+    return test::error_of(ExitCode::kUsage, [&] { refuse_impossible_folder(folder); });
+  };
+  EXPECT_EQ(impossible(scratch_ / "none" / "x"), "");
+  EXPECT_EQ(impossible(scratch_ / "none" / ""), "");
+  EXPECT_EQ(impossible("none"), "");
+  expect(impossible(file), "is a file, expected a folder");
+  expect(impossible(file / "x" / "y"), "file is a file, no folder");
+  fs::create_symlink("nowhere", scratch_ / "link");
+  expect(impossible(scratch_ / "link"), "is a link to nowhere, where there is nothing");
+}
+
 TEST_F(OutputFile, APartOfACheckpointIsNotReplaced) {
   one_of_each();
   fs::create_directories(scratch_ / "step-4");
