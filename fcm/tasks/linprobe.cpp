@@ -50,9 +50,9 @@ nlohmann::json summary(const Result& flattened, const Result& mean) {
   const auto describe = [](const Result& result) {
     return nlohmann::json{{"top1", result.top1}, {"top5", result.top5}, {"images", result.images}};
   };
-  nlohmann::json json = describe(flattened.top1 >= mean.top1 ? flattened : mean);
-  json["features"] = {{"flattened", describe(flattened)}, {"mean", describe(mean)}};
-  return json;
+  nlohmann::json figures = describe(flattened.top1 >= mean.top1 ? flattened : mean);
+  figures["features"] = {{"flattened", describe(flattened)}, {"mean", describe(mean)}};
+  return figures;
 }
 
 }  // namespace
