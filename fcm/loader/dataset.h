@@ -43,6 +43,9 @@ class Dataset {
     const image::Box box = choose(image.rows, image.cols);
     return {std::move(image), box};
   }
+  // The EXIF orientation stored with the i-th image, 1 (upright) to 8, and whether get applies it.
+  virtual int orientation(int64_t /*index*/) const { return 1; }
+  virtual bool turns_upright() const { return false; }
   // The class number of the i-th image; -1: no label. Throws Error(kData) that names the image if
   // its label is damaged; the image itself may still be readable.
   virtual int64_t label(int64_t index) const = 0;

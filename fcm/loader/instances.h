@@ -46,7 +46,8 @@ struct ImageRecord {
 // The object classes 0 .. K - 1, in the order of the data's category ids.
 struct InstanceClasses {
   std::vector<std::string> names;
-  std::vector<int64_t> ids;  // ascending category ids, used in result files
+  std::vector<int64_t> ids;      // ascending category ids, used in result files
+  std::vector<int64_t> objects;  // of each class in this split, without crowds; empty: unknown
 
   int64_t class_of(int64_t id) const;  // -1: no such id
 };

@@ -1,4 +1,4 @@
-// Remarks of opening a data set: what was skipped and what was assumed.
+// Remarks of opening a data set: what was skipped, what was assumed, what looks wrong.
 #pragma once
 
 #include <cstdint>
@@ -38,9 +38,10 @@ std::string some_of(const std::vector<std::string>& names);
 
 struct Remarks {
   LeftOut left_out;
-  LeftOut beside;                  // the part of left_out that both splits report
-  std::vector<std::string> notes;  // which folders are the splits, which shards are held out ...
-  std::string no_labels;           // why there are no classes, if so
+  LeftOut beside;                     // the part of left_out that both splits report
+  std::vector<std::string> notes;     // which folders are the splits, which shards are held out ...
+  std::vector<std::string> warnings;  // what is probably a mistake in the data
+  std::string no_labels;              // why there are no classes, if so
   // Classes have only numbers, no names. Numeric folder names count as names.
   bool only_numbered = false;
   int64_t bad_labels = 0;       // images whose label is missing or invalid

@@ -29,6 +29,19 @@ void say(const std::string& data, loader::Split split, const Lines& lines, Repor
   for (const std::string& line : lines) reporter.info(fmt::format("{}{}: {}", data, which, line));
 }
 
+void say_warnings(const std::string& data, loader::Split split, const Lines& lines,
+                  Reporter& reporter) {
+  const char* const which = split == loader::Split::kTrain ? "" : ", validation images";
+  for (const std::string& line : lines) reporter.warn(fmt::format("{}{}: {}", data, which, line));
+}
+
+// The lines that are not among `said`.
+Lines unsaid(Lines lines, const Lines& said) {
+  std::erase_if(
+      lines, [&](const std::string& line) { return std::ranges::find(said, line) != said.end(); });
+  return lines;
+}
+
 void need_labels(const std::string& data, const loader::Dataset& dataset, Reporter& reporter) {
   const loader::Remarks& remarks = dataset.remarks();
   if (remarks.bad_labels == 0 && dataset.classes().empty()) {
@@ -96,6 +109,7 @@ std::shared_ptr<const loader::Dataset> open_images(const std::string& data, load
                                                    Reporter& reporter, loader::TargetKind wanted) {
   auto dataset = open(data, split, wanted, machine);
   say(data, split, remark_lines(*dataset), reporter);
+  say_warnings(data, split, dataset->remarks().warnings, reporter);
   return dataset;
 }
 
@@ -104,6 +118,10 @@ std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, lo
                                                      Reporter& reporter) {
   auto dataset = open_images(data, split, machine, reporter, loader::TargetKind::kLabel);
   need_labels(data, *dataset, reporter);
+  if (dataset->classes().size() == 1) {
+    reporter.warn(fmt::format("{} has only one class ({}), so every answer is right", data,
+                              class_list(printable(dataset->classes()))));
+  }
   return dataset;
 }
 
@@ -127,11 +145,9 @@ std::shared_ptr<const loader::Dataset> open_validation(const std::string& data,
                                                        const MachineOptions& machine,
                                                        Reporter& reporter) {
   auto val = open(data, loader::Split::kVal, wanted, machine);
-  const Lines said = remark_lines(train);
-  Lines lines = remark_lines(*val);
-  std::erase_if(
-      lines, [&](const std::string& line) { return std::ranges::find(said, line) != said.end(); });
-  say(data, loader::Split::kVal, lines, reporter);
+  say(data, loader::Split::kVal, unsaid(remark_lines(*val), remark_lines(train)), reporter);
+  say_warnings(data, loader::Split::kVal, unsaid(val->remarks().warnings, train.remarks().warnings),
+               reporter);
   return val;
 }
 
@@ -192,6 +208,30 @@ std::shared_ptr<const loader::Dataset> open_instances(const std::string& data, l
   return dataset;
 }
 
+void warn_of_unlearnt(const std::string& data, const std::vector<int64_t>& trained,
+                      const loader::InstanceClasses& measured, std::string_view trained_on,
+                      Reporter& reporter) {
+  if (measured.objects.empty()) return;
+  Lines occur, unlearnt;
+  for (size_t i = 0; i < measured.objects.size(); ++i) {
+    if (measured.objects[i] == 0) continue;
+    occur.push_back(measured.names[i]);
+    if (trained.size() == measured.objects.size() && trained[i] == 0) {
+      unlearnt.push_back(measured.names[i]);
+    }
+  }
+  if (unlearnt.empty()) return;
+  const int64_t count = std::ssize(unlearnt);
+  reporter.warn(
+      fmt::format("{}: {} of the {} with objects in the validation images {} none in {} ({}): {}",
+                  data, count, counted(std::ssize(occur), "category", "categories"),
+                  noun(count, "has", "have"), trained_on, class_list(printable(unlearnt)),
+                  unlearnt.size() == occur.size()
+                      ? "nothing that is measured was learnt, so AP can only be 0.00"
+                  : count == 1 ? "its AP can only be 0.00"
+                               : "their AP can only be 0.00"));
+}
+
 LabelledData open_instance_splits(const std::string& data, const MachineOptions& machine,
                                   Reporter& reporter) {
   LabelledData both;
@@ -213,6 +253,7 @@ LabelledData open_instance_splits(const std::string& data, const MachineOptions&
          data, only_in("in training", train.names, val.names),
          only_in("in validation", val.names, train.names) + other_order(train.names, val.names));
   }
+  warn_of_unlearnt(data, train.objects, val, "the training images", reporter);
   return both;
 }
 

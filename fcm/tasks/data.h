@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "fcm/base/reporter.h"
@@ -52,6 +53,12 @@ LabelledData open_instance_splits(const std::string& data, const MachineOptions&
 std::shared_ptr<const loader::Dataset> open_instances(const std::string& data, loader::Split split,
                                                       const MachineOptions& machine,
                                                       Reporter& reporter);
+
+// Warns about categories of `measured` whose AP can only be 0, since `trained` (the objects of each
+// class that were learnt from; empty: unknown) has none of them. `trained_on` is for the message.
+void warn_of_unlearnt(const std::string& data, const std::vector<int64_t>& trained,
+                      const loader::InstanceClasses& measured, std::string_view trained_on,
+                      Reporter& reporter);
 
 // Warns about images that were not measured, with the reasons; of many the first ones.
 void warn_of_unreadable(const std::vector<std::string>& reasons, Reporter& reporter);

@@ -4,7 +4,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "fcm/base/counted.h"
 #include "fcm/base/error.h"
@@ -58,6 +60,11 @@ void say_remarks(const std::string& data, const std::vector<OpenedSplit>& opened
     for (const std::string& line : remark_lines(*split.dataset)) {
       if (std::ranges::find(said, line) != said.end()) continue;
       reporter.info(fmt::format("{} ({}): {}", data, split.name, line));
+      said.push_back(line);
+    }
+    for (const std::string& line : split.dataset->remarks().warnings) {
+      if (std::ranges::find(said, line) != said.end()) continue;
+      reporter.warn(fmt::format("{} ({}): {}", data, split.name, line));
       said.push_back(line);
     }
     if (const auto endings = endings_of(*split.dataset); endings.size() > 1) {
@@ -169,7 +176,8 @@ void add_split(json& result, const OpenedSplit& split, const json& bad, const Ba
                         {"bad_labels", labels.count},
                         {"endings", endings_of(*split.dataset)},
                         {"left_out", left_out},
-                        {"notes", remarks.notes}};
+                        {"notes", remarks.notes},
+                        {"warnings", remarks.warnings}};
   if (labels.count > 0) result[split.name]["first_bad_label"] = labels.first;
   const auto add = [&](const char* name, int64_t count) {
     result[name] = result.value(name, int64_t{0}) + count;
@@ -242,6 +250,74 @@ class SharedContents {
   std::string example_;
 };
 
+// Images of a split with the same pixels as an earlier one.
+class RepeatedContents {
+ public:
+  void see(uint64_t content, int64_t index, int64_t label) {
+    const auto [place, is_new] = first_.try_emplace(content, Seen{index, label});
+    if (is_new) return;
+    if (repeated_++ == 0) example_ = {place->second.index, index};
+    if (label < 0 || place->second.label < 0 || label == place->second.label) return;
+    if (conflicting_++ == 0) conflict_ = {place->second.index, index};
+  }
+  void put_into(json& result, const std::string& data, const OpenedSplit& split,
+                Reporter& reporter) const {
+    const loader::Dataset& dataset = *split.dataset;
+    json& repeated = result[split.name]["repeated"];
+    repeated = {{"images", repeated_}, {"other_class", conflicting_}};
+    if (repeated_ == 0) return;
+    const auto [first, second] = conflicting_ > 0 ? conflict_ : example_;
+    repeated["example"] = {dataset.name(first), dataset.name(second)};
+    std::string text = fmt::format(
+        "{} ({}): {} of {} {} the same pixels as an earlier one", data, split.name, repeated_,
+        counted(dataset.size(), "image", "images"), noun(repeated_, "has", "have"));
+    if (conflicting_ == 0) {
+      reporter.info(fmt::format("{} ({} and {})", text, dataset.name(first), dataset.name(second)));
+      return;
+    }
+    const auto class_of = [&](int64_t index) {
+      return dataset.classes().at(static_cast<size_t>(dataset.label(index)));
+    };
+    reporter.warn(fmt::format("{}, {} of them in another class: {} in {}, {} in {}", text,
+                              conflicting_, dataset.name(first), class_of(first),
+                              dataset.name(second), class_of(second)));
+  }
+
+ private:
+  struct Seen {
+    int64_t index, label;
+  };
+  std::unordered_map<uint64_t, Seen> first_;
+  int64_t repeated_ = 0, conflicting_ = 0;
+  std::pair<int64_t, int64_t> example_, conflict_;  // indices of the first ones
+};
+
+// Images whose EXIF data say that they are not upright.
+class OrientedImages {
+ public:
+  void see(int orientation, const std::string& name) {
+    if (orientation != 1 && count_++ == 0) example_ = name;
+  }
+  void put_into(json& result, const std::string& data, const OpenedSplit& split,
+                Reporter& reporter) const {
+    const bool applied = split.dataset->turns_upright();
+    json& oriented = result[split.name]["oriented"];
+    oriented = {{"images", count_}};
+    if (count_ == 0) return;
+    oriented["applied"] = applied;
+    oriented["example"] = example_;
+    reporter.info(fmt::format(
+        "{} ({}): {} an EXIF orientation other than upright ({}); {}", data, split.name,
+        counted(count_, "image has", "images have"), example_,
+        applied ? "it is applied: they are read upright"
+                : "it is not applied, as in torchvision: they are read as they are stored"));
+  }
+
+ private:
+  int64_t count_ = 0;
+  std::string example_;
+};
+
 // What is wrong with an image's class map; empty: nothing, or there are no maps.
 std::string fault_of_map(const loader::Dataset& dataset, int64_t index,
                          const image::Image& image) try {
@@ -278,6 +354,8 @@ void say_different_classes(json& result, const std::string& data,
 
 struct Verified {
   uint64_t content;
+  int64_t label;  // -1: none
+  int orientation;
   std::string fault_of_map;
 };
 
@@ -291,15 +369,23 @@ json verify_data(const std::string& data, MachineOptions machine, Reporter& repo
   for (const OpenedSplit& split : splits) {
     BadLabels labels(split.dataset->remarks());
     const auto look = [&](int64_t i, const loader::Sample& sample) {
-      return Verified{content_hash(sample.image), fault_of_map(*split.dataset, i, sample.image)};
+      return Verified{content_hash(sample.image),
+                      std::get<loader::Label>(sample.target).class_number,
+                      split.dataset->orientation(i), fault_of_map(*split.dataset, i, sample.image)};
     };
+    RepeatedContents repeated;
+    OrientedImages oriented;
     json bad = for_each_image(split, threads, reporter, look, [&](int64_t i, Verified found) {
       shared.see(found.content, split.dataset->name(i), &split == &splits.front());
+      repeated.see(found.content, i, found.label);
+      oriented.see(found.orientation, split.dataset->name(i));
       if (found.fault_of_map.empty()) return;
       reporter.warn(found.fault_of_map);
       labels.add(found.fault_of_map);
     });
     add_split(result, split, bad, labels);
+    repeated.put_into(result, data, split, reporter);
+    oriented.put_into(result, data, split, reporter);
   }
   if (splits.size() == 2) {
     shared.put_into(result, data, reporter);

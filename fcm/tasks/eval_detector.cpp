@@ -1,6 +1,7 @@
 #include "fcm/tasks/eval_detector.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "fcm/base/counted.h"
@@ -22,16 +23,26 @@ namespace fcm::tasks {
 namespace {
 
 void refuse_other_objects(const TrainedDetector& trained, const loader::Dataset& dataset,
-                          const EvalRequest& request) {
+                          const EvalRequest& request, Reporter& reporter) {
   const std::string detector = request.checkpoint.path.string();
   const std::vector<std::string> names = printable(dataset.instance_classes().names);
   if (std::ssize(names) != trained.classes()) {
     fail(ExitCode::kData, "{} has objects of {}, but {} was trained on {}", request.data,
          counted(std::ssize(names), "class", "classes"), detector, trained.classes());
   }
-  if (!trained.trained_on || trained.trained_on->classes.empty()) return;
+  if (!trained.trained_on || trained.trained_on->classes.empty()) {
+    reporter.warn(fmt::format(
+        "{} does not say which classes it detects; they are assumed to be those of {}, in this "
+        "order: {}",
+        detector, request.data, class_list(names)));
+    return;
+  }
   const std::string difference = first_difference(trained.trained_on->classes, names);
-  if (difference.empty()) return;
+  if (difference.empty()) {
+    warn_of_unlearnt(request.data, trained.trained_on->objects, dataset.instance_classes(),
+                     "the images that " + detector + " was trained on", reporter);
+    return;
+  }
   fail(ExitCode::kData, "{} has other classes than {} was trained on: {}", request.data, detector,
        difference);
 }
@@ -53,7 +64,7 @@ nlohmann::json eval_detector(const EvalRequest& request, checkpoint::Checkpoint 
   const TrainedDetector trained = load_detector(std::move(checkpoint), request.checkpoint.set,
                                                 reporter, device_of(request.machine));
   const auto dataset = open_instances(request.data, loader::Split::kVal, request.machine, reporter);
-  refuse_other_objects(trained, *dataset, request);
+  refuse_other_objects(trained, *dataset, request, reporter);
   if (!request.out.empty()) refuse_nested(request.out, request.data, *dataset, reporter);
   dist::Group& group = *request.machine.group;
   refuse_different_ranks(group, trained.recipe, request.data, *dataset);
@@ -69,6 +80,10 @@ nlohmann::json eval_detector(const EvalRequest& request, checkpoint::Checkpoint 
   const eval::DetectionAccuracy accuracy = eval::detection_accuracy(
       trained.find, trained.classes(), trained.recipe, dataset, threads, group, keep);
   warn_of_unreadable(accuracy.unreadable, reporter);
+  if (std::isnan(accuracy.box.figures.ap)) {
+    reporter.warn(fmt::format("{}: no image that was measured has an object, so there is no AP",
+                              request.data));
+  }
   const std::vector<std::string>& names = dataset->instance_classes().names;
   nlohmann::json result = figures_of(accuracy, names);
   result["image_size"] = trained.recipe.data.image_size;

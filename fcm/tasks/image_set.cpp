@@ -107,6 +107,7 @@ ImageSet describe_images(const loader::Dataset& dataset, const std::string& data
                           : dataset.has_maps()    ? dataset.map_classes().names
                                                   : dataset.classes());
   if (dataset.has_maps()) set.colours = dataset.map_classes().colours;
+  if (dataset.has_instances()) set.objects = dataset.instance_classes().objects;
   formats::Digest digest;
   for (const std::string& name : set.classes) add(digest, name);
   if (!set.classes.empty()) set.classes_hash = digest.hex();
@@ -119,6 +120,7 @@ json to_json(const ImageSet& set) {
   if (!set.classes.empty()) facts["classes"] = set.classes;
   if (!set.classes.empty()) facts["only_numbered"] = set.only_numbered;
   if (!set.colours.empty()) facts["colours"] = set.colours;
+  if (!set.objects.empty()) facts["objects"] = set.objects;
   return facts;
 }
 
@@ -144,6 +146,7 @@ std::optional<ImageSet> stored_set(const json& state, const char* name) try {
   // numbered.
   set.only_numbered = facts.value("only_numbered", are_numbers(set.classes));
   set.colours = facts.value("colours", decltype(set.colours)());
+  set.objects = facts.value("objects", std::vector<int64_t>());
   set.sample = content_sample_from(facts.value(kContentSample, json::object()));
   return set;
 } catch (const json::exception&) {

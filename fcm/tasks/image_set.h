@@ -33,8 +33,9 @@ struct ImageSet {
   std::string sample_hash;   // of the pixels of a few images, spread over the list
   ContentSample sample;      // of more images, one by one
   std::string classes_hash;  // of the class names, in order; empty: no classes
-  std::vector<std::string> classes;             // UTF-8; other bytes are written \xNN
-  bool only_numbered = false;                   // labels are numbers without class names
+  std::vector<std::string> classes;  // UTF-8; other bytes are written \xNN
+  std::vector<int64_t> objects;      // of each class; empty: unknown, or no set of objects
+  bool only_numbered = false;        // labels are numbers without class names
   std::vector<std::array<uint8_t, 3>> colours;  // of a map's classes, RGB; empty: not in the data
 };
 

@@ -6,6 +6,7 @@
 #include "fcm/image/image.h"
 #include "fcm/loader/dataset.h"
 #include "tests/apps/program.h"
+#include "tests/loader/coco_support.h"
 
 namespace fcm::apps {
 namespace {
@@ -147,6 +148,60 @@ TEST_F(DataVerifyOfFolders, NamesThatAreNotUtf8AndLinksToNothing) {
   EXPECT_EQ(result.at("images"), 3);
   EXPECT_EQ(result.at("bad"), 1);
   EXPECT_NE(outcome.err.find("it is a link to gone.png"), std::string::npos) << outcome.err;
+}
+
+// Equal pixels in two classes: at most one of the labels is right.
+TEST_F(DataVerifyOfFolders, ImagesThatAreThereTwiceAreCounted) {
+  image("ant/a.png");
+  image("ant/b.png");
+  image("bee/c.png");
+  image::write_png(scratch_ / "bee/d.png", {8, 8, 3, std::vector<uint8_t>(8 * 8 * 3, 7)});
+  const Outcome outcome = run_here("data verify --json " + scratch_.string());
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  const json repeated = json::parse(outcome.out).at("train").at("repeated");
+  EXPECT_EQ(repeated.at("images"), 2);
+  EXPECT_EQ(repeated.at("other_class"), 1);
+  EXPECT_EQ(repeated.at("example"),
+            (json{scratch_.string() + "/ant/a.png", scratch_.string() + "/bee/c.png"}));
+  EXPECT_NE(outcome.err.find("2 of 4 images have the same pixels as an earlier one, 1 of them in "
+                             "another class: " +
+                             scratch_.string() + "/ant/a.png in ant, " + scratch_.string() +
+                             "/bee/c.png in bee"),
+            std::string::npos)
+      << outcome.err;
+}
+
+TEST_F(DataVerifyOfFolders, MistakesOfAListAreWarningsAndInTheResult) {
+  image("a.png");
+  const std::string list = scratch_.write("l.txt", std::string("a.png 0\na.png 1\n")).string();
+  const Outcome outcome = run_here("data verify --json " + list);
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  const std::string warning = json::parse(outcome.out).at("train").at("warnings").at(0);
+  EXPECT_NE(warning.find("1 has different labels, for example a.png: 0 and 1"), std::string::npos);
+  EXPECT_NE(outcome.err.find("warning: " + list + " (train): " + warning), std::string::npos)
+      << outcome.err;
+}
+
+TEST_F(DataVerifyOfFolders, OrientationsAreCountedAndWhatIsDoneWithThem) {
+  const image::Image lying{8, 12, 3, std::vector<uint8_t>(8 * 12 * 3, 50)};
+  scratch_.write("ant/a.jpg", test::lying_jpeg_text(lying));
+  scratch_.write("ant/b.jpg", test::jpeg_text(lying));
+  Outcome outcome = run_here("data verify --json " + scratch_.string());
+  json oriented = json::parse(outcome.out).at("train").at("oriented");
+  EXPECT_EQ(
+      oriented,
+      (json{{"images", 1}, {"applied", false}, {"example", scratch_.string() + "/ant/a.jpg"}}));
+  EXPECT_NE(outcome.err.find("1 image has an EXIF orientation other than upright (" +
+                             scratch_.string() + "/ant/a.jpg); it is not applied"),
+            std::string::npos)
+      << outcome.err;
+  const Scratch coco;
+  test::write_small_coco(coco);
+  coco.write("train2017/3.jpg", test::lying_jpeg_text(test::scene(60, 40)));
+  outcome = run_here("data verify --json " + coco.string());
+  oriented = json::parse(outcome.out).at("train").at("oriented");
+  EXPECT_EQ(oriented.at("images"), 1);
+  EXPECT_EQ(oriented.at("applied"), true);
 }
 
 }  // namespace

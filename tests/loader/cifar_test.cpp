@@ -109,5 +109,18 @@ TEST(Cifar, TenAndAHundredDoNotMix) {
             std::string::npos);
 }
 
+TEST(Cifar, NamesOfAnotherNumberOfClassesAreSaid) {
+  const test::Scratch folder;
+  folder.write("data_batch_1.bin", records(12, ten));
+  folder.write("batches.meta.txt", std::string("cat\ndog\n"));
+  const auto few = open_dataset(folder.string(), Split::kTrain);
+  EXPECT_EQ(few->classes().at(1), "1");
+  EXPECT_EQ(few->remarks().notes.at(0),
+            (folder / "batches.meta.txt").string() +
+                " has 2 names, expected 10: classes are named by their numbers");
+  folder.write("batches.meta.txt", std::string("a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\n"));
+  EXPECT_EQ(open_dataset(folder.string(), Split::kTrain)->classes().at(0), "0");
+}
+
 }  // namespace
 }  // namespace fcm::loader

@@ -136,18 +136,32 @@ TEST_F(CocoFileTest, AnnotationsThatCannotBeUsedAreCounted) {
   EXPECT_EQ(left_out_with("category_id", 3), "1 annotations of unknown categories (annotation 50)");
   EXPECT_EQ(left_out_with("id", 11), "1 annotations with a repeated id (annotation 11)");
   const std::string incomplete = "1 annotations without image or category (annotation 50)";
-  EXPECT_EQ(left_out_with("image_id", "3"), incomplete);
   EXPECT_EQ(left_out_with("category_id", nullptr), incomplete);
-  EXPECT_EQ(left_out_with("category_id", 1.5), incomplete);
+  EXPECT_EQ(left_out_with("image_id", "3"),
+            "1 annotations whose image_id is not an integer (annotation 50, image_id \"3\")");
+  EXPECT_EQ(
+      left_out_with("category_id", 1.5),
+      "1 annotations whose category_id is not an integer (annotation 50, category_id a number "
+      "that is not an integer)");
   const std::string no_box = "1 annotations without a box (annotation 50)";
   EXPECT_EQ(left_out_with("bbox", {1, 2, 3}), no_box);
-  EXPECT_EQ(left_out_with("bbox", {1, 2, 3, -4}), no_box);
+  EXPECT_EQ(left_out_with("bbox", {1, 2, 3, -4}),
+            "1 annotations with a box of negative width or height (annotation 50)");
   EXPECT_EQ(left_out_with("bbox", nullptr), no_box);
   const std::string far =
       "1 annotations with numbers that are non-finite or beyond 1e8 (annotation 50)";
   EXPECT_EQ(left_out_with("bbox", {1, 2, 3, 1e9}), far);
   EXPECT_EQ(left_out_with("segmentation", {{1, 1, 2, 2, 3, 1e300}}), far);
-  EXPECT_EQ(left_out_with("segmentation", {{1, 1, 2, 2, 3, "4"}}), far);
+  const std::string no_number =
+      "1 annotations with coordinates that are not numbers (annotation 50)";
+  EXPECT_EQ(left_out_with("segmentation", {{1, 1, 2, 2, 3, "4"}}), no_number);
+  EXPECT_EQ(left_out_with("bbox", {"1", "2", "3", "4"}), no_number);
+  CocoTree without_id = coco_square(50, 4, 7);
+  without_id.erase("id");
+  EXPECT_EQ(left_out_with(without_id),
+            "1 annotations of unknown images (an annotation without id, of image 4)");
+  without_id["bbox"] = nullptr;
+  EXPECT_EQ(left_out_with(without_id), "1 annotations without a box (entry 6 of annotations)");
   EXPECT_EQ(left_out_with(CocoTree(7)), "1 entries that are not objects (annotations 6)");
 }
 
@@ -196,7 +210,9 @@ TEST_F(CocoFileTest, ImagesThatCannotBeUsedAreCounted) {
     image[key] = value;
     return image;
   };
-  EXPECT_EQ(left_out(changed("id", "20")), "1 images without id or file name (20.jpg)");
+  EXPECT_EQ(left_out(changed("id", "20")),
+            "1 images whose id is not an integer (20.jpg, id \"20\")");
+  EXPECT_EQ(left_out(changed("id", nullptr)), "1 images without id or file name (20.jpg)");
   EXPECT_EQ(left_out(changed("file_name", nullptr)), "1 images without id or file name (image 20)");
   EXPECT_EQ(left_out(changed("height", 0)),
             "1 images without a size, or above the pixel limit (20.jpg)");
@@ -220,6 +236,88 @@ TEST_F(CocoFileTest, CategoriesWithoutANameGoByTheirId) {
   const CocoFile file = read_tree(tree);
   EXPECT_EQ(file.classes().names, (std::vector<std::string>{"cat", "4", "dog", "brush"}));
   EXPECT_EQ(file.left_out().count(), 2);
+}
+
+// Tools that write ids as text leave nothing to use.
+TEST_F(CocoFileTest, IdsThatAreTextAreTheReason) {
+  CocoTree tree = test::small_coco();
+  for (CocoTree& image : tree["images"]) image["id"] = image["id"].dump();
+  std::string message = data_error([&] { read_tree(tree); });
+  EXPECT_NE(message.find("has no usable image; left out: 3 images whose id is not an integer "
+                         "(3.jpg, id \"3\")"),
+            std::string::npos)
+      << message;
+  tree = test::small_coco();
+  for (CocoTree& category : tree["categories"]) category["id"] = category["id"].dump();
+  message = data_error([&] { read_tree(tree); });
+  EXPECT_NE(message.find("has no categories; left out: 3 categories whose id is not an integer"),
+            std::string::npos)
+      << message;
+}
+
+// Odd boxes stay, and are counted.
+TEST_F(CocoFileTest, OddBoxesAreSaid) {
+  const auto warnings = [&](const std::vector<CocoTree>& boxes) {
+    CocoTree tree = test::small_coco();
+    tree["annotations"] = CocoTree::array();
+    for (size_t i = 0; i < boxes.size(); ++i) {
+      tree["annotations"].push_back(coco_square(static_cast<int64_t>(i), 3, 7));
+      tree["annotations"].back()["bbox"] = boxes[i];
+    }
+    return read_tree(tree).warnings();
+  };
+  const std::string file = (folder_ / "i.json").string();
+  const CocoTree good{10, 10, 10, 10}, other{11, 10, 10, 10}, third{12, 10, 10, 10};
+  EXPECT_TRUE(warnings({good, other, {0, 0, 60, 40}, {-0.5, -0.5, 61, 41}}).empty());
+  EXPECT_EQ(warnings({good, {5, 5, 0, 3}, {5, 5, 3, 0}, other}),
+            (std::vector<std::string>{"2 of 4 annotations in " + file +
+                                      " have a box of no area (annotation 1)"}));
+  EXPECT_EQ(warnings({good, other, {60, 1, 5, 5}, third, {-5, -5, 5, 5}}),
+            (std::vector<std::string>{"2 of 5 annotations in " + file +
+                                      " have a box outside its image (annotation 2)"}));
+  EXPECT_EQ(warnings({good, {30, 20, 55, 38}, {31, 20, 55, 38}}),
+            (std::vector<std::string>{"2 of 3 annotations in " + file +
+                                      " have a box that reaches beyond its image (annotation 1); "
+                                      "the four numbers must be x, y, width and height, not two "
+                                      "corners"}));
+  EXPECT_EQ(warnings({{0.1, 0.1, 0.5, 0.5}, {0.2, 0.1, 0.5, 0.5}}),
+            (std::vector<std::string>{"2 of 2 annotations in " + file +
+                                      " have a box within the first pixel of its image (annotation "
+                                      "0); the four numbers must be in pixels, not shares of the "
+                                      "image"}));
+  EXPECT_EQ(warnings({good, other, good}),
+            (std::vector<std::string>{"1 of 3 annotations in " + file +
+                                      " repeats the image, category and box of an earlier one "
+                                      "(annotation 2)"}));
+}
+
+TEST_F(CocoFileTest, CategoriesWithoutObjectsAndWithEqualNamesAreSaid) {
+  CocoTree tree = test::small_coco();
+  EXPECT_EQ(read_tree(tree).classes().objects, (std::vector<int64_t>{1, 1, 2}));
+  tree["categories"].push_back({{"id", 91}, {"name", "emu"}});
+  tree["categories"].push_back({{"id", 92}, {"name", "dog"}});
+  tree["categories"].push_back({{"id", 93}, {"name", " "}});
+  const CocoFile file = read_tree(tree);
+  EXPECT_EQ(file.notes().at(1), "3 of 6 categories have no annotated object (emu, dog, 93)");
+  EXPECT_EQ(file.warnings().size(), 1u);
+  EXPECT_NE(file.warnings().at(0).find("the same name: \"dog\" of classes 1 and 4"),
+            std::string::npos);
+}
+
+TEST_F(CocoFileTest, CrowdsInQuotesAreCrowds) {
+  CocoTree tree = test::small_coco();
+  tree["annotations"][0]["iscrowd"] = "1";
+  tree["annotations"][4]["iscrowd"] = "0";
+  const CocoFile file = read_tree(tree);
+  EXPECT_TRUE(file.instances(0).instances[0].crowd);
+  EXPECT_FALSE(file.instances(0).instances[1].crowd);
+}
+
+TEST_F(CocoFileTest, ASecondListIsRefused) {
+  std::string text = test::small_coco().dump();
+  text.insert(1, "\"images\": [],");
+  EXPECT_NE(data_error([&] { read(text); }).find("a second \"images\" in the same object"),
+            std::string::npos);
 }
 
 TEST_F(CocoFileTest, OtherFilesAreNamed) {

@@ -88,6 +88,76 @@ TEST(CocoFolder, ImagesInFoldersOfTheFolder) {
   const auto dataset = open_dataset(folder.string(), Split::kTrain);
   EXPECT_EQ(dataset->remarks().notes.size(), 1u);  // about the image without objects
   EXPECT_EQ(dataset->get(1, 3).rows, 60);
+  EXPECT_TRUE(dataset->remarks().left_out.empty()) << as_text(dataset->remarks().left_out);
+  folder.write("train2017/deep/er/y.jpg", std::string("x"));
+  folder.write("train2017/deep/other/z.jpg", std::string("x"));
+  EXPECT_EQ(as_text(open_dataset(folder.string(), Split::kTrain)->remarks().left_out),
+            "1 folders (deep/other), 1 images without a record (deep/er/y.jpg)");
+}
+
+// Tools write names relative to the data folder, to images/, or with the split's folder in images/.
+TEST(CocoFolder, ImagesAreFoundWhereTheirNamesLead) {
+  const auto check = [](const std::string& in_name, const std::string& on_disk,
+                        const std::string& relative_to) {
+    const test::Scratch folder;
+    CocoTree tree = test::small_coco();
+    for (CocoTree& image : tree["images"]) {
+      const std::string name = image.at("file_name");
+      folder.write(on_disk + name,
+                   test::jpeg_text(test::scene(image.at("height"), image.at("width"), 1)));
+      image["file_name"] = in_name + name;
+    }
+    folder.write("annotations/instances_train2017.json", tree.dump());
+    const auto dataset = open_dataset(folder.string(), Split::kTrain);
+    EXPECT_EQ(dataset->get(1, 3).rows, 60);
+    EXPECT_EQ(dataset->remarks().notes.back(),
+              "the image names in " + folder.string() +
+                  "/annotations/instances_train2017.json are relative to " + folder.string() +
+                  relative_to);
+    EXPECT_TRUE(dataset->remarks().left_out.empty()) << as_text(dataset->remarks().left_out);
+  };
+  check("train2017/", "train2017/", "");
+  check("images/train/", "images/train/", "");
+  check("", "images/train2017/", "/images/train2017");
+  check("", "images/", "/images");
+}
+
+TEST(CocoFolder, NamesThatLeadNowhereAreExplained) {
+  const test::Scratch folder;
+  test::write_small_coco(folder);
+  const auto refusal = [&](const std::string& before) {
+    CocoTree tree = test::small_coco();
+    for (CocoTree& image : tree["images"]) {
+      image["file_name"] = before + image.at("file_name").get<std::string>();
+    }
+    folder.write("annotations/instances_train2017.json", tree.dump());
+    return data_error([&] { open_dataset(folder.string(), Split::kTrain); });
+  };
+  EXPECT_NE(refusal("train2017\\").find("separated by / instead of backslashes"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal("/home/me/").find("3 images whose names lead out of the folder (/home/me/3.jpg)"),
+      std::string::npos);
+}
+
+TEST(CocoFolder, ImagesOfTwoRecordsAndAnnotationsOfTwoYearsAreSaid) {
+  const test::Scratch folder;
+  CocoTree tree = test::small_coco();
+  test::write_small_coco(folder, tree);
+  EXPECT_TRUE(open_dataset(folder.string(), Split::kTrain)->remarks().warnings.empty());
+  CocoTree again = test::coco_image(10, 40, 60);
+  again["file_name"] = "./3.jpg";
+  tree["images"].push_back(again);
+  folder.write("annotations/instances_train2017.json", tree.dump());
+  folder.write("annotations/instances_train.json", std::string("{}"));
+  const auto warnings = open_dataset(folder.string(), Split::kTrain)->remarks().warnings;
+  ASSERT_EQ(warnings.size(), 2u);
+  EXPECT_EQ(warnings[0],
+            "instances_train2017.json is read, and instances_train.json beside it is not, though "
+            "named for the same split");
+  EXPECT_EQ(warnings[1], folder.string() +
+                             "/annotations/instances_train2017.json lists 1 image more than once "
+                             "(for example 3.jpg): 1 of 4 entries repeat one");
 }
 
 TEST(CocoFolder, AnotherSizeThanRecordedIsABadImage) {

@@ -160,5 +160,57 @@ TEST_F(FileListTest, WhatIsNoListSaysWhichLine) {
   }
 }
 
+TEST_F(FileListTest, ImagesThatAreListedTwiceAreSaid) {
+  const auto warnings = [&](const std::string& text) { return open(text)->remarks().warnings; };
+  const std::string list = (folder_ / "list.txt").string(), a = folder_.string() + "/a.png";
+  EXPECT_TRUE(warnings("a.png 0\nb.png 1\n").empty());
+  EXPECT_EQ(warnings("b.png 1\na.png 0\na.png 0\n").at(0),
+            list + " lists 1 image more than once (for example a.png): 1 of 3 entries repeat one");
+  // Spellings of the same path.
+  EXPECT_EQ(warnings("a.png 0\n./a.png 1\n" + a + " 0\nx/../a.png 1\nb.png 1\nb.png 1\n").at(0),
+            list +
+                " lists 2 images more than once (for example a.png): 4 of 6 entries repeat one; 1 "
+                "has different labels, for example a.png: 0 and 1");
+  EXPECT_EQ(warnings("a.png dog\na.png cat\nb.png cat\nc.png dog\n").at(0),
+            list +
+                " lists 1 image more than once (for example a.png): 1 of 4 entries repeat one; 1 "
+                "has different labels, for example a.png: dog and cat");
+  EXPECT_EQ(warnings("a.png\na.png\n").at(0),
+            list + " lists 1 image more than once (for example a.png): 1 of 2 entries repeat one");
+  const auto csv = folder_.write("t.csv", std::string("path,label\na.png,1\nb.png,0\na.png,0\n"));
+  EXPECT_EQ(open_dataset(csv.string(), Split::kTrain)->remarks().warnings.at(0),
+            csv.string() +
+                " lists 1 image more than once (for example a.png): 1 of 3 entries repeat one; 1 "
+                "has different labels, for example a.png: 1 and 0");
+}
+
+TEST_F(FileListTest, ClassNamesThatAreBlankOrTheSameAreSaid) {
+  const std::string file = (folder_ / "classes.txt").string();
+  const auto named = [&](const std::string& names) {
+    folder_.write("classes.txt", names);
+    return open("a.png 0\nb.png 1\nc.png 2\n");
+  };
+  EXPECT_TRUE(named("ant\nbee\ncow\n")->remarks().warnings.empty());
+  const auto repeated = named("crane\nbee\ncrane\n");
+  EXPECT_EQ(repeated->classes(), (std::vector<std::string>{"crane", "bee", "crane"}));
+  EXPECT_EQ(
+      repeated->remarks().warnings,
+      std::vector<std::string>{
+          file + " gives several classes the same name: \"crane\" of classes 0 and 2; they stay "
+                 "separate classes, and only their numbers tell them apart"});
+  const auto blank = named("ant\n \ncow\n");
+  EXPECT_EQ(blank->classes(), (std::vector<std::string>{"ant", "1", "cow"}));
+  EXPECT_EQ(blank->remarks().warnings.at(0),
+            file + " has a blank name for 1 class (1): it is named by its number");
+  const auto alike = named("Ant\nant \ncow\r\n");
+  EXPECT_EQ(alike->classes(), (std::vector<std::string>{"Ant", "ant", "cow"}));
+  EXPECT_EQ(alike->remarks().warnings.at(0),
+            file +
+                " has classes whose names differ only in letter case or blanks: \"Ant\" and "
+                "\"ant\"; they are separate classes");
+  const auto labels = open("a.png Cat\nb.png cat\nc.png cat\nd.png Cat\n");
+  EXPECT_NE(labels->remarks().warnings.at(0).find("\"Cat\" and \"cat\""), std::string::npos);
+}
+
 }  // namespace
 }  // namespace fcm::loader

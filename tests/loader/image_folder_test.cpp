@@ -295,5 +295,19 @@ TEST(OpenDataset, WhatCannotBeOpenedSaysWhy) {
   }
 }
 
+TEST(ImageFolder, ClassesWhoseNamesAreAlikeAreSaid) {
+  const test::Scratch folder;
+  const auto dot = image::encode_png(test::pattern(3, 4, 3, 1));
+  for (const char* name : {"cat/1.png", "Cat/1.png", "dog/1.png", "dog /1.png"}) {
+    folder.write(name, dot);
+  }
+  const auto dataset = open_dataset(folder.string(), Split::kTrain);
+  EXPECT_EQ(dataset->classes().size(), 4u);
+  EXPECT_EQ(dataset->remarks().warnings.at(0),
+            folder.string() +
+                " has classes whose names differ only in letter case or blanks: \"Cat\" and "
+                "\"cat\", \"dog\" and \"dog \"; they are separate classes");
+}
+
 }  // namespace
 }  // namespace fcm::loader

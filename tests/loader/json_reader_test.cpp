@@ -179,5 +179,36 @@ TEST_F(JsonReaderTest, WhatIsTooDeepOrTooLongIsRefused) {
             std::string::npos);
 }
 
+// The limit is that of the string itself, wherever the buffer ends.
+TEST_F(JsonReaderTest, TheLongestStringIsReadAndOneByteMoreIsNot) {
+  constexpr size_t kLongest = size_t{1} << 26;
+  for (const std::string& before : {std::string(), std::string("[1,  "), std::string(999, ' ')}) {
+    const std::string after = before.starts_with('[') ? "\"]" : "\"";
+    skip_whole(before + "\"" + std::string(kLongest, 'a') + after);
+    skip_whole(before + "\"" + std::string(kLongest - 2, 'a') + "\\n" + after);
+    for (const std::string& text :
+         {std::string(kLongest + 1, 'a'), std::string(kLongest - 1, 'a') + "\\n"}) {
+      EXPECT_NE(
+          data_error([&] { skip_whole(before + "\"" + text + after); }).find("more than 67108864"),
+          std::string::npos);
+    }
+  }
+}
+
+TEST_F(JsonReaderTest, AFileOfAnotherKindIsNamed) {
+  for (const auto& [text, kind] : std::vector<std::pair<std::string, std::string>>{
+           {"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "a Git LFS pointer"},
+           {"\x1f\x8b\x08", "gzip"},
+           {"<!DOCTYPE html><html>", "a web page"},
+           {std::string("\xFF\xFE{\0}\0", 6), "UTF-16 text: save it as UTF-8"}}) {
+    const std::string message = data_error([&] { reader(text).kind(); });
+    EXPECT_NE(message.find("at byte 0 of"), std::string::npos) << message;
+    EXPECT_NE(message.find("expected a value, but the file is "), std::string::npos) << message;
+    EXPECT_NE(message.find(kind), std::string::npos) << message;
+  }
+  const std::string later = data_error([&] { read_whole("[<svg"); });
+  EXPECT_TRUE(later.ends_with("at byte 1 of 5: expected a value")) << later;
+}
+
 }  // namespace
 }  // namespace fcm::loader

@@ -255,5 +255,72 @@ TEST(Dataset, WithoutMapsSaysSo) {
   EXPECT_NE(message.find("synthetic train 3 has no class map"), std::string::npos) << message;
 }
 
+Words warnings_with(const std::string& file, const std::string& text) {
+  const test::Scratch folder;
+  add_scene(folder, "images", "annotations", "a", 1);
+  folder.write(file, text);
+  return open_dataset(folder.string(), Split::kTrain)->remarks().warnings;
+}
+
+TEST(SceneFolders, NamesThatAreBlankOrTheSameAreSaid) {
+  EXPECT_TRUE(warnings_with("classes.json", R"(["a", "b"])").empty());
+  EXPECT_NE(warnings_with("classes.json", R"({"names": ["a", "b", "a"]})")
+                .at(0)
+                .find("classes.json gives several classes the same name: \"a\" of classes 0 and 2"),
+            std::string::npos);
+  EXPECT_NE(warnings_with("classes.json", R"(["a", "", "b"])")
+                .at(0)
+                .find("classes.json has a blank name for 1 class (1): it is named by its number"),
+            std::string::npos);
+  EXPECT_NE(warnings_with("classes.txt", "sky\n\nroad\nSky\n").at(1).find("\"Sky\" and \"sky\""),
+            std::string::npos);
+  const test::Scratch folder;
+  add_scene(folder, "images", "annotations", "a", 1);
+  folder.write("classes.json", std::string(R"(["b"])"));
+  folder.write("classes.txt", std::string("a\n"));
+  EXPECT_EQ(open_dataset(folder.string(), Split::kTrain)->remarks().warnings,
+            Words{"the class names are those of classes.json; classes.txt beside it is not read"});
+}
+
+// Annotations of another kind beside the maps do not hide them.
+TEST(SceneFolders, TheFolderOfMapsIsTheOneThatHoldsMaps) {
+  const test::Scratch folder;
+  add_scene(folder, "images", "masks", "a", 1);
+  folder.write("labels/a.txt", std::string("0 .5 .5 .1 .1"));
+  const auto dataset = open_dataset(folder.string(), Split::kTrain);
+  EXPECT_TRUE(dataset->has_maps());
+  EXPECT_EQ(dataset->size(), 1);
+  EXPECT_TRUE(dataset->remarks().warnings.empty());
+  EXPECT_EQ(as_text(dataset->remarks().left_out), "1 folders (labels)");
+}
+
+TEST(SceneFolders, SeveralFoldersThatCouldBeMeantAreSaid) {
+  const test::Scratch folder;
+  add_scene(folder, "images", "annotations", "a", 1);
+  add_scene(folder, "photos", "masks", "a", 1);
+  EXPECT_EQ(open_dataset(folder.string(), Split::kTrain)->remarks().warnings,
+            (Words{"images/ is read as the images, and photos/ beside it is not, though it has "
+                   "images too",
+                   "annotations/ is read as the maps, and masks/ beside it is not, though it has "
+                   "maps too"}));
+  const test::Scratch splits;
+  add_scene(splits, "images/train", "masks/train", "a", 1);
+  add_scene(splits, "images/Train", "masks/Train", "a", 1);
+  EXPECT_EQ(open_dataset(splits.string(), Split::kTrain)->remarks().warnings.at(0),
+            "images/train/ is read as the training images, and Train/ beside it is not, though "
+            "named for the same split");
+}
+
+TEST(SceneFolders, ImagesThatShareAMapAreSaid) {
+  const test::Scratch folder;
+  add_scene(folder, "images", "annotations", "a", 1);
+  folder.write("images/a.jpg", image_file());
+  EXPECT_NE(open_dataset(folder.string(), Split::kTrain)
+                ->remarks()
+                .warnings.at(0)
+                .find("1 of 2 images has the class map of another image"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace fcm::loader

@@ -163,5 +163,39 @@ TEST(SplitFolders, ALinkToNothingIsStillTheSplit) {
             std::string::npos);
 }
 
+TEST(SplitFolders, SeveralNamesForOneSplitAreSaid) {
+  const test::Scratch root;
+  draw(root, {"train/", "Train/", "val/", "valid/", "Val/", "test/"});
+  const auto train = open_dataset(root.string(), Split::kTrain);
+  EXPECT_EQ(train->name(0), root.string() + "/train/a/1.png");
+  const Words warnings{
+      "train/ is read as the training images, and Train/ beside it is not, though named for the "
+      "same split",
+      "val/ is read as the validation images, and Val/ and valid/ beside it is not, though named "
+      "for the same split"};
+  EXPECT_EQ(train->remarks().warnings, warnings);
+  EXPECT_EQ(open_dataset(root.string(), Split::kVal)->remarks().warnings, warnings);
+  const test::Scratch usual;
+  draw(usual, {"train/", "val/", "test/"});
+  EXPECT_TRUE(open_dataset(usual.string(), Split::kTrain)->remarks().warnings.empty());
+}
+
+TEST(SplitFolders, AnEmptyFolderComesAfterOneWithContent) {
+  const test::Scratch root;
+  draw(root, {"Train/", "val/"});
+  std::filesystem::create_directories(root / "train");
+  const auto train = open_dataset(root.string(), Split::kTrain);
+  EXPECT_EQ(train->name(0), root.string() + "/Train/a/1.png");
+  EXPECT_TRUE(train->remarks().warnings.empty());
+  EXPECT_EQ(train->remarks().notes.at(0),
+            "the splits are Train/ for training and val/ for validation");
+  // A test set never takes the place of validation images.
+  draw(root, {"test/"});
+  std::filesystem::remove_all(root / "val");
+  std::filesystem::create_directories(root / "val");
+  EXPECT_NE(data_error([&] { open_dataset(root.string(), Split::kVal); }).find("/val"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace fcm::loader

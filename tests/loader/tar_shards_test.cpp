@@ -77,7 +77,7 @@ TEST(TarShards, FaultySamplesAreBadImagesOthersAreNot) {
   const auto dataset = open_dataset(shard.string(), Split::kTrain);
   ASSERT_EQ(dataset->size(), 4);
   EXPECT_EQ(data_error([&] { dataset->get(1, 3); }),
-            shard.string() + ":../e?[31m: its name leads out of the archive");
+            shard.string() + ":../e\\x1b[31m: its name leads out of the archive");
   EXPECT_EQ(dataset->get(2, 3).pixels, test::pattern(3, 4, 3, 3).pixels);
   EXPECT_EQ(data_error([&] { dataset->label(2); }),
             shard.string() + ":b: it has no .cls, but other samples have one");
@@ -317,6 +317,75 @@ TEST(TarShards, BrokenArchivesAreRefusedOrTheirBadSamplesCounted) {
   EXPECT_FALSE(fs::exists(broken / "evil.jpg"));
   EXPECT_FALSE(fs::exists("../evil.jpg"));
   EXPECT_FALSE(fs::exists("/tmp/convmae-evil.jpg"));
+}
+
+// As in webdataset the key is the whole name, so equal file names in two folders are two samples.
+TEST(TarShards, SamplesInFoldersArePairedByTheirWholeName) {
+  const test::Scratch folder;
+  const auto shard = folder.write(
+      "x.tar", sample("train/n01/1", 1, 0) + sample("train/n02/1", 2, 1) +
+                   sample("v1.0/n02/1", 3, 1) + tar_member("labels/9.cls", "1") + tar_end());
+  const auto dataset = open_dataset(shard.string(), Split::kTrain);
+  ASSERT_EQ(dataset->size(), 4);
+  EXPECT_EQ(dataset->name(1), shard.string() + ":train/n02/1");
+  for (uint32_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(dataset->label(i), i == 0 ? 0 : 1);
+    EXPECT_EQ(dataset->get(i, 3).pixels, test::pattern(3, 4, 3, i + 1).pixels) << i;
+  }
+  EXPECT_EQ(
+      data_error([&] { dataset->get(3, 3); }),
+      shard.string() +
+          ":labels/9: it has a label but no image (.jpg, .png, .webp or the like) in the same "
+          "folder of the shard");
+  EXPECT_TRUE(dataset->remarks().warnings.empty());
+  EXPECT_TRUE(dataset->remarks().notes.empty()) << "labels are there, so folders are only names";
+}
+
+TEST(TarShards, FoldersThatLookLikeClassesOrSplitsAreSaid) {
+  const test::Scratch folder;
+  const auto shard =
+      folder.write("x.tar", tar_member("train/n01/1.png", png_member(1)) +
+                                tar_member("train/n02/1.png", png_member(2)) + tar_end());
+  const auto dataset = open_dataset(shard.string(), Split::kTrain);
+  EXPECT_TRUE(dataset->classes().empty());
+  const std::string what =
+      "folders inside the shards are not read as classes (train/n01, train/n02)";
+  EXPECT_EQ(
+      dataset->remarks().notes,
+      std::vector<std::string>{what + ": write a KEY.cls beside each image, or unpack the shards"});
+  EXPECT_EQ(dataset->remarks().no_labels, "no sample has a KEY.cls with its class; " + what);
+  const auto both =
+      folder.write("y.tar", sample("Train/a/1", 1, 0) + sample("valid/a/1", 2, 0) + tar_end());
+  EXPECT_EQ(open_dataset(both.string(), Split::kTrain)->remarks().warnings.at(0),
+            "images for training and for validation are mixed, by the names of the folders inside "
+            "the shards (Train/a, valid/a): write them to shards of their own");
+}
+
+TEST(TarShards, AShardThatIsReadTwiceIsSaid) {
+  const test::Scratch folder;
+  folder.write("x-0.tar", sample("a", 1, 0) + tar_end());
+  std::filesystem::create_symlink("x-0.tar", folder / "x-1.tar");
+  EXPECT_EQ(open_dataset(folder.string(), Split::kTrain)->remarks().warnings.at(0),
+            "1 of 2 shards is the same file as another one, whose samples are read twice (x-0.tar "
+            "and x-1.tar)");
+}
+
+// Controls, also of the writing direction, and bytes that are not UTF-8 are escaped in names.
+TEST(TarShards, NamesAreSafeToPrint) {
+  const test::Scratch folder;
+  const auto shard =
+      folder.write("x.tar", tar_member("a\u202egnp.png", png_member(1)) +
+                                tar_member("b\xe9\x1b.png", "x") + tar_member("c\u202e.bin", "x") +
+                                tar_member("d\xff.bin", "x") + tar_member("e.png", png_member(2)) +
+                                tar_member("e.cls", "K\u00e4fer\u202e\xff") + tar_end());
+  const auto dataset = open_dataset(shard.string(), Split::kTrain);
+  EXPECT_EQ(dataset->name(0), shard.string() + ":a\\u202egnp");
+  EXPECT_EQ(dataset->name(1), shard.string() + ":b\\xe9\\x1b");
+  EXPECT_EQ(as_text(dataset->remarks().left_out), "2 .bin (x.tar:c\\u202e.bin)");
+  EXPECT_NE(data_error([&] {
+              dataset->label(2);
+            }).find("is not a class number: \"K\u00e4fer\\u202e\\xff\""),
+            std::string::npos);
 }
 
 }  // namespace

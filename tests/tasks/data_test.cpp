@@ -209,7 +209,9 @@ TEST_F(LabelledDataTest, AFewAreSaid) {
 }
 
 TEST_F(LabelledDataTest, WhatIsRemarkedOfBothSplitsIsSaidOnce) {
-  for (const char* name : {"Train/a/1.png", "Val/a/1.png", "Train/a/2.png"}) image(name);
+  for (const char* name : {"Train/a/1.png", "Val/a/1.png", "Train/b/2.png", "Val/b/1.png"}) {
+    image(name);
+  }
   folder_.write("Train/a/x.gif", std::string("x"));
   open_labelled_splits(data(), {}, kept_);
   EXPECT_EQ(kept_.said, data() + ": the splits are Train/ for training and Val/ for validation\n" +
@@ -223,6 +225,44 @@ TEST_F(LabelledDataTest, OptionalLabelsAreNoneWhereTheyCannotBeUsed) {
   EXPECT_EQ(lenient->label(0), 1);
   EXPECT_EQ(lenient->label(1), -1);
   EXPECT_EQ(lenient->classes(), strict->classes());
+}
+
+TEST_F(LabelledDataTest, MistakesInTheDataAreWarningsInTrainingToo) {
+  image("1.png");
+  image("2.png");
+  const std::string twice = list("1.png 0\n2.png 1\n1.png 1\n");
+  open_images(twice, Split::kTrain, {}, kept_);
+  EXPECT_NE(kept_.said.find("warning: " + twice + ": " + twice +
+                            " lists 1 image more than once (for example 1.png): 1 of 3 entries "
+                            "repeat one; 1 has different labels, for example 1.png: 0 and 1"),
+            std::string::npos)
+      << kept_.said;
+  for (const char* name : {"s/train/a/1.png", "s/Train/a/1.png", "s/val/a/1.png"}) image(name);
+  kept_.said.clear();
+  open_labelled_splits((folder_ / "s").string(), {}, kept_);
+  const size_t first = kept_.said.find("and Train/ beside it is not");
+  ASSERT_NE(first, std::string::npos) << kept_.said;
+  EXPECT_EQ(kept_.said.find("and Train/ beside it is not", first + 1), std::string::npos)
+      << "said once for both splits";
+  EXPECT_NE(kept_.said.find("has only one class (a), so every answer is right"), std::string::npos);
+}
+
+TEST_F(LabelledDataTest, WhatIsMeasuredButNotTrainedOnIsSaid) {
+  loader::InstanceClasses measured{{"cat", "dog", "emu"}, {1, 2, 3}, {4, 0, 1}};
+  const auto said = [&](std::vector<int64_t> trained) {
+    kept_.said.clear();
+    warn_of_unlearnt("d", trained, measured, "the training images", kept_);
+    return kept_.said;
+  };
+  EXPECT_EQ(said({1, 0, 1}), "");
+  EXPECT_EQ(said({}), "") << "unknown";
+  EXPECT_EQ(said({1, 0, 0}),
+            "warning: d: 1 of the 2 categories with objects in the validation images has none in "
+            "the training images (emu): its AP can only be 0.00\n");
+  EXPECT_EQ(said({0, 5, 0}),
+            "warning: d: 2 of the 2 categories with objects in the validation images have none in "
+            "the training images (cat, emu): nothing that is measured was learnt, so AP can only "
+            "be 0.00\n");
 }
 
 }  // namespace

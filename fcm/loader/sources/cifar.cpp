@@ -4,9 +4,12 @@
 #include <fstream>
 #include <optional>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/loader/sources/class_names.h"
 #include "fcm/loader/sources/files_beside.h"
+#include "fcm/loader/sources/list_line.h"
 #include "fcm/loader/sources/sources.h"
 
 namespace fcm::loader {
@@ -43,14 +46,25 @@ std::vector<fs::path> files_of(const fs::path& folder, Split split) {
 
 // Class names are in a text file beside the records, one per line; without it, numbers are the
 // names.
-std::vector<std::string> class_names(const fs::path& folder, const Kind& kind) {
+std::vector<std::string> class_names(const fs::path& folder, const Kind& kind, Remarks& remarks) {
+  const fs::path place = folder / kind.names_file;
   std::vector<std::string> names;
-  std::ifstream file(folder / kind.names_file);
-  for (std::string line; std::getline(file, line) && names.size() < kind.classes;) {
-    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
-    if (!line.empty()) names.push_back(line);
+  std::ifstream file(place);
+  const bool is_there = file.is_open();
+  for (std::string line; std::getline(file, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    const std::string_view name = without_blanks_around(line);
+    if (!name.empty()) names.emplace_back(name);
   }
-  if (names.size() == kind.classes) return names;
+  if (names.size() == kind.classes) {
+    warn_of_alike_classes(names, place.string(), remarks);
+    return names;
+  }
+  if (is_there) {
+    remarks.notes.push_back(
+        fmt::format("{} has {}, expected {}: classes are named by their numbers", place.string(),
+                    counted(std::ssize(names), "name", "names"), kind.classes));
+  }
   names.clear();
   for (size_t i = 0; i < kind.classes; ++i) names.push_back(std::to_string(i));
   return names;
@@ -119,7 +133,7 @@ std::unique_ptr<Dataset> open_files(const std::vector<fs::path>& files, const st
     kind = &found;
     append_records(content, found, held);
   }
-  held.classes = class_names(files.front().parent_path(), *kind);
+  held.classes = class_names(files.front().parent_path(), *kind, held.remarks);
   held.remarks.only_numbered = held.classes.front() == "0";
   return hold_in_memory(std::move(held));
 }

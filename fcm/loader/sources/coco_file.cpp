@@ -3,14 +3,27 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <tuple>
 #include <unordered_set>
 
 #include "fcm/base/counted.h"
 #include "fcm/base/error.h"
+#include "fcm/loader/sources/class_names.h"
 
 namespace fcm::loader {
 
-CocoFile::CocoFile(const std::filesystem::path& file) : tables_(read_coco_tables(file)) {
+namespace {
+
+std::string name_of(const CocoAnnotation& annotation) {
+  return annotation.id >= 0
+             ? fmt::format("annotation {}", annotation.id)
+             : fmt::format("an annotation without id, of image {}", annotation.image);
+}
+
+}  // namespace
+
+CocoFile::CocoFile(const std::filesystem::path& file)
+    : tables_(read_coco_tables(file)), file_(file.string()) {
   constexpr size_t kMost = std::numeric_limits<uint32_t>::max();
   if (tables_.annotations.size() >= kMost || tables_.images.size() >= kMost) {
     fail(ExitCode::kData, "{} has more than {} entries", file.string(), kMost);
@@ -18,6 +31,11 @@ CocoFile::CocoFile(const std::filesystem::path& file) : tables_(read_coco_tables
   sort_images(file);
   sort_categories(file);
   sort_annotations();
+  look_for_repeated();
+}
+
+std::string CocoFile::after_left_out() const {
+  return tables_.left_out.empty() ? "" : "; left out: " + as_text(tables_.left_out);
 }
 
 void CocoFile::sort_images(const std::filesystem::path& file) {
@@ -32,7 +50,9 @@ void CocoFile::sort_images(const std::filesystem::path& file) {
   };
   order_.erase(std::unique(order_.begin(), order_.end(), is_repeated), order_.end());
   tables_.names.shrink();
-  if (order_.empty()) fail(ExitCode::kData, "{} has no usable image", file.string());
+  if (order_.empty()) {
+    fail(ExitCode::kData, "{} has no usable image{}", file.string(), after_left_out());
+  }
 }
 
 void CocoFile::sort_categories(const std::filesystem::path& file) {
@@ -45,7 +65,10 @@ void CocoFile::sort_categories(const std::filesystem::path& file) {
     classes_.ids.push_back(id);
     classes_.names.push_back(name);
   }
-  if (classes_.ids.empty()) fail(ExitCode::kData, "{} has no categories", file.string());
+  if (classes_.ids.empty()) {
+    fail(ExitCode::kData, "{} has no categories{}", file.string(), after_left_out());
+  }
+  classes_.objects.resize(classes_.ids.size());
 }
 
 std::vector<bool> CocoFile::repeated_ids() const {
@@ -70,7 +93,7 @@ std::vector<bool> CocoFile::repeated_ids() const {
 
 int64_t CocoFile::image_of(const CocoAnnotation& annotation) {
   const auto leave_out = [&](const char* kind) {
-    tables_.left_out.add(kind, fmt::format("annotation {}", annotation.id));
+    tables_.left_out.add(kind, name_of(annotation));
     return int64_t{-1};
   };
   const auto found = std::ranges::lower_bound(
@@ -89,6 +112,26 @@ int64_t CocoFile::image_of(const CocoAnnotation& annotation) {
   return found - order_.begin();
 }
 
+void CocoFile::OddBoxes::add(const CocoAnnotation& annotation) {
+  if (count++ == 0) example = name_of(annotation);
+}
+
+// Such boxes stay: COCO's evaluation counts them, and the published file has some.
+void CocoFile::look_at_box(const CocoAnnotation& annotation, const ImageRecord& image) {
+  const auto& [x0, y0, x1, y1] = annotation.box;
+  const auto rows = static_cast<double>(image.rows), cols = static_cast<double>(image.cols);
+  constexpr double kSlack = 1;  // pixels; annotations are rounded
+  if (x1 <= x0 || y1 <= y0) {
+    empty_.add(annotation);
+  } else if (x1 <= 0 || y1 <= 0 || x0 >= cols || y0 >= rows) {
+    outside_.add(annotation);
+  } else if (x0 < -kSlack || y0 < -kSlack || x1 > cols + kSlack || y1 > rows + kSlack) {
+    beyond_.add(annotation);
+  } else if (x0 >= 0 && y0 >= 0 && x1 <= 1 && y1 <= 1 && rows > 1 && cols > 1) {
+    of_shares_.add(annotation);
+  }
+}
+
 void CocoFile::sort_annotations() {
   const std::vector<bool> repeated = repeated_ids();
   std::vector<int64_t> images;  // of each annotation, or -1
@@ -97,14 +140,18 @@ void CocoFile::sort_annotations() {
   for (size_t i = 0; i < tables_.annotations.size(); ++i) {
     const CocoAnnotation& one = tables_.annotations[i];
     if (!repeated.empty() && repeated[i]) {
-      tables_.left_out.add("annotations with a repeated id", fmt::format("annotation {}", one.id));
+      tables_.left_out.add("annotations with a repeated id", name_of(one));
       images.push_back(-1);
       continue;
     }
     const int64_t image = images.emplace_back(image_of(one));
     if (image < 0) continue;
     ++begins_[static_cast<size_t>(image) + 1];
-    if (!one.crowd) ++tables_.images[order_[static_cast<size_t>(image)]].objects;
+    ImageRecord& record = tables_.images[order_[static_cast<size_t>(image)]];
+    look_at_box(one, record);
+    if (one.crowd) continue;
+    ++record.objects;
+    ++classes_.objects[static_cast<size_t>(classes_.class_of(one.category))];
   }
   std::partial_sum(begins_.begin(), begins_.end(), begins_.begin());
   by_image_.resize(begins_.back());
@@ -112,6 +159,24 @@ void CocoFile::sort_annotations() {
   for (size_t i = 0; i < images.size(); ++i) {
     if (images[i] < 0) continue;
     by_image_[next[static_cast<size_t>(images[i])]++] = static_cast<uint32_t>(i);
+  }
+}
+
+void CocoFile::look_for_repeated() {
+  using Object = std::tuple<int64_t, std::array<double, 4>, uint32_t>;
+  std::vector<Object> objects;
+  for (size_t image = 0; image + 1 < begins_.size(); ++image) {
+    objects.clear();
+    for (uint32_t i = begins_[image]; i < begins_[image + 1]; ++i) {
+      const CocoAnnotation& one = tables_.annotations[by_image_[i]];
+      if (!one.crowd) objects.emplace_back(one.category, one.box, by_image_[i]);
+    }
+    std::ranges::sort(objects);
+    for (size_t i = 1; i < objects.size(); ++i) {
+      const auto& [category, box, place] = objects[i];
+      if (std::get<0>(objects[i - 1]) != category || std::get<1>(objects[i - 1]) != box) continue;
+      repeated_.add(tables_.annotations[place]);
+    }
   }
 }
 
@@ -150,7 +215,46 @@ std::vector<std::string> CocoFile::notes() const {
         counted(static_cast<int64_t>(tables_.without_area), "annotation has", "annotations have"),
         noun(static_cast<int64_t>(tables_.without_area), "its", "their")));
   }
+  std::vector<std::string> without_objects;
+  for (size_t i = 0; i < classes_.names.size(); ++i) {
+    if (classes_.objects[i] == 0) without_objects.push_back(classes_.names[i]);
+  }
+  if (!without_objects.empty() && !by_image_.empty()) {
+    notes.push_back(fmt::format("{} of {} {} no annotated object ({})", without_objects.size(),
+                                counted(std::ssize(classes_.names), "category", "categories"),
+                                noun(std::ssize(without_objects), "has", "have"),
+                                some_of(without_objects)));
+  }
   return notes;
+}
+
+std::vector<std::string> CocoFile::warnings() const {
+  std::vector<std::string> warnings;
+  const int64_t all = std::ssize(by_image_);
+  const auto warn = [&](const OddBoxes& odd, std::string_view what, std::string_view hint) {
+    if (odd.count == 0) return;
+    const bool most = 2 * odd.count > all;
+    warnings.push_back(fmt::format(
+        "{} of {} in {} {} a box {} ({}){}", odd.count, counted(all, "annotation", "annotations"),
+        file_, noun(odd.count, "has", "have"), what, odd.example, most ? hint : ""));
+  };
+  if (repeated_.count > 0) {
+    warnings.push_back(
+        fmt::format("{} of {} in {} {} the image, category and box of an earlier one ({})",
+                    repeated_.count, counted(all, "annotation", "annotations"), file_,
+                    noun(repeated_.count, "repeats", "repeat"), repeated_.example));
+  }
+  constexpr std::string_view kCorners =
+      "; the four numbers must be x, y, width and height, not two corners";
+  warn(empty_, "of no area", "");
+  warn(outside_, "outside its image", kCorners);
+  warn(beyond_, "that reaches beyond its image", kCorners);
+  warn(of_shares_, "within the first pixel of its image",
+       "; the four numbers must be in pixels, not shares of the image");
+  Remarks alike;
+  warn_of_alike_classes(classes_.names, file_, alike);
+  warnings.insert(warnings.end(), alike.warnings.begin(), alike.warnings.end());
+  return warnings;
 }
 
 }  // namespace fcm::loader

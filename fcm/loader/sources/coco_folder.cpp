@@ -1,6 +1,8 @@
 #include "fcm/loader/sources/coco_folder.h"
 
+#include <algorithm>
 #include <array>
+#include <set>
 #include <unordered_set>
 
 #include "fcm/base/error.h"
@@ -9,6 +11,7 @@
 #include "fcm/loader/sources/encoded.h"
 #include "fcm/loader/sources/files_beside.h"
 #include "fcm/loader/sources/image_ending.h"
+#include "fcm/loader/sources/repeated_images.h"
 
 namespace fcm::loader {
 namespace {
@@ -36,9 +39,40 @@ std::optional<CocoPlaces> find_coco(const fs::path& folder, Split split) {
   return std::nullopt;
 }
 
-// Files in the folder and in annotations/ that belong to neither split.
-LeftOut beside_coco(const fs::path& folder) {
+// The folder to which the file's image names are relative: the one in which most of them exist, of
+// equal ones the first. Annotation tools write names relative to several places.
+fs::path place_of_images(const fs::path& folder, const CocoPlaces& places, const CocoFile& file) {
+  constexpr int64_t kMost = 50;
+  const std::string split = places.images.filename().string();
+  const int64_t count = std::min(kMost, file.size());
+  fs::path best = places.images;
+  int64_t most = 0;
+  for (const fs::path& place :
+       {places.images, folder / "images" / split, folder / "images", folder}) {
+    int64_t found = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      std::error_code ignored;
+      found += fs::exists(place / file.image_name(i * file.size() / count), ignored) ? 1 : 0;
+    }
+    if (found > most) {
+      most = found;
+      best = place;
+    }
+    if (most == count) break;
+  }
+  return best;
+}
+
+// The first part of a path.
+std::string first_part(const fs::path& path) {
+  return path.empty() ? std::string() : path.begin()->string();
+}
+
+// Files in the folder and in annotations/ that belong to neither split. `images`: the folder of
+// this split's images; `first`: the name of one image in it.
+LeftOut beside_coco(const fs::path& folder, const fs::path& images, std::string_view first) {
   std::unordered_set<std::string> folders{kAnnotations}, files;
+  folders.insert(first_part((images / first).lexically_relative(folder)));
   for (const Split split : {Split::kTrain, Split::kVal}) {
     const auto places = find_coco(folder, split);
     if (!places) continue;
@@ -55,10 +89,21 @@ LeftOut beside_coco(const fs::path& folder) {
 class CocoImages final : public EncodedDataset {
  public:
   CocoImages(const fs::path& folder, const CocoPlaces& places)
-      : places_(places), file_(places.annotations) {
-    remarks_.left_out = remarks_.beside = beside_coco(folder);
+      : file_(places.annotations),
+        places_{places.annotations, place_of_images(folder, places, file_)},
+        is_data_folder_(places_.images == folder) {
+    remarks_.left_out = remarks_.beside = beside_coco(folder, places_.images, file_.image_name(0));
     remarks_.left_out.add(file_.left_out());
     remarks_.notes = file_.notes();
+    remarks_.warnings = file_.warnings();
+    if (places_.images != places.images) {
+      remarks_.notes.push_back(fmt::format("the image names in {} are relative to {}",
+                                           places_.annotations.string(), places_.images.string()));
+    }
+    warn_of_other_years(folder);
+    warn_of_repeated(
+        file_.size(), [&](int64_t i) { return file_.image_name(i); }, places_.images,
+        places_.annotations.string(), remarks_);
     remarks_.no_labels =
         fmt::format("{} has objects, but no labels of whole images", folder.string());
     compare_with_folder();
@@ -77,8 +122,9 @@ class CocoImages final : public EncodedDataset {
   ImageRecord image_record(int64_t index) const override { return file_.record(index); }
   const InstanceClasses& instance_classes() const override { return file_.classes(); }
 
- private:
   bool turns_upright() const override { return true; }
+
+ private:
   void check_size(int64_t index, int64_t rows, int64_t cols) const override {
     const ImageRecord& record = file_.record(index);
     if (record.rows == rows && record.cols == cols) return;
@@ -89,40 +135,86 @@ class CocoImages final : public EncodedDataset {
               : "");
   }
 
+  // The annotations are those of the first year that is there.
+  void warn_of_other_years(const fs::path& folder) {
+    const std::string own = places_.annotations.filename().string();
+    for (const Split split : {Split::kTrain, Split::kVal}) {
+      if (own != annotations_file(split_word(split, kYears[0]))) continue;
+      const std::string other = annotations_file(split_word(split, kYears[1]));
+      std::error_code ignored;
+      if (!fs::is_regular_file(folder / kAnnotations / other, ignored)) continue;
+      remarks_.warnings.push_back(fmt::format(
+          "{} is read, and {} beside it is not, though named for the same split", own, other));
+    }
+  }
+
   // Counts images without a record, and notes records without an image.
   void compare_with_folder() {
-    std::unordered_set<std::string> files;
-    const std::error_code error = for_each_visible(
-        places_.images, remarks_.left_out,
-        [&](const fs::directory_entry&, const std::string& name) { files.insert(name); });
-    if (error) {
-      fail(ExitCode::kData, "cannot list {}, where the images of {} should be: {}",
-           places_.images.string(), places_.annotations.string(), error.message());
-    }
+    std::unordered_set<std::string> files = files_of_images();
     std::vector<std::string> missing;
     for (int64_t i = 0; i < file_.size(); ++i) {
-      std::string image(file_.image_name(i));
       std::error_code ignored;
+      const std::string image = normal_name(file_.image_name(i), places_.images);
       if (files.erase(image) > 0 || fs::exists(name(i), ignored)) continue;
-      missing.push_back(std::move(image));
+      missing.emplace_back(file_.image_name(i));
     }
     for (const std::string& name : files) remarks_.left_out.add(kind_without_record(name), name);
     if (missing.empty()) return;
     if (std::ssize(missing) == file_.size()) {
-      fail(ExitCode::kData, "none of the {} images of {} is in {}; looked for {}", file_.size(),
-           places_.annotations.string(), places_.images.string(), some_of(missing));
+      const bool of_windows = missing.front().find('\\') != std::string::npos;
+      fail(
+          ExitCode::kData, "none of the {} images of {} is in {}; looked for {}{}", file_.size(),
+          places_.annotations.string(), places_.images.string(), some_of(missing),
+          of_windows ? "; folders in file_name must be separated by / instead of backslashes" : "");
     }
     remarks_.notes.push_back(fmt::format("{} of {} recorded images are not in {} ({})",
                                          missing.size(), file_.size(), places_.images.string(),
                                          some_of(missing)));
   }
 
+  static std::string folder_of(const std::string& path) {
+    const size_t slash = path.rfind('/');
+    return slash == std::string::npos ? std::string() : path.substr(0, slash);
+  }
+
+  // The files beside the images, relative to places_.images. Folders without images are counted.
+  std::unordered_set<std::string> files_of_images() {
+    std::set<std::string> folders;  // of images, and those above them
+    for (int64_t i = 0; i < file_.size(); ++i) {
+      std::string folder = folder_of(normal_name(file_.image_name(i), places_.images));
+      while (folders.insert(folder).second && !folder.empty()) folder = folder_of(folder);
+    }
+    std::unordered_set<std::string> files;
+    for (const std::string& folder : folders) {
+      const auto see = [&](const fs::directory_entry& entry, const std::string& name) {
+        std::error_code ignored;
+        const std::string path = folder.empty() ? name : folder + "/" + name;
+        if (folders.contains(path)) return;
+        if (entry.is_directory(ignored)) {
+          remarks_.left_out.add("folders", path);
+        } else {
+          files.insert(path);
+        }
+      };
+      // What lies directly in the data folder is counted as beside the images.
+      if (folder.empty() && is_data_folder_) continue;
+      const std::error_code error =
+          for_each_visible(places_.images / folder, remarks_.left_out, see);
+      if (error && folder.empty()) {
+        fail(ExitCode::kData, "cannot list {}, where the images of {} should be: {}",
+             places_.images.string(), places_.annotations.string(), error.message());
+      }
+    }
+    return files;
+  }
+
   static std::string kind_without_record(const std::string& name) {
     return is_image_ending(ending_of(name)) ? "images without a record" : kind_of_name(name);
   }
 
-  const CocoPlaces places_;
   const CocoFile file_;
+  const CocoPlaces places_;
+  const bool is_data_folder_;  // the images' names are relative to the data folder itself
   const std::vector<std::string> none_;
 };
 

@@ -3,10 +3,12 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "fcm/base/error.h"
 #include "fcm/image/image.h"
 #include "fcm/loader/sources/json_reader.h"
+#include "fcm/loader/sources/list_line.h"
 
 namespace fcm::loader {
 namespace {
@@ -56,17 +58,40 @@ class CocoReader {
  private:
   template <class Take>
   void take_list(bool& is_there, const char* name, const Take& take) {
-    is_there = true;
+    if (std::exchange(is_there, true)) {
+      json_.refuse(fmt::format("a second \"{}\" in the same object", name));
+    }
     if (json_.kind() != JsonKind::kArray) {
       json_.refuse(fmt::format("\"{}\" is not a list", name));
     }
-    int64_t number = 0;
+    entry_ = 0;
     json_.array([&] {
-      ++number;
+      ++entry_;
       if (json_.kind() == JsonKind::kObject) return take();
-      tables_.left_out.add("entries that are not objects", fmt::format("{} {}", name, number));
+      tables_.left_out.add("entries that are not objects", fmt::format("{} {}", name, entry_));
       json_.skip();
     });
+  }
+
+  // An id as the file gives it.
+  struct Id {
+    std::optional<int64_t> value;
+    std::string other;  // what is there instead of an integer; "": nothing
+
+    // Whether the entry has one that is not an integer.
+    bool is_odd() const { return !value && !other.empty(); }
+  };
+  Id read_id() {
+    Id id;
+    if (json_.kind() == JsonKind::kText) {
+      id.other = fmt::format("\"{}\"", json_.text());
+    } else if (json_.kind() == JsonKind::kNumber) {
+      id.value = json_.whole_number();
+      if (!id.value) id.other = "a number that is not an integer";
+    } else {
+      json_.skip();
+    }
+    return id;
   }
 
   std::optional<int64_t> whole() {
@@ -76,6 +101,7 @@ class CocoReader {
   }
   double real() {
     if (json_.kind() == JsonKind::kNumber) return json_.number();
+    pending_.has_other_values = true;
     json_.skip();
     return kNotThere;
   }
@@ -84,17 +110,22 @@ class CocoReader {
     json_.skip();
     return {};
   }
-  bool flag() {  // 1 or true
+  bool flag() {  // 1 or true, also in quotes
+    if (json_.kind() == JsonKind::kText) {
+      const std::string_view text = json_.text();
+      return text == "1" || text == "true";
+    }
     if (json_.kind() != JsonKind::kWord) return whole().value_or(0) != 0;
     return json_.word() == "true";
   }
 
   void take_image() {
-    std::optional<int64_t> id, rows, cols;
+    Id id;
+    std::optional<int64_t> rows, cols;
     std::string name;
     json_.object([&](std::string_view key) {
       if (key == "id") {
-        id = whole();
+        id = read_id();
       } else if (key == "height") {
         rows = whole();
       } else if (key == "width") {
@@ -106,9 +137,15 @@ class CocoReader {
       }
     });
     const auto leave_out = [&](const char* kind) {
-      tables_.left_out.add(kind, !name.empty() ? name : fmt::format("image {}", id.value_or(-1)));
+      tables_.left_out.add(kind, !name.empty() ? name
+                                 : id.value    ? fmt::format("image {}", *id.value)
+                                               : fmt::format("entry {} of images", entry_));
     };
-    if (!id || name.empty()) return leave_out("images without id or file name");
+    if (id.is_odd()) {
+      return tables_.left_out.add("images whose id is not an integer",
+                                  fmt::format("{}, id {}", name, id.other));
+    }
+    if (!id.value || name.empty()) return leave_out("images without id or file name");
     const fs::path path = fs::path(name).lexically_normal();
     if (path.is_absolute() || *path.begin() == ".." || name.find('\0') != name.npos) {
       return leave_out("images whose names lead out of the folder");
@@ -117,44 +154,49 @@ class CocoReader {
     if (!rows || !cols || *rows < 1 || *cols < 1 || *rows > kMost / *cols) {
       return leave_out("images without a size, or above the pixel limit");
     }
-    tables_.images.push_back({*id, *rows, *cols, 0});
+    tables_.images.push_back({*id.value, *rows, *cols, 0});
     tables_.names.add(name);
   }
 
   void take_category() {
-    std::optional<int64_t> id;
+    Id id;
     std::string name;
     json_.object([&](std::string_view key) {
       if (key == "id") {
-        id = whole();
+        id = read_id();
       } else if (key == "name") {
         name = words();
       } else {
         json_.skip();
       }
     });
-    if (!id) return tables_.left_out.add("categories without id", name);
-    tables_.categories.emplace_back(*id, name.empty() ? std::to_string(*id) : name);
+    if (id.is_odd()) {
+      return tables_.left_out.add("categories whose id is not an integer",
+                                  fmt::format("{}, id {}", name, id.other));
+    }
+    if (!id.value) return tables_.left_out.add("categories without id", name);
+    const bool is_blank = without_blanks_around(name).empty();
+    tables_.categories.emplace_back(*id.value, is_blank ? std::to_string(*id.value) : name);
   }
 
   // The annotation being read.
   struct Pending {
     CocoAnnotation annotation;
-    std::optional<int64_t> image, category;
+    Id image, category;
     double area = kNotThere;
-    bool has_box = false, is_finite = true;
+    bool has_box = false, is_box_negative = false, is_finite = true;
     std::vector<double> numbers;  // of polygons
     std::vector<uint32_t> part_sizes;
-    int64_t short_parts = 0;  // invalid polygons
+    bool has_other_values = false;  // than numbers, in a box or a polygon
+    int64_t short_parts = 0;        // invalid polygons
     std::optional<image::RunLengths> mask;
     bool has_bad_mask = false;
 
     void clear() {
       annotation = {};
-      image.reset();
-      category.reset();
+      image = category = {};
       area = kNotThere;
-      has_box = has_bad_mask = false;
+      has_box = is_box_negative = has_bad_mask = has_other_values = false;
       is_finite = true;
       numbers.clear();
       part_sizes.clear();
@@ -171,13 +213,15 @@ class CocoReader {
       } else if (key == "id") {
         pending_.annotation.id = whole().value_or(-1);
       } else if (key == "image_id") {
-        pending_.image = whole();
+        pending_.image = read_id();
       } else if (key == "category_id") {
-        pending_.category = whole();
+        pending_.category = read_id();
       } else if (key == "bbox") {
         take_box();
       } else if (key == "area") {
-        pending_.area = real();
+        const bool had_other_values = pending_.has_other_values;
+        pending_.area = real();  // one that is not a number is replaced
+        pending_.has_other_values = had_other_values;
       } else if (key == "iscrowd") {
         pending_.annotation.crowd = flag();
       } else {
@@ -199,7 +243,8 @@ class CocoReader {
     if (count != box.size()) return;
     const auto [x, y, width, height] = box;
     pending_.is_finite &= is_near(x) && is_near(y) && is_near(width) && is_near(height);
-    pending_.has_box = !(width < 0 || height < 0);
+    pending_.has_box = true;
+    pending_.is_box_negative = width < 0 || height < 0;
     pending_.annotation.box = {x, y, x + width, y + height};
   }
 
@@ -267,9 +312,13 @@ class CocoReader {
 
   // What is wrong with the pending annotation; nullptr if nothing.
   const char* fault() const {
-    if (!pending_.image || !pending_.category) return "annotations without image or category";
+    if (!pending_.image.value || !pending_.category.value) {
+      return "annotations without image or category";
+    }
+    if (pending_.has_other_values) return "annotations with coordinates that are not numbers";
     if (!pending_.is_finite) return "annotations with numbers that are non-finite or beyond 1e8";
     if (!pending_.has_box) return "annotations without a box";
+    if (pending_.is_box_negative) return "annotations with a box of negative width or height";
     if (pending_.has_bad_mask) return "annotations with masks whose runs do not add up";
     if (!pending_.mask && pending_.part_sizes.empty()) return "annotations without an outline";
     return nullptr;
@@ -277,14 +326,23 @@ class CocoReader {
 
   void keep_annotation() {
     CocoAnnotation& kept = pending_.annotation;
-    const auto name = [&] { return fmt::format("annotation {}", kept.id); };
+    const auto name = [&] {
+      return kept.id >= 0 ? fmt::format("annotation {}", kept.id)
+                          : fmt::format("entry {} of annotations", entry_);
+    };
     if (pending_.short_parts > 0) {
       tables_.left_out.add("outlines of fewer than three points or half a point", name(),
                            pending_.short_parts);
     }
+    for (const auto& [key, id] :
+         {std::pair("image_id", &pending_.image), std::pair("category_id", &pending_.category)}) {
+      if (!id->is_odd()) continue;
+      return tables_.left_out.add(fmt::format("annotations whose {} is not an integer", key),
+                                  fmt::format("{}, {} {}", name(), key, id->other));
+    }
     if (const char* const kind = fault()) return tables_.left_out.add(kind, name());
-    kept.image = *pending_.image;
-    kept.category = *pending_.category;
+    kept.image = *pending_.image.value;
+    kept.category = *pending_.category.value;
     kept.area = pending_.area;
     if (!(pending_.area >= 0 && std::isfinite(pending_.area))) {
       kept.area = (kept.box[2] - kept.box[0]) * (kept.box[3] - kept.box[1]);
@@ -304,6 +362,7 @@ class CocoReader {
   JsonReader json_;
   CocoTables tables_;
   Pending pending_;
+  int64_t entry_ = 0;  // in its list, from 1
   bool has_images_ = false, has_annotations_ = false, has_categories_ = false;
 };
 

@@ -13,6 +13,11 @@ image::Image EncodedDataset::get(int64_t index, int64_t channels) const {
   return get_section(index, channels, whole).image;
 }
 
+int EncodedDataset::orientation(int64_t index) const {
+  const std::string file = read(index);
+  return image::exif_orientation({reinterpret_cast<const uint8_t*>(file.data()), file.size()});
+}
+
 image::Section EncodedDataset::get_section(int64_t index, int64_t channels,
                                            const image::ChooseBox& choose) const {
   const std::string file = read(index);

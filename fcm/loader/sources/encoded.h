@@ -15,12 +15,14 @@ class EncodedDataset : public Dataset {
   image::Section get_section(int64_t index, int64_t channels,
                              const image::ChooseBox& choose) const final;
 
+  int orientation(int64_t index) const final;  // reads the file
+  // Whether images are rotated by it (image/orientation.h); by default not, as in torchvision.
+  bool turns_upright() const override { return false; }
+
   // The encoded bytes of the i-th image. Throws Error(kData) that names the image.
   virtual std::string read(int64_t index) const = 0;
 
  private:
-  // Whether images are rotated by their EXIF orientation (image/orientation.h).
-  virtual bool turns_upright() const { return false; }
   // Throws Error(kData) if the i-th image has an unexpected size.
   virtual void check_size(int64_t /*index*/, int64_t /*rows*/, int64_t /*cols*/) const {}
 };

@@ -10,6 +10,7 @@
 #include "fcm/loader/sources/list_columns.h"
 #include "fcm/loader/sources/list_line.h"
 #include "fcm/loader/sources/named_images.h"
+#include "fcm/loader/sources/repeated_images.h"
 #include "fcm/loader/sources/sources.h"
 
 namespace fcm::loader {
@@ -158,6 +159,8 @@ class ListReader {
            list_.string(), odd_line_, odd_, labels_.size());
     }
     images_.labels = labels_.finish(list_.parent_path(), images_.remarks);
+    warn_of_repeated(images_.names, images_.labels, list_.parent_path(), list_.string(),
+                     images_.remarks);
     if (images_.labels.classes.empty()) {
       const char* const wanted =
           columns_ ? "has no column, or more than one, called label, class or target"

@@ -1,5 +1,6 @@
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/loader/sources/class_names.h"
 #include "fcm/loader/sources/files_beside.h"
 #include "fcm/loader/sources/folder_listing.h"
 #include "fcm/loader/sources/sources.h"
@@ -45,6 +46,7 @@ void remark_splits(const SplitFolders& splits, Remarks& remarks) {
     remarks.beside.add("folders beside the splits", name);
   }
   remarks.left_out.add(remarks.beside);
+  remarks.warnings = warnings_of(splits);
 }
 
 // Classes whose folder contains folders of both splits.
@@ -97,6 +99,7 @@ std::unique_ptr<Dataset> open_image_folder(const fs::path& data, Split split,
   ImageNames images = list_folder(listed, options, std::chrono::system_clock::now());
   if (splits.any()) remark_splits(splits, images.remarks);
   remark_doubtful(splits, images);
+  warn_of_alike_classes(images.labels.classes, listed.string(), images.remarks);
   if (folder != data) {
     const LeftOut around = files_beside(
         data, [&](const std::string& name) { return name == folder.filename().string(); });

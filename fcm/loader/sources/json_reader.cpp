@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "fcm/base/content.h"
 #include "fcm/base/error.h"
 
 namespace fcm::loader {
@@ -43,16 +44,23 @@ void JsonReader::refuse(std::string_view why) const {
        read_ - (end_ - begin_), file_.size(), why);
 }
 
+void JsonReader::refuse_value() const {
+  std::string begin(std::min<uint64_t>(file_.size(), kContentBytes), '\0');
+  file_.read(0, {reinterpret_cast<uint8_t*>(begin.data()), begin.size()});
+  const bool is_beginning = std::ranges::all_of(begin.substr(0, read_ - (end_ - begin_)), is_blank);
+  const bool is_utf16 = begin.starts_with("\xFF\xFE") || begin.starts_with("\xFE\xFF");
+  const std::string kind = is_utf16 ? "UTF-16 text: save it as UTF-8" : content_kind(begin);
+  if (!is_beginning || kind.empty()) refuse("expected a value");
+  refuse("expected a value, but the file is " + kind);
+}
+
 bool JsonReader::more() {
   const uint64_t left = file_.size() - read_;
   if (left == 0) return false;
   std::memmove(buffer_.data(), at(), end_ - begin_);
   end_ -= begin_;
   begin_ = 0;
-  if (end_ * 2 > buffer_.size()) {
-    if (end_ > kLongestString) refuse("a string of more than 67108864 bytes");
-    buffer_.resize(buffer_.size() * 2);
-  }
+  if (end_ * 2 > buffer_.size()) buffer_.resize(buffer_.size() * 2);
   const auto count = static_cast<size_t>(std::min<uint64_t>(left, buffer_.size() - end_));
   file_.read(read_, {reinterpret_cast<uint8_t*>(buffer_.data()) + end_, count});
   end_ += count;
@@ -91,7 +99,7 @@ JsonReader::Kind JsonReader::kind() {
     case 'I':
       return Kind::kNumber;
     default:
-      if (first < '0' || first > '9') refuse("expected a value");
+      if (first < '0' || first > '9') refuse_value();
       return Kind::kNumber;
   }
 }
@@ -132,6 +140,8 @@ size_t JsonReader::end_of_text(bool& escaped) {
   size_t place = begin_ + 1;
   while (true) {
     while (place < end_ && buffer_[place] != '"' && buffer_[place] != '\\') ++place;
+    // Before more(), so that memory stays bounded as well.
+    if (place - begin_ - 1 > kLongestText) refuse("a string of more than 67108864 bytes");
     if (place + 1 < end_ || (place < end_ && buffer_[place] == '"')) {
       if (buffer_[place] == '"') return place;
       escaped = true;

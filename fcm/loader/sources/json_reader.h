@@ -47,7 +47,8 @@ class JsonReader {
   [[noreturn]] void refuse(std::string_view why) const;
 
  private:
-  char peek();              // the next byte that is not whitespace
+  [[noreturn]] void refuse_value() const;  // says what the file is, if that is its beginning
+  char peek();                             // the next byte that is not whitespace
   bool more();              // appends a chunk to the unconsumed bytes; false: end of the file
   void need(size_t bytes);  // makes that many bytes available, unless the file ends before
   void open(char bracket, std::string_view what);

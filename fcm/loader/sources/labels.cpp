@@ -7,6 +7,8 @@
 #include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/loader/sources/class_names.h"
+#include "fcm/loader/sources/list_line.h"
 
 namespace fcm::loader {
 namespace {
@@ -32,7 +34,7 @@ std::vector<std::string> lines_of_names(const std::filesystem::path& file) {
   std::istringstream lines(std::move(text));
   for (std::string line; std::getline(lines, line);) {
     if (line.ends_with('\r')) line.pop_back();
-    names.push_back(line);
+    names.emplace_back(without_blanks_around(line));
   }
   while (!names.empty() && names.back().empty()) names.pop_back();
   return names;
@@ -112,6 +114,7 @@ Labels LabelCollector::finish(const std::filesystem::path& folder, Remarks& rema
     remarks.notes.push_back(fmt::format("labels are names, not numbers: {} ({})",
                                         counted(std::ssize(labels.classes), "class", "classes"),
                                         some_of(labels.classes)));
+    warn_of_alike_classes(labels.classes, "the set of labels", remarks);
   } else {
     for (int32_t& number : numbers_) number = std::max(number, -1);
     labels.classes = class_names(folder, numbers_, remarks);
@@ -137,7 +140,11 @@ std::vector<std::string> class_names(const std::filesystem::path& folder,
     }
   }
   const auto wanted = static_cast<size_t>(largest) + 1;
-  if (names.size() >= wanted) return names;
+  if (names.size() >= wanted) {
+    name_blank_classes(names, file.string(), remarks);
+    warn_of_alike_classes(names, file.string(), remarks);
+    return names;
+  }
   if (!names.empty()) {
     remarks.notes.push_back(
         fmt::format("{} names {}, but the largest label is {}: classes are "

@@ -62,8 +62,8 @@ class LabelCollector {
   std::unordered_map<int64_t, std::string> faults_;
 };
 
-// Class names, one per line; empty lines at the end do not count. Throws Error(kData) if the file
-// is unreadable or too large.
+// Class names, one per line, without surrounding blanks; empty lines at the end do not count.
+// Throws Error(kData) if the file is unreadable or too large.
 std::vector<std::string> lines_of_names(const std::filesystem::path& file);
 
 // Names of the classes 0 .. the largest of `numbers` (-1: no label), from classes.txt in `folder`

@@ -7,6 +7,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/loader/sources/class_names.h"
 #include "fcm/loader/sources/labels.h"
 
 namespace fcm::loader {
@@ -83,18 +84,33 @@ MapClasses from_json(const fs::path& file) {
 
 MapClasses from_lines(const fs::path& file) { return {lines_of_names(file), {}}; }
 
+struct NamesForm {
+  const char* name;
+  MapClasses (*read)(const fs::path&);
+};
+constexpr NamesForm kForms[] = {{"objectInfo150.txt", from_object_info},
+                                {"classes.json", from_json},
+                                {"classes.txt", from_lines}};
+
+// Warns about files of names that come after the one that is read.
+void warn_of_other_names(const fs::path& folder, std::string_view read, Remarks& remarks) {
+  std::vector<std::string> others;
+  bool is_after = false;
+  for (const NamesForm& form : kForms) {
+    std::error_code ignored;
+    if (is_after && fs::is_regular_file(folder / form.name, ignored)) others.push_back(form.name);
+    is_after |= form.name == read;
+  }
+  if (others.empty()) return;
+  remarks.warnings.push_back(fmt::format(
+      "the class names are those of {}; {} beside it is not read", read, some_of(others)));
+}
+
 }  // namespace
 
 MapClasses read_map_classes(const fs::path& folder, Remarks& remarks) {
-  struct Form {
-    const char* name;
-    MapClasses (*read)(const fs::path&);
-  };
-  constexpr Form kForms[] = {{"objectInfo150.txt", from_object_info},
-                             {"classes.json", from_json},
-                             {"classes.txt", from_lines}};
   constexpr size_t kMostNames = 255;  // maps have 8 bits
-  for (const Form& form : kForms) {
+  for (const NamesForm& form : kForms) {
     const fs::path file = folder / form.name;
     if (std::error_code ignored; !fs::is_regular_file(file, ignored)) continue;
     try {
@@ -103,6 +119,9 @@ MapClasses read_map_classes(const fs::path& folder, Remarks& remarks) {
         fail(ExitCode::kData, "{} has {} class names, expected 1 to {}", file.string(),
              classes.names.size(), kMostNames);
       }
+      warn_of_other_names(folder, form.name, remarks);
+      name_blank_classes(classes.names, file.string(), remarks);
+      warn_of_alike_classes(classes.names, file.string(), remarks);
       return classes;
     } catch (const Error& error) {
       if (error.code() != ExitCode::kData) throw;

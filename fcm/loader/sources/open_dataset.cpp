@@ -111,6 +111,7 @@ std::vector<fs::path> find_shards(const fs::path& folder, Split split, Remarks& 
     return is_fewer_than_images(shards, place) ? std::vector<fs::path>() : shards;
   }
   refuse_rivals(folder, splits, split);
+  remarks.warnings = warnings_of(splits);
   remarks.left_out.add(splits.files);
   remarks.beside.add(splits.files);
   std::vector<fs::path> shards = all_shards_in(place, remarks);

@@ -1,8 +1,12 @@
 #include "fcm/loader/sources/scene_folders.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
+#include <utility>
 
 #include "fcm/base/counted.h"
 #include "fcm/base/error.h"
@@ -23,35 +27,6 @@ constexpr std::array<std::string_view, 6> kImageFolders{"images", "image",    "i
                                                         "img",    "pictures", "photos"};
 constexpr std::array<std::string_view, 4> kMapFolders{"annotations", "labels", "masks", "maps"};
 constexpr std::string_view kMapEnding = ".png";
-
-struct Pair {
-  std::string images, maps;  // names of folders; "": not there
-  explicit operator bool() const { return !images.empty() && !maps.empty(); }
-};
-
-// Of several candidates, the one whose name comes first in the list.
-Pair pair_in(const fs::path& folder) {
-  Pair pair;
-  size_t image_rank = kImageFolders.size(), map_rank = kMapFolders.size();
-  const auto take = [](const auto& words, const std::string& name, size_t& best,
-                       std::string& place) {
-    const auto rank =
-        static_cast<size_t>(std::ranges::find(words, lower_case(name)) - words.begin());
-    if (rank < best || (rank == best && rank < words.size() && name < place)) {
-      best = rank;
-      place = name;
-    }
-  };
-  LeftOut ignored_names;
-  for_each_visible(folder, ignored_names,
-                   [&](const fs::directory_entry& entry, const std::string& name) {
-                     std::error_code ignored;
-                     if (!entry.is_directory(ignored)) return;
-                     take(kImageFolders, name, image_rank, pair.images);
-                     take(kMapFolders, name, map_rank, pair.maps);
-                   });
-  return pair;
-}
 
 template <class IsWanted>
 bool holds_file(const fs::path& folder, const IsWanted& is_wanted) {
@@ -74,10 +49,54 @@ bool holds_of_any_split(const fs::path& folder, const IsWanted& is_wanted) {
          (!splits.val.empty() && holds_file(folder / splits.val, is_wanted));
 }
 
-// Requires images and maps in the folders, since folders of class folders may have such names too.
-bool is_of_scenes(const fs::path& folder, const Pair& pair) {
-  return pair && holds_of_any_split(folder / pair.maps, is_map_ending) &&
-         holds_of_any_split(folder / pair.images, is_image_ending);
+struct Pair {
+  std::string images, maps;                           // names of folders; "": not there
+  std::vector<std::string> other_images, other_maps;  // folders that could be meant as well
+  explicit operator bool() const { return !images.empty() && !maps.empty(); }
+};
+
+// The names that are among `words`, in the order of these.
+template <class Words>
+std::vector<std::string> named_as(const Words& words, const std::vector<std::string>& names) {
+  const auto rank = [&](const std::string& name) {
+    return std::ranges::find(words, lower_case(name)) - words.begin();
+  };
+  std::vector<std::string> found;
+  std::ranges::copy_if(names, std::back_inserter(found),
+                       [&](const std::string& name) { return rank(name) < std::ssize(words); });
+  std::ranges::sort(found, {},
+                    [&](const std::string& name) { return std::pair(rank(name), name); });
+  return found;
+}
+
+// A folder of images and one of maps. Both must hold such files, since folders of class folders may
+// have these names too, and a folder of other annotations may lie beside that of the maps.
+Pair pair_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  LeftOut ignored_names;
+  for_each_visible(folder, ignored_names,
+                   [&](const fs::directory_entry& entry, const std::string& name) {
+                     std::error_code ignored;
+                     if (entry.is_directory(ignored)) names.push_back(name);
+                   });
+  Pair pair;
+  const std::vector<std::string> of_images = named_as(kImageFolders, names);
+  const std::vector<std::string> of_maps = named_as(kMapFolders, names);
+  if (of_images.empty() || of_maps.empty()) return pair;
+  const auto take = [&](const std::vector<std::string>& candidates, const auto& is_wanted,
+                        std::string& best, std::vector<std::string>& others) {
+    for (const std::string& name : candidates) {
+      if (!holds_of_any_split(folder / name, is_wanted)) continue;
+      if (best.empty()) {
+        best = name;
+      } else {
+        others.push_back(name);
+      }
+    }
+  };
+  take(of_images, is_image_ending, pair.images, pair.other_images);
+  take(of_maps, is_map_ending, pair.maps, pair.other_maps);
+  return pair;
 }
 
 LeftOut beside_scenes(const fs::path& folder, const std::vector<std::string>& taken) {
@@ -90,19 +109,40 @@ LeftOut beside_scenes(const fs::path& folder, const std::vector<std::string>& ta
 }
 
 // The folder of `split`: "" if it is missing, nullopt if there are no split folders.
-std::optional<std::string> place_of(const fs::path& folder, Split split) {
+std::optional<std::string> place_of(const fs::path& folder, Split split,
+                                    std::vector<std::string>& warnings) {
   const SplitFolders splits = split_folders_in(folder);
   if (!splits.any()) return std::nullopt;
   refuse_rivals(folder, splits, split);
+  for (const std::string& warning : warnings_of(splits)) {
+    warnings.push_back(folder.filename().string() + "/" + warning);
+  }
   return splits.of(split);
+}
+
+std::vector<std::string> other_candidates(const Pair& pair) {
+  std::vector<std::string> warnings;
+  const auto add = [&](const std::string& name, const std::vector<std::string>& others,
+                       const char* what) {
+    if (others.empty()) return;
+    warnings.push_back(
+        fmt::format("{}/ is read as the {}, and {}/ beside it is not, though it has "
+                    "{} too",
+                    name, what, fmt::join(others, "/ and "), what));
+  };
+  add(pair.images, pair.other_images, "images");
+  add(pair.maps, pair.other_maps, "maps");
+  return warnings;
 }
 
 // images/train beside masks/train; or images beside masks, which then serve as both splits.
 std::optional<SceneFolders> pair_with_splits(const fs::path& folder, const Pair& pair,
                                              Split split) {
   const fs::path images = folder / pair.images, maps = folder / pair.maps;
-  SceneFolders places{images, maps, beside_scenes(folder, {pair.images, pair.maps})};
-  const auto of_images = place_of(images, split), of_maps = place_of(maps, split);
+  SceneFolders places{images, maps, beside_scenes(folder, {pair.images, pair.maps}),
+                      other_candidates(pair)};
+  const auto of_images = place_of(images, split, places.warnings);
+  const auto of_maps = place_of(maps, split, places.warnings);
   if (of_images && of_images->empty()) return std::nullopt;
   if (of_images) places.images /= *of_images;
   if (of_maps) places.maps = of_maps->empty() ? fs::path() : maps / *of_maps;
@@ -115,22 +155,24 @@ struct Found {
 };
 
 Found find_scenes(const fs::path& folder, Split split) {
-  if (const Pair pair = pair_in(folder); is_of_scenes(folder, pair)) {
+  if (const Pair pair = pair_in(folder)) {
     return {pair_with_splits(folder, pair, split), true};
   }
   const SplitFolders splits = split_folders_in(folder);
   const auto pair_of = [&](Split one) {
     const std::string& name = splits.of(one);
     if (name.empty()) return Pair();
-    const Pair pair = pair_in(folder / name);
-    return is_of_scenes(folder / name, pair) ? pair : Pair();
+    return pair_in(folder / name);
   };
   Found found;
   found.is_there = pair_of(Split::kTrain) || pair_of(Split::kVal);
   if (const Pair pair = pair_of(split)) {
     const fs::path place = folder / splits.of(split);
-    found.places = SceneFolders{place / pair.images, place / pair.maps,
-                                beside_scenes(folder, {splits.train, splits.val})};
+    found.places =
+        SceneFolders{place / pair.images, place / pair.maps,
+                     beside_scenes(folder, {splits.train, splits.val}), warnings_of(splits)};
+    for (std::string& line : other_candidates(pair))
+      found.places->warnings.push_back(std::move(line));
     found.places->beside.add(beside_scenes(place, {pair.images, pair.maps}));
   }
   return found;
@@ -165,6 +207,7 @@ class ImagesWithMaps final : public EncodedDataset {
  public:
   ImagesWithMaps(const fs::path& folder, const SceneFolders& places) : places_(places) {
     remarks_.left_out = remarks_.beside = places.beside;
+    remarks_.warnings = places.warnings;
     remarks_.no_labels =
         fmt::format("{} has class maps, but no labels of whole images", folder.string());
     classes_of_maps_ = read_map_classes(folder, remarks_);
@@ -215,7 +258,7 @@ class ImagesWithMaps final : public EncodedDataset {
         map_of_stem.emplace(stem_of(name), name);
       }
     }
-    std::vector<std::string> without_map;
+    std::vector<std::string> without_map, sharing;  // sharing: the map of an earlier image
     for (const std::string& image : images) {
       const auto map = map_of_stem.find(stem_of(image));
       const bool is_there = map != map_of_stem.end();
@@ -223,7 +266,7 @@ class ImagesWithMaps final : public EncodedDataset {
       maps_.add(is_there ? std::string_view(map->second) : std::string_view());
       if (is_there) {
         ++map_count_;
-        is_used[map->first] = true;
+        if (std::exchange(is_used[map->first], true)) sharing.push_back(image);
       } else {
         without_map.push_back(image);
       }
@@ -236,6 +279,13 @@ class ImagesWithMaps final : public EncodedDataset {
                                            counted(std::ssize(images), "image", "images"),
                                            noun(std::ssize(without_map), "has", "have"),
                                            some_of(without_map)));
+    }
+    if (!sharing.empty()) {
+      remarks_.warnings.push_back(fmt::format(
+          "{} of {} {} the class map of another image with the same name but for the extension "
+          "({})",
+          sharing.size(), counted(std::ssize(images), "image", "images"),
+          noun(std::ssize(sharing), "has", "have"), some_of(sharing)));
     }
     names_.shrink();
     maps_.shrink();

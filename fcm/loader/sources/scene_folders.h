@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "fcm/loader/dataset.h"
 
@@ -12,6 +13,7 @@ namespace fcm::loader {
 struct SceneFolders {
   std::filesystem::path images, maps;  // maps: empty if the split has none
   LeftOut beside;                      // everything else, except files of class names
+  std::vector<std::string> warnings;   // several folders could be meant
 };
 
 // A folder of images (images, image, imgs, img, pictures or photos, in any letter case) beside one

@@ -134,6 +134,7 @@ class Chooser {
       return std::tuple(one.has_test(), !one.is_bare, one.is_bare ? word : 0, !one.rest.empty());
     };
     std::ranges::stable_sort(found, {}, order);
+    prefer_filled(found);
     std::vector<std::string> best;
     for (const NamedFolder& one : found) {
       if (order(one) == order(found.front())) best.push_back(one.name);
@@ -146,6 +147,20 @@ class Chooser {
     return with_images.empty() ? best : with_images;
   }
 
+  // Other folders than `chosen` whose whole name is a word for the split. A test set beside
+  // validation images is usual and not among them.
+  std::vector<std::string> passed_over(const std::string& chosen, Split split) const {
+    const NamedFolder best(chosen);
+    std::vector<std::string> names;
+    for (const NamedFolder& folder : named_) {
+      if (!best.is_bare || !folder.is_bare || folder.split() != split) continue;
+      if (folder.name == chosen || folder.has_test() != best.has_test()) continue;
+      if (!is_empty(folder.name)) names.push_back(folder.name);
+    }
+    std::ranges::sort(names);
+    return names;
+  }
+
   // Folders named like splits that count as classes.
   std::vector<std::string> doubtful() const {
     std::vector<std::string> names;
@@ -156,6 +171,21 @@ class Chooser {
   }
 
  private:
+  bool is_empty(const std::string& name) const {
+    std::error_code ignored;
+    return fs::is_empty(folder_ / name, ignored);
+  }
+
+  // An empty folder comes after one with content, if both names are bare words for the same.
+  void prefer_filled(std::vector<NamedFolder>& found) const {
+    const NamedFolder& first = found.front();
+    if (found.size() < 2 || !first.is_bare || !is_empty(first.name)) return;
+    const auto filled = std::ranges::find_if(found, [&](const NamedFolder& other) {
+      return other.is_bare && other.has_test() == first.has_test() && !is_empty(other.name);
+    });
+    if (filled != found.end()) std::rotate(found.begin(), filled, filled + 1);
+  }
+
   bool is_split(const NamedFolder& folder) const {
     if (folder.is_bare) return true;
     const bool has_partner = std::ranges::any_of(named_, [&](const NamedFolder& other) {
@@ -214,15 +244,17 @@ SplitFolders split_folders_in(const fs::path& folder) {
   // In descending order lower case comes first, so it is preferred among names of equal rank.
   std::sort(names.begin(), names.end(), std::greater<>());
   const Chooser chooser(folder, names);
-  const auto take = [&](std::string& place, std::vector<std::string>& rivals, Split split) {
+  const auto take = [&](std::string& place, std::vector<std::string>& rivals,
+                        std::vector<std::string>& passed_over, Split split) {
     const std::vector<std::string> found = chooser.of(split);
     if (found.empty()) return;
     place = found.front();
     if (found.size() > 1) rivals.assign(found.rbegin(), found.rend());
+    passed_over = chooser.passed_over(place, split);
     std::erase(names, place);
   };
-  take(splits.train, splits.train_rivals, Split::kTrain);
-  take(splits.val, splits.val_rivals, Split::kVal);
+  take(splits.train, splits.train_rivals, splits.train_passed_over, Split::kTrain);
+  take(splits.val, splits.val_rivals, splits.val_passed_over, Split::kVal);
   if (!splits.any()) splits.doubtful = chooser.doubtful();
   std::reverse(names.begin(), names.end());
   splits.others = std::move(names);
@@ -252,6 +284,21 @@ void refuse_rivals(const fs::path& folder, const SplitFolders& splits, Split spl
        folder.string(), rivals.size(), split == Split::kTrain ? "training" : "validation",
        fmt::join(rivals, " and "), split == Split::kTrain ? "train" : "val",
        split == Split::kTrain ? "train" : "val");
+}
+
+std::vector<std::string> warnings_of(const SplitFolders& splits) {
+  std::vector<std::string> warnings;
+  const auto add = [&](const std::string& name, const std::vector<std::string>& others,
+                       const char* what) {
+    if (others.empty()) return;
+    warnings.push_back(
+        fmt::format("{}/ is read as the {} images, and {}/ beside it is not, though "
+                    "named for the same split",
+                    name, what, fmt::join(others, "/ and ")));
+  };
+  add(splits.train, splits.train_passed_over, "training");
+  add(splits.val, splits.val_passed_over, "validation");
+  return warnings;
 }
 
 ImageSigns image_signs_in(const fs::path& folder) {

@@ -20,6 +20,8 @@ struct SplitFolders {
   std::string train, val;  // names; "": none
   // All candidates for a split, if there are several and no rule prefers one of them.
   std::vector<std::string> train_rivals, val_rivals;
+  // Folders with other bare words for the split, not empty: "Train" or "training" beside "train".
+  std::vector<std::string> train_passed_over, val_passed_over;
   std::vector<std::string> others;    // names of the other folders
   std::vector<std::string> doubtful;  // if there are no splits: folders named like one
   LeftOut files;                      // skipped: files and system folders
@@ -45,6 +47,9 @@ SplitFolders split_folders_in(const std::filesystem::path& folder);
 std::filesystem::path folder_with_splits(const std::filesystem::path& folder);
 // Throws Error(kData) with their names if several folders could be that split.
 void refuse_rivals(const std::filesystem::path& folder, const SplitFolders& splits, Split split);
+
+// A sentence for each split for which several folders could be meant and one was chosen by rule.
+std::vector<std::string> warnings_of(const SplitFolders& splits);
 
 // The number of images directly in the folder, and of its folders that contain images up to two
 // levels deep; images are recognised by their extensions.

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "fcm/base/error.h"
+#include "fcm/base/text.h"
 #include "fcm/loader/sources/image_ending.h"
 #include "fcm/loader/sources/labels.h"
 #include "fcm/loader/sources/tar_walk.h"
@@ -14,21 +15,6 @@ namespace {
 
 constexpr uint64_t kMostImage = uint64_t{1} << 31;
 constexpr uint64_t kMostLabelText = 80;
-
-// Text from the archive for a message: printable ASCII only.
-std::string shown(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char letter) { return letter < ' ' || letter > '~'; }, '?');
-  return text;
-}
-
-// A member's name without control characters.
-std::string printable_name(std::string name) {
-  std::replace_if(
-      name.begin(), name.end(), [](unsigned char letter) { return letter < ' ' || letter == 127; },
-      '?');
-  return name;
-}
 
 // `text` without a byte order mark and without surrounding blanks.
 std::string_view stripped(std::string_view text) {
@@ -72,7 +58,9 @@ class Collector {
     });
     for (TarSample& sample : contents_.samples) {
       if (!sample.has_image && sample.fault.empty()) {
-        sample.fault = "it has a label but no image (.jpg, .png, .webp or the like)";
+        sample.fault =
+            "it has a label but no image (.jpg, .png, .webp or the like) in the same folder of the "
+            "shard";
       }
     }
     return std::move(contents_);
@@ -80,7 +68,7 @@ class Collector {
 
  private:
   void pass_over(const std::string& name, std::string_view kind) {
-    contents_.left_out.add(kind, printable_name(name));
+    contents_.left_out.add(kind, printable(name));
   }
 
   size_t sample_with(const std::string& key) {
@@ -108,8 +96,7 @@ class Collector {
       sample.label = *label;
       return;
     }
-    text.resize(text.find_last_not_of("\r\n ") + 1);
-    sample.label_fault = fmt::format("its .cls is not a class number: \"{}\"{}", shown(text),
+    sample.label_fault = fmt::format("its .cls is not a class number: \"{}\"{}", printable(bare),
                                      is_number(bare) ? "; these are integers from 0 to 99999" : "");
     if (is_class_name(bare)) sample.label_name = bare;
   }

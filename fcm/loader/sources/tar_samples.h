@@ -1,7 +1,7 @@
 // The samples of one tar shard in webdataset's layout. A sample consists of the members that share
-// a key: the name up to the first dot after the last slash. "key.jpg" (or another image extension)
-// is the image, "key.cls" the class as a decimal number; the letter case of extensions is ignored.
-// Other members are counted.
+// a key: the whole name, with its folders, up to the first dot after the last slash. "key.jpg" (or
+// another image extension) is the image, "key.cls" the class as a decimal number; the letter case
+// of extensions is ignored. Other members are counted.
 #pragma once
 
 #include <cstdint>

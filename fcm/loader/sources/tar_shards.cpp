@@ -1,27 +1,60 @@
 // Tar archives read in place: the index is in memory, one pread per image.
 #include <algorithm>
+#include <map>
+#include <set>
 #include <unordered_map>
+#include <utility>
 
 #include "fcm/base/counted.h"
 #include "fcm/base/error.h"
+#include "fcm/base/text.h"
 #include "fcm/loader/sources/encoded.h"
 #include "fcm/loader/sources/joined_names.h"
 #include "fcm/loader/sources/labels.h"
 #include "fcm/loader/sources/random_access_file.h"
 #include "fcm/loader/sources/shard_index.h"
 #include "fcm/loader/sources/sources.h"
+#include "fcm/loader/sources/split_folders.h"
 
 namespace fcm::loader {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Names come from the archive and appear in messages, so control characters are replaced.
-std::string printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char byte) { return byte < ' ' || byte == 127; }, '?');
-  return text;
-}
+// The folders inside shards that hold samples.
+class FoldersOfKeys {
+ public:
+  explicit FoldersOfKeys(const JoinedNames& keys) {
+    std::string_view last;
+    for (int64_t i = 0; i < keys.size(); ++i) {
+      const std::string_view key = keys.at(i);
+      const std::string_view folder = key.substr(0, std::min(key.rfind('/'), key.size()));
+      if (folder.size() == key.size() || folder == last) continue;
+      last = folder;
+      if (std::ssize(folders_) < kMost && folders_.emplace(folder).second) see_splits(folder);
+    }
+  }
+
+  int64_t count() const { return std::ssize(folders_); }
+  bool has_both_splits() const { return train_ && val_; }
+  std::string some() const { return some_of({folders_.begin(), folders_.end()}); }
+
+ private:
+  static constexpr int64_t kMost = 100'000;  // bounds memory
+
+  void see_splits(std::string_view folder) {
+    for (size_t begin = 0; begin <= folder.size();) {
+      const size_t end = std::min(folder.find('/', begin), folder.size());
+      if (const auto split = split_named(folder.substr(begin, end - begin))) {
+        (*split == Split::kTrain ? train_ : val_) = true;
+      }
+      begin = end + 1;
+    }
+  }
+
+  std::set<std::string> folders_;
+  bool train_ = false, val_ = false;
+};
 
 class TarShards final : public EncodedDataset {
  public:
@@ -41,9 +74,10 @@ class TarShards final : public EncodedDataset {
     keys_.shrink();
     if (samples_.empty()) fail_without_samples();
     remark_end_marks();
+    warn_of_same_shards();
     labels_ = collector_.finish(paths_.front().parent_path(), remarks_);
     labels_.missing = "it has no .cls, but other samples have one";
-    if (labels_.classes.empty()) remarks_.no_labels = "no sample has a KEY.cls with its class";
+    remark_folders();
     remark_bad_labels(*this, labels_, remarks_);
   }
 
@@ -89,7 +123,7 @@ class TarShards final : public EncodedDataset {
     for (TarSample& found : index.contents.samples) {
       if (!found.fault.empty()) faults_[size()] = std::move(found.fault);
       add_label(found);
-      keys_.add(printable(std::move(found.key)));
+      keys_.add(printable(found.key));
       samples_.push_back({found.begin, static_cast<uint32_t>(found.size), shard});
     }
   }
@@ -104,6 +138,44 @@ class TarShards final : public EncodedDataset {
     } else {
       collector_.add_none();
     }
+  }
+
+  void warn_of_same_shards() {
+    std::map<std::pair<uint64_t, uint64_t>, size_t> first;  // by device and inode
+    std::string example;
+    int64_t count = 0;
+    for (size_t i = 0; i < paths_.size(); ++i) {
+      const auto [place, is_new] =
+          first.emplace(std::pair(identities_[i].device, identities_[i].inode), i);
+      if (is_new || count++ > 0) continue;
+      example = fmt::format("{} and {}", paths_[place->second].filename().string(),
+                            paths_[i].filename().string());
+    }
+    if (count == 0) return;
+    remarks_.warnings.push_back(fmt::format(
+        "{} of {} {} the same file as another one, whose samples are read twice ({})", count,
+        counted(std::ssize(paths_), "shard", "shards"), noun(count, "is", "are"), example));
+  }
+
+  // As in webdataset, folders are only part of the key. Archives of class folders, and of both
+  // splits, look as if they were more.
+  void remark_folders() {
+    const FoldersOfKeys folders(keys_);
+    if (labels_.classes.empty()) {
+      remarks_.no_labels = "no sample has a KEY.cls with its class";
+      if (folders.count() > 1) {
+        const std::string what =
+            fmt::format("folders inside the shards are not read as classes ({})", folders.some());
+        remarks_.no_labels += "; " + what;
+        remarks_.notes.push_back(what +
+                                 ": write a KEY.cls beside each image, or unpack the shards");
+      }
+    }
+    if (!folders.has_both_splits()) return;
+    remarks_.warnings.push_back(fmt::format(
+        "images for training and for validation are mixed, by the names of the folders inside the "
+        "shards ({}): write them to shards of their own",
+        folders.some()));
   }
 
   void remark_end_marks() {
