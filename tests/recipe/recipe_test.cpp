@@ -489,7 +489,7 @@ TEST(LoadRecipe, RefusesFilesThatAreNoRecipes) {
               std::string::npos)
         << said("other", content);
   }
-  folder.write("run/recipe.toml", "[row]\n");
+  folder.write("run/recipe.toml", std::string("[row]\n"));
   const fs::path run = folder / "run";
   EXPECT_NE(usage_error([&] {
               load_recipe(run.string(), {}, {});
