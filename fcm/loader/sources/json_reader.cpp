@@ -141,7 +141,7 @@ size_t JsonReader::end_of_text(bool& escaped) {
   while (true) {
     while (place < end_ && buffer_[place] != '"' && buffer_[place] != '\\') ++place;
     // Before more(), so that memory stays bounded as well.
-    if (place - begin_ - 1 > kLongestText) refuse("a string of more than 67108864 bytes");
+    if (place - begin_ - 1 > kLongestString) refuse("a string of more than 67108864 bytes");
     if (place + 1 < end_ || (place < end_ && buffer_[place] == '"')) {
       if (buffer_[place] == '"') return place;
       escaped = true;
