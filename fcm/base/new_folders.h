@@ -8,8 +8,9 @@
 
 namespace fcm {
 
-// Creates the folder and its missing parents, durably, like make_folders. The destructor, which also
-// runs if that fails, removes those that it created and that are empty, unless keep() was reached.
+// Creates the folder and its missing parents, durably, like make_folders. The destructor, which
+// also runs if that fails, removes those that it created and that are empty, unless keep() was
+// reached.
 class NewFolders {
  public:
   NewFolders(const std::filesystem::path& folder, ExitCode code, const char* who = "file");

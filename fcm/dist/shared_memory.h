@@ -43,8 +43,8 @@ class Mapping {
 // Values go in chunks. Each rank copies its chunk to its own slot. When all have, each adds up its
 // part of the chunk, in the order of ranks. When all have done that, each copies the sum back.
 // Values in a buffer that all ranks map (make_buffer) are added in place, and only the parts of
-// others are copied; not even those if each rank needs its own part alone. A rank makes progress whenever it starts an operation or waits for one, so no
-// thread is needed. Not thread-safe.
+// others are copied; not even those if each rank needs its own part alone. A rank makes progress
+// whenever it starts an operation or waits for one, so no thread is needed. Not thread-safe.
 class SharedMemory {
  public:
   // Returns why a rank is lost; empty: none is known to be. Called while waiting, which then throws

@@ -41,8 +41,8 @@ class Targets {
   Targets(TargetKind kind, int64_t count, int64_t rows = 0, int64_t cols = 0);
   explicit Targets(std::vector<int64_t> labels) : held_(std::move(labels)) {}
 
-  // Class numbers, one per image; -1: no label. Throws std::logic_error for targets of another kind,
-  // as do the next two.
+  // Class numbers, one per image; -1: no label. Throws std::logic_error for targets of another
+  // kind, as do the next two.
   const std::vector<int64_t>& labels() const;
   const ClassMaps& maps() const;
   // The objects of each image.

@@ -1,8 +1,8 @@
 // A device of its own kind (PrivateUse1) whose memory is the CPU's. LibTorch treats its tensors as
 // tensors of another device; this program's operators send them to their CUDA kernels; the CPU
 // executes all other operators on copies. Where a GPU would refuse or synchronise, Apart is thrown:
-// by an operator that mixes tensors of both devices and, while a NoSynchronisation exists, by a copy between
-// the devices or a value that is read.
+// by an operator that mixes tensors of both devices and, while a NoSynchronisation exists, by a
+// copy between the devices or a value that is read.
 #pragma once
 
 #include <ATen/core/Tensor.h>

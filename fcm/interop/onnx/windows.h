@@ -21,8 +21,8 @@ struct WindowTable {
   // At padding: `cells` if filled, else 0, which has no effect because padding is masked.
   at::Tensor cells_WT;
   at::Tensor indices_L;  // int64: index of each cell in cells_WT
-  // Mask [windows, 1, T, T]: kMaskedScore for masked pairs, else 0; undefined if no pair is masked. Two
-  // cells are masked if only the shift brought them together, from opposite borders of the map.
+  // Mask [windows, 1, T, T]: kMaskedScore for masked pairs, else 0; undefined if no pair is masked.
+  // Two cells are masked if only the shift brought them together, from opposite borders of the map.
   // Unless filled, a cell and padding are masked too.
   at::Tensor mask_W1TT;
   int64_t cells = 0;                // number of cells in the map

@@ -19,8 +19,8 @@ class ListLines {
  public:
   explicit ListLines(const std::filesystem::path& list) : file_(list) {}
 
-  // The next line, without line end and byte order mark; valid until the next call. Returns false at
-  // the end. Throws Error(kData) for a line longer than kLongestLine.
+  // The next line, without line end and byte order mark; valid until the next call. Returns false
+  // at the end. Throws Error(kData) for a line longer than kLongestLine.
   bool next(std::string_view& line);
   int64_t number() const { return number_; }  // of the last line, from 1
 

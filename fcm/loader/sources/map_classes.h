@@ -8,8 +8,8 @@
 namespace fcm::loader {
 
 // Reads the first of these files that exists in `folder`:
-//   objectInfo150.txt  as shipped with ADE20K: tab-separated columns with a heading; the column Name
-//                      is read up to its first comma or semicolon
+//   objectInfo150.txt  as shipped with ADE20K: tab-separated columns with a heading; the column
+//                      Name is read up to its first comma or semicolon
 //   classes.json       {"names": [...], "colours": [[r, g, b], ...]}; the colours are optional and
 //                      may be called "colors" or "palette"; or only the list of names
 //   classes.txt        one name per line

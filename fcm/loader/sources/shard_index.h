@@ -18,9 +18,9 @@ struct ShardIndex {
   std::string fault;  // why the shard must not be used; empty: it may be
 };
 
-// Calls add(index) for each shard, in order; options.threads threads walk the shards. A cached index
-// (options.cache) is used only if the shard still has the same device, inode, size and modification
-// time.
+// Calls add(index) for each shard, in order; options.threads threads walk the shards. A cached
+// index (options.cache) is used only if the shard still has the same device, inode, size and
+// modification time.
 void walk_shards(const std::vector<std::filesystem::path>& shards, const OpenOptions& options,
                  const std::function<void(ShardIndex)>& add);
 
