@@ -42,8 +42,7 @@ int run_in_group(const CommandLine& line, const dist::Placement& placement, Repo
   }
 }
 
-// An error that every rank finds before the group is joined. The first rank of each machine prints
-// it.
+// An error that every rank finds before the group is joined.
 class ErrorOfAllRanks : public Error {
  public:
   using Error::Error;
@@ -66,8 +65,6 @@ int run(const std::vector<std::string>& arguments, const std::function<void()>& 
         dist::Placement& placement) {
   CommandLine line;
   std::tie(line, placement) = parse(arguments);
-  const bool only_shows = !line.help.empty() || line.version;
-  if (only_shows && !speaks_for_machine()) return 0;
   if (print_help_or_version(line)) return 0;
   if (before_work && !line.command.starts_with("recipe ")) before_work();
   StderrReporter reporter(style_of_stderr(line.quiet));
@@ -88,6 +85,23 @@ int end_with(int status, const std::string& message) {
 
 int end_with(ExitCode code, const std::string& message) {
   return end_with(static_cast<int>(code), message);
+}
+
+// The first rank of each machine prints the whole message. The others print a line: their variables
+// may be left over from another program, and then no other process speaks.
+int end_of_all_ranks(const ErrorOfAllRanks& error) {
+  dist::Placement placement;
+  try {
+    placement = placement_of_process();
+  } catch (const Error&) {  // it cannot be known which rank this is
+  }
+  if (placement.local_rank == 0) return end_with(error.code(), error.what());
+  StderrReporter(style_of_stderr(false))
+      .error(fmt::format("rank {} of {} ({}) ends with the error that the first rank of this "
+                         "machine prints",
+                         placement.rank, placement.size, placement.source));
+  write_error_file(error.what());
+  return static_cast<int>(error.code());
 }
 
 int internal_error(const std::exception& error) {
@@ -121,9 +135,7 @@ int run_program(const std::vector<std::string>& arguments,
     if (!says_it) return static_cast<int>(error.code());
     return end_with(error.code(), with_rank(placement, error.what()));
   } catch (const ErrorOfAllRanks& error) {
-    if (speaks_for_machine()) return end_with(error.code(), error.what());
-    write_error_file(error.what());
-    return static_cast<int>(error.code());
+    return end_of_all_ranks(error);
   } catch (const Error& error) {
     return end_with(error.code(), with_rank(placement, error.what()));
   } catch (const std::bad_alloc&) {

@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "apps/stderr_reporter.h"
 #include "apps/version.h"
@@ -23,21 +22,6 @@ dist::Placement placement_of_process() {
     const char* value = std::getenv(name);
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
   });
-}
-
-bool speaks_for_machine() {
-  try {
-    return placement_of_process().local_rank == 0;
-  } catch (const Error&) {  // the variables contradict each other, which all ranks find alike too
-    for (const char* name : {"LOCAL_RANK", "SLURM_LOCALID", "RANK", "SLURM_PROCID"}) {
-      const char* value = std::getenv(name);
-      const std::string_view text = value == nullptr ? "" : value;
-      const bool number =
-          !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-      if (number) return text.find_first_not_of('0') == std::string_view::npos;
-    }
-    return true;
-  }
 }
 
 void keep_libtorch_quiet() {

@@ -12,10 +12,6 @@ namespace fcm::apps {
 // From the environment. Throws Error(kUsage) if it contradicts itself.
 dist::Placement placement_of_process();
 
-// Whether this process prints errors of the command line, which every rank finds alike: the first
-// rank of each machine. True if the environment does not say.
-bool speaks_for_machine();
-
 // Silences c10d's logs, which print pages of addresses while it retries or when a rank is lost; the
 // errors that follow say it in a sentence. TORCH_CPP_LOG_LEVEL brings them back.
 void keep_libtorch_quiet();
