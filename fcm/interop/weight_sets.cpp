@@ -220,10 +220,12 @@ std::string flattened(std::string_view name, std::string_view separator) {
   return flat;
 }
 
-// nullopt: `copy` is not the name of a copy of `original`.
-std::optional<FlatCopy> flat_copy(const std::string& original, const std::string& copy) {
+// `original` ends in `anchor`, all of which the copy's name contains. nullopt: `copy` is not the name
+// of a copy of `original`.
+std::optional<FlatCopy> flat_copy(const std::string& original, std::string_view anchor,
+                                  const std::string& copy) {
   for (const std::string_view separator : {"_", ""}) {
-    for (size_t begin = 0;;) {
+    for (size_t begin = 0; begin + anchor.size() <= original.size();) {
       const std::string flat = flattened(std::string_view(original).substr(begin), separator);
       if (copy.size() > flat.size() && copy.ends_with(flat)) {
         std::string front = copy.substr(0, copy.size() - flat.size());
@@ -240,16 +242,18 @@ std::optional<FlatCopy> flat_copy(const std::string& original, const std::string
 // The first copy with flat names in a dict; nullopt: there is none.
 std::optional<FlatCopy> first_flat_copy(const std::vector<TensorView>& tensors) {
   constexpr size_t kMostOriginals = 16;
-  std::vector<const TensorView*> originals;
+  std::vector<std::pair<const TensorView*, std::string_view>> originals;
   for (const TensorView& tensor : tensors) {
-    const bool is_one = std::ranges::any_of(
-        kAnchors, [&](std::string_view anchor) { return is_anchor(tensor, anchor); });
-    if (is_one && originals.size() < kMostOriginals) originals.push_back(&tensor);
+    const auto* const anchor = std::ranges::find_if(
+        kAnchors, [&](std::string_view one) { return is_anchor(tensor, one); });
+    if (anchor != kAnchors.end() && originals.size() < kMostOriginals) {
+      originals.emplace_back(&tensor, *anchor);
+    }
   }
-  for (const TensorView* original : originals) {
+  for (const auto& [original, anchor] : originals) {
     for (const TensorView& tensor : tensors) {
       if (&tensor == original || tensor.shape != original->shape) continue;
-      if (auto copy = flat_copy(original->name, tensor.name)) return copy;
+      if (auto copy = flat_copy(original->name, anchor, tensor.name)) return copy;
     }
   }
   return std::nullopt;

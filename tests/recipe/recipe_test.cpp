@@ -481,7 +481,7 @@ TEST(LoadRecipe, RefusesFilesThatAreNoRecipes) {
   };
   for (const auto& [content, kind] : std::vector<std::pair<std::string, std::string>>{
            {"", "an empty file"},
-           {"{\"top1\": 3}", "a result (JSON)"},
+           {"{\"top1\": 3}", "a result (JSON): {\"top1\": 3}"},
            {"\x89PNG\r\n\x1a\n", "a PNG"},
            {std::string("\x40\0\0\0\0\0\0\0{\"w\":", 13), "a safetensors file"},
            {std::string("\xff\0\x01", 3), "a binary file"}}) {
