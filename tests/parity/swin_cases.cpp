@@ -93,6 +93,22 @@ int64_t hidden_patches(const SwinCase& the) {
   return the.inputs.mask_Bhw.sum().item<int64_t>() / (cells * cells);
 }
 
+// The share of the hidden pixel values that one run reconstructs as larger than the image's, the
+// other as smaller.
+double changed_signs(const SwinCase& the, const Run& one, const Run& other) {
+  const int64_t patch = the.model.options.patch;
+  const at::Tensor hidden_B1HW = the.inputs.mask_Bhw.to(at::kBool)
+                                     .repeat_interleave(patch, 1)
+                                     .repeat_interleave(patch, 2)
+                                     .unsqueeze(1);
+  const auto signs = [&](const Run& run) {
+    return (run.values.at("reconstruction") - the.inputs.images_BCHW)
+        .sign()
+        .masked_select(hidden_B1HW);
+  };
+  return signs(one).ne(signs(other)).to(at::kDouble).mean().item<double>();
+}
+
 }  // namespace
 
 std::vector<CaseResult> swin_cases(const Entry& entry, const Request& request) {
@@ -102,6 +118,9 @@ std::vector<CaseResult> swin_cases(const Entry& entry, const Request& request) {
         the.model.blocks(), known(the.model, the.stored, Path::kFast),
         [the](Path path, Types types) { return run_swin(the.model, the.inputs, path, types); },
         /*from_float64=*/true, the.model.program == SwinProgram::kSimMim ? hidden_patches(the) : 0};
+    subject.changed_signs = [the](const Run& one, const Run& other) {
+      return changed_signs(the, one, other);
+    };
     return subject;
   });
   // The reference has windows, and their attention is stored.

@@ -22,6 +22,8 @@ struct Subject {
   // The number of hidden patches if the loss sums absolute differences, whose gradient is a sign; 0
   // for other losses.
   int64_t signs = 0;
+  // Then also: the share of these signs in which two runs differ.
+  std::function<double(const Run&, const Run&)> changed_signs = {};
 };
 int64_t blocks_of(const PublishedModel& model);
 
