@@ -220,8 +220,8 @@ std::string flattened(std::string_view name, std::string_view separator) {
   return flat;
 }
 
-// `original` ends in `anchor`, all of which the copy's name contains. nullopt: `copy` is not the name
-// of a copy of `original`.
+// `original` ends in `anchor`, all of which the copy's name contains. nullopt: `copy` is not the
+// name of a copy of `original`.
 std::optional<FlatCopy> flat_copy(const std::string& original, std::string_view anchor,
                                   const std::string& copy) {
   for (const std::string_view separator : {"_", ""}) {
