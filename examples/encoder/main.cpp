@@ -17,11 +17,11 @@
 at::Tensor read_image(const std::string& path, const fcm::loader::DataOptions& data) {
   namespace image = fcm::image;
   const std::string file = fcm::read_file(path, fcm::ExitCode::kData);
-  const image::Image image =
+  const image::Image original =
       image::decode({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, data.channels);
   const int64_t rows = data.image_size[0], cols = data.image_size[1];
   at::Tensor pixels_1HWC = at::empty({1, rows, cols, data.channels}, at::kByte);
-  image::crop_resize(image, {0, 0, image.rows, image.cols}, rows, cols,
+  image::crop_resize(original, {0, 0, original.rows, original.cols}, rows, cols,
                      image::Interpolation::kBicubic, false, pixels_1HWC.data_ptr<uint8_t>());
   return pixels_1HWC;
 }
