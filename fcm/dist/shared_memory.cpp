@@ -162,12 +162,6 @@ class SharedMemory::Waiting final : public Pending {
   bool by_all_;
 };
 
-std::unique_ptr<Pending> SharedMemory::start_sum_of_part(const at::Tensor& values, Part mine) {
-  int64_t place = 0;
-  if (buffer_of(values, place) == nullptr) return start(values, kSum);
-  return start(values, kSum, mine);
-}
-
 std::unique_ptr<Pending> SharedMemory::start(const at::Tensor& values, int64_t from,
                                              std::optional<Part> mine) {
   require(values.is_cpu() && values.is_contiguous(),
@@ -180,7 +174,7 @@ std::unique_ptr<Pending> SharedMemory::start(const at::Tensor& values, int64_t f
   for (int64_t begin = 0; begin < flat.numel(); begin += most) {
     const int64_t end = std::min(begin + most, flat.numel());
     Chunk chunk{flat.slice(0, begin, end), from, buffer, place + begin * bytes, std::nullopt};
-    if (mine) chunk.mine = part_within(*mine, begin, end);
+    if (mine && buffer != nullptr) chunk.mine = part_within(*mine, begin, end);
     copy_in(std::move(chunk));
   }
   return std::make_unique<Waiting>(*this, copied_in_, buffer != nullptr);

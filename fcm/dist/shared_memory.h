@@ -56,7 +56,9 @@ class SharedMemory {
 
   // Like Group's. values: contiguous, on the CPU.
   std::unique_ptr<Pending> start_sum(const at::Tensor& values) { return start(values, kSum); }
-  std::unique_ptr<Pending> start_sum_of_part(const at::Tensor& values, Part mine);
+  std::unique_ptr<Pending> start_sum_of_part(const at::Tensor& values, Part mine) {
+    return start(values, kSum, mine);
+  }
   std::unique_ptr<Pending> start_broadcast(const at::Tensor& values, int64_t from) {
     return start(values, from);
   }
@@ -89,8 +91,8 @@ class SharedMemory {
     int64_t from;          // the rank whose values are broadcast, or kSum
     const Buffer* buffer;  // where the values are; nullptr: in memory of this rank only
     int64_t place;         // byte offset in the buffer
-    // The elements that this rank sums up, and that no other rank needs; nullopt: each rank sums
-    // its part of the chunk, and all need all.
+    // The elements that this rank sums up, and that no other rank needs. nullopt, and wherever the
+    // values are in no buffer: each rank sums its part of the chunk, and all need all.
     std::optional<Part> mine;
   };
   class Waiting;
