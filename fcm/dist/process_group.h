@@ -38,7 +38,8 @@ class Process : public Group {
 
 // Connects to the other ranks and returns when all are there. Throws Error(kUsage) if the port is
 // in use, if two processes claim one rank or if programs differ; Error(kPeerLost) if a rank does
-// not connect in time.
+// not connect in time. The caller has to ignore SIGPIPE: Gloo writes to sockets whose other end may
+// be a rank that has just died, and the signal would end this process before on_lost is called.
 std::shared_ptr<Process> join(const Placement& placement, const JoinOptions& options,
                               Reporter& reporter);
 

@@ -123,6 +123,8 @@ class Processes {
 
   [[noreturn]] void run(int64_t rank, int64_t ranks, const Descriptor& read_end, const Work& work,
                         const Change& change) const {
+    // As the program does: writing to the socket of a lost rank then fails with EPIPE.
+    ::signal(SIGPIPE, SIG_IGN);
     int64_t port = 0;
     if (::read(read_end.get(), &port, sizeof port) != sizeof port) ::_exit(125);
     if (std::freopen(file(rank).c_str(), "w", stderr) == nullptr) ::_exit(126);
