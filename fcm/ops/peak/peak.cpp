@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <barrier>
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -24,21 +25,25 @@ namespace {
 
 using Task = std::function<void(int64_t thread)>;
 
-// Seconds from when all bound threads have started until the last is done.
+// Seconds from when the first bound thread begins its task until the last one is done. The threads
+// read the clock: the calling thread may run only after they have finished, if it shares a core with
+// one of them.
 double seconds_of_bound(const std::vector<int>& hyperthreads, const Task& task) {
-  std::barrier together(std::ssize(hyperthreads) + 1);
+  using Clock = std::chrono::steady_clock;
+  std::barrier together(std::ssize(hyperthreads));
+  std::vector<Clock::time_point> begins(hyperthreads.size()), ends(hyperthreads.size());
   std::vector<std::thread> threads;
   for (size_t i = 0; i < hyperthreads.size(); ++i) {
     threads.emplace_back([&, i] {
       bind_to_hyperthread(hyperthreads[i]);
       together.arrive_and_wait();
+      begins[i] = Clock::now();
       task(static_cast<int64_t>(i));
+      ends[i] = Clock::now();
     });
   }
-  together.arrive_and_wait();
-  const Stopwatch watch;
   for (std::thread& thread : threads) thread.join();
-  return watch.seconds();
+  return std::chrono::duration<double>(std::ranges::max(ends) - std::ranges::min(begins)).count();
 }
 
 double seconds_of(const PeakThreads& threads, const Task& task) {
