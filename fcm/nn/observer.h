@@ -1,5 +1,5 @@
-// Observes intermediate values of a model by the published names of its modules, for comparisons
-// with stored values.
+// Hands a model's intermediate values to a callback by the published names of its modules, for
+// comparisons with stored values.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,7 +15,7 @@ namespace fcm::nn {
 // end in "_in" are inputs of the first block: "blocks3_in", "decoder_blocks_in".
 using Observer = std::function<void(const std::string& name, const at::Tensor& value)>;
 
-// Without an observer, does nothing and builds no name.
+// Does nothing without an observer, so that no name is built.
 inline void observe(const Observer& observer, std::string_view name, const at::Tensor& value) {
   if (observer) observer(std::string(name), value);
 }
