@@ -9,7 +9,7 @@
 namespace fcm::boxes {
 namespace {
 
-// Frames to predict on may have any size: when the cache is full it is cleared.
+// Images to predict on may have any size, so the cache is bounded: when it is full, it is cleared.
 constexpr size_t kSizesKept = 8;
 
 // [rows * columns * ratios, 4]

@@ -12,7 +12,8 @@
 namespace fcm::boxes {
 namespace {
 
-// The best of a level: indices and logits, descending; ties keep the lower index first.
+// The candidates of a level with the largest logits: indices and logits, by descending logit; on
+// ties the lower index comes first.
 struct Best {
   at::Tensor index_K, logit_K;
 };
@@ -25,7 +26,7 @@ Best best_of(const at::Tensor& logits_N, int64_t most) {
 
 at::Tensor rows_where(const at::Tensor& keep_N) { return keep_N.nonzero().flatten(); }
 
-// From the best of all levels, concatenated.
+// Clipping, NMS and selection, from the best candidates of all levels, concatenated.
 Proposals kept_of(const at::Tensor& boxes_N4, const at::Tensor& logits_N, const at::Tensor& level_N,
                   int64_t rows, int64_t columns, const ProposalOptions& options) {
   const at::Tensor finite_N = boxes_N4.isfinite().all(1).logical_and_(logits_N.isfinite());
