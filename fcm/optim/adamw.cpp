@@ -78,7 +78,7 @@ double AdamW::clip_scale(double norm) const {
 
 void AdamW::step(const Rate& rate, double gradient_scale) {
   require(!queued_state_.defined(),
-          "AdamW: expected queue_step() of an optimizer whose steps are queued on a "
+          "AdamW: expected queue_step() of an optimizer whose steps are enqueued on a "
           "device, got step()");
   apply(rate, gradient_scale);
 }
@@ -159,7 +159,7 @@ void AdamW::queue_on_cpu(double loss) {
   state.norm = gradient_norm();
   state.applied = std::isfinite(loss) && std::isfinite(state.norm) ? 1 : 0;
   if (state.applied == 0) return;
-  steps_ = state.steps;  // count_queued may have set the count of an earlier step since
+  steps_ = state.steps;  // count_queued may have set steps_ to the count of an earlier step
   apply({state.lr, 0}, clip_scale(state.norm));
   state.steps = steps_;
 }
