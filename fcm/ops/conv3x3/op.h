@@ -1,6 +1,6 @@
 // A dense 3 x 3 convolution of channels-last maps, stride 1, zero padding 1, with Winograd's F(4x4,
 // 3x3): a tile of 4 x 4 outputs takes 36 multiplications per pair of channels instead of 144, all
-// of them in matrix products.
+// in matrix products.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -12,7 +12,7 @@
 namespace fcm::ops {
 namespace {
 
-constexpr int64_t kElementsPerBlock = 16384;  // less work does not pay for a thread
+constexpr int64_t kElementsPerBlock = 16384;  // enough work to be worth a thread
 
 Blocks rows_in_blocks(int64_t rows, int64_t channels) {
   return make_blocks(rows, std::max<int64_t>(1, kElementsPerBlock / channels));

@@ -24,7 +24,7 @@ namespace {
 
 using Task = std::function<void(int64_t thread)>;
 
-// Seconds from when all bound threads have started until the last is done.
+// Seconds from the moment when all bound threads have started until the last one has finished.
 double seconds_of_bound(const std::vector<int>& hyperthreads, const Task& task) {
   std::barrier together(std::ssize(hyperthreads) + 1);
   std::vector<std::thread> threads;
@@ -56,7 +56,7 @@ double shortest(int repeats, const std::function<double()>& seconds) {
   return best;
 }
 
-// A GPU's, after a call that does not count.
+// The shortest time of a call on a GPU, after one call that is not counted.
 double shortest_on_gpu(int repeats, const std::function<void()>& call) {
   call();
   wait_for_cuda();
@@ -70,7 +70,7 @@ double shortest_on_gpu(int repeats, const std::function<void()>& call) {
 
 const PeakKernels& kernels() { return pick(isa(), peak_plain, peak_avx2, peak_avx512); }
 
-// From and to of all threads, a slice each.
+// Source and target of the passes over memory, with a slice for each thread.
 struct Slices {
   at::Tensor from, to;
   int64_t each = 0;  // elements
@@ -80,7 +80,7 @@ struct Slices {
     each = kBytes / static_cast<int64_t>(sizeof(float)) / threads.count() / kLine * kLine;
     from = at::empty({each * threads.count()}, at::kFloat);
     to = at::empty_like(from);
-    // By the threads that read them later, so that each has its own nearby.
+    // Each thread writes its own slice first, so that the system allocates it near that thread.
     seconds_of(threads, [&](int64_t thread) {
       std::fill_n(from.data_ptr<float>() + thread * each, each, 1.0f);
       std::fill_n(to.data_ptr<float>() + thread * each, each, 0.0f);
@@ -102,8 +102,8 @@ double product_on_gpu(at::ScalarType type, at::Device device) {
   return 2 * wide * wide * wide / shortest_on_gpu(kRepeats, [&] { linear(x, weight, bias); });
 }
 
-// How many operations on numbers of that type an operation of the unit is worth. bfloat16 are
-// float32 too.
+// How many operations on this type one operation of the unit is worth. A float32 unit can compute
+// bfloat16 as well.
 double share_for(at::ScalarType type, const PeakUnit& unit) {
   if (unit.type == type || type == at::kBFloat16) return 1;
   return unit.kernel == &peak_tiles_amx ? 1.0 / 6 : 0;
