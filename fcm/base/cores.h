@@ -10,7 +10,7 @@ namespace fcm {
 // if the system does not report the topology.
 std::vector<std::vector<int>> physical_cores();
 
-// The same from explicit inputs: the usable hyperthreads, and a folder with the layout of
+// physical_cores() from explicit inputs: the usable hyperthreads, and a folder with the layout of
 // /sys/devices/system/cpu.
 std::vector<std::vector<int>> physical_cores_from(const std::vector<int>& usable,
                                                   const std::filesystem::path& folder);

@@ -28,7 +28,7 @@ namespace fcm::failpoint {
 void arm(const std::string& spec);
 void disarm();
 
-// How many points that matched the name of the first spec were passed since arm().
+// How often execution has passed points that match the name in the first spec, since arm().
 int64_t hits();
 
 // A system call, as points and observers see it. `target` is the second path of a rename or

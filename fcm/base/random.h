@@ -55,7 +55,7 @@ class KeyedRandom {
 class KeyedPermutation {
  public:
   KeyedPermutation(uint64_t size, uint64_t seed, Purpose purpose, uint64_t epoch);
-  uint64_t operator()(uint64_t place) const;  // place < size
+  uint64_t operator()(uint64_t place) const;  // the value at `place`, which must be below size
 
  private:
   uint64_t size_;

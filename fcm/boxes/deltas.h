@@ -1,6 +1,6 @@
-// Box deltas: a box relative to another one, by centre and size. They are what detectors regress.
-// Source:
-// Girshick et al., "Rich feature hierarchies", CVPR 2014, appendix C; detectron2, Box2BoxTransform.
+// Box deltas, which detectors regress: a box relative to another box, by centre and size.
+// Source: Girshick et al., "Rich feature hierarchies", CVPR 2014, appendix C; detectron2,
+// Box2BoxTransform.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -30,7 +30,7 @@ Detections detect(const at::Tensor& probabilities_NC, const at::Tensor& deltas_N
                   const at::Tensor& regions_N4, int64_t rows, int64_t columns,
                   const DetectionOptions& options = {});
 
-// The same for boxes that are already decoded, [N, 4 * K].
+// `detect` for boxes that are already decoded, [N, 4 * K].
 Detections detect_boxes(const at::Tensor& probabilities_NC, const at::Tensor& boxes_ND,
                         int64_t rows, int64_t columns, const DetectionOptions& options = {});
 

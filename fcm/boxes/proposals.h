@@ -36,7 +36,7 @@ Proposals propose(const std::vector<at::Tensor>& logits, const std::vector<at::T
                   const FrameAnchors& anchors, int64_t rows, int64_t columns,
                   const ProposalOptions& options);
 
-// The same for boxes that are already decoded, [n, 4] per level.
+// `propose` for boxes that are already decoded, [n, 4] per level.
 Proposals propose_boxes(const std::vector<at::Tensor>& logits, const std::vector<at::Tensor>& boxes,
                         int64_t rows, int64_t columns, const ProposalOptions& options);
 

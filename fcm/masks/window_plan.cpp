@@ -10,7 +10,7 @@
 namespace fcm::masks {
 namespace {
 
-// What tokens_of needs and all images of a plan share.
+// The inputs of tokens_of that all images of a plan share.
 struct CellMap {
   const ViewPlan& plan;
   int64_t slots;
@@ -37,7 +37,8 @@ CellMap cell_map(const ViewPlan& plan, int64_t slots, const Windows& windows, bo
   return map;
 }
 
-// `cells` rows or columns of cells, with padding if padding is attended to.
+// How many rows (or columns) of cells to list if the map has `cells` of them: rounded up to whole
+// windows if tokens attend to padding.
 int64_t filled_up(const CellMap& map, int64_t cells) {
   const int64_t side = map.windows.side;
   return map.windows.attends_to_padding ? (cells + side - 1) / side * side : cells;

@@ -81,7 +81,7 @@ at::Tensor batch_norm(const at::Tensor& x, const at::Tensor& weight_C, const at:
   if (count == 0 && options.over_ranks == OverRanks::kWeightedRanks) {
     return batch_norm_by(running, x, weight_C, bias_C, options);
   }
-  require(count > 1, "batch_norm: expected two or more values a channel, got {}", count);
+  require(count > 1, "batch_norm: expected two or more values per channel, got {}", count);
   // Two all-reduces, the mean first: the mean of squares minus the squared mean would lose
   // precision if the mean is far from 0.
   const at::Tensor mean_C = SumOverRanks::apply(sums(wide), group) / count;

@@ -206,7 +206,7 @@ Moments BatchNorm::moments(const at::Tensor& x, const Ranks& ranks) const {
   if (count == 0 && options_.over_ranks == OverRanks::kWeightedRanks) return moments(x, nullptr);
   if (count < 2) {
     fail(ExitCode::kUsage,
-         "batch normalisation got one value a channel, which has no variance: images are pooled "
+         "batch normalisation got one value per channel, which has no variance: images are pooled "
          "to one value here, and the batch of all processes has one image; train with "
          "batches of two images or more");
   }

@@ -134,7 +134,7 @@ struct Spread {
 at::Tensor conv_forward(const at::Tensor& x_BHWI, const at::Tensor& weight, const ConvStep& step) {
   const Algorithm algorithm = algorithm_of(x_BHWI, step);
   const int64_t out = weight.size(0);
-  if (x_BHWI.numel() == 0) {  // an image without regions
+  if (x_BHWI.numel() == 0) {  // no regions
     return at::empty(
         {x_BHWI.size(0), places(x_BHWI.size(1), step), places(x_BHWI.size(2), step), out},
         x_BHWI.options());

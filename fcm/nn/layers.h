@@ -15,12 +15,12 @@
 
 namespace fcm::nn {
 
-// Kernel positions of a convolution in raster order: the order in which pixels of a cell, and cells
-// to be merged, are stored.
+// 0..side*side-1: the kernel positions of a convolution in raster order. Pixels of a cell, and
+// cells to be merged, are stored in this order.
 std::vector<int64_t> row_by_row(int64_t side);
 
-// Initialisation of a convolution's bias, given that of its weight: zero for kLecunNormal, with
-// which upstream initialises both; otherwise PyTorch's.
+// Initialisation of a convolution's bias, given that of its weight: zero for kLecunNormal, as
+// upstream sets it there; otherwise PyTorch's default.
 Init bias_init(Init weight);
 
 // x [..., I] -> [..., O].
@@ -108,7 +108,7 @@ class Block {
 // "<name>_in" (input of the first block) and "<name>.<index>". `first` is the index of the first
 // block in the whole network, for drop_path. The last block returns only the tokens from
 // `first_token` on, [N, T - first_token, C]. of_rows takes tokens that are rows of a matrix; the
-// first block then computes a row that is used several times only once, up to its keys and values.
+// first block then normalises and projects each row once, however many tokens use it.
 class Blocks {
  public:
   Blocks(const Scope& scope, std::string name, int64_t depth, int64_t dim, int64_t heads,

@@ -11,8 +11,8 @@
 namespace fcm::nn {
 
 // Called with a module's published name and its output, in this program's layout and still part of
-// the autograd graph. Modules that run once per run of equal views call it once per run. Names that
-// end in "_in" are inputs of the first block: "blocks3_in", "decoder_blocks_in".
+// the autograd graph. A module that runs once per ViewRun calls it once per ViewRun. Names that end
+// in "_in" are inputs of the first block: "blocks3_in", "decoder_blocks_in".
 using Observer = std::function<void(const std::string& name, const at::Tensor& value)>;
 
 // Does nothing without an observer, so that no name is built.

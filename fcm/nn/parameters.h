@@ -37,7 +37,7 @@ struct Layout {
     kTaps,        // [C, 1, s, s] -> [s*s, C]
     kRows,        // first dimension reordered: held[i] = published[order[i]], in groups
                   // of `group` rows; also for 1x1 convolutions, held as a matrix
-    kColumns,     // the same for the second dimension
+    kColumns,     // kRows for the second dimension
   };
   Kind kind = Kind::kSame;
   std::vector<int64_t> order;

@@ -1,5 +1,5 @@
 // Forward and backward of attention by our own kernels, without autograd, for composite operators.
-// All tensors contiguous.
+// All tensors are contiguous.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -19,7 +19,7 @@ struct WindowShape {
   int64_t largest;  // tokens of the largest set
   int64_t table;    // bias entries per head
   int64_t centre;   // entry for a token and itself
-  // Number of images that share a plan. Set s of the image p of them is item s * copies + p.
+  // Number of images that share a plan. Set s of the p-th of these images is item s * copies + p.
   int64_t copies;
   // true: the biases of all pairs of a set are expanded at once. false: the biases of a block of
   // queries are, for one head at a time, because sets are large and few have the same layout.
