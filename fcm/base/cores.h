@@ -15,8 +15,8 @@ std::vector<std::vector<int>> physical_cores();
 std::vector<std::vector<int>> physical_cores_from(const std::vector<int>& usable,
                                                   const std::filesystem::path& folder);
 
-// Restricts the calling thread to this hyperthread. Returns false for an invalid number or if the
-// operating system does not allow it.
+// Restricts the calling thread to the hyperthread with this CPU number. Returns false for an
+// invalid number or if the operating system does not allow it.
 bool bind_to_hyperthread(int number);
 
 }  // namespace fcm

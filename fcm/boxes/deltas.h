@@ -19,7 +19,7 @@ inline constexpr DeltaWeights kRegionDeltas{10, 10, 5, 5};
 // Deltas from `sources` to `targets`, both [N, 4] (x0, y0, x1, y1) of one dtype and of positive
 // sizes -> [N, 4] (dx, dy, dw, dh), with dx = weights.x * (centre of the target - centre of the
 // source) / width of the source and dw = weights.width * ln(width of the target / width of the
-// source); dy and dh likewise.
+// source); dy and dh are the same with y and height.
 at::Tensor encode(const at::Tensor& sources_N4, const at::Tensor& targets_N4,
                   const DeltaWeights& weights);
 

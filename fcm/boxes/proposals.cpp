@@ -69,7 +69,7 @@ Proposals propose(const std::vector<at::Tensor>& logits, const std::vector<at::T
                   const FrameAnchors& anchors, int64_t rows, int64_t columns,
                   const ProposalOptions& options) {
   require(logits.size() == deltas.size() && logits.size() + 1 == anchors.first_of_level.size(),
-          "propose: expected one count of levels, got logits of {}, deltas of {}, anchors of {}",
+          "propose: expected equal counts of levels, got logits of {}, deltas of {}, anchors of {}",
           logits.size(), deltas.size(), anchors.first_of_level.size() - 1);
   const auto decoded = [&](size_t level, const at::Tensor& index_K) {
     const int64_t first = anchors.first_of_level[level];
@@ -85,7 +85,7 @@ Proposals propose(const std::vector<at::Tensor>& logits, const std::vector<at::T
 Proposals propose_boxes(const std::vector<at::Tensor>& logits, const std::vector<at::Tensor>& boxes,
                         int64_t rows, int64_t columns, const ProposalOptions& options) {
   require(logits.size() == boxes.size(),
-          "propose: expected one count of levels, got logits of {}, boxes of {}", logits.size(),
+          "propose: expected equal counts of levels, got logits of {}, boxes of {}", logits.size(),
           boxes.size());
   const auto given = [&](size_t level, const at::Tensor& index_K) {
     return boxes[level].index_select(0, index_K);

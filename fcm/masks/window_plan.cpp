@@ -119,7 +119,8 @@ ops::WindowSets set_of_window(int64_t window) {
 ops::WindowSets set_of_map(const ViewPlan& plan) {
   const at::Tensor order_BL = plan.cpu_order_BL.contiguous();
   require(plan.batch() > 0 && all_alike(order_BL),
-          "set_of_map: expected images of one order, got {} images", plan.batch());
+          "set_of_map: expected at least one image and the same order for all, got {}",
+          plan.batch());
   ops::WindowSets sets = ops::make_map_set(plan.grid.rows, plan.grid.cols, /*class_token=*/false);
   // A set lists its tokens in raster order, so these are the slots of the patches in raster order.
   sets.tokens_PT = order_BL[0].argsort().to(at::kInt).unsqueeze(0);

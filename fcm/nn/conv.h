@@ -34,12 +34,12 @@ class Conv {
   // x [B, H, W, in] -> [B, (H + 2 * padding - side) / stride + 1, .., out]. Throws Error(kUsage) if
   // the map is smaller than a window.
   at::Tensor operator()(const at::Tensor& x_BHWI) const;
-  // The same for a map that backward recomputes.
+  // The same convolution of a map that backward recomputes.
   at::Tensor operator()(const Recomputed& x) const;
 
   // Convolves maps of several sizes, concatenated along channels: the first map at its own size,
   // the others bilinearly upsampled to it (nn::upsample). Side 3, stride 1, padding 1. The product
-  // with a tap's weights commutes with upsampling, so it comes first: conv(up(x)) is the sum over
+  // with a tap's weights commutes with upsampling, so it is done first: conv(up(x)) is the sum over
   // the nine taps of shift(up(tap * x)), with zeros shifted in. A map of half the side costs a
   // quarter, and the concatenated map is never built. Equal to the plain form up to rounding.
   at::Tensor of_maps(const Recomputed& first, const std::vector<at::Tensor>& coarser) const;

@@ -74,7 +74,7 @@ std::vector<double> spread(int64_t count, double reach) {
 
 // Evaluates at `wanted` the cubic spline through values at `places` (ascending). Returns the
 // weights of these values: [wanted, places], float64. Not-a-knot: the third derivative is
-// continuous at the second and the second-last place.
+// continuous at the second and at the second-last of the places.
 at::Tensor spline_weights(const std::vector<double>& places, const std::vector<double>& wanted) {
   const auto n = static_cast<int64_t>(places.size());
   const auto gap = [&](int64_t i) {

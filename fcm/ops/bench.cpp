@@ -28,7 +28,8 @@ struct Times {
 };
 
 // Calls each function once without counting it, then alternates: several calls of `own`, one of
-// `reference`, one of `library` (may be empty). Disturbances by other processes then hit all alike.
+// `reference`, one of `library` (may be empty), so that other processes disturb all of them
+// equally.
 Times time_in_turn(const std::function<void()>& own, const std::function<void()>& reference,
                    const std::function<void()>& library, double seconds, at::Device device) {
   own();

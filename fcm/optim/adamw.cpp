@@ -85,7 +85,7 @@ void AdamW::step(const Rate& rate, double gradient_scale) {
 
 ops::AdamWBuffers AdamW::buffers() const {
   require(first_.numel() == share_.size(),
-          "AdamW: expected keep_share() after widen() before a step");
+          "AdamW: got a step after widen(), expected keep_share() first");
   return {parameters_.flat_values().narrow(0, share_.begin, share_.size()), first_, second_,
           parameters_.flat_gradients().narrow(0, share_.begin, share_.size())};
 }

@@ -62,8 +62,9 @@ class AdamW {
   const std::vector<ParameterGroup>& groups() const { return groups_; }
   int64_t steps() const { return steps_; }
   void set_steps(int64_t steps);
-  at::Tensor first_moments() const { return first_; }    // [E] for all elements, or of the share
-  at::Tensor second_moments() const { return second_; }  // likewise
+  // [E] for all elements, or those of the share.
+  at::Tensor first_moments() const { return first_; }
+  at::Tensor second_moments() const { return second_; }
 
   // Checkpoints hold the moments of all elements. widen() allocates moments for all of them, zero
   // outside the share; keep_share() drops all but the share's. No step may run in between.

@@ -211,7 +211,7 @@ AttentionGradients attention_backward(Isa isa, const at::Tensor& dout_NTC,
                                   recompute_out ? at::empty_like(dout_NTC) : at::Tensor()};
   const at::Tensor& dqkv = result.dqkv_NTD;
   const int64_t width = dqkv.size(2) / 3;
-  // Tokens before `first` are no queries, so the gradient of their q is 0.
+  // Tokens before `first` are not used as queries, so the gradient of their q is 0.
   if (first > 0) dqkv.narrow(1, 0, first).narrow(2, 0, width).zero_();
   run_backward(isa, in, {{&dqkv, 0, first}, {&dqkv, width}, {&dqkv, 2 * width}, {&result.out_NTC}},
                statistics_NhT2);

@@ -43,7 +43,7 @@ std::optional<Gemm> gemm_of(const StridedMatrix& left, const StridedMatrix& righ
 // Chooses among `count` algorithms for the same work. Algorithm 0 is the standard: others that
 // cannot run or give different bits are excluded, so the choice, which depends on timing, never
 // changes a result. Returns the remaining one with the smallest median time. They are timed
-// alternately, so that disturbances by other processes hit all alike.
+// alternately, so that other processes disturb all of them equally.
 struct Algorithms {
   int count = 0;
   std::function<bool(int)> same_bits;  // runs the algorithm once and compares

@@ -129,7 +129,7 @@ double measure_multiply_adds(const PeakUnit& unit, const PeakThreads& threads) {
   const auto seconds = [&](int64_t rounds) {
     return seconds_of(threads, [&](int64_t) {
       const double end = unit.kernel->multiply_adds(rounds);
-      require(std::isfinite(end) && end > 0, "peak: {} multiply-adds of {} come to {}", rounds,
+      require(std::isfinite(end) && end > 0, "peak: {} rounds on {} gave {}, expected > 0", rounds,
               unit.by, end);
     });
   };
@@ -149,7 +149,7 @@ double measure_read(const PeakThreads& threads) {
            return seconds_of(threads, [&](int64_t thread) {
              const double sum = kernels().memory.read(
                  slices.from.const_data_ptr<float>() + thread * slices.each, slices.each);
-             require(sum > 0, "peak: {} ones add up to {}", slices.each, sum);
+             require(sum > 0, "peak: the sum of {} ones is {}", slices.each, sum);
            });
          });
 }
