@@ -111,8 +111,8 @@ std::vector<fs::path> folders_of(const Group& group, const std::string& controll
       found.push_back(folder /= part);
     }
   }
-  // In a container, /proc/self/cgroup may give the host's path, which is below no mount. The mount
-  // points are then the container's own group.
+  // In a container, /proc/self/cgroup may give the host's path, which is outside every mount. The
+  // mount points are then the container's own group.
   return found.empty() ? elsewhere : found;
 }
 

@@ -19,8 +19,8 @@ struct GroupLimits {
   GroupLimit threads;  // threads and processes in the group
 };
 
-// The smallest limit of each kind. A file that cannot be read sets no limit. `root` replaces "/" in
-// tests.
+// The smallest limit of each kind. A file that cannot be read sets no limit. Tests pass a folder as
+// `root` instead of "/".
 GroupLimits group_limits(const std::filesystem::path& root = "/");
 
 }  // namespace fcm

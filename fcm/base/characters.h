@@ -7,8 +7,9 @@
 
 namespace fcm {
 
-// Removes one character from the front of `text`, which must not be empty. nullopt: not valid UTF-8
-// there (as strict as is_utf8, text.h); `text` is unchanged.
+// Removes one character from the front of `text`, which must not be empty, and returns it. If
+// `text` does not begin with valid UTF-8 (by the rules of is_utf8, text.h), returns nullopt and
+// leaves `text` unchanged.
 std::optional<char32_t> take_character(std::string_view& text);
 
 // A character and its bytes within the text. An invalid byte is U+FFFD.

@@ -125,7 +125,7 @@ std::string kind_of_json(std::string_view text) {
   return "JSON: " + first_members(text);
 }
 
-// Whether the text begins with a section's line, "[row]", behind comments and empty lines.
+// Whether the text begins with a section's line such as "[row]", after comments and empty lines.
 bool begins_as_toml(std::string_view text) {
   while (true) {
     text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
@@ -182,7 +182,7 @@ std::string content_kind(std::string_view begin) {
   if (begin.size() >= 12 && begin.starts_with("RIFF")) {
     return begin.substr(8, 4) == "WEBP" ? "a WebP" : "a video or sound (RIFF)";
   }
-  constexpr size_t kFirstName = 96;  // in it are the names of the first record or member
+  constexpr size_t kFirstName = 96;  // these bytes include the name of the first record or member
   const std::string_view first = begin.substr(0, kFirstName);
   if (first.find("brain.Event:") != std::string_view::npos) return "an event file of TensorBoard";
   if (begin.starts_with("PK\3\4") && first.find("/data.pkl") != std::string_view::npos) {

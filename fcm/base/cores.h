@@ -10,13 +10,13 @@ namespace fcm {
 // if the system does not report the topology.
 std::vector<std::vector<int>> physical_cores();
 
-// The same from explicit inputs: the usable hyperthreads, and a folder with the layout of
+// physical_cores() from explicit inputs: the usable hyperthreads, and a folder with the layout of
 // /sys/devices/system/cpu.
 std::vector<std::vector<int>> physical_cores_from(const std::vector<int>& usable,
                                                   const std::filesystem::path& folder);
 
-// Restricts the calling thread to this hyperthread. Returns false for an invalid number or if the
-// operating system does not allow it.
+// Restricts the calling thread to the hyperthread with this CPU number. Returns false for an
+// invalid number or if the operating system does not allow it.
 bool bind_to_hyperthread(int number);
 
 }  // namespace fcm

@@ -46,7 +46,8 @@ std::string message(fmt::string_view format, const Shown&... shown) {
   return fmt::vformat(format, fmt::make_format_args(shown...));
 }
 
-// An argument made safe for a message: a name must neither break its line nor control the terminal.
+// An argument made safe for a message: a name must neither contain a line break nor control the
+// terminal.
 template <typename T>
 decltype(auto) in_message(const T& argument) {
   if constexpr (is_text<T>) {
@@ -57,7 +58,7 @@ decltype(auto) in_message(const T& argument) {
 }
 
 // Joined strings, made printable. Strings joined by newlines are the lines of one message. Joined
-// numbers are left alone, because their format spec may apply to them.
+// numbers stay a join_view, because the format string may hold a format spec for them.
 template <typename It, typename End>
 requires is_text<std::iter_value_t<It>> std::string in_message(
     const fmt::join_view<It, End, char>& joined) {
@@ -69,7 +70,7 @@ requires is_text<std::iter_value_t<It>> std::string in_message(
 }  // namespace detail
 
 // Throws Error(code). String arguments, alone or joined, are made printable (text.h), because they
-// may hold file names from outside. A `const char*` is trusted as the program's own text.
+// may hold file names from outside. A `const char*` is the program's own text and stays unchanged.
 template <typename... Args>
 [[noreturn]] void fail(ExitCode code, fmt::format_string<Args...> format, Args&&... args) {
   throw Error(code, detail::message(format, detail::in_message(args)...));

@@ -1,9 +1,9 @@
-// Failpoints: a test makes a system call fail, stop half-way or kill the process, so that a crash
-// or a full disk can be tried at every single call.
+// Failpoints let a test make a system call fail, write only half of its bytes, or kill the process,
+// to simulate a crash or a full disk at every single call.
 //
-// Every call of system_call.h passes two points, "<who>.<call>.before" and "<who>.<call>.after":
-// "checkpoint.write.before". While nothing is armed or observed, a point costs one atomic load. The
-// armed spec is process-wide, the one exception to "no globals": a crash is process-wide too.
+// Every call of system_call.h passes two points, "<who>.<call>.before" and "<who>.<call>.after",
+// such as "checkpoint.write.before". While nothing is armed or observed, a call costs one atomic
+// load. The armed spec is global, because a crash affects the whole process too.
 #pragma once
 
 #include <atomic>
@@ -28,7 +28,7 @@ namespace fcm::failpoint {
 void arm(const std::string& spec);
 void disarm();
 
-// Points that have matched the name of the first spec since arm().
+// How often execution has passed points that match the name in the first spec, since arm().
 int64_t hits();
 
 // A system call, as points and observers see it. `target` is the second path of a rename or
@@ -41,7 +41,7 @@ struct Call {
   std::span<const std::byte> bytes = {};
 };
 
-// Sets a callback that sees every successful call, in order; {} removes it. For tests.
+// Sets a callback that receives every successful call, in order; {} removes it. For tests.
 void observe(std::function<void(const Call&)> observer);
 
 namespace detail {

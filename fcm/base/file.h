@@ -27,20 +27,20 @@ bool is_ordinary_file(const std::filesystem::path& path, ExitCode code);
 void refuse_other_ending(const std::filesystem::path& out,
                          const std::vector<std::string_view>& endings);
 
-// Throws Error(code) if `path` is a symbolic link. The program replaces files, but never links, and
-// never writes through one.
+// Throws Error(code) if `path` is a symbolic link. The program replaces files, but it never
+// replaces a link or writes through one.
 void refuse_link(const std::filesystem::path& path, ExitCode code);
 
 // Replaces the file atomically: temporary file beside it, fsync, rename, fsync of the folder. After
 // a crash at any moment the path holds either the complete old or the complete new content. A
-// failure throws Error(code) and leaves the old content (or the new, if only the last sync failed)
-// and no temporary. A path that is not a regular file is refused with Error(code). `who` names the
-// failpoints.
+// failure throws Error(code) and leaves the old content (the new content if only the last fsync
+// failed) and no temporary file. Error(code) also for a path that exists and is not a regular file.
+// `who` names the failpoints.
 void write_file_durably(const std::filesystem::path& path, std::string_view content, ExitCode code,
                         const char* who = "file");
 
-// Renames `temporary` to `path`; on failure removes `temporary` and throws Error(code). A `path`
-// that is not a regular file is refused the same way.
+// Renames `temporary` to `path`. If this fails, or if `path` exists and is not a regular file, it
+// removes `temporary` and throws Error(code).
 void move_into_place(const std::filesystem::path& temporary, const std::filesystem::path& path,
                      ExitCode code, const char* who = "file");
 
@@ -50,7 +50,8 @@ void sync_folder(const std::filesystem::path& folder, ExitCode code, const char*
 // Creates the folder and its missing parents, durably.
 void make_folders(const std::filesystem::path& folder, ExitCode code, const char* who = "file");
 
-// Owns a file descriptor. Errors of close() are ignored: data that matters was synced before.
+// Owns a file descriptor. Errors of close() are ignored, because all important data is synced
+// before.
 class Descriptor {
  public:
   explicit Descriptor(int file = -1) : file_(file) {}
@@ -66,9 +67,9 @@ class Descriptor {
   int file_;
 };
 
-// Writes a file from the beginning and truncates an existing one; a link at the path is refused.
-// The destructor removes the file unless finish() was reached. Throws Error(code), which names path
-// and reason.
+// Writes a file from its beginning and truncates an existing one. Throws Error(code), which names
+// path and reason, also if the path is a link. The destructor removes the file unless finish()
+// succeeded.
 class FileWriter {
  public:
   FileWriter(std::filesystem::path path, ExitCode code, const char* who);
@@ -78,8 +79,8 @@ class FileWriter {
 
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
-  // Overwrites the first text.size() bytes: for headers that are known only at the end. Must be the
-  // last write.
+  // Overwrites the first text.size() bytes, for headers whose content is known only at the end.
+  // Must be the last write.
   void rewrite_beginning(std::string_view text);
   void finish();  // fsync and close; the folder is not synced
 

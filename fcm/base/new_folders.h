@@ -1,4 +1,4 @@
-// Folders of an output that may still fail.
+// Folders for an output that may still fail.
 #pragma once
 
 #include <filesystem>
@@ -8,9 +8,8 @@
 
 namespace fcm {
 
-// Creates the folder and its missing parents, durably, like make_folders. The destructor, which
-// also runs if that fails, removes those that it created and that are empty, unless keep() was
-// reached.
+// Creates the folder and its missing parents, durably, like make_folders. Unless keep() was called,
+// the destructor removes the created folders that are empty; it also runs if the constructor fails.
 class NewFolders {
  public:
   NewFolders(const std::filesystem::path& folder, ExitCode code, const char* who = "file");

@@ -1,6 +1,6 @@
-// The instruction set (ISA) that kernels are chosen for. Decided once per process: the highest that
+// The instruction set (ISA) whose kernels this process uses. It is chosen once: the highest that
 // this processor can run, or the one that the environment variable FASTCONVMAE_ISA names. Like
-// LibTorch's ATEN_CPU_CAPABILITY, the variable lets any test run at a lower level
+// LibTorch's ATEN_CPU_CAPABILITY, the variable lets tests run with a lower instruction set
 // (scripts/test-as.sh).
 #pragma once
 
@@ -19,14 +19,14 @@ enum class ProcessorClass {
 
 const char* name_of(ProcessorClass processor);
 
-// Whether this processor (and for AMX also the operating system) supports it.
+// Whether this processor (and for AMX also the operating system) supports the instruction set.
 bool can_run(ProcessorClass processor);
 
-// The class of that name; an empty name means the highest that can run. Throws Error(kUsage) for an
-// unknown name or a class this processor lacks.
+// The class with this name; an empty name means the highest that can run. Throws Error(kUsage) for
+// an unknown name or a class that this processor does not support.
 ProcessorClass processor_class_named(const std::string& name);
 
-// The class chosen by FASTCONVMAE_ISA, as above. Constant for the life of the process.
+// The class that this process uses. Constant for the life of the process.
 ProcessorClass processor_class();
 
 }  // namespace fcm

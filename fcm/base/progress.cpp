@@ -18,7 +18,7 @@ double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// "1.25 of 3.40 GB": both in the unit of the larger one.
+// "1.25 of 3.40 GB": both numbers in the unit that suits the larger one.
 std::string bytes_of(int64_t done, int64_t total) {
   const int64_t largest = std::max(done, total);
   const bool giga = largest >= 1'000'000'000;

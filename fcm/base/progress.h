@@ -18,8 +18,8 @@ struct Counted {
 inline constexpr Counted kImages{"image", "images"};
 inline constexpr Counted kBytes{"byte", "bytes"};
 
-// Thread-safe. Reports nothing in the first second, so that a quick job stays quiet; then at most
-// five lines a second. The final line is reported only if another one came before it.
+// Thread-safe. Reports nothing in the first second, so that a short job prints no progress; then at
+// most five lines per second. The final line is reported only if there was a line before it.
 class Progress {
  public:
   using Clock = std::function<double()>;  // seconds since any fixed moment

@@ -79,7 +79,8 @@ double KeyedRandom::gamma(double shape) {
 
 double KeyedRandom::beta(double a, double b) {
   const double first = gamma(a), second = gamma(b);
-  // For tiny shapes both draws may underflow to 0; the limit of the distribution is a biased coin.
+  // For tiny shapes both draws may underflow to 0. The limit distribution is 1 with probability
+  // a / (a + b), else 0.
   if (first + second == 0) return uniform_double() < a / (a + b) ? 1 : 0;
   return first / (first + second);
 }

@@ -8,7 +8,7 @@
 
 namespace fcm {
 
-// What a draw is for. A resumed run must repeat its draws, so append values, never renumber.
+// What a draw is for. A resumed run must repeat its draws: append new values and never renumber.
 enum class Purpose : uint32_t {
   kOrder = 1,         // order of samples in an epoch
   kCrop = 2,          // box of the random resized crop
@@ -38,7 +38,7 @@ class KeyedRandom {
   float uniform();                  // [0, 1), 24 bits
   double uniform_double();          // [0, 1), 53 bits
   uint64_t below(uint64_t bound);   // [0, bound), unbiased; bound > 0
-  double normal();                  // mean 0, std 1 (Box-Muller, one of the pair)
+  double normal();                  // mean 0, std 1 (Box-Muller, the first value of each pair)
   double beta(double a, double b);  // [0, 1]; a, b > 0
 
  private:
@@ -55,7 +55,7 @@ class KeyedRandom {
 class KeyedPermutation {
  public:
   KeyedPermutation(uint64_t size, uint64_t seed, Purpose purpose, uint64_t epoch);
-  uint64_t operator()(uint64_t place) const;  // place < size
+  uint64_t operator()(uint64_t place) const;  // the value at `place`, which must be below size
 
  private:
   uint64_t size_;

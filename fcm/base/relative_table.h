@@ -6,10 +6,11 @@
 
 namespace fcm {
 
-// Upstream name of Swin's relative position bias table; it follows the attention's prefix.
+// The end of the upstream name of Swin's relative position bias table, after the attention's
+// prefix.
 constexpr std::string_view kRelativeTable = "relative_position_bias_table";
 
-// The window w for which a table has (2 * w - 1)^2 rows; the nearest w if none fits exactly.
+// The window side w for which a table has (2 * w - 1)^2 rows; the nearest w if none fits exactly.
 inline int64_t window_of_table(int64_t rows) {
   return (std::llround(std::sqrt(static_cast<double>(rows))) + 1) / 2;
 }

@@ -1,4 +1,4 @@
-// Where messages go. The library never prints; its caller passes a Reporter.
+// Receives the library's messages. The library never prints; its caller passes a Reporter.
 #pragma once
 
 #include <string>

@@ -9,8 +9,8 @@
 
 namespace fcm {
 
-// The median; of an even number of values the upper of the middle two, so that it is always a
-// measured value. Throws std::logic_error if there are no values.
+// The median. For an even number of values it is the larger of the middle two, so it is always one
+// of the values. Throws std::logic_error if there are no values.
 template <typename Number>
 Number median(std::vector<Number> values) {
   require(!values.empty(), "median: expected at least one value, got none");

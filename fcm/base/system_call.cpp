@@ -17,8 +17,8 @@ namespace {
 
 using failpoint::Call;
 
-// One attempt between its two failpoints. `action` takes the Call, whose bytes a fault may have
-// halved.
+// Passes the failpoint before the call, runs `action`, and passes the failpoint after it. `action`
+// takes the Call, because a fault may have halved its bytes.
 template <class Action>
 auto attempt(Call call, const Action& action) -> decltype(action(call)) {
   if (!failpoint::detail::active.load(std::memory_order_relaxed)) return action(call);

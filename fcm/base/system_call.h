@@ -1,6 +1,6 @@
-// The system calls that change files, each retried after EINTR and each between two failpoints
-// (failpoint.h). They return what the system returns: -1 and errno on failure. Everything that must
-// survive a crash is written through these.
+// The system calls that change files. Each is retried after EINTR and has a failpoint before and
+// after it (failpoint.h). They return what the system returns: -1 and errno on failure. All files
+// that must survive a crash are written through these.
 //
 // `who` names the caller in failpoints and must be a literal: "checkpoint", "log", "file".
 #pragma once
@@ -13,8 +13,8 @@
 
 namespace fcm::system_call {
 
-// Throws Error(kDevice) if a limit of open files is reached: callers treat other failures as faults
-// of the file.
+// Throws Error(kDevice) if a limit of open files is reached, because callers report every other
+// failure as a problem of the file.
 int open(const char* who, const std::filesystem::path& path, int flags, mode_t mode = 0666);
 // May write fewer bytes than given. `path` is only for failpoints.
 ssize_t write(const char* who, int file, std::span<const std::byte> bytes,

@@ -11,7 +11,7 @@ namespace {
 
 bool is_control(uint32_t point) { return point < 0x20 || (point >= 0x7f && point < 0xa0); }
 
-// Unicode line separators and bidirectional controls, which break a line or reverse a terminal's
+// Unicode line separators and bidirectional controls, which break a line or change a terminal's
 // writing direction.
 bool is_layout(uint32_t point) {
   return point == 0x2028 || point == 0x2029 || (point >= 0x202a && point <= 0x202e) ||
@@ -31,7 +31,7 @@ std::string escaped(uint32_t point) {
   }
 }
 
-// `text` with invalid bytes escaped, and characters for which `is_hidden` holds.
+// `text` with these escaped: invalid bytes, and characters for which `is_hidden` holds.
 template <class IsHidden>
 std::string escape(std::string_view text, const IsHidden& is_hidden) {
   std::string result;

@@ -15,11 +15,12 @@ std::string escape_non_utf8(std::string_view text);
 
 enum class Lines { kOne, kMany };
 
-// The same, and also escapes control characters, line ends (except "\n" with Lines::kMany) and
-// bidirectional controls, as "\n", "\x1b", "\u202e". Idempotent.
+// escape_non_utf8, and also escapes control characters, line ends (except "\n" with Lines::kMany)
+// and bidirectional controls, as "\n", "\x1b", "\u202e". Idempotent.
 std::string printable(std::string_view text, Lines lines = Lines::kOne);
 
-// `text` in Latin-1: one byte per code point; nullopt if one is above 255 or the text is not UTF-8.
+// `text` in Latin-1, one byte per code point; nullopt if a code point is above 255 or `text` is not
+// UTF-8.
 std::optional<std::string> latin1_from_utf8(std::string_view text);
 std::string utf8_from_latin1(std::string_view bytes);
 

@@ -33,8 +33,8 @@ int64_t bound_cores() {
   return 0;
 }
 
-// Whether OpenMP bound this thread to a single core before main() began. The thread's mask then
-// says nothing about the process.
+// Whether OpenMP bound this thread to a single core before main() began. If so, the thread's mask
+// does not show the cores of the process.
 bool is_bound_by_openmp(const Environment& environment) {
   const char* const bind = environment("OMP_PROC_BIND");
   if (bind != nullptr)
@@ -42,7 +42,7 @@ bool is_bound_by_openmp(const Environment& environment) {
   return environment("OMP_PLACES") != nullptr || environment("GOMP_CPU_AFFINITY") != nullptr;
 }
 
-// "4", or "4,2" for nested parallelism; 0 if it is not a number.
+// The first number of "4", or of "4,2" (nested parallelism); 0 if there is none.
 int64_t first_number(const char* text) {
   const std::string_view word(text);
   int64_t number = 0;
@@ -53,8 +53,8 @@ int64_t first_number(const char* text) {
 
 struct Variable {
   const char* name;
-  const char* only_with;         // must be set too, else the name is ambiguous
-  const char* set_by = nullptr;  // named in messages in place of the variable
+  const char* only_with;         // a variable that must be set too, else `name` is ambiguous
+  const char* set_by = nullptr;  // shown in messages instead of `name`
 };
 constexpr const char* kThreadLimit = "OMP_THREAD_LIMIT";
 constexpr Variable kVariables[] = {
@@ -76,7 +76,7 @@ UsableCores usable_cores_from(int64_t machine, int64_t bound, const GroupLimit& 
   };
   if (!is_bound_by_openmp(environment)) lower(bound, "the cores that the process is bound to");
   if (std::isfinite(quota.value)) {
-    // Rounding up tolerates an inexact quotient of quota and period.
+    // Rounds up, but an inexact quotient of quota and period must not add a core.
     const double count = std::clamp(std::ceil(quota.value - 1e-6), 1.0, 1e6);
     lower(static_cast<int64_t>(count), quota.file);
   }

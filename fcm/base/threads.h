@@ -14,7 +14,7 @@ struct UsableCores {
   std::string set_by;  // the reason for the count, in words
 };
 
-// The variable in which `launch` tells each of its processes its share of the cores.
+// The variable in which `launch` passes each of its processes the number of cores to use.
 constexpr const char* kLaunchThreads = "FASTCONVMAE_LAUNCH_THREADS";
 
 // The smallest of: the cores of the machine, those the process is bound to (taskset, cpuset), the
@@ -28,7 +28,7 @@ int64_t openmp_thread_limit();
 
 int64_t running_threads();  // of this process
 
-// Tries to run that many threads at once, ends them, and returns how many could be started; 0 for
+// Tries to run `wanted` threads at once, ends them, and returns how many could be started; 0 for
 // `wanted` below 1.
 int64_t startable_threads(int64_t wanted);
 

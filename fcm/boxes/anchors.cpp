@@ -9,7 +9,7 @@
 namespace fcm::boxes {
 namespace {
 
-// Frames to predict on may have any size: when the cache is full it is cleared.
+// Images to predict on may have any size, so the cache is bounded: when it is full, it is cleared.
 constexpr size_t kSizesKept = 8;
 
 // [rows * columns * ratios, 4]
@@ -56,7 +56,7 @@ at::Tensor anchors_of_position(double side, const std::vector<double>& ratios) {
 
 Anchors::Anchors(AnchorOptions options) : options_(std::move(options)) {
   require(options_.strides.size() == options_.sides.size() && !options_.ratios.empty(),
-          "anchors: expected as many strides as sides and some ratios, got {}, {} and {}",
+          "anchors: expected equal counts of strides and sides, and ratios, got {}, {} and {}",
           options_.strides.size(), options_.sides.size(), options_.ratios.size());
 }
 

@@ -32,7 +32,7 @@ struct FrameAnchors {
   std::vector<int64_t> first_of_level;  // levels + 1 entries: level l is [first[l], first[l + 1])
 };
 
-// Computes anchors of frames and caches them by map sizes and device.
+// Computes the anchors of an image and caches them by map sizes and device.
 class Anchors {
  public:
   explicit Anchors(AnchorOptions options = {});

@@ -1,5 +1,6 @@
-// Boxes relative to other boxes, by centre and size: the regression targets of detectors. Source:
-// Girshick et al., "Rich feature hierarchies", CVPR 2014, appendix C; detectron2, Box2BoxTransform.
+// Box deltas, which detectors regress: a box relative to another box, by centre and size.
+// Source: Girshick et al., "Rich feature hierarchies", CVPR 2014, appendix C; detectron2,
+// Box2BoxTransform.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,15 +16,16 @@ struct DeltaWeights {
 inline constexpr DeltaWeights kAnchorDeltas{1, 1, 1, 1};
 inline constexpr DeltaWeights kRegionDeltas{10, 10, 5, 5};
 
-// Deltas from `sources` to `targets`, both [N, 4] x0, y0, x1, y1 of one dtype and of positive sizes
-// -> [N, 4] (dx, dy, dw, dh): dx = weight x * (distance of the centres) / (width of the source), dw
-// = weight width * ln(width of the target / width of the source).
+// Deltas from `sources` to `targets`, both [N, 4] (x0, y0, x1, y1) of one dtype and of positive
+// sizes -> [N, 4] (dx, dy, dw, dh), with dx = weights.x * (centre of the target - centre of the
+// source) / width of the source and dw = weights.width * ln(width of the target / width of the
+// source); dy and dh are the same with y and height.
 at::Tensor encode(const at::Tensor& sources_N4, const at::Tensor& targets_N4,
                   const DeltaWeights& weights);
 
-// Applies deltas [N, 4 * K] to sources [N, 4], K boxes per source, consecutive -> [N, 4 * K], in
-// the wider of both dtypes, float32 at least. dw and dh, divided by their weights, are clamped to
-// ln(1000 / 16).
+// Applies deltas [N, 4 * K], K consecutive boxes per source, to sources [N, 4] -> [N, 4 * K], in
+// the wider of the two dtypes, float32 at least. After division by their weights, dw and dh are
+// clamped to at most ln(1000 / 16).
 at::Tensor decode(const at::Tensor& deltas_ND, const at::Tensor& sources_N4,
                   const DeltaWeights& weights);
 

@@ -1,4 +1,4 @@
-// From the box head's outputs for regions to an image's detections. Source: detectron2,
+// Computes an image's detections from the box head's outputs for its regions. Source: detectron2,
 // fast_rcnn_inference_single_image.
 #pragma once
 
@@ -15,21 +15,22 @@ struct DetectionOptions {
 };
 
 struct Detections {
-  at::Tensor boxes_D4;   // clipped, in pixels of the frame
+  at::Tensor boxes_D4;   // clipped to the image, in pixels
   at::Tensor scores_D;   // probabilities, descending
   at::Tensor classes_D;  // int64, 0..K-1
   at::Tensor region_D;   // int64: row of the region it comes from
 };
 
-// Detections of one image of rows x columns pixels: probabilities [N, K + 1], the last column the
-// background; deltas [N, 4 * K], class-major, of regions [N, 4]. Each region has one box per class.
-// Regions with a non-finite value yield no detections. Ties in score: the lower region first, then
-// the lower class. Without gradients; decodes only boxes whose score exceeds the threshold.
+// Detections of one image of rows x columns pixels, from N regions [N, 4]. probabilities [N, K +
+// 1]: the last column is the background. deltas [N, 4 * K]: one box per region and class,
+// class-major. Regions with a non-finite value yield no detections. Ties in score: the lower region
+// first, then the lower class. Without gradients; decodes only boxes whose score exceeds the
+// threshold.
 Detections detect(const at::Tensor& probabilities_NC, const at::Tensor& deltas_ND,
                   const at::Tensor& regions_N4, int64_t rows, int64_t columns,
                   const DetectionOptions& options = {});
 
-// The same for boxes that are already decoded, [N, 4 * K].
+// `detect` for boxes that are already decoded, [N, 4 * K].
 Detections detect_boxes(const at::Tensor& probabilities_NC, const at::Tensor& boxes_ND,
                         int64_t rows, int64_t columns, const DetectionOptions& options = {});
 

@@ -7,8 +7,8 @@
 namespace fcm::boxes {
 
 struct MatchOptions {
-  double negative_below = 0.3;  // IoU with the best truth
-  double positive_from = 0.7;   // between the two: ignored
+  double negative_below = 0.3;  // of the IoU with the best truth
+  double positive_from = 0.7;   // candidates between the two thresholds are ignored
   // A candidate is also positive if its IoU with some truth equals the best that any candidate has
   // with that truth. A truth with IoU 0 to every candidate would make all of them positive, so drop
   // truths without area first.
@@ -30,7 +30,7 @@ struct Match {
 // is stored: memory is two values per candidate.
 Match match(const at::Tensor& truths_T4, const at::Tensor& boxes_N4, const MatchOptions& options);
 
-// The same for overlaps that are already computed, [T, N].
+// `match` for IoUs that are already computed, [T, N].
 Match match_overlaps(const at::Tensor& overlaps_TN, const MatchOptions& options);
 
 }  // namespace fcm::boxes

@@ -12,7 +12,8 @@
 namespace fcm::boxes {
 namespace {
 
-// The best of a level: indices and logits, descending; ties keep the lower index first.
+// The candidates of a level with the largest logits: indices and logits, by descending logit; on
+// ties the lower index comes first.
 struct Best {
   at::Tensor index_K, logit_K;
 };
@@ -25,7 +26,7 @@ Best best_of(const at::Tensor& logits_N, int64_t most) {
 
 at::Tensor rows_where(const at::Tensor& keep_N) { return keep_N.nonzero().flatten(); }
 
-// From the best of all levels, concatenated.
+// Clipping, NMS and selection, from the best candidates of all levels, concatenated.
 Proposals kept_of(const at::Tensor& boxes_N4, const at::Tensor& logits_N, const at::Tensor& level_N,
                   int64_t rows, int64_t columns, const ProposalOptions& options) {
   const at::Tensor finite_N = boxes_N4.isfinite().all(1).logical_and_(logits_N.isfinite());
@@ -68,7 +69,7 @@ Proposals propose(const std::vector<at::Tensor>& logits, const std::vector<at::T
                   const FrameAnchors& anchors, int64_t rows, int64_t columns,
                   const ProposalOptions& options) {
   require(logits.size() == deltas.size() && logits.size() + 1 == anchors.first_of_level.size(),
-          "propose: expected one count of levels, got logits of {}, deltas of {}, anchors of {}",
+          "propose: expected equal counts of levels, got logits of {}, deltas of {}, anchors of {}",
           logits.size(), deltas.size(), anchors.first_of_level.size() - 1);
   const auto decoded = [&](size_t level, const at::Tensor& index_K) {
     const int64_t first = anchors.first_of_level[level];
@@ -84,7 +85,7 @@ Proposals propose(const std::vector<at::Tensor>& logits, const std::vector<at::T
 Proposals propose_boxes(const std::vector<at::Tensor>& logits, const std::vector<at::Tensor>& boxes,
                         int64_t rows, int64_t columns, const ProposalOptions& options) {
   require(logits.size() == boxes.size(),
-          "propose: expected one count of levels, got logits of {}, boxes of {}", logits.size(),
+          "propose: expected equal counts of levels, got logits of {}, boxes of {}", logits.size(),
           boxes.size());
   const auto given = [&](size_t level, const at::Tensor& index_K) {
     return boxes[level].index_select(0, index_K);

@@ -9,8 +9,8 @@ namespace fcm::loss {
 // labels_B: int64, below the number of classes.
 at::Tensor cross_entropy(const at::Tensor& logits_BC, const at::Tensor& labels_B);
 
-// timm's LabelSmoothingCrossEntropy: (1 - smoothing) times the above, plus `smoothing` times the
-// mean over the classes of the negative log probabilities.
+// timm's LabelSmoothingCrossEntropy: (1 - smoothing) times cross_entropy, plus `smoothing` times
+// the mean over the classes of the negative log probabilities.
 at::Tensor label_smoothing_cross_entropy(const at::Tensor& logits_BC, const at::Tensor& labels_B,
                                          double smoothing = 0.1);
 

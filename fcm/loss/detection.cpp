@@ -14,7 +14,7 @@ at::Tensor wide_type(const at::Tensor& x) {
   return x.to(at::promote_types(x.scalar_type(), at::kFloat));
 }
 
-// A divisor of 0 means that nothing was sampled; then the sum is 0 too.
+// A divisor of 0 means that nothing was sampled. The sum is then 0, and 0 / 1 avoids a NaN.
 at::Tensor share(const at::Tensor& sum, double divisor) { return sum / std::max(divisor, 1.0); }
 
 at::Tensor sum_of_cross_entropies(const at::Tensor& logits, const at::Tensor& targets) {

@@ -1,10 +1,10 @@
 // The losses of Mask R-CNN (detectron2: RPN.losses, FastRCNNOutputLayers.losses, mask_rcnn_loss),
 // as sums over the sampled anchors and regions divided by a number that the caller passes.
 //
-// Upstream divides by numbers of its own rank and averages over ranks. Here the divisor is that of
-// the whole batch, over all ranks and micro-batches: the losses of all parts add up to that of one
-// process with the whole batch, however it is split, and gradients have to be summed over ranks.
-// Both agree if all ranks have equally many images and samples.
+// Here the divisor counts the whole batch, over all ranks and micro-batches. So the losses of the
+// parts add up to the loss of one process with the whole batch, however it is split; gradients have
+// to be summed over ranks. Upstream divides by the counts of each rank and averages over ranks. The
+// two agree if all ranks have equally many images and samples.
 //
 // All losses are scalars, float32 (float64 for float64 predictions), and differentiable in the
 // predictions. If nothing was sampled they are 0 with zero gradients, so that every rank can run
@@ -22,7 +22,7 @@ namespace fcm::loss {
 
 // Targets of the anchors of one image.
 struct AnchorTargets {
-  boxes::Sampled sampled;  // anchors: positives and negatives
+  boxes::Sampled sampled;  // indices of the sampled anchors: positives and negatives
   // For sampled.positive_P: boxes::encode(anchors, their ground truths, boxes::kAnchorDeltas).
   at::Tensor deltas_P4;
 };
@@ -31,8 +31,7 @@ struct RpnLosses {
   at::Tensor objectness;  // loss_rpn_cls: binary cross-entropy
   at::Tensor deltas;      // loss_rpn_loc: absolute differences, positives only
 };
-// Upstream's divisor for both: 256 (the sample size per image, even if fewer were found) times
-// images.
+// Upstream's divisor for both losses: 256 per image (the sample size, even if fewer were found).
 RpnLosses rpn_losses(const at::Tensor& logits_BA, const at::Tensor& deltas_BA4,
                      const std::vector<AnchorTargets>& targets, double divisor);
 
@@ -47,14 +46,14 @@ struct BoxLosses {
   at::Tensor classes;  // loss_cls: cross-entropy
   at::Tensor deltas;   // loss_box_reg: absolute differences of the true class, foreground only
 };
-// scores [R, K + 1], deltas [R, 4 * K] class-major. Upstream's divisor for both: all sampled
-// regions, background included.
+// scores [R, K + 1], deltas [R, 4 * K] class-major. Upstream's divisor for both losses: the number
+// of sampled regions, background included.
 BoxLosses box_losses(const at::Tensor& scores_RC, const at::Tensor& deltas_RD,
                      const RegionTargets& targets, double divisor);
 
-// loss_mask: binary cross-entropy of the pixels of the true class, logits and targets (0 or 1, any
-// type) [F, M, M]. Divides by `foreground` * M * M; upstream passes the number of foreground
-// regions.
+// loss_mask: binary cross-entropy over the pixels of the true class's mask. logits and targets (0
+// or 1, any type): [F, M, M]. Divides by `foreground` * M * M; upstream's `foreground` is the
+// number of foreground regions.
 at::Tensor mask_loss(const at::Tensor& logits_FMM, const at::Tensor& targets_FMM,
                      double foreground);
 

@@ -1,4 +1,4 @@
-// Losses of predicted features over hidden patches, and over visible ones.
+// Losses of predicted features, over any patches or over the hidden patches of views.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,13 +14,13 @@ enum class FeatureLoss {
 };
 FeatureLoss feature_loss_named(const std::string& name);  // "smooth_l1", "mse", "cosine"
 
-// Sum over patches of the loss of each, a scalar of the targets' type.
-//   predictions [..., D], compute type; targets of the same shape, float32 or float64
+// The sum of all patches' losses, a scalar of the targets' type. predictions: [..., D], compute
+// type. targets: the same shape, float32 or float64.
 at::Tensor feature_loss_sum(FeatureLoss loss, const at::Tensor& predictions,
                             const at::Tensor& targets);
 
-// The same for a decoder's predictions: predictions [B, views, hidden, D], targets [B, L, D] in
-// plan order, hidden slots int64 [views, hidden].
+// feature_loss_sum for a decoder: predictions [B, views, hidden, D], targets [B, L, D] in plan
+// order, hidden slots int64 [views, hidden].
 at::Tensor hidden_feature_loss_sum(FeatureLoss loss, const at::Tensor& predictions_BGHD,
                                    const at::Tensor& targets_BLD,
                                    const at::Tensor& hidden_slots_GH);

@@ -60,9 +60,9 @@ struct Pixels {
   }
 };
 
-// A chunk of work: the pixel rows whose upper row of logits is in [begin, end). It adds gradients
-// to its own rows of logits, and to one more row, which belongs to the next chunk and is therefore
-// kept in below_ and added at the end.
+// A chunk of work is the pixel rows whose upper row of logits is in [begin, end). It adds gradients
+// to these rows of logits and to the row after them. That row belongs to the next chunk, so its
+// gradients go to below_ and are added at the end.
 constexpr int64_t kRowsOfChunk = 4;
 
 class FusedLoss {
@@ -83,7 +83,7 @@ class FusedLoss {
     at::parallel_for(0, static_cast<int64_t>(losses_.size()), 1, [&](int64_t begin, int64_t end) {
       for (int64_t task = begin; task < end; ++task) chunk(task / chunks_, task % chunks_);
     });
-    // In a fixed order, so that the sums do not depend on threads.
+    // In a fixed order, so that the sums do not depend on the number of threads.
     for (size_t task = 0; task < losses_.size(); ++task) {
       loss += losses_[task];
       correct += correct_[task];
@@ -94,7 +94,7 @@ class FusedLoss {
     }
   }
 
-  at::Tensor gradient;  // of the sum of losses, like the logits
+  at::Tensor gradient;  // of the sum of losses with respect to the logits
   double loss = 0;      // the sum
   int64_t correct = 0;
 
@@ -172,7 +172,8 @@ void check_labels(const at::Tensor& logits_BHWK, const at::Tensor& labels_BHW) {
       "segmentation_loss: expected [B, h, w, K] with at most 255 classes and uint8 [B, H, W], got "
       "logits of {} dimensions and {} classes, labels of {} dimensions",
       logits_BHWK.dim(), classes, labels_BHW.dim());
-  if (!labels_BHW.is_cpu() || labels_BHW.numel() == 0) return;  // on a GPU it would sync
+  // On a GPU the check would need a sync.
+  if (!labels_BHW.is_cpu() || labels_BHW.numel() == 0) return;
   const at::Tensor wrong = labels_BHW.ge(classes).logical_and_(labels_BHW.ne(kIgnoredLabel));
   if (!wrong.any().item<bool>()) return;
   fail(ExitCode::kData,

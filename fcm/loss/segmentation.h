@@ -1,7 +1,7 @@
-// The loss of semantic segmentation, as in mmsegmentation's heads: logits are upsampled to the
-// resolution of the labels, then cross-entropy per pixel; and the best class of each pixel. The
-// upsampled logits, [B, K, H, W], are never in memory: rows of pixels are computed, used and
-// discarded.
+// The loss of semantic segmentation and the best class of each pixel. As in mmsegmentation's heads,
+// logits are upsampled to the resolution of the labels, and the loss is the cross-entropy of each
+// pixel. The upsampled logits, [B, K, H, W], are never in memory: one row of pixels at a time is
+// upsampled, used and discarded.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,16 +18,16 @@ struct SegmentationLoss {
 };
 
 // logits [B, h, w, K], float32 or float64, at most 255 classes; labels uint8 [B, H, W]: below K, or
-// kIgnoredLabel. Bilinear, align_corners off. Not differentiable twice. Throws Error(kData) for
-// other labels.
+// kIgnoredLabel. Upsampling is bilinear with align_corners off. Not differentiable twice. Throws
+// Error(kData) for other labels on the CPU; labels on a GPU are not checked.
 SegmentationLoss segmentation_loss(const at::Tensor& logits_BHWK, const at::Tensor& labels_BHW);
-// The same with plain tensor calls and the upsampled logits in memory: used for float64 and GPUs,
-// and as the reference.
+// segmentation_loss with plain tensor calls and the upsampled logits in memory: used for float64
+// and on GPUs, and as the reference.
 SegmentationLoss segmentation_loss_plain(const at::Tensor& logits_BHWK,
                                          const at::Tensor& labels_BHW);
 
-// The best class (argmax, the lowest on ties) of each of rows x cols pixels that the logits are
-// upsampled to: uint8 [B, rows, cols].
+// Upsamples the logits to rows x cols pixels and returns the best class of each (argmax, the lowest
+// on ties): uint8 [B, rows, cols].
 at::Tensor best_classes(const at::Tensor& logits_BHWK, int64_t rows, int64_t cols);
 
 }  // namespace fcm::loss

@@ -1,4 +1,5 @@
-// The kernels of the segmentation loss: one row of pixels at a time, between two rows of logits.
+// The kernels of the segmentation loss. Each call processes one row of pixels, which lies between
+// two rows of logits.
 #pragma once
 
 #include <stdint.h>
@@ -13,7 +14,7 @@ struct PixelTap {
 
 struct PixelRow {
   int64_t classes;
-  int64_t in_columns, columns;  // of the logits, of the pixels
+  int64_t in_columns, columns;  // columns of the logits, columns of pixels
   const float *upper, *lower;   // rows of logits, [in_columns, classes]
   float share;                  // weight of the lower row
   const PixelTap* taps;         // [columns]
@@ -24,7 +25,7 @@ struct LossRow {
   PixelRow row;
   const uint8_t* labels;  // [columns]
   float* dmixed;          // scratch, [in_columns, padded], zero before and after; null: no gradient
-  float *dupper, *dlower;  // of the sum of losses, accumulated
+  float *dupper, *dlower;  // gradients of row.upper and row.lower are added here
   double loss = 0;         // sum over the row
   int64_t correct = 0;
 };

@@ -1,4 +1,4 @@
-// Every patch of an image attends to every other one, with biases by relative position.
+// Attention of all patches of an image to each other, with biases by relative position.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,10 +18,10 @@ struct MapAttention {
   at::Tensor table(const at::Tensor& published_RH) const;
 };
 
-// Patches in raster order, after the class token if there is one. Upstream's table is for the grid
-// `trained`: (2 * rows - 1) * (2 * cols - 1) rows, and with a class token three more: class token
-// as the query, as the key, as both. On a larger grid, distances beyond the trained ones use the
-// bias of the largest trained one.
+// Tokens are the class token, if there is one, and the patches in raster order. Upstream's table is
+// for the grid `trained`: (2 * rows - 1) * (2 * cols - 1) rows, and with a class token three more:
+// for the class token as the query, as the key, and as both. On a larger grid `now`, distances
+// beyond the trained ones use the bias of the largest trained distance.
 MapAttention map_attention(Grid trained, Grid now, bool class_token);
 
 // Number of rows of upstream's table.

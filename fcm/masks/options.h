@@ -11,7 +11,7 @@ struct MaskOptions {
   template <class Visitor>
   void visit(Visitor& visitor) {
     visitor("ratio", ratio, config::Range{0.0, 0.99},
-            "share of patches hidden from each view; 1/(1-ratio), rounded, views cover the image");
+            "share of patches hidden from each view; an image has 1/(1-ratio) views, rounded");
     visitor("views", views, config::Range{1, 4096},
             "how many views are trained on: a number, or \"all\" (Fast ConvMAE); 1 is ConvMAE");
   }

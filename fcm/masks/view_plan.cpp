@@ -88,7 +88,7 @@ ViewPlan ViewPlan::to(at::Device device) const {
 
 std::vector<int64_t> view_sizes(int64_t patches, const MaskOptions& options) {
   const int64_t views = std::max<int64_t>(1, std::llround(1.0 / (1.0 - options.ratio)));
-  // Upstream's int(L * (1 - ratio)); the small addition undoes 1 - 0.9 = 0.09999...
+  // Upstream's int(L * (1 - ratio)). 1e-9 offsets the rounding of 1 - 0.9 = 0.09999...
   const int64_t size =
       static_cast<int64_t>(std::floor(static_cast<double>(patches) * (1.0 - options.ratio) + 1e-9));
   if (size < 1 || size * (views - 1) >= patches) {
@@ -207,7 +207,7 @@ ViewPlan plan_of_windows(int64_t batch, Grid grid, int64_t window) {
          "until rows and columns are multiples of {0} patches, or use windows that divide them",
          window, grid.rows, grid.cols);
   }
-  std::vector<std::pair<int64_t, int64_t>> inside;  // code, patch number in an image's first window
+  std::vector<std::pair<int64_t, int64_t>> inside;  // Morton code, raster index in the first window
   for (int64_t row = 0; row < window; ++row) {
     for (int64_t col = 0; col < window; ++col) {
       inside.emplace_back(morton(row, col), row * grid.cols + col);

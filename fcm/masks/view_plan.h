@@ -1,4 +1,4 @@
-// The one place where masking happens: an order of patches, and the edges between them.
+// Masking: the order in which patches are stored, and the edges between them.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -32,9 +32,9 @@ struct ViewPlan {
   at::Tensor order_BL;        // int64: slot -> patch index in raster order
   at::Tensor cpu_order_BL;    // the same on the CPU, whatever the device of the rest
   at::Tensor neighbours_BL9;  // int32: slot -> slots around it, row by row; -1: no edge
-  // For each of kept_runs(), int64 [views, H]: for each view the slots that it predicts, in slot
-  // order: all L - size slots of the other views, or a share of them (with_drawn_share). The same
-  // for every image.
+  // For each of kept_runs(), int64 [views, H]: the slots that each view predicts, in slot order.
+  // They are all L - size slots of the other views, or a share of them (with_drawn_share), and are
+  // the same for every image.
   std::vector<at::Tensor> hidden_slots_GH;
   std::vector<int64_t> sizes;  // patches per view, all views
   int64_t kept = 0;            // the first `kept` views are seen by the encoder and trained on
@@ -60,29 +60,30 @@ int64_t kept_views(const std::vector<int64_t>& sizes, const MaskOptions& options
 ViewPlan plan_from_noise(const at::Tensor& noise_BL, Grid grid, std::vector<int64_t> sizes,
                          int64_t kept);
 
-// A plan with noise keyed by (seed, epoch, sample id): the same whatever the batch.
+// A plan with noise keyed by (seed, epoch, sample id), so a sample's order does not depend on its
+// batch.
 ViewPlan plan_for_samples(std::span<const int64_t> sample_ids, uint64_t seed, uint64_t epoch,
                           Grid grid, const MaskOptions& options);
 
-// The number of hidden patches that a view with `hidden` of them predicts: their share, rounded, at
+// How many patches a view predicts if `hidden` are hidden from it: share * hidden, rounded, at
 // least one; 0 if hidden is 0.
 int64_t drawn_patches(int64_t hidden, double share);
 
-// The plan with hidden_slots_GH reduced to a share of each view's hidden slots. Slots are in the
-// order of a keyed draw, so a fixed choice of slots is a uniform draw of patches, different in
-// every image and epoch, and the tables stay the same for all images. The chosen slots are evenly
-// spaced and shifted from view to view, so that views predict different patches. For plans made by
-// plan_for_samples, with tables on the CPU.
+// The plan with hidden_slots_GH reduced to a share of each view's hidden slots. The patches of an
+// image are assigned to slots by a keyed draw, so a fixed choice of slots is a uniform draw of
+// patches, different in every image and epoch, while hidden_slots_GH is the same for all images.
+// The chosen slots are evenly spaced and shifted from view to view, so that views predict different
+// patches. For plans made by plan_for_samples, with tables on the CPU.
 ViewPlan with_drawn_share(ViewPlan plan, double share);
 
 // One view, raster order, every edge: fine-tuning, probing, feature extraction.
 ViewPlan full_plan(int64_t batch, Grid grid);
 
-// One view per window of `window` x `window` patches, windows row by row, every edge: convolutions
-// cross windows. Inside a window patches are in Morton order (interleaved bits of row and column),
-// so for even `window` each 2 x 2 patches are four consecutive slots. For detectors
-// (docs/tour/05-encoder.md). Throws Error(kUsage) if windows do not tile the grid: the caller has
-// to pad such images.
+// One view per window of `window` x `window` patches, windows row by row. The plan has every edge,
+// so convolutions cross windows. Inside a window patches are in Morton order (interleaved bits of
+// row and column), so for an even `window` each 2 x 2 patches are four consecutive slots. For
+// detectors (docs/tour/05-encoder.md). Throws Error(kUsage) if windows do not tile the grid: the
+// caller has to pad such images.
 ViewPlan plan_of_windows(int64_t batch, Grid grid, int64_t window);
 
 // The same order of patches as in `plan`, in one view with every edge: nothing is hidden.

@@ -10,7 +10,7 @@
 namespace fcm::masks {
 namespace {
 
-// What all images of a plan have in common.
+// The inputs of tokens_of that all images of a plan share.
 struct CellMap {
   const ViewPlan& plan;
   int64_t slots;
@@ -31,19 +31,20 @@ CellMap cell_map(const ViewPlan& plan, int64_t slots, const Windows& windows, bo
     map.place_of_cell[static_cast<size_t>(windows.cells.raster[place])] =
         static_cast<int64_t>(place);
   }
-  // One more window before the image, because of the shift, and one for a partial one.
+  // One more window before the image because of the shift, and one for a partial window at its end.
   map.windows_down = plan.grid.rows * windows.cells.side / windows.side + 2;
   map.windows_across = plan.grid.cols * windows.cells.side / windows.side + 2;
   return map;
 }
 
-// Number of rows or columns of cells that windows cover.
+// How many rows (or columns) of cells to list if the map has `cells` of them: rounded up to whole
+// windows if tokens attend to padding.
 int64_t filled_up(const CellMap& map, int64_t cells) {
   const int64_t side = map.windows.side;
   return map.windows.attends_to_padding ? (cells + side - 1) / side * side : cells;
 }
 
-// In raster order of the image, so the tokens of a set are in raster order too.
+// The tokens of an image in raster order, so the tokens of each set are in raster order too.
 std::vector<ops::PlacedToken> tokens_of(const CellMap& map, const int64_t* order) {
   const Grid grid = map.plan.grid;
   const int64_t side = map.windows.cells.side, count = map.windows.cells.count();
@@ -54,7 +55,7 @@ std::vector<ops::PlacedToken> tokens_of(const CellMap& map, const int64_t* order
   }
   std::vector<ops::PlacedToken> tokens;
   tokens.reserve(static_cast<size_t>(map.slots * count));
-  int64_t padding = map.slots * count;  // index of the next filling token
+  int64_t padding = map.slots * count;  // index of the next padding token
   for (int64_t row = 0; row < filled_up(map, grid.rows * side); ++row) {
     for (int64_t col = 0; col < filled_up(map, grid.cols * side); ++col) {
       const bool outside = row >= grid.rows * side || col >= grid.cols * side;
@@ -96,7 +97,7 @@ ops::WindowSets window_sets(const ViewPlan& plan, int64_t slots, const Windows& 
           windows.side, windows.shift);
   require(
       !windows.attends_to_padding || (plan.sizes.size() == 1 && slots == plan.patches()),
-      "window_sets: expected all patches in one view for filled windows, got {} of {} in {} views",
+      "window_sets: expected all patches in one view for padded windows, got {} of {} in {} views",
       slots, plan.patches(), plan.sizes.size());
   const CellMap map = cell_map(plan, slots, windows, by_view);
   const at::Tensor order_BL = plan.cpu_order_BL.contiguous();
@@ -118,9 +119,10 @@ ops::WindowSets set_of_window(int64_t window) {
 ops::WindowSets set_of_map(const ViewPlan& plan) {
   const at::Tensor order_BL = plan.cpu_order_BL.contiguous();
   require(plan.batch() > 0 && all_alike(order_BL),
-          "set_of_map: expected images of one order, got {} images", plan.batch());
+          "set_of_map: expected at least one image and the same order for all, got {}",
+          plan.batch());
   ops::WindowSets sets = ops::make_map_set(plan.grid.rows, plan.grid.cols, /*class_token=*/false);
-  // Tokens of a set are listed in raster order: the slot of each patch.
+  // A set lists its tokens in raster order, so these are the slots of the patches in raster order.
   sets.tokens_PT = order_BL[0].argsort().to(at::kInt).unsqueeze(0);
   return sets.to(plan.order_BL.device());
 }

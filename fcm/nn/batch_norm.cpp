@@ -16,8 +16,8 @@ struct HeldGroup : torch::CustomClassHolder {
   std::shared_ptr<dist::Group> group;
 };
 
-// The sum over all ranks. Every rank's use of the sum adds to the gradient of every rank's part, so
-// backward is a sum over all ranks too.
+// The sum over all ranks. Every rank's loss depends on every rank's part, so backward also sums the
+// gradients over all ranks.
 class SumOverRanks : public torch::autograd::Function<SumOverRanks> {
  public:
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& mine,
@@ -81,8 +81,9 @@ at::Tensor batch_norm(const at::Tensor& x, const at::Tensor& weight_C, const at:
   if (count == 0 && options.over_ranks == OverRanks::kWeightedRanks) {
     return batch_norm_by(running, x, weight_C, bias_C, options);
   }
-  require(count > 1, "batch_norm: expected two or more values a channel, got {}", count);
-  // Two rounds: the mean of squares would lose precision if the mean is far from 0.
+  require(count > 1, "batch_norm: expected two or more values per channel, got {}", count);
+  // Two all-reduces, the mean first: the mean of squares minus the squared mean would lose
+  // precision if the mean is far from 0.
   const at::Tensor mean_C = SumOverRanks::apply(sums(wide), group) / count;
   const at::Tensor centred = wide - along_channels(mean_C, wide);
   const at::Tensor squares_C = SumOverRanks::apply(sums(centred.square()), group);

@@ -7,20 +7,20 @@
 
 namespace fcm::nn {
 
-// Statistics for evaluation: moving averages from training. float32 or float64, [C].
+// Moving averages of the training statistics, used in evaluation. float32 or float64, [C].
 struct RunningStatistics {
   at::Tensor mean_C, variance_C;
 };
 
-// How the images of several ranks are combined. Both normalise by the mean and the biased variance
-// of all of them; with one rank there is no difference.
+// How the images of several ranks are combined. Either way a batch is normalised by the mean and
+// the biased variance over all ranks; with one rank there is no difference.
 enum class OverRanks {
-  // PyTorch's SyncBatchNorm: one batch. Fewer than two values a channel have no variance.
+  // PyTorch's SyncBatchNorm: one batch. Needs at least two values per channel over all ranks.
   kOneBatch,
   // detectron2's NaiveSyncBatchNorm with stats_mode "N": means and mean squares of the ranks,
-  // weighted by their numbers of images. That equals one batch if all maps have one size, as maps
+  // weighted by their numbers of images. This equals one batch if all maps have one size, as maps
   // of regions do. With several ranks `running` moves towards the biased variance. A rank may have
-  // no images; if no rank has any, nothing moves.
+  // no images; if no rank has any, `running` does not change.
   kWeightedRanks,
 };
 
@@ -30,25 +30,25 @@ struct BatchNormOptions {
   OverRanks over_ranks = OverRanks::kOneBatch;
 };
 
-// The divisor of the sum of squares around the mean that gives the running variance, for `count`
-// values over all ranks of the group.
+// The number by which the sum of squares around the mean is divided to get the running variance.
+// `count`: values per channel over all ranks of the group.
 double running_divisor(double count, const dist::Group& group, const BatchNormOptions& options);
 
-// PyTorch's batch_norm in training, where the batch is that of all ranks together: normalised by
-// its mean and biased variance over everything but dimension 1, then times weight plus bias.
-// `running` moves towards its mean and unbiased variance (or as OverRanks says). Ranks may have
-// different numbers of images, and all have to call it, forward and backward. Statistics are summed
-// in float64, so an image's result does not depend on the number of ranks except for rounding.
+// PyTorch's batch_norm in training mode, over the batch of all ranks: normalises x by the mean and
+// the biased variance over all dimensions but 1, multiplies by weight and adds bias. `running`
+// moves towards the mean and the unbiased variance (or as OverRanks says). Ranks may have different
+// numbers of images, but every rank has to call it, forward and backward. Statistics are summed in
+// float64, so an image's result does not depend on the number of ranks except for rounding.
 // Gradients of weight and bias are of this rank's images only, as in any layer; the reducer sums
 // them.
 //
-// x: [N, C, ...], any floating type; weight_C and bias_C of the type of `running`. The result is
-// like x. Not differentiable twice.
+// x: [N, C, ...], any floating type; weight_C and bias_C of the type of `running`. The result has
+// x's shape and type. Not differentiable twice.
 at::Tensor batch_norm(const at::Tensor& x, const at::Tensor& weight_C, const at::Tensor& bias_C,
                       const RunningStatistics& running, const std::shared_ptr<dist::Group>& group,
                       const BatchNormOptions& options = {});
 
-// The same with the moving averages, as in evaluation; without communication.
+// Normalises by the moving averages instead, as in evaluation; without communication.
 at::Tensor batch_norm_by(const RunningStatistics& running, const at::Tensor& x,
                          const at::Tensor& weight_C, const at::Tensor& bias_C,
                          const BatchNormOptions& options = {});

@@ -16,8 +16,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Rows of a matrix in runs of about 256 KiB: a few of them fit into a core's own cache. Run borders
-// depend on sizes alone, and so do sums.
+// Splits the rows of a matrix into runs of about 65536 values (256 KiB of float32); a few of them
+// fit into a core's own cache. Run borders depend on sizes alone, so threads do not change a sum.
 struct Runs {
   int64_t rows, size;
   int64_t count() const { return (rows + size - 1) / size; }
@@ -45,7 +45,7 @@ at::Tensor rows_of(const at::Tensor& x) {
 // (x - mean) * inverse for a run of rows, in the type of the mean.
 at::Tensor standardised(const at::Tensor& rows_RC, const at::Tensor& mean_C,
                         const at::Tensor& inverse_C) {
-  at::Tensor centred = at::sub(rows_RC, mean_C);  // of the wider type
+  at::Tensor centred = at::sub(rows_RC, mean_C);  // has the wider type of the two
   return centred.mul_(inverse_C);
 }
 
@@ -55,7 +55,7 @@ at::Tensor onto_weight(at::Tensor standard_RC, const at::Tensor& weight_C, const
   return relu ? standard_RC.relu_() : standard_RC;
 }
 
-// Means, and sums of squares around them, of every run, float64 [runs, C].
+// Number of rows, mean, and sum of squares around the mean, for every run; float64.
 struct RunMoments {
   at::Tensor sizes_R1, means_RC, squares_RC;
 };
@@ -197,7 +197,8 @@ Moments BatchNorm::moments(const at::Tensor& x, const Ranks& ranks) const {
     return {running_.mean_C, (running_.variance_C + options_.epsilon).rsqrt(), 0, nullptr};
   }
   const RunMoments own = moments_of_runs(rows_of(x), weight_C_.scalar_type());
-  // Two rounds: the mean of squares would lose precision if the mean is far from 0.
+  // Two all-reduces, the mean first: the mean of squares minus the squared mean would lose
+  // precision if the mean is far from 0.
   const at::Tensor sums_C1 =
       at::cat({(own.means_RC * own.sizes_R1).sum(0), own.sizes_R1.sum().view({1})});
   ranks->sum(sums_C1);
@@ -205,7 +206,7 @@ Moments BatchNorm::moments(const at::Tensor& x, const Ranks& ranks) const {
   if (count == 0 && options_.over_ranks == OverRanks::kWeightedRanks) return moments(x, nullptr);
   if (count < 2) {
     fail(ExitCode::kUsage,
-         "batch normalisation got one value a channel, which has no variance: images are pooled "
+         "batch normalisation got one value per channel, which has no variance: images are pooled "
          "to one value here, and the batch of all processes has one image; train with "
          "batches of two images or more");
   }

@@ -19,7 +19,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// The parameters of a convolution besides its tensors.
+// What backward needs of a convolution besides its tensors.
 struct ConvPlan : torch::CustomClassHolder {
   std::function<at::Tensor(const std::vector<at::Tensor>&)> make;
   size_t sources = 0, coarser = 0;

@@ -22,11 +22,11 @@ struct ConvShape {
 };
 
 // Upstream's convolution, weight [out, in, side, side]. The result has the type of the input;
-// weights may be wider. Algorithms:
-//   side 1: a matrix product
-//   stride 1, side 3, maps that are not small: Winograd (ops/conv3x3), in float32 if the processor
-//   has no bfloat16 products; with them, LibTorch's convolution in bfloat16
-//   otherwise: gathered windows and a matrix product
+// weights may be of a wider type. Algorithms:
+//   side 1, stride 1: a matrix product
+//   side 3, stride 1, padding 1, 512 positions or more: Winograd in float32 (ops/conv3x3); on a
+//   GPU, and for bfloat16 maps on a processor with bfloat16 products: LibTorch's convolution
+//   otherwise: windows gathered as rows, and a matrix product
 class Conv {
  public:
   Conv(const Scope& scope, const ConvShape& shape, ConvStart start = ConvStart::kFanIn);
@@ -34,14 +34,14 @@ class Conv {
   // x [B, H, W, in] -> [B, (H + 2 * padding - side) / stride + 1, .., out]. Throws Error(kUsage) if
   // the map is smaller than a window.
   at::Tensor operator()(const at::Tensor& x_BHWI) const;
-  // The same for a map that backward recomputes.
+  // The same convolution of a map that backward recomputes.
   at::Tensor operator()(const Recomputed& x) const;
 
-  // Convolves the concatenation of maps of several sizes along channels: the first at its own size,
-  // the others bilinearly upsampled to it (nn::upsample). side 3, stride 1, no bias. Channels are
-  // mixed before upsampling, which commutes: conv(up(x)) is the sum over the nine taps of
-  // shift(up(tap * x)), with zeros shifted in. So a map of half the side costs a quarter, and the
-  // concatenated map is never built. Equal to the plain form up to rounding.
+  // Convolves maps of several sizes, concatenated along channels: the first map at its own size,
+  // the others bilinearly upsampled to it (nn::upsample). Side 3, stride 1, padding 1. The product
+  // with a tap's weights commutes with upsampling, so it is done first: conv(up(x)) is the sum over
+  // the nine taps of shift(up(tap * x)), with zeros shifted in. A map of half the side costs a
+  // quarter, and the concatenated map is never built. Equal to the plain form up to rounding.
   at::Tensor of_maps(const Recomputed& first, const std::vector<at::Tensor>& coarser) const;
 
  private:
@@ -66,13 +66,13 @@ class ConvNormAct {
   // scope and the norm's in scope / "norm".
   ConvNormAct(const Scope& conv, const Scope& norm, const ConvNormOptions& options);
 
-  // In evaluation without gradients, normalisation is part of the pass over memory that ReLU needs:
-  // as cheap as folding it into the weights, which would have to be rewritten each time.
+  // In evaluation without gradients, normalisation shares one pass over memory with ReLU. This is
+  // as cheap as folding it into the weights, and no weight has to be rewritten.
   at::Tensor operator()(const at::Tensor& x_BHWI, const Ranks& ranks) const;
   // Takes and returns maps that backward recomputes: in a chain of layers only the outputs of the
   // convolutions are saved.
   Recomputed operator()(const Recomputed& x, const Ranks& ranks) const;
-  // Norm and ReLU of `convolved`, an output of this layer's convolution, computed lazily.
+  // Norm and ReLU, computed lazily, of `convolved`, an output of this layer's convolution.
   Recomputed deferred(const at::Tensor& convolved_BHWO, const Ranks& ranks) const;
   const Conv& conv() const { return conv_; }
 

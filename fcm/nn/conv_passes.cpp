@@ -13,7 +13,7 @@ namespace {
 
 constexpr ConvStep kThreeByThree{3, 1, 1};
 
-// For fewer pixels, transforming the weight costs Winograd more than it gains.
+// For fewer pixels, Winograd's transform of the weight takes longer than its products save.
 constexpr int64_t kFewestPixels = 512;
 
 enum class Algorithm { kProduct, kWindows, kWinograd, kLibrary };
@@ -92,8 +92,8 @@ at::Tensor taps_of_row(const at::Tensor& weight_O33I, int64_t row) {
   return weight_O33I.select(1, row).permute({1, 0, 2}).reshape({-1, weight_O33I.size(3)});
 }
 
-// Upsampling followed by a shift by each tap, with zeros outside the map: [out, in] for taps -1, 0,
-// 1.
+// For taps -1, 0 and 1, the matrix [out, in] that upsamples and then shifts by the tap. Zeros are
+// shifted in from outside the map.
 std::array<at::Tensor, 3> shifted_matrices(int64_t in, int64_t out,
                                            const at::TensorOptions& options) {
   const at::Tensor framed = at::constant_pad_nd(bilinear_matrix(in, out), {0, 0, 1, 1});
@@ -104,7 +104,7 @@ std::array<at::Tensor, 3> shifted_matrices(int64_t in, int64_t out,
   return matrices;
 }
 
-// The two products that resize maps, for the taps of one row of the kernel.
+// The matrices of the two products, over rows and over columns, that upsample and shift a map.
 struct Spread {
   int64_t batch, in_rows, in_columns, out_rows, out_columns;
   std::array<at::Tensor, 3> rows;  // by the tap's row
@@ -134,7 +134,7 @@ struct Spread {
 at::Tensor conv_forward(const at::Tensor& x_BHWI, const at::Tensor& weight, const ConvStep& step) {
   const Algorithm algorithm = algorithm_of(x_BHWI, step);
   const int64_t out = weight.size(0);
-  if (x_BHWI.numel() == 0) {  // an image without regions
+  if (x_BHWI.numel() == 0) {  // no regions
     return at::empty(
         {x_BHWI.size(0), places(x_BHWI.size(1), step), places(x_BHWI.size(2), step), out},
         x_BHWI.options());

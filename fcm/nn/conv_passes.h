@@ -1,4 +1,4 @@
-// Convolutions forward and backward without autograd, of one map and of upsampled maps.
+// Forward and backward of convolutions without autograd: of one map, and of upsampled maps.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -22,9 +22,9 @@ at::Tensor conv_forward(const at::Tensor& x_BHWI, const at::Tensor& weight, cons
 ConvGradients conv_backward(const at::Tensor& x_BHWI, const at::Tensor& weight,
                             const at::Tensor& dy, const ConvStep& step, bool wants_dx);
 
-// Adds to y [B, R, S, O] (float32 or float64) the 3 x 3 convolution of x, [B, h, w, I], upsampled
-// to R x S: channels are mixed at x's own size for each tap, then upsampled and shifted by two
-// small products.
+// Adds to y [B, R, S, O] (float32 or float64) the 3 x 3 convolution of x [B, h, w, I] upsampled to
+// R x S. For each tap it multiplies x by the tap's weights at x's own size, then upsamples and
+// shifts the result with two small matrix products.
 void add_conv_of_upsampled(const at::Tensor& x_BhwI, const at::Tensor& weight_O33I,
                            const at::Tensor& y_BRSO);
 ConvGradients conv_of_upsampled_backward(const at::Tensor& x_BhwI, const at::Tensor& weight_O33I,

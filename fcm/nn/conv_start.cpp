@@ -18,8 +18,8 @@ Fans fans_of(const std::vector<int64_t>& published) {
 }
 
 // A normal distribution of std 1 / sqrt(fan_in), truncated at two stds, like timm's lecun_normal_:
-// a uniform draw mapped through the inverse of its distribution function, then rescaled so that the
-// truncated distribution has that std again. `uniform` is within 1 / sqrt(fan_in).
+// a uniform draw mapped through the inverse distribution function, then rescaled so that the std
+// after truncation is 1 / sqrt(fan_in). `uniform` holds the draws, within 1 / sqrt(fan_in).
 void cut_at_two_stds(const at::Tensor& uniform, double fan_in) {
   constexpr double kStdOfCutNormal = 0.87962566103423978;
   const double half_mass = std::erf(2 / std::sqrt(2.0));

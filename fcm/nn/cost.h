@@ -1,4 +1,4 @@
-// The cost of a network, counted rather than measured. Layers count themselves, models add up.
+// The cost of a network, computed from its shapes. A model adds up the costs of its parts.
 #pragma once
 
 #include <cstdint>

@@ -32,7 +32,7 @@ DropPath draw_drop_path(const std::vector<double>& rates, uint64_t seed, uint64_
           "drop path: expected parts for {} blocks, got {}", rates.size(), parts.size());
   if (std::ranges::all_of(rates, [](double rate) { return rate == 0; })) return {};
   const auto batch = static_cast<int64_t>(sample_ids.size());
-  // Layout of an image's draws: blocks, within them branches, within them parts.
+  // Order of an image's draws: by block, then by branch, then by part.
   std::vector<int64_t> first{0};
   for (size_t block = 0; block < rates.size(); ++block) {
     first.push_back(first.back() + 2 * (parts.empty() ? 1 : parts[block]));
@@ -44,7 +44,7 @@ DropPath draw_drop_path(const std::vector<double>& rates, uint64_t seed, uint64_
     for (size_t block = 0; block < rates.size(); ++block) {
       const double keep = 1 - rates[block];
       for (int64_t i = first[block]; i < first[block + 1]; ++i) {
-        // Draws for every branch, dropped or not: rates do not shift the draws of later blocks.
+        // Every branch takes one draw, whatever its rate, so rates do not shift later draws.
         const bool kept = random.uniform() + keep >= 1;
         *scale++ = kept ? static_cast<float>(1 / keep) : 0.0F;
       }

@@ -9,8 +9,8 @@
 
 namespace fcm::nn {
 
-// Factors of the two branches of a residual block: one value per image, or one per part that the
-// block processes separately, [B * parts] (windows). Undefined: both are added unscaled.
+// Factors of the two branches of a residual block, [B]: one value per image. [B * parts] if the
+// block processes parts of an image (windows) separately. Undefined: added unscaled.
 struct BranchScales {
   at::Tensor first_B, second_B;
 };
@@ -22,10 +22,10 @@ using DropPath = std::vector<BranchScales>;
 // float32 linspace as upstream (models_convvit.py, models_vit.py).
 std::vector<double> drop_path_rates(double rate, int64_t blocks);
 
-// Draws keyed by (seed, epoch, sample id): floor(keep + U) / keep with keep = 1 - rate,
-// independently for every block, branch and image. float32, on `device`. Empty if no rate is above
-// 0. `parts`: for each block, the number of parts of an image that are dropped independently;
-// empty: one each.
+// Draws keyed by (seed, epoch, sample id): floor(keep + U) / keep with keep = 1 - rate and U
+// uniform in [0, 1), independently for every block, branch and image. float32, on `device`. Empty
+// if all rates are 0. `parts`: for each block, the number of parts of an image that are dropped
+// independently; empty: one part per block.
 DropPath draw_drop_path(const std::vector<double>& rates, uint64_t seed, uint64_t epoch,
                         std::span<const int64_t> sample_ids, at::Device device = at::kCPU,
                         const std::vector<int64_t>& parts = {});

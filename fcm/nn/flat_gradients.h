@@ -15,8 +15,8 @@ namespace fcm::nn {
 
 class FlatGradients {
  public:
-  // The gradients of the leaves will lie in the buffer one after another, in this order. hold_in()
-  // provides the buffer.
+  // The buffer, which hold_in() provides, will hold the leaves' gradients one after another, in
+  // this order.
   explicit FlatGradients(const std::vector<at::Tensor>& leaves);
 
   // Moves the gradients to another buffer: [E], of the leaves' dtype and device, may be
@@ -26,7 +26,7 @@ class FlatGradients {
   // Zeroes all gradients. On the CPU the zeros are written lazily: by all(), for leaves that no
   // backward pass has filled in the meantime.
   void zero();
-  at::Tensor all() const;  // [E]
+  at::Tensor all() const;  // the buffer, [E]
 
  private:
   struct State;

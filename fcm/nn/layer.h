@@ -5,10 +5,10 @@
 
 namespace fcm::nn {
 
-// Position of a parameter in its network, for layer-wise learning rates and weight decay.
+// Depth of a parameter in its network, for layer-wise learning rates and weight decay.
 struct Layer {
   int index = 0;        // 0: nearest to the pixels
-  int last = 0;         // index of what follows the encoder's blocks: its norm, a head
+  int last = 0;         // index of the modules after the encoder's blocks: final norm and head
   bool exempt = false;  // from weight decay, whatever its shape
 };
 

@@ -1,5 +1,5 @@
 // The layers that every model is built from. Each takes its scope in the tree of names and creates
-// its own parameters. Results have the type of the input; weights may be wider.
+// its own parameters. Results have the type of the input; weights may be of a wider type.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,12 +15,12 @@
 
 namespace fcm::nn {
 
-// Kernel positions of a convolution in raster order: the order in which pixels of a cell, and cells
-// to be merged, are stored.
+// 0..side*side-1: the kernel positions of a convolution in raster order. Pixels of a cell, and
+// cells to be merged, are stored in this order.
 std::vector<int64_t> row_by_row(int64_t side);
 
-// Initialisation of a convolution's bias, given that of its weight: PyTorch's, or zero where
-// upstream changes both (kLecunNormal).
+// Initialisation of a convolution's bias, given that of its weight: zero for kLecunNormal, as
+// upstream sets it there; otherwise PyTorch's default.
 Init bias_init(Init weight);
 
 // x [..., I] -> [..., O].
@@ -32,11 +32,11 @@ class Linear {
   // already gathered as [..., p*p*C] with the positions in `order`. For the bias see bias_init.
   static Linear convolution(const Scope& scope, int64_t channels, int64_t out, int64_t side,
                             const std::vector<int64_t>& order, Init weight_init = Init::kFanIn);
-  // With rows of weight and bias reordered (predictions of pixels in stored order).
+  // With the rows of weight and bias reordered, for predictions of pixels in stored order.
   static Linear reordered(const Scope& scope, int64_t in, int64_t out, const Layout& layout);
-  // The same for a 1x1 convolution: published weight [O, I, 1, 1], PyTorch's initialisation.
+  // `reordered` for a 1x1 convolution: published weight [O, I, 1, 1], PyTorch's initialisation.
   static Linear pointwise(const Scope& scope, int64_t in, int64_t out, const Layout& layout);
-  // Without a bias; columns of the weight reordered.
+  // Without a bias; the columns of the weight are in the order of `layout`.
   static Linear without_bias(const Scope& scope, int64_t in, int64_t out, Init init,
                              const Layout& layout);
 
@@ -68,7 +68,8 @@ class MlpBranch {
   // Parameters in the published order: `norm`, then those of the Mlp below `mlp`.
   static MlpBranch linear(const Scope& norm, const Scope& mlp, int64_t dim, double ratio,
                           double epsilon, Init init = Init::kXavierUniform);
-  // As 1x1 convolutions: the same product, published shapes [O, I, 1, 1] and their initialisation.
+  // As 1x1 convolutions: the same products; published shapes [O, I, 1, 1], initialised as
+  // convolutions.
   static MlpBranch pointwise(const Scope& norm, const Scope& mlp, int64_t dim, double ratio,
                              double epsilon, Init init = Init::kFanIn);
   // x [B, ..., C] -> the same; scale_B as for ops::mlp_branch, gamma_C as for scaled().
@@ -92,7 +93,7 @@ class Block {
   Block(const Scope& scope, int64_t dim, int64_t heads, double mlp_ratio, double norm_epsilon);
   at::Tensor operator()(const at::Tensor& x_NTC, const BranchScales& scales = {},
                         int64_t first_token = 0) const;
-  // The same for tokens that are rows of a matrix, as in ops::attention_branch_of_rows.
+  // For tokens that are rows of a matrix, as in ops::attention_branch_of_rows.
   at::Tensor of_rows(const at::Tensor& rows_RC, const at::Tensor& indices_NT,
                      int64_t first_token) const;
 
@@ -103,11 +104,11 @@ class Block {
   MlpBranch mlp_;
 };
 
-// `depth` blocks, one after another: x [N, T, C] -> the same. An observer sees "<name>_in" (input
-// of the first block) and "<name>.<index>". `first` is the index of the first block in the whole
-// network, for drop_path. The last block computes only its tokens from `first_token` on: [N, T -
-// first_token, C]. of_rows: the same for tokens that are rows of a matrix, some of them used many
-// times, which saves the first block much of its work.
+// `depth` blocks, one after another: x [N, T, C] -> the same shape. An observer receives
+// "<name>_in" (input of the first block) and "<name>.<index>". `first` is the index of the first
+// block in the whole network, for drop_path. The last block returns only the tokens from
+// `first_token` on, [N, T - first_token, C]. of_rows takes tokens that are rows of a matrix; the
+// first block then normalises and projects each row once, however many tokens use it.
 class Blocks {
  public:
   Blocks(const Scope& scope, std::string name, int64_t depth, int64_t dim, int64_t heads,

@@ -50,7 +50,8 @@ at::Tensor uniform(KeyedRandom& random, const std::vector<int64_t>& shape, doubl
   return values;
 }
 
-// In the published shape, fp32: the same values whatever the layout or type of the model.
+// Initial values in the published shape, float32: they depend on neither layout nor type of the
+// model.
 at::Tensor start_values(uint64_t seed, const std::string& name, const std::vector<int64_t>& shape,
                         Init init, int64_t fan_in) {
   KeyedRandom random(seed, Purpose::kInit, 0, fnv1a64(name.data(), name.size()));
@@ -64,7 +65,7 @@ at::Tensor start_values(uint64_t seed, const std::string& name, const std::vecto
       return uniform(random, shape, std::sqrt(6.0 / static_cast<double>(fan_in + shape[0])));
     case Init::kFanIn:
       return uniform(random, shape, 1.0 / std::sqrt(static_cast<double>(fan_in)));
-    // timm's trunc_normal_ cuts at -2 and 2, a hundred stds away, which changes nothing.
+    // timm's trunc_normal_ truncates at -2 and 2, 100 stds away, so a plain normal is the same.
     case Init::kNormal02:
       return normal(random, shape, 0.02);
     case Init::kNormal01:
@@ -189,7 +190,7 @@ void Parameters::flatten() {
 
 void Parameters::hold_values_in(const at::Tensor& buffer_E) {
   require(buffer_E.dim() == 1 && buffer_E.numel() == trainable_elements(),
-          "Parameters: {} values to be held in {}", trainable_elements(),
+          "Parameters: expected a buffer for {} values, got {}", trainable_elements(),
           c10::str(buffer_E.sizes()));
   flat_values_ = buffer_E;
   int64_t offset = 0;

@@ -1,5 +1,5 @@
-// Named parameters. They have the published names and shapes, but may be stored in another shape or
-// order for the kernels (Layout). Flat buffers hold them contiguously.
+// Named parameters. Names and shapes are the published ones; a parameter may be stored in another
+// shape or order for the kernels (Layout). Flat buffers hold all values contiguously.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -23,7 +23,7 @@ enum class Init {
   kFanIn,          // uniform within 1 / sqrt(fan_in), PyTorch's default of convolutions
   kNormal02,       // normal, std 0.02
   kNormal01,       // std 0.01: upstream's linear probe
-  kNormal2e5,      // std 2e-5: upstream's head before fine-tuning
+  kNormal2e5,      // std 2e-5: upstream's head at the start of fine-tuning
   // From the upstream detectors (MIMDet's trunc_normal_ and lecun_normal_):
   kTruncatedNormal02,  // normal of std 0.02, truncated at one std
   kLecunNormal,        // normal truncated at two stds, with std 1 / sqrt(fan_in) after truncation
@@ -37,7 +37,7 @@ struct Layout {
     kTaps,        // [C, 1, s, s] -> [s*s, C]
     kRows,        // first dimension reordered: held[i] = published[order[i]], in groups
                   // of `group` rows; also for 1x1 convolutions, held as a matrix
-    kColumns,     // the same for the second dimension
+    kColumns,     // kRows for the second dimension
   };
   Kind kind = Kind::kSame;
   std::vector<int64_t> order;
@@ -53,44 +53,44 @@ struct Parameter {
   std::vector<int64_t> published_shape;
   Layout layout;
   bool trainable = true;
-  at::Tensor value;    // held form; a leaf that requires a gradient if trainable
+  at::Tensor value;    // as stored; an autograd leaf that requires a gradient if trainable
   at::Tensor rounded;  // bfloat16 copy of a trained value, empty before Parameters::round
 
-  bool decays() const;  // has_weight_decay
+  bool decays() const;  // by base/weight_decay.h
 };
 
 // All parameters of a model, in the order in which they were added (the published order).
 class Parameters {
  public:
-  // `held`: type and device of all values; the initial values do not depend on either.
+  // `held`: type and device of all values. The initial values depend on neither.
   Parameters(uint64_t seed, const at::TensorOptions& held) : seed_(seed), held_(held) {}
   Parameters(const Parameters&) = delete;
   Parameters& operator=(const Parameters&) = delete;
   Parameters(Parameters&&) = default;
 
-  // `fan_in` 0: derived from the shape (for a bias: pass that of its weight).
+  // `fan_in` 0: derived from the shape. For a bias, pass the fan_in of its weight.
   at::Tensor add(const std::string& name, std::vector<int64_t> published_shape, Init init,
                  const Layout& layout = {}, int64_t fan_in = 0);
-  // A table with given initial values, frozen or trained.
+  // A table with these initial values, frozen or trainable.
   at::Tensor add_table(const std::string& name, const at::Tensor& value, bool trainable);
 
-  // Moves the trainable values into one contiguous buffer and gives each a gradient inside another.
-  // Call once, after all are added. Tensors returned by `add` follow; views of them made before do
-  // not.
+  // Moves the trainable values into one contiguous buffer and their gradients into a second one.
+  // Call once, after all parameters are added. Tensors that `add` returned then lie in the buffer;
+  // views of them that were made earlier do not.
   void flatten();
 
-  // Makes the trained values views of another buffer: [E], of their type and device. They take the
-  // values that the buffer holds.
+  // Makes the trainable values views of another buffer: [E], of their type and device. Their
+  // contents are then those of the buffer.
   void hold_values_in(const at::Tensor& buffer_E);
   // Moves the gradients to another buffer: [E], of their type and device.
   void hold_gradients_in(const at::Tensor& buffer_E);
 
-  // Zeroes all gradients; the next backward pass adds to that.
+  // Zeroes all gradients. Backward passes then add to them.
   void zero_gradients();
 
-  // Updates the bfloat16 copies of all trained values in one pass, if `compute` is bfloat16. A
-  // model calls it first in a forward pass, so that a copy is never older than its value. Copies
-  // saved for backward of an earlier forward pass change with them.
+  // Updates the bfloat16 copies of all trainable values in one pass, if `compute` is bfloat16. A
+  // model calls it at the start of its forward pass, so that a copy is never older than its value.
+  // This also overwrites copies that an earlier forward pass saved for backward.
   void round(at::ScalarType compute);
 
   const std::vector<Parameter>& all() const { return parameters_; }
@@ -100,11 +100,11 @@ class Parameters {
   int64_t trainable_elements() const;
 
   at::Tensor flat_values() const { return flat_values_; }  // [E]
-  // [E]. Writes the zeros of an earlier zero_gradients() first, where no gradient came since.
+  // [E]. Where no gradient has arrived since zero_gradients(), it first writes the zeros.
   at::Tensor flat_gradients() const;
 
-  // Overwrites a value from its published form, on the CPU and of any floating type. The shape is
-  // checked. `published` returns that form.
+  // Overwrites a value from its published form, of any floating type; throws std::logic_error if
+  // the shape differs. `published` returns the published form, on the CPU.
   void set_published(const Parameter& parameter, const at::Tensor& published);
   at::Tensor published(const Parameter& parameter) const;
 
@@ -126,7 +126,7 @@ class Scope {
   at::Tensor add(std::string_view leaf, std::vector<int64_t> published_shape, Init init,
                  const Layout& layout = {}, int64_t fan_in = 0) const;
   at::Tensor add_table(std::string_view leaf, const at::Tensor& value, bool trainable) const;
-  at::Tensor rounded(std::string_view leaf) const;  // Parameter::rounded of an added one
+  at::Tensor rounded(std::string_view leaf) const;  // Parameter::rounded; throws if not yet added
   at::ScalarType dtype() const { return parameters_->dtype(); }
 
  private:

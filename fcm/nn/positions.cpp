@@ -54,8 +54,8 @@ at::Tensor resize_positions(const at::Tensor& positions_1TC, int64_t from_rows, 
 
 namespace {
 
-// 1, 1 + q, 1 + q + q^2, ...: distances of the old positions from the middle, with q such that the
-// last one is `reach`. q by bisection, as upstream.
+// 1, 1 + q, 1 + q + q^2, ...: distances of the old positions from the middle. Bisection finds the q
+// with which the last one is `reach`, as upstream.
 std::vector<double> spread(int64_t count, double reach) {
   double low = 1.01, high = 1.5, q = low;
   while (high - low > 1e-6) {
@@ -72,9 +72,9 @@ std::vector<double> spread(int64_t count, double reach) {
   return distances;
 }
 
-// The cubic spline through values at `places` (ascending), evaluated at `wanted`, as weights of
-// these values: [wanted, places], float64. Not-a-knot: the second and the second-last place are no
-// knots.
+// Evaluates at `wanted` the cubic spline through values at `places` (ascending). Returns the
+// weights of these values: [wanted, places], float64. Not-a-knot: the third derivative is
+// continuous at the second and at the second-last of the places.
 at::Tensor spline_weights(const std::vector<double>& places, const std::vector<double>& wanted) {
   const auto n = static_cast<int64_t>(places.size());
   const auto gap = [&](int64_t i) {
@@ -92,7 +92,7 @@ at::Tensor spline_weights(const std::vector<double>& places, const std::vector<d
     right[i][i] = -6 / before - 6 / behind;
     right[i][i + 1] = 6 / behind;
   }
-  for (const int64_t end : {int64_t{0}, n - 1}) {  // the third derivative is continuous there
+  for (const int64_t end : {int64_t{0}, n - 1}) {  // the not-a-knot condition at each end
     const int64_t first = end == 0 ? 0 : n - 3;
     left[end][first] = gap(first + 1);
     left[end][first + 1] = -gap(first) - gap(first + 1);

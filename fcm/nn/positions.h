@@ -17,17 +17,18 @@ enum class PositionFilter {
 // positions_1TC: class tokens, if any, then from_rows * from_cols patches in raster order. Returns
 // [1, T', C] of the same type for to_rows * to_cols patches: the patches are interpolated, class
 // tokens are unchanged. A table of the target grid is returned unchanged. Sources: MAE's
-// util/pos_embed.py interpolate_pos_embed and DINO's interpolate_pos_encoding, for grids that need
-// not be square; dinov2's interpolate_pos_encoding, whose hub entries use offset 0.1, and antialias
-// with registers.
+// util/pos_embed.py interpolate_pos_embed and DINO's interpolate_pos_encoding, extended to grids
+// that are not square; dinov2's interpolate_pos_encoding, whose hub entries use offset 0.1, or
+// antialias for models with registers.
 at::Tensor resize_positions(const at::Tensor& positions_1TC, int64_t from_rows, int64_t from_cols,
                             int64_t to_rows, int64_t to_cols,
                             PositionFilter filter = PositionFilter::kBicubic);
 
 // Resizes a table of relative positions, [(2 * from - 1)^2, heads], to windows of `to` cells. The
-// old positions are spread geometrically, denser in the middle, to the extent of the new ones; a
-// cubic spline (not-a-knot) interpolates the old values. The same type; unchanged for an equal
-// window. Source: SimMIM's utils.py remap_pretrained_keys_swin, after BEiT.
+// old positions are spread geometrically, denser in the middle, over the extent of the new ones; a
+// cubic spline (not-a-knot) interpolates the old values. The result has the table's type; for
+// from == to it is the table itself. Source: SimMIM's utils.py remap_pretrained_keys_swin, after
+// BEiT.
 at::Tensor resize_relative_table(const at::Tensor& table_RH, int64_t from, int64_t to);
 
 }  // namespace fcm::nn

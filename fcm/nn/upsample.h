@@ -1,7 +1,7 @@
-// Resizes maps: bilinear, as PyTorch's interpolate without align_corners, and adaptive average
-// pooling. Both are linear along rows and columns, so a map is multiplied by one small matrix per
-// axis, forward and backward; LibTorch's backward for channels-last maps is not parallel within an
-// image.
+// Resizes maps: bilinear upsampling, as PyTorch's interpolate without align_corners, and adaptive
+// average pooling. Both are linear along rows and along columns, so forward and backward multiply a
+// map by one small matrix per axis. LibTorch's own backward for channels-last maps is slower: it is
+// not parallel within an image.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,8 +17,8 @@ struct LinearTap {
   double share = 0;
 };
 
-// For every output position d: source = max((d + .5) * in / out - .5, 0), the second neighbour
-// clamped.
+// For every output position d, the input positions around max((d + 0.5) * in / out - 0.5, 0). The
+// second one is clamped to in - 1.
 std::vector<LinearTap> bilinear_taps(int64_t in, int64_t out);
 
 // [out, in], float64: row d holds the weights of the inputs of output d.

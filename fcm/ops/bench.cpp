@@ -27,8 +27,9 @@ struct Times {
   std::vector<double> own, reference, library;
 };
 
-// One untimed call of each, then rounds of several calls of ours and one of each of the others, so
-// that disturbances by other processes hit all alike. `library` may be empty.
+// Calls each function once without counting it, then alternates: several calls of `own`, one of
+// `reference`, one of `library` (may be empty), so that other processes disturb all of them
+// equally.
 Times time_in_turn(const std::function<void()>& own, const std::function<void()>& reference,
                    const std::function<void()>& library, double seconds, at::Device device) {
   own();

@@ -19,8 +19,8 @@ struct OpTiming {
   double gbytes_per_second = 0;  // each element of inputs and result moved once; a backward pass
                                  // counts as one and a half forward passes
   double gflops = 0;             // a backward pass counts as two forward passes
-  double reference_ratio = 0;    // median time of the reference over ours, measured alternately
-  std::optional<double> library_ratio;  // the same for LibTorch's own operator, where it has one
+  double reference_ratio = 0;    // median time of the reference / of ours, measured alternately
+  std::optional<double> library_ratio;  // time of LibTorch's operator, if there is one / of ours
 };
 
 // Times the benchmark cases whose "op/case" contains `filter` (empty: all), in float32 and

@@ -1,6 +1,5 @@
-// One table of cases per operator drives the comparison with the reference, the gradient check and
-// the benchmark, so that what is benchmarked is also tested. Each operator's table is in its
-// cases.cpp.
+// The table of cases of each operator, in its cases.cpp. The comparison with the reference, the
+// gradient check and the benchmark all use it, so every case that is timed is also tested.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,7 +14,7 @@ namespace fcm::ops {
 struct OpCase {
   using Inputs = std::vector<at::Tensor>;
 
-  std::string name;  // what is special about it: "base_stage1", "one_patch"
+  std::string name;  // what is special about the case: "base_stage1", "one_patch"
   // Inputs with floating-point tensors in `dtype`; integer inputs (tables) keep their own type. The
   // same seed gives the same values up to rounding. The floating-point inputs are the
   // differentiable ones.
@@ -37,7 +36,7 @@ OpCase by_differences(OpCase op_case);  // sets check_by_differences
 struct Tolerance {
   double float32 = 2e-6;
   double float32_gradient = 1e-5;
-  double bfloat16 = 1.6e-2;  // two roundings of 2^-8 relative to the largest value
+  double bfloat16 = 1.6e-2;  // four roundings of 2^-8 relative to the largest value
   double bfloat16_gradient = 3e-2;
 };
 

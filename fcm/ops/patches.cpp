@@ -9,8 +9,8 @@ int64_t PatchGeometry::patch_side() const {
 }
 
 Cells PatchGeometry::cells(int64_t stage) const {
-  // From the last stage (one cell) down to the requested one, each cell splits into stride x
-  // stride.
+  // From the last stage, which has one cell, down to the requested stage, each cell splits into
+  // stride x stride cells.
   Cells cells{1, {0}};
   for (auto later = static_cast<int64_t>(strides.size()) - 1; later > stage; --later) {
     const int64_t split = strides[static_cast<size_t>(later)];

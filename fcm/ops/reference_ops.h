@@ -1,6 +1,6 @@
-// Replaces every operator's kernels by its plain reference, to tell within minutes whether a wrong
-// number comes from a kernel or from the model (docs/debugging.md). Slow, and needs the memory of
-// plain tensor calls.
+// Replaces every operator's kernels by its plain reference. This shows within minutes whether a
+// wrong value comes from a kernel or from the model (docs/debugging.md). Slow, and needs the memory
+// of plain tensor calls.
 #pragma once
 
 namespace fcm::ops {

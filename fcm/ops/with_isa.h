@@ -1,5 +1,5 @@
-// Operators with a chosen instruction set or library, for tests and benchmarks; op.h picks the
-// fastest.
+// Operators with a chosen instruction set or library, for tests and benchmarks. The functions in
+// op.h choose the fastest.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,16 +17,17 @@ void adamw_with(Isa isa, const AdamWBuffers& buffers, std::span<const AdamWSegme
                 const AdamWFactors& factors);
 
 at::Tensor attention_with(Isa isa, const at::Tensor& qkv_NTD, int64_t heads);
-// LibTorch's attention of queries to keys and values, [N, heads, tokens, d] each. Gives the same
-// bits in every run, on a GPU too.
+// LibTorch's attention of queries to keys and values, each [N, heads, tokens, d]. Every run gives
+// the same bits, on a GPU too.
 at::Tensor attend_with_library(const at::Tensor& q_NhQd, const at::Tensor& k_NhTd,
                                const at::Tensor& v_NhTd);
-// The same on packed qkv, which op.h uses for long sequences.
+// attend_with_library on packed qkv. attention/op.h uses it for shapes that our kernels do not
+// support.
 at::Tensor attention_library(const at::Tensor& qkv_NTD, int64_t heads);
 
 at::Tensor cross_attention_with(Isa isa, const at::Tensor& q_NQC, const at::Tensor& kv_NTD,
                                 int64_t heads);
-// By attend_with_library.
+// attend_with_library on q and packed kv.
 at::Tensor cross_attention_library(const at::Tensor& q_NQC, const at::Tensor& kv_NTD,
                                    int64_t heads);
 

@@ -78,14 +78,14 @@ double AdamW::clip_scale(double norm) const {
 
 void AdamW::step(const Rate& rate, double gradient_scale) {
   require(!queued_state_.defined(),
-          "AdamW: expected queue_step() of an optimizer whose steps are queued on a "
+          "AdamW: expected queue_step() of an optimizer whose steps are enqueued on a "
           "device, got step()");
   apply(rate, gradient_scale);
 }
 
 ops::AdamWBuffers AdamW::buffers() const {
   require(first_.numel() == share_.size(),
-          "AdamW: expected keep_share() after widen() before a step");
+          "AdamW: got a step after widen(), expected keep_share() first");
   return {parameters_.flat_values().narrow(0, share_.begin, share_.size()), first_, second_,
           parameters_.flat_gradients().narrow(0, share_.begin, share_.size())};
 }
@@ -159,7 +159,7 @@ void AdamW::queue_on_cpu(double loss) {
   state.norm = gradient_norm();
   state.applied = std::isfinite(loss) && std::isfinite(state.norm) ? 1 : 0;
   if (state.applied == 0) return;
-  steps_ = state.steps;  // count_queued may have set the count of an earlier step since
+  steps_ = state.steps;  // count_queued may have set steps_ to the count of an earlier step
   apply({state.lr, 0}, clip_scale(state.norm));
   state.steps = steps_;
 }

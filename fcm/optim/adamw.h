@@ -26,8 +26,8 @@ struct Share {
 class AdamW {
  public:
   // Every trainable parameter must be in exactly one group. Uses the betas, epsilon and clip_norm
-  // of the options; the weight decay is that of the groups. `share`: the elements whose moments it
-  // keeps and which it updates; nullopt: all.
+  // of the options, and the weight decay of the groups. `share`: the elements that it updates and
+  // whose moments it stores; nullopt: all.
   AdamW(nn::Parameters& parameters, std::vector<ParameterGroup> groups, const OptimOptions& options,
         std::optional<Share> share = std::nullopt);
   // With the groups of pretraining and the weight decay of the options.
@@ -46,27 +46,28 @@ class AdamW {
   void step(double lr, double gradient_scale = 1.0) { step(Rate{lr, 0}, gradient_scale); }
   void zero_gradients();
 
-  // Device-side steps: the GPU decides whether to skip one. Do not mix with step().
+  // Device-side steps: the GPU decides whether to skip a step. Do not mix with step().
   //
-  // Their state, an ops::AdamWState as bytes on the device of the parameters, at a fixed address.
-  // lr has to be written before each step.
+  // The state of these steps: the bytes of an ops::AdamWState on the device of the parameters, at a
+  // fixed address. Write lr into it before each step.
   at::Tensor queued_state();
   at::Tensor queued_lr();  // [], float64: the learning rate in the state
   // One step, clipped by clip_norm, if the norm of the gradients and `loss` (one float64 on the
   // device of the parameters) are finite; otherwise the step is skipped. Never syncs with a GPU, so
   // it can be captured in a CUDA graph. On the CPU it has finished on return.
   void queue_step(const at::Tensor& loss);
-  // Sets the step count from a copy of the state after the last finished queued step.
+  // Sets the step count from `state`, a copy of the state after the last finished queued step.
   void count_queued(const ops::AdamWState& state) { steps_ = state.steps; }
 
   const std::vector<ParameterGroup>& groups() const { return groups_; }
   int64_t steps() const { return steps_; }
   void set_steps(int64_t steps);
-  at::Tensor first_moments() const { return first_; }    // [E], like flat values; or the share
-  at::Tensor second_moments() const { return second_; }  // likewise
+  // [E] for all elements, or those of the share.
+  at::Tensor first_moments() const { return first_; }
+  at::Tensor second_moments() const { return second_; }
 
-  // Checkpoints hold the moments of all elements. widen() makes room for all of them, with the
-  // share's in place; keep_share() drops all but the share's. No step in between.
+  // Checkpoints hold the moments of all elements. widen() allocates moments for all of them, zero
+  // outside the share; keep_share() drops all but the share's. No step may run in between.
   void widen();
   void keep_share();
 

@@ -13,10 +13,10 @@ struct LarsOptions {
   double trust = 0.001;
 };
 
-// ConvMAE's and MAE's util/lars.py: the rate of every matrix is proportional to its own norm. With
-// w the value and g its gradient,
+// ConvMAE's and MAE's util/lars.py: the learning rate of every matrix is proportional to its norm.
+// With w the value and g its gradient,
 //
-//   g += weight_decay * w;  q = trust * |w| / |g|, or 1 where either is 0     (not for 1-D)
+//   g += weight_decay * w;  q = trust * |w| / |g|, or 1 if a norm is 0;  1-D: g unchanged, q = 1
 //   m = momentum * m + q * g;  w -= lr * m
 class Lars {
  public:

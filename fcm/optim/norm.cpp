@@ -16,7 +16,7 @@ namespace fcm::optim {
 namespace {
 
 constexpr int64_t kLanes = 8, kChains = 4;
-constexpr int64_t kAheadBytes = 2048;  // prefetch distance; past the end is harmless
+constexpr int64_t kAheadBytes = 2048;  // prefetch distance; a prefetch past the end is harmless
 typedef double Doubles __attribute__((vector_size(kLanes * sizeof(double))));
 
 template <typename T>
@@ -43,8 +43,8 @@ template <typename T>
 
 double squares(const double* values, int64_t count) { return added_squares(values, count); }
 
-// The loader chooses a clone at run time. The square of a float is exact in float64, so all clones
-// give the same bits, with fma or without.
+// The dynamic loader chooses a clone at run time. The square of a float is exact in float64, so all
+// clones give the same bits, with fma or without.
 __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) double squares(
     const float* values, int64_t count) {
   return added_squares(values, count);
@@ -52,7 +52,7 @@ __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) do
 
 constexpr int64_t kChunk = 1 << 15;  // elements per task
 
-// One read of the gradients on the GPU, then a sync for one number.
+// Reads the values once on the GPU, then syncs to fetch one number.
 template <typename T>
 double squares_on_cuda(const at::Tensor& values) {
   const int64_t count = values.numel();

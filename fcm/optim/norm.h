@@ -9,7 +9,7 @@ namespace fcm::optim {
 // float64.
 double sum_of_squares(const at::Tensor& values);
 
-// Its square root.
+// The square root of sum_of_squares.
 double euclidean_norm(const at::Tensor& values);
 
 }  // namespace fcm::optim

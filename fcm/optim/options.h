@@ -44,7 +44,7 @@ struct OptimOptions {
             "images per forward and backward pass; 0 chooses by memory");
     visitor("epochs", epochs, config::Range{0, 1e6}, "passes over the data");
     visitor("steps", steps, config::Range{0, 1e12},
-            "schedules by steps: steps instead of epochs; 0: as many as the epochs have");
+            "schedules by steps: number of steps; 0: as many as optim.epochs has");
     visitor("warmup_epochs", warmup_epochs, config::Range{0, 1e6}, "linear warm-up");
     visitor("warmup_steps", warmup_steps, config::Range{0, 1e12},
             "schedules by steps: steps of the warm-up");
@@ -68,11 +68,12 @@ struct OptimOptions {
     visitor("drop", drop, config::Range{1e-6, 1},
             "drops and step_drops: factor of the learning rate");
     visitor("weight_decay", weight_decay, config::Range{0, 10},
-            "decoupled; not for the parameters of optim.no_decay");
-    visitor(
-        "no_decay", no_decay, config::OneOf{{"vectors", "vectors_tokens", "vectors_tokens_tables"}},
-        "pretraining: parameters without weight decay. vectors: biases and 1-D parameters; tokens: "
-        "mask tokens; tables: relative positions");
+            "decoupled weight decay; optim.no_decay names exempt parameters");
+    visitor("no_decay", no_decay,
+            config::OneOf{{"vectors", "vectors_tokens", "vectors_tokens_tables"}},
+            "pretraining: parameters without weight decay. vectors: biases and 1-D parameters. "
+            "vectors_tokens: also mask tokens. vectors_tokens_tables: also tables of relative "
+            "positions");
     visitor("beta1", beta1, config::Range{0, 1}, "AdamW: decay of the first moment");
     visitor("beta2", beta2, config::Range{0, 1}, "AdamW: decay of the second moment");
     visitor("epsilon", epsilon, config::Range{0, 1},

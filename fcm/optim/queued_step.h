@@ -19,9 +19,9 @@ class QueuedStep {
   QueuedStep(const ops::AdamWBuffers& buffers, const std::vector<ops::AdamWScheduled>& scheduled,
              const OptimOptions& options, at::Tensor state);
 
-  // Computes the norm of the gradients. If it and `loss` (float64, one element, on the device of
-  // the buffers) are finite, updates the weights at the rate in the state, clipped as in the
-  // options; otherwise changes nothing but the state.
+  // Computes the norm of the gradients. If this norm and `loss` (float64, one element, on the
+  // device of the buffers) are finite, updates the weights at the learning rate in the state,
+  // clipped as in the options; otherwise changes nothing but the state.
   void operator()(const at::Tensor& loss) const;
 
  private:

@@ -93,7 +93,7 @@ double warmed_up_lr(const OptimOptions& options, int64_t at, int64_t of) {
 Rate rate_at_step(const OptimOptions& options, int64_t step, int64_t steps_per_epoch) {
   require(
       step >= 0 && steps_per_epoch >= 1,
-      "learning rate: expected step >= 0 and at least 1 step an epoch, got step {} and {} steps",
+      "learning rate: expected step >= 0 and at least 1 step per epoch, got step {} and {} steps",
       step, steps_per_epoch);
   if (options.goes_by_steps()) {
     const auto lr = options.schedule == "poly" ? poly_lr : warmed_up_lr;

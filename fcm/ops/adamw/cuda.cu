@@ -1,5 +1,5 @@
-// Four arrays read, three or four written, once each. An element gets the same bits whatever the
-// alignment of segments and vector accesses.
+// Four arrays are read and three or four written, once each. An element gets the same bits whatever
+// the alignment of segments and vector accesses.
 #include "fcm/ops/adamw/cuda.h"
 #include "fcm/ops/cuda/flat.h"
 #include "fcm/ops/cuda/warp.h"

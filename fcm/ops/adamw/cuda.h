@@ -24,8 +24,8 @@ struct AdamWState {
   int32_t applied;  // 0: loss or norm is non-finite, the step is skipped
 };
 
-// Consecutive elements of one parameter group, with the group's factor of the scheduled learning
-// rate. adamw_begin_cuda computes an AdamWSegment from each.
+// Consecutive elements of one parameter group. lr_scale is the group's factor of the scheduled
+// learning rate. adamw_begin_cuda computes an AdamWSegment from each.
 struct AdamWScheduled {
   int64_t begin, end;
   double lr_scale, weight_decay;

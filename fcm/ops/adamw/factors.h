@@ -12,7 +12,7 @@ struct AdamWSegment {
   double decay;  // 1 - learning rate * weight decay
 };
 
-// The same for all elements.
+// The scalars that all elements share.
 struct AdamWFactors {
   double gradient_scale;  // gradients are multiplied by it first
   double beta1, beta2;

@@ -76,8 +76,8 @@ at::Tensor bytes_beside(const at::Tensor& like, std::span<const V> values) {
   return bytes.to(like.device());
 }
 
-// Factors and segments are copied to the GPU with each call. A step captured in a CUDA graph keeps
-// them there instead (cuda.h).
+// Copies factors and segments to the GPU in each call. A step captured in a CUDA graph instead
+// keeps them in GPU memory (cuda.h).
 template <class T>
 void run_on_cuda(const AdamWBuffers& buffers, std::span<const AdamWSegment> segments,
                  const AdamWFactors& factors) {

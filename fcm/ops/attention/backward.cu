@@ -32,7 +32,8 @@ struct Kept {
   }
 };
 
-// Recomputes the forward result for products[query] = dot(result, its gradient), then computes dq.
+// Recomputes the forward result, writes products[query] = dot(result, gradient of the result), and
+// computes dq.
 template <int D>
 __global__ void __launch_bounds__(kThreads, kBlocks<D>)
     backward_queries(AttentionBackward<Bfloat16, float> a, float* products) {
@@ -97,7 +98,8 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
   if (a.out.first != nullptr) store_rows<D>(sums, 1, 1, rows_of_queries(a.out, a.shape).from(row));
 
   clear<D>(sums);
-  each_keys(key_count > kChunk, [&](float(&s)[2][4], int j) {  // a single chunk is still there
+  // A single chunk is still in shared memory.
+  each_keys(key_count > kChunk, [&](float(&s)[2][4], int j) {
     for (int n = 0; n < 2; ++n) {
       float dweights[4];
       dot_rows<D>(dout, values + (j + 8 * n) * kStride<D>, dweights);

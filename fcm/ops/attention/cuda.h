@@ -12,8 +12,8 @@ constexpr bool attention_cuda_takes(int64_t head_dim) { return head_dim == 32 ||
 [[gnu::weak]] void attention_forward_cuda(const AttentionForward<Bfloat16, float>& pass,
                                           CudaStream stream);
 
-// products: [pairs, queries], overwritten: per query the product of its result and the gradient of
-// it.
+// products: [pairs, queries], scratch: receives the dot product of each query's result and the
+// gradient of that result.
 [[gnu::weak]] void attention_backward_cuda(const AttentionBackward<Bfloat16, float>& pass,
                                            float* products, CudaStream stream);
 

@@ -9,7 +9,7 @@
 namespace fcm::ops::attention_rows {
 
 constexpr int kThreads = 128, kRows = 64, kRowsOfWarp = 16, kChunk = 64;
-// Blocks a multiprocessor: as many as leave enough registers to avoid spills.
+// Blocks per multiprocessor: as many as leave enough registers to avoid spills.
 template <int D>
 constexpr int kBlocks = D == 32 ? 4 : 3;
 constexpr float kLog2E = 1.4426950408889634f;
@@ -32,7 +32,7 @@ struct Rows {
   __device__ Rows from(int index) const { return {row(index), stride, count - index}; }
 };
 
-// Those of the block's pair.
+// The rows of the (sequence, head) that this block processes.
 template <class T>
 __device__ inline Rows<T> rows_of(const AttentionRows<T>& rows, const AttentionShape& shape,
                                   int64_t count) {
@@ -50,7 +50,7 @@ __device__ inline Rows<T> rows_of_keys(const AttentionRows<T>& rows, const Atten
   return rows_of(rows, shape, shape.keys);
 }
 
-// The first 64 rows to shared memory; zeros past the end.
+// Copies the first 64 rows to shared memory, with zeros past the end.
 template <int D>
 __device__ inline void load_chunk(const Rows<const Bfloat16>& rows, Bfloat16* to) {
   constexpr int kPacks = D / 8;
@@ -62,7 +62,7 @@ __device__ inline void load_chunk(const Rows<const Bfloat16>& rows, Bfloat16* to
   }
 }
 
-// A warp's 16 rows as left operands.
+// Loads a warp's 16 rows as left operands.
 template <int D>
 __device__ inline void load_left(const Rows<const Bfloat16>& rows, uint32_t (&a)[D / 16][4]) {
 #pragma unroll
@@ -110,7 +110,8 @@ __device__ inline void clear(float (&sums)[D / 8][4]) {
   }
 }
 
-// A warp's 16 rows of results, each multiplied by its factor.
+// Stores a warp's 16 rows of results. Of the two rows of each lane, the upper one is multiplied by
+// factor_above, the lower one by factor_below.
 template <int D>
 __device__ inline void store_rows(const float (&sums)[D / 8][4], float factor_above,
                                   float factor_below, const Rows<Bfloat16>& to) {
@@ -138,7 +139,7 @@ __device__ inline float power_of_two(float x) {
 #endif
 }
 
-// Over the four lanes that share a row.
+// Sum and maximum over the four lanes that share a row.
 __device__ inline float row_sum(float x) {
   x += __shfl_xor_sync(0xffffffffu, x, 1);
   return x + __shfl_xor_sync(0xffffffffu, x, 2);

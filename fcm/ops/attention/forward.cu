@@ -11,7 +11,7 @@ using namespace attention_rows;
 // in base-2 exponents.
 template <int D>
 struct Softmax {
-  float largest[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};  // sums: of this lane alone
+  float largest[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};  // sum: over this lane's scores
 
   __device__ void take(float (&s)[kChunk / 8][4], int left, float (&out)[D / 8][4]) {
 #pragma unroll

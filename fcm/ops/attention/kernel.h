@@ -7,7 +7,7 @@
 
 namespace fcm::ops {
 
-// Queries and keys may be the same tokens, or of two sequences.
+// Queries and keys may belong to one sequence or to two.
 struct AttentionShape {
   int64_t queries;
   int64_t keys;
@@ -15,27 +15,27 @@ struct AttentionShape {
   int64_t head_dim;
 };
 
-// The rows of all heads of all sequences: that of head h and token t in sequence n begins at
+// The rows of all heads of all sequences. The row of head h and token t in sequence n begins at
 // first + n * sequence + t * token + h * head_dim.
 template <class T>
 struct AttentionRows {
   T* first = nullptr;
-  int64_t sequence = 0, token = 0;  // elements from one to the next
+  int64_t sequence = 0, token = 0;  // strides in elements
 
-  // That of token 0, of a pair numbered sequence * heads + head.
+  // The row of token 0; pair = sequence * heads + head.
   T* of_pair(const AttentionShape& shape, int64_t pair) const {
     return first + pair / shape.heads * sequence + pair % shape.heads * shape.head_dim;
   }
 };
 
-// T: element; A: type of the arithmetic. Pairs are (sequence, head), numbered sequence * heads +
-// head; a call does those of [begin, end).
+// T: type of the elements; A: type of the arithmetic. Pairs are (sequence, head), numbered
+// sequence * heads + head; a call processes the pairs [begin, end).
 template <class T, class A>
 struct AttentionForward {
   AttentionShape shape;
   int64_t begin, end;
   AttentionRows<const T> q, k, v;
-  AttentionRows<T> out;  // a row a query
+  AttentionRows<T> out;  // one row per query
   A* statistics;  // [N, heads, queries, 2]: largest score, 1 / sum of exponentials; may be null
   A* scratch;     // forward_scratch elements
 };

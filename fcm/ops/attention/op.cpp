@@ -62,7 +62,7 @@ at::Tensor attend_with_library(const at::Tensor& q_NhQd, const at::Tensor& k_NhT
 
 at::Tensor attention_library(const at::Tensor& qkv_NTD, int64_t heads) {
   const int64_t n = qkv_NTD.size(0), t = qkv_NTD.size(1), c = qkv_NTD.size(2) / 3;
-  // One unbind, so that backward concatenates the three gradients once.
+  // A single unbind: its backward concatenates the three gradients once.
   const std::vector<at::Tensor> split_NThd = qkv_NTD.reshape({n, t, 3, heads, c / heads}).unbind(2);
   const auto per_head = [&](size_t part) { return split_NThd[part].transpose(1, 2); };
   const at::Tensor out_NhTd = attend_with_library(per_head(0), per_head(1), per_head(2));

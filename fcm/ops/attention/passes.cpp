@@ -12,7 +12,7 @@
 namespace fcm::ops {
 namespace {
 
-// Our own kernels keep the operands of one head in the caches; larger sizes do not fit.
+// Limits of our own kernels, which keep the operands of one head in the caches.
 constexpr int64_t kLongestSequence = 512;
 constexpr int64_t kWidestHead = 128;
 
@@ -20,8 +20,8 @@ const AttentionKernels& kernels(Isa isa) {
   return pick(isa, attention_plain, attention_avx2, attention_avx512, attention_amx);
 }
 
-// Tensors [N, tokens, ...] whose elements of a token from `column` on are rows of heads, without
-// the first tokens; undefined: none.
+// Rows of heads inside a tensor [N, tokens, width]: of each token from `first_token` on, the
+// elements from `column` on. An undefined tensor has no rows.
 struct HeadsPlace {
   const at::Tensor* of = nullptr;
   int64_t column = 0, first_token = 0;
@@ -35,7 +35,7 @@ AttentionRows<T> rows_at(const HeadsPlace& place) {
   return {begin + place.first_token * width + place.column, place.of->size(1) * width, width};
 }
 
-// What a pass reads, and what it writes.
+// The tensors that a pass reads, and those that it writes.
 struct AttentionInputs {
   AttentionShape shape;
   HeadsPlace q, k, v, dout;
@@ -45,13 +45,13 @@ struct AttentionOutputs {
   HeadsPlace dq, dk, dv, out;
 };
 
-// A block of pairs is worth a thread from some 100 thousand multiplications on.
+// Blocks of pairs for threads: about 100,000 multiplications each, or one pair.
 Blocks pairs_in_blocks(const AttentionInputs& in) {
   const int64_t products = in.shape.queries * in.shape.keys * in.shape.head_dim;
   return make_blocks(in.sequences() * in.shape.heads, std::max<int64_t>(1, 100000 / products));
 }
 
-// kernel(the pass of a block of pairs), each with scratch memory of its own.
+// Calls `kernel` for every block of pairs, with its own scratch memory.
 template <class A, class Pass>
 void in_parallel(const Pass& all, const AttentionInputs& in, int64_t scratch_size,
                  const at::Tensor& statistics, void (*kernel)(const Pass&)) {
@@ -102,7 +102,7 @@ bool on_gpu(const at::Tensor& x, int64_t head_dim) {
   return on_cuda(x) && x.scalar_type() == at::kBFloat16 && attention_cuda_takes(head_dim);
 }
 
-// A GPU reads rows 16 bytes at a time.
+// On a GPU, x or a copy that starts at a multiple of 16 bytes: kernels read 16 bytes at a time.
 at::Tensor aligned(const at::Tensor& x) {
   const bool is = reinterpret_cast<uintptr_t>(x.const_data_ptr()) % 16 == 0;
   return is || !on_cuda(x) ? x : x.clone();
@@ -152,7 +152,7 @@ void run_backward(Isa isa, const AttentionInputs& in, const AttentionOutputs& ou
   }
 }
 
-// Operations of one product of all scores with something of head_dim columns.
+// Operations of one queries x keys x head_dim product, over all sequences and heads.
 double products_of(const AttentionInputs& in) {
   return 2.0 * static_cast<double>(in.sequences() * in.shape.heads * in.shape.head_dim) *
          static_cast<double>(in.shape.queries * in.shape.keys);
@@ -211,7 +211,7 @@ AttentionGradients attention_backward(Isa isa, const at::Tensor& dout_NTC,
                                   recompute_out ? at::empty_like(dout_NTC) : at::Tensor()};
   const at::Tensor& dqkv = result.dqkv_NTD;
   const int64_t width = dqkv.size(2) / 3;
-  // Of tokens that ask nothing.
+  // Tokens before `first` are not used as queries, so the gradient of their q is 0.
   if (first > 0) dqkv.narrow(1, 0, first).narrow(2, 0, width).zero_();
   run_backward(isa, in, {{&dqkv, 0, first}, {&dqkv, width}, {&dqkv, 2 * width}, {&result.out_NTC}},
                statistics_NhT2);

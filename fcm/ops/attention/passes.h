@@ -1,5 +1,5 @@
 // Forward and backward of attention by our own kernels, without autograd, for composite operators.
-// All tensors contiguous.
+// All tensors are contiguous.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,8 +8,8 @@
 
 namespace fcm::ops {
 
-// Whether our own kernels support sequences of x [.., T, ..] and heads of this size. On the CPU: up
-// to 512 tokens and 128 head dimensions, what fits the caches. On a GPU: bfloat16 and heads of 32
+// Whether our own kernels support the sequences x [N, T, D] with this head_dim. On the CPU: at most
+// 512 tokens and 128 head dimensions, which fit into the caches. On a GPU: bfloat16 and heads of 32
 // or 64.
 bool attention_fits(const at::Tensor& x_NTD, int64_t head_dim);
 

@@ -26,7 +26,7 @@ at::Tensor tokens_of(const at::Tensor& x, const at::Tensor& indices_BT, int64_t 
   return indices_BT.defined() ? gathered(x, indices_BT.slice(1, first)) : x.slice(1, first);
 }
 
-// The adjoint: from gradients of token sequences to gradients of M rows.
+// The adjoint of tokens_of: gradients of M rows from gradients of token sequences.
 at::Tensor rows_of(const at::Tensor& dtokens_BTC, const at::Tensor& indices_BT, int64_t first,
                    int64_t rows) {
   if (indices_BT.defined()) return summed_by_row(dtokens_BTC, indices_BT.slice(1, first), rows);
@@ -111,8 +111,8 @@ class AttentionBranch : public torch::autograd::Function<AttentionBranch> {
   }
 };
 
-// For sequences that our own kernels do not support: the operators one after another. x and places
-// as for tokens_of.
+// Calls the operators one after another, for sequences that our own kernels do not support. x and
+// indices_BT as in tokens_of.
 at::Tensor composed(const at::Tensor& x, const at::Tensor& indices_BT, const NormWeights& norm,
                     const ProductWeights& qkv, const ProductWeights& proj, int64_t heads,
                     const at::Tensor& scale_B, int64_t first) {

@@ -10,8 +10,8 @@
 namespace fcm::ops {
 namespace {
 
-// Gathers the rows of a map's tokens [B, T, D] by window, with `padding` [D] at positions without a
-// token: [B * windows, side^2, D].
+// Gathers a map's tokens [B, T, D] by window, with filling_D at positions without a token:
+// [B * windows, side^2, D].
 at::Tensor in_windows(const at::Tensor& x_BTD, const at::Tensor& filling_D,
                       const MapWindows& windows) {
   const int64_t batch = x_BTD.size(0), tokens = x_BTD.size(1);
@@ -24,7 +24,7 @@ at::Tensor in_windows(const at::Tensor& x_BTD, const at::Tensor& filling_D,
   return gather_rows(rows_RD, indices_BWT.flatten(0, 1));
 }
 
-// The inverse: [B * windows, side^2, C] -> [B, T, C].
+// The inverse of in_windows: [B * windows, side^2, C] -> [B, T, C].
 at::Tensor out_of_windows(const at::Tensor& x_NWC, int64_t batch, const MapWindows& windows) {
   const at::Tensor first_B1 =
       at::arange(batch, windows.indices_T.options()).view({batch, 1}) * windows.patches_WT.numel();

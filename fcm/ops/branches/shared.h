@@ -25,10 +25,10 @@ at::Tensor end_branch(const at::Tensor& residual, const at::Tensor& last_MI,
                       const at::Tensor& weight_OI, const at::Tensor& bias_O,
                       const at::Tensor& scale_B);
 
-// The gradient at the end of the branch, as rows: dy * scale.
+// The gradient of the branch before the residual addition, dy * scale, as rows.
 at::Tensor branch_gradient(const at::Tensor& dy, const at::Tensor& scale_B);
 
-// Gradients of a product with its weight. sums_O: as weight_gradients (linear/products.h) takes it.
+// Gradients of a product's weight and bias. sums_O: as in weight_gradients (linear/products.h).
 struct ProductGradients {
   at::Tensor dweight_OI, dbias_O;
 };
@@ -39,15 +39,15 @@ ProductGradients weight_gradients_of(const at::Tensor& dy_MO, const at::Tensor& 
 at::Tensor input_gradient(const at::Tensor& dy_MO, const at::Tensor& weight_OI);
 
 // The k third of a qkv bias shifts all scores of a query by the same amount, which softmax cancels.
-// Computed in floating point, its gradient is noise around zero, from which AdamW would take
-// full-length steps. zero_key_gradient sets that gradient to zero; without_key_gradient returns the
-// bias unchanged, with its keys detached: the last part but one of `parts`, 3 for a qkv bias and 2
-// for a kv bias.
+// Computed in floating point, its gradient is rounding noise around zero, along which AdamW would
+// take full-length steps. zero_key_gradient sets this gradient to zero. without_key_gradient
+// returns the bias with the same values and its k part detached: the last part but one of `parts`,
+// which is 3 for a qkv bias and 2 for a kv bias.
 void zero_key_gradient(const at::Tensor& dbias_D);
 at::Tensor without_key_gradient(const at::Tensor& bias_D, int64_t parts = 3);
 
-// Appends q, k, v of `padding` zero tokens (zero after the norm: the bias) to each image's tokens.
-// [B, T, D] -> [B, T + filling, D].
+// Appends q, k, v of `padding` tokens to each image's tokens. Padding tokens are zero after the
+// norm, so their q, k, v are the bias. [B, T, D] -> [B, T + padding, D].
 at::Tensor with_padding(const at::Tensor& qkv_BTD, const at::Tensor& bias_D, int64_t padding);
 
 // Saves the dtypes of the weights in the context, for restore_types.

@@ -99,8 +99,8 @@ class WindowAttentionBranch : public torch::autograd::Function<WindowAttentionBr
   }
 };
 
-// For sets that our own kernels do not support, and those with filling: the operators one after
-// another.
+// Calls the operators one after another, for sets with padding and sets that our own kernels do not
+// support.
 at::Tensor composed_windows(const at::Tensor& x_BTC, const NormWeights& norm,
                             const ProductWeights& qkv, const at::Tensor& table_RH,
                             const ProductWeights& proj, const WindowSets& sets,
@@ -129,7 +129,7 @@ at::Tensor window_attention_branch(const at::Tensor& x_BTC, const NormWeights& n
           sets.tokens() == x_BTC.size(1) + sets.padding &&
           (sets.plans() == 1 || sets.plans() == x_BTC.size(0)),
       "window_attention_branch: got x of {} dimensions, {} plans of {} tokens and a table of {} "
-      "rows, expected x [B, T, C], a plan for all or each, and a table of {} rows",
+      "rows, expected x [B, T, C], one plan for all images or one each, and a table of {} rows",
       x_BTC.dim(), sets.plans(), sets.tokens(), table_RH.size(0), sets.table_rows);
   if (x_BTC.numel() == 0 || reference_ops()) {
     return window_attention_branch_reference(x_BTC, norm, qkv, table_RH, proj, sets, scale_B);

@@ -1,5 +1,5 @@
-// The CPU kernels of conv3x3, transforms between maps and tiles of Winograd's F(4x4, 3x3): a table
-// of functions on raw pointers, one per instruction set.
+// The CPU kernels of conv3x3: transforms between maps and tiles of Winograd's F(4x4, 3x3). One
+// table of functions on raw pointers per instruction set.
 #pragma once
 
 #include <stdint.h>

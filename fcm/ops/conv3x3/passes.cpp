@@ -14,8 +14,8 @@ namespace fcm::ops {
 namespace {
 
 constexpr int64_t kSide = 4;     // outputs per side of a tile
-constexpr int64_t kPlaces = 36;  // tile positions: inputs of a tile, and matrix products
-constexpr int64_t kBand = 256;   // tiles between two transforms: large products, little memory
+constexpr int64_t kPlaces = 36;  // positions in a transformed tile, each a matrix product
+constexpr int64_t kBand = 256;   // tiles transformed at a time: large products, little memory
 constexpr int64_t kPerTask = 8;  // tiles per task of a thread
 
 const Conv3x3Kernels& kernels(Isa isa) {
@@ -79,7 +79,7 @@ void run_transform(void (*kernel)(const MapTiles<T>&), const at::Tensor& from, c
   });
 }
 
-// Between a map and the matrices of the band that starts at tile `first`.
+// Transforms between a map and the matrices of the band that starts at tile `first`.
 void transform(Isa isa, TransformKind kind, const at::Tensor& map_BHWC,
                const at::Tensor& matrices_PNC, int64_t first) {
   const Conv3x3Kernels& k = kernels(isa);
@@ -98,7 +98,7 @@ void transform(Isa isa, TransformKind kind, const at::Tensor& map_BHWC,
   }
 }
 
-// G (x) G, [36, 9].
+// The Kronecker product of Winograd's G with itself, [36, 9].
 at::Tensor weight_matrix(const at::TensorOptions& options) {
   const at::Tensor g_63 =
       at::tensor({1. / 4, 0., 0., -1. / 6, -1. / 6, -1. / 6, -1. / 6, 1. / 6, -1. / 6, 1. / 24,
@@ -168,7 +168,7 @@ ConvGradients conv3x3_backward(Isa isa, const at::Tensor& x_BHWI, const at::Tens
   const ProfileScope timed("convolution gradient", (wants_dx ? 2 : 1) * plain_flops(x_BHWI, out), 0,
                            in, out);
   ConvGradients gradients;
-  // Also a convolution, with flipped taps and exchanged channels.
+  // dx is the convolution of dy with flipped taps and exchanged channels.
   if (wants_dx) {
     gradients.dx_BHWI =
         convolve(isa, dy_BHWO, transformed_weight(weight_O33I.flip({1, 2}).permute({3, 1, 2, 0})));

@@ -1,5 +1,5 @@
-// A dense 3 x 3 convolution, stride 1, zero padding 1: forward and backward without autograd, for
-// layers that decide themselves what to save.
+// Forward and backward of conv3x3 without autograd, for layers that decide themselves what to save
+// for backward.
 #pragma once
 
 #include <ATen/core/Tensor.h>

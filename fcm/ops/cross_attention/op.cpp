@@ -39,14 +39,14 @@ void check_cross_attention(const at::Tensor& q_NQC, const at::Tensor& kv_NTD, in
   const auto type = q_NQC.scalar_type();
   require((type == at::kFloat || type == at::kBFloat16 || type == at::kDouble) &&
               kv_NTD.scalar_type() == type,
-          "cross_attention takes float32, bfloat16 or float64, both the same, not {} and {}",
+          "cross_attention: expected float32, bfloat16 or float64 of one type, got {} and {}",
           at::toString(type), at::toString(kv_NTD.scalar_type()));
   require(
       q_NQC.dim() == 3 && kv_NTD.dim() == 3 && heads > 0 && q_NQC.size(2) % heads == 0 &&
           kv_NTD.size(0) == q_NQC.size(0) && kv_NTD.size(2) == 2 * q_NQC.size(2) &&
           (kv_NTD.size(1) > 0 || q_NQC.numel() == 0),
-      "cross_attention wants [N, Q, C] and [N, T, 2 * C] with C a multiple of {} heads and a key "
-      "or more, got {} and {} dimensions, {} and {} sequences, the last of {} and {}",
+      "cross_attention: expected [N, Q, C] and [N, T, 2 * C] with C a multiple of {} heads and at "
+      "least 1 key, got {} and {} dimensions, {} and {} sequences, last dimensions of {} and {}",
       heads, q_NQC.dim(), kv_NTD.dim(), q_NQC.size(0), kv_NTD.size(0), q_NQC.size(-1),
       kv_NTD.size(-1));
 }

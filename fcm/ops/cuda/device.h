@@ -9,8 +9,8 @@
 
 namespace fcm::ops {
 
-// Whether this program was built with CUDA. Such a program also runs on machines without GPU and
-// driver.
+// Whether this program was built with CUDA. A program built with CUDA also runs on machines without
+// a GPU or driver.
 bool cuda_built();
 // Version of the CUDA runtime library, "13.0"; empty in a build without CUDA.
 std::string cuda_version();
@@ -23,7 +23,7 @@ struct CudaDevice {
 };
 // The devices that this process may use, by index; empty if there are none.
 std::vector<CudaDevice> cuda_devices();
-// Why there are none, in a few words: no driver, driver too old, no GPU, built without CUDA.
+// Why there are no devices, in a few words: no driver, driver too old, no GPU, built without CUDA.
 std::string why_no_cuda_device();
 
 // All functions below need a device and throw Error(kDevice) without one.

@@ -79,8 +79,9 @@ void use_cuda_device(int index) {
   context.setAllowTF32CuBLAS(false);
   context.setAllowTF32CuDNN(false);
   context.setAllowBF16ReductionCuBLAS(false);  // accumulate in float32
-  // Deterministic kernels, so that every run gives the same bits; LibTorch warns where it has none.
-  // In this mode it would also fill every new tensor, which costs time and is not needed here.
+  // Deterministic kernels, so that every run gives the same bits; LibTorch warns if an operator has
+  // none. In this mode it would also fill every new tensor, which costs time and is not needed
+  // here.
   context.setDeterministicAlgorithms(true, /*warn_only=*/true);
   context.setDeterministicFillUninitializedMemory(false);
   ready_device();

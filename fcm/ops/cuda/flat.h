@@ -6,7 +6,8 @@
 namespace fcm::ops {
 
 constexpr int kFlatThreads = 256;
-// Accesses per thread, a block's width apart: all are issued before the first result is needed.
+// Accesses per thread. They are kFlatThreads accesses apart, and all are issued before the first
+// result is needed.
 constexpr int kFlatAccesses = 2;
 
 // Calls task(first) for each group of N elements of this thread. `count` is a multiple of N.

@@ -1,6 +1,5 @@
-// What a kernel file needs from CUDA. nvcc compiles kernel files for the GPU; tests compile the
-// same text with the C++ compiler and with tests/emulator/emulator.h included first, which emulates
-// CUDA.
+// What a kernel file needs from CUDA. nvcc compiles kernel files for the GPU. Tests compile the
+// same files with the C++ compiler after including tests/emulator/emulator.h, which emulates CUDA.
 #pragma once
 
 #include <stddef.h>
@@ -12,7 +11,7 @@
 #if defined(__CUDACC__)
 #include <cuda_runtime.h>
 #elif !defined(FCM_CUDA_EMULATOR)
-#error "kernel files are compiled by nvcc, or by tests behind tests/emulator/emulator.h"
+#error "expected nvcc, or tests/emulator/emulator.h included before a kernel file"
 #endif
 
 namespace fcm::ops {
@@ -61,7 +60,7 @@ __device__ inline void* shared_memory() {
   return fcm_shared;
 }
 
-// Checked by the emulator only; a GPU faults by itself.
+// Only the emulator checks alignment; a GPU reports a misaligned access itself.
 __device__ inline void check_alignment(const void*, size_t) {}
 
 #endif

@@ -1,4 +1,4 @@
-// Launch errors, for kernel files, which include neither fmt nor containers.
+// Errors of kernel launches, in functions because kernel files include neither fmt nor containers.
 #pragma once
 
 namespace fcm::ops {

@@ -8,14 +8,15 @@
 
 namespace fcm::ops {
 
-// True for tensors on a GPU; in tests that compile those kernels for the CPU, for every tensor.
+// True for tensors on a GPU, and for every tensor in tests that compile the CUDA kernels for the
+// CPU.
 bool on_cuda(const at::Tensor& x);
-// The same for a kernel that also takes `others`: throws if a non-empty one is on another device
-// than x, because a kernel assumes that all pointers are to its own device.
+// on_cuda(x) for a kernel that also takes `others`. Throws if one of them has elements and is on
+// another device than x, because a kernel assumes that all pointers are to its own device.
 bool on_cuda(const at::Tensor& x, at::TensorList others);
 CudaStream cuda_stream_for(const at::Tensor& x);
 
-// Returns false; weak, so that tests that emulate CUDA can override it.
+// Returns false. It is a weak symbol, which tests that emulate CUDA override.
 bool cuda_is_emulated();
 
 }  // namespace fcm::ops

@@ -1,5 +1,5 @@
-// A product that is rounded before anything is added to it. Otherwise the compiler fuses it with a
-// sum, and a comparison or a border case could be decided differently than on the CPU.
+// A product that is rounded before anything is added to it. The compiler would otherwise fuse it
+// with a sum, and a comparison could come out differently than on the CPU.
 #pragma once
 
 #include "fcm/ops/cuda/launch.h"

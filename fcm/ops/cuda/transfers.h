@@ -30,8 +30,8 @@ class Transfers {
 std::unique_ptr<Transfers> make_transfers(at::Device device);
 std::unique_ptr<Transfers> make_cuda_transfers();
 
-// CPU memory with the shape and type of `there`, pinned if that is on a GPU (for asynchronous
-// copies).
+// CPU memory with the shape and type of `there`. It is pinned, for asynchronous copies, if `there`
+// is on a GPU.
 at::Tensor host_memory_like(const at::Tensor& there);
 
 }  // namespace fcm::ops

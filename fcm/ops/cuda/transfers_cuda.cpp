@@ -12,7 +12,8 @@ namespace {
 
 class CudaTransfers final : public Transfers {
  public:
-  // Work still running may use memory that the allocator has handed to the first uploads.
+  // Waits, because work that is still running may use memory that the allocator reuses for the
+  // first uploads.
   CudaTransfers() : side_(c10::cuda::getStreamFromPool()) { wait_for_cuda(); }
 
   void upload(const std::function<void()>& copies) override {

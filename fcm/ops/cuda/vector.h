@@ -1,5 +1,5 @@
-// Elements in memory and in registers: vector accesses; arithmetic in float32 (float64 for float64
-// elements). For kernel files.
+// Vector accesses to memory, and conversions to the type of the arithmetic: float32, or float64 for
+// float64 elements. For kernel files.
 #pragma once
 
 #include <math.h>
@@ -30,7 +30,7 @@ struct alignas(sizeof(T) * N) Pack {
   T at[N];
 };
 
-// A type that the compiler moves in one instruction; it may split a Pack into several.
+// A type that the compiler moves in one instruction. (It may split the access to a Pack.)
 template <int kBytes>
 struct alignas(kBytes) Words {
   uint32_t at[kBytes / 4];
@@ -145,7 +145,7 @@ __device__ inline void store(T* to, const Wide<T> (&from)[N]) {
   store_pack<T, N>(to, narrow_all(from, T{}));
 }
 
-// x rounded to T and back: what a store and a load would return.
+// x rounded to T and widened again, as by a store and a load.
 template <class T>
 __device__ inline Wide<T> rounded(Wide<T> x) {
   T narrowed;

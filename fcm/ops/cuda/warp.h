@@ -8,7 +8,7 @@ namespace fcm::ops {
 __device__ inline int lane() { return static_cast<int>(threadIdx.x) % kWarp; }
 __device__ inline int warp() { return static_cast<int>(threadIdx.x) / kWarp; }
 
-// Every lane gets the sum with the same bits: each step adds the same two values in both lanes.
+// Every lane gets the sum with the same bits: in each step, two lanes add the same two values.
 template <class A>
 __device__ inline A warp_sum(A x) {
 #pragma unroll

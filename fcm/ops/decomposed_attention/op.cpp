@@ -22,7 +22,7 @@ at::ScalarType arithmetic_of(const at::Tensor& qkv) {
   return qkv.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }
 
-// Operations of one product of all scores with a matrix of head_dim columns.
+// Operations of one T x T x head_dim product, over all sequences and heads.
 double operations_of(const at::Tensor& qkv_NTD) {
   const auto tokens = static_cast<double>(qkv_NTD.size(1));
   return 2 * tokens * tokens * static_cast<double>(qkv_NTD.size(0) * qkv_NTD.size(2) / 3);
@@ -35,7 +35,7 @@ struct MapChunks {
 
   MapChunks(int64_t heads_, int64_t rows_, int64_t cols_, const at::Tensor& qkv)
       : heads(heads_), rows(rows_), cols(cols_) {
-    const int64_t scores = qkv.is_cpu() ? 1 << 18 : 1 << 24;  // on a CPU, what fits its caches
+    const int64_t scores = qkv.is_cpu() ? 1 << 18 : 1 << 24;  // at a time; 2^18 fit a CPU's caches
     together = std::clamp<int64_t>(scores / (tokens() * tokens()), 1, heads);
     rows_at_once = std::clamp<int64_t>(scores / (together * cols * tokens()), 1, rows);
   }
@@ -59,7 +59,7 @@ struct MapChunks {
       chunks(0, count);
     }
   }
-  // [Z, T, d]: part 0, 1 or 2 of [N, T, parts, heads, d]; also for parts = 1.
+  // [Z, T, d]: `count` heads of one part of [N, T, parts, heads, d].
   at::Tensor heads_of(const at::Tensor& x_NTD, int64_t parts, int64_t part, int64_t sequence,
                       int64_t first, int64_t count) const {
     return x_NTD[sequence]
@@ -68,7 +68,7 @@ struct MapChunks {
         .narrow(1, first, count)
         .transpose(0, 1);
   }
-  // [Z, T, e] -> [rows, Z * cols, e] and [cols, Z * rows, e], and the inverses.
+  // [Z, T, e] -> [rows, Z * cols, e] and [cols, Z * rows, e]; back_from_... are the inverses.
   at::Tensor rows_first(const at::Tensor& x_ZTe) const {
     return x_ZTe.unflatten(1, {rows, cols}).transpose(0, 1).flatten(1, 2);
   }
@@ -83,7 +83,7 @@ struct MapChunks {
   }
 };
 
-// For a table of distances: the table index of every pair of positions, [size * size]; and the
+// pairs_of_places: the table index of every pair of positions, [size * size]. entries_of: the table
 // entries at these indices, [size, size, d].
 at::Tensor pairs_of_places(int64_t size, const at::Tensor& table_Rd) {
   const at::Tensor places = at::arange(size, table_Rd.options().dtype(at::kLong));
@@ -199,7 +199,7 @@ class DecomposedAttention : public torch::autograd::Function<DecomposedAttention
   }
 
  private:
-  // Gradients of a chunk: of scaled queries, keys, values and biases.
+  // Gradients of a chunk's scaled queries, keys, values and biases.
   struct Sums {
     at::Tensor q_ZTd, k_ZTd, v_ZTd, by_row_ZTR, by_col_ZTC;
   };

@@ -1,6 +1,7 @@
-// Softmax attention over a map of tokens with decomposed relative position biases: the query times
-// a table of row distances, plus the query times a table of column distances. Source: detectron2's
-// add_decomposed_rel_pos, as Official-ConvMAE-Det (modeling/convmae.py Attention) calls it.
+// Softmax attention over a map of tokens with decomposed relative position biases: the product of
+// the query with a table of row distances, plus its product with a table of column distances.
+// Source: detectron2's add_decomposed_rel_pos, as Official-ConvMAE-Det (modeling/convmae.py
+// Attention) calls it.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -21,7 +22,7 @@ struct DecomposedTables {
 // backward: memory grows with T, not with its square. Not differentiable twice.
 at::Tensor decomposed_attention(const at::Tensor& qkv_NTD, int64_t heads,
                                 const DecomposedTables& tables, int64_t rows, int64_t cols);
-// Stores the biases of all pairs.
+// The reference stores the biases of all pairs of tokens.
 at::Tensor decomposed_attention_reference(const at::Tensor& qkv_NTD, int64_t heads,
                                           const DecomposedTables& tables, int64_t rows,
                                           int64_t cols);

@@ -13,8 +13,8 @@
 namespace fcm::ops {
 namespace {
 
-// The tokens of each row in ascending order: row r has tokens[first[r]] to tokens[first[r + 1] -
-// 1].
+// The tokens that use each row, in ascending order: those of row r are tokens[first[r]] to
+// tokens[first[r + 1] - 1].
 struct TokensByRow {
   std::vector<int64_t> first, tokens;
 
@@ -31,7 +31,7 @@ struct TokensByRow {
   }
 };
 
-// Loops over columns; the compiler vectorises them only with the pragma.
+// Sums the tokens of one row. The compiler vectorises the loops only with the pragma.
 template <class T, class A>
 void sum_row(const T* x, const int64_t* begin, const int64_t* end, int64_t columns, A* sums,
              T* to) {
@@ -51,7 +51,8 @@ void sum_row(const T* x, const int64_t* begin, const int64_t* end, int64_t colum
 
 template <class T, class A>
 void sum_rows(const at::Tensor& x, const TokensByRow& by_row, const at::Tensor& sums_RC) {
-  constexpr int64_t kShares = 64;  // rows are interleaved: some have many more tokens
+  // Tasks. Their rows are interleaved, because some rows have many more tokens than others.
+  constexpr int64_t kShares = 64;
   const int64_t rows = sums_RC.size(0), columns = sums_RC.size(1);
   const T* from = x.const_data_ptr<T>();
   T* to = sums_RC.data_ptr<T>();
@@ -106,9 +107,9 @@ at::Tensor summed_by_row(const at::Tensor& x_NTC, const at::Tensor& indices_NT, 
   return sums_RC;
 }
 
-// Of LibTorch's additions by index, this one is deterministic on a GPU too. In float32, because it
-// rounds after every addition; unsafe = true, because checking the largest index would sync with
-// the GPU.
+// index_put is LibTorch's only addition by index that is deterministic on a GPU too. It rounds
+// after every addition, so bfloat16 is summed in float32. unsafe = true, because checking the
+// indices would sync with the GPU.
 at::Tensor summed_by_row_library(const at::Tensor& x_NTC, const at::Tensor& indices_NT,
                                  int64_t rows) {
   const auto type = x_NTC.scalar_type();

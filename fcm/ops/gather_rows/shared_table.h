@@ -6,8 +6,8 @@
 namespace fcm::ops {
 
 // Sequences as in a masked decoder: each of N sequences has `own` rows of its own; its other tokens
-// use the last `table` rows, none twice in a sequence, all of them if N is large enough. With own =
-// table = 0: empty.
+// use some of the last `table` rows, which all sequences share. If `tokens` - `own` is at most
+// `table`, no sequence uses a row twice.
 struct SharedTable {
   int64_t sequences, own, tokens, table;
   int64_t rows() const { return sequences * own + table; }

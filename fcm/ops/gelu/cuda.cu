@@ -1,4 +1,4 @@
-// Elementwise: one read, one write, the arithmetic of kernel.inc in between. Its polynomials take
+// Elementwise kernels: one read, the arithmetic of kernel.inc, one write. The polynomials take
 // about 20 operations in bfloat16, so the kernels stay memory-bound.
 #include "fcm/ops/cuda/flat.h"
 #include "fcm/ops/cuda/sum_parts.h"
@@ -15,7 +15,7 @@ struct Normal {
   A density;       // phi(x)
 };
 
-// The upper tail is exp(-a^2 / 2) * R(a); see kernel.inc, whose constants these are.
+// The upper tail is exp(-a^2 / 2) * R(a), with the constants of kernel.inc.
 __device__ inline Normal<float> normal(float x, float /*type*/) {
   const float a = fminf(fabsf(x), 14.5f);
   const float half = a * -0.5f, exponent = half * a;
@@ -65,7 +65,7 @@ __global__ void __launch_bounds__(kFlatThreads) forward(const T* x, T* y, int64_
   });
 }
 
-// Backward of N elements: dx (in: dy) is multiplied by the derivative, x becomes gelu(x).
+// Backward of N elements. dx holds dy and is multiplied by the derivative; x becomes gelu(x).
 template <class T, int N>
 __device__ inline void backward_in_place(Wide<T> (&x)[N], Wide<T> (&dx)[N]) {
 #pragma unroll
@@ -87,8 +87,8 @@ __global__ void __launch_bounds__(kFlatThreads) backward(GeluBackwardRecompute<T
   });
 }
 
-// A block takes a strip of 32 accesses across and a part of the rows, divided among its warps;
-// every lane keeps the column sums of its access.
+// A block takes a strip of columns, 32 accesses wide, and a part of the rows, which its warps
+// divide. Every lane keeps the column sums of its access.
 constexpr int kStripWarps = kFlatThreads / kWarp;
 
 template <class T, int N>

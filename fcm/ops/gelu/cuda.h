@@ -18,8 +18,8 @@ namespace fcm::ops {
                                       CudaStream stream);
 [[gnu::weak]] void gelu_backward_cuda(const GeluBackwardRecompute<double>& pass, CudaStream stream);
 
-// The same, and y = gelu(x), for rows of `channels`. sums [channels]: column sums of dx before
-// rounding. parts: [column_sums_parts_cuda(rows, channels), channels], overwritten.
+// dx = dy * gelu'(x) and y = gelu(x), for rows of `channels` elements. sums [channels]: column sums
+// of dx before rounding. parts: scratch of [column_sums_parts_cuda(rows, channels), channels].
 [[gnu::weak]] void gelu_backward_recompute_cuda(const GeluBackwardRecompute<float>& pass,
                                                 int64_t channels, float* parts, float* sums,
                                                 CudaStream stream);

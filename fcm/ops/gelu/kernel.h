@@ -7,8 +7,8 @@
 
 namespace fcm::ops {
 
-// The activation after a matrix product without bias: x += bias, y = gelu(x). T: element type, A:
-// type of the bias.
+// The activation after a matrix product without bias: x += bias, y = gelu(x). T: type of the
+// elements; A: type of the bias.
 template <class T, class A>
 struct GeluOfProduct {
   int64_t rows, channels;

@@ -1,6 +1,6 @@
-// One warp per row. A row that fits stays in registers between its only read and its only write: K
-// accesses of N elements per lane. Wider rows, and rows that cannot be read in 16-byte accesses (N
-// = 1), are read again from the cache (K = 0).
+// One warp per row. A row that fits stays in registers, K accesses of N elements per lane, and is
+// read once. Wider rows, and rows that cannot be read in 16-byte accesses, are read again from the
+// cache (K = 0, N = 1).
 #include "fcm/ops/cuda/sum_parts.h"
 #include "fcm/ops/cuda/vector.h"
 #include "fcm/ops/cuda/warp.h"
@@ -11,7 +11,8 @@ namespace {
 
 constexpr int kThreads = 256, kRows = kThreads / kWarp;  // rows of a block at a time
 constexpr int kMostInRegisters = 32;                     // elements of a row per lane
-// The same next to the sums for weight and bias: more would not fit in 128 registers.
+// Elements of a row per lane in backward. More would not fit into 128 registers next to the sums
+// for weight and bias.
 template <class T>
 constexpr int kMostBackward = sizeof(T) == 2   ? 32
                               : sizeof(T) == 4 ? 24
@@ -25,7 +26,7 @@ struct Constant {
   static constexpr int value = K;
 };
 
-// 16-byte accesses with which a warp reads a row; 0: more than its registers hold.
+// 16-byte accesses per lane with which a warp reads a row; 0: the row does not fit into registers.
 template <class T>
 int accesses(int64_t channels) {
   constexpr int64_t kOfWarp = kWarp * kLanes<T>;
@@ -146,8 +147,8 @@ __device__ inline void add_up(const ColumnSums<A, K, N>& own, int64_t channels, 
   }
 }
 
-// Rows blockIdx.x * kRows + warp, then every gridDim.x * kRows rows. dy and x stay in registers in
-// type T: widened, they would not fit next to the sums.
+// A warp processes row blockIdx.x * kRows + warp and every gridDim.x * kRows rows after it. dy and
+// x stay in registers in type T, because they would not fit next to the sums if widened.
 template <class T, class A, int K, int N>
 __global__ void __launch_bounds__(kThreads, 2) backward(LayerNormBackward<T, A> a, A* parts) {
   ColumnSums<A, K, N> own{};
@@ -191,7 +192,8 @@ __global__ void __launch_bounds__(kThreads, 2) backward(LayerNormBackward<T, A> 
   for (int64_t i = threadIdx.x; i < 2 * a.channels; i += kThreads) part[i] = of_block[i];
 }
 
-// Rows of any width: one kernel for dx; another for the sums, which reads everything again.
+// dx for rows of any width. A second kernel, backward_columns, computes the sums and reads
+// everything again.
 template <class T, class A>
 __global__ void __launch_bounds__(kThreads) backward_rows(LayerNormBackward<T, A> a) {
   const int64_t r = static_cast<int64_t>(blockIdx.x) * kRows + warp();

@@ -6,8 +6,8 @@
 namespace fcm::ops {
 
 // x: [..., C] float32, bfloat16 or float64; weight_C, bias_C: any floating type (fp32 with bfloat16
-// x works). The result has the type of x. Differentiable in all three; saves only x, mean and 1 /
-// std.
+// x works). The result has the type of x. Differentiable in all three. Saves for backward: x, mean
+// and 1 / std.
 at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight_C, const at::Tensor& bias_C,
                       double epsilon);
 

@@ -12,13 +12,13 @@
 namespace fcm::ops {
 namespace {
 
-constexpr int64_t kElementsPerBlock = 16384;  // less work does not pay for a thread
+constexpr int64_t kElementsPerBlock = 16384;  // enough work to be worth a thread
 
 Blocks rows_in_blocks(int64_t rows, int64_t channels) {
   return make_blocks(rows, std::max<int64_t>(1, kElementsPerBlock / channels));
 }
 
-// T: element type, A: type of statistics and parameters. All tensors contiguous.
+// T: element type, A: type of statistics and parameters. All tensors are contiguous.
 template <class T, class A>
 void run_forward(void (*kernel)(const LayerNormForward<T, A>&), const at::Tensor& x,
                  const at::Tensor& weight, const at::Tensor& bias, double epsilon,

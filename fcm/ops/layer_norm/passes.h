@@ -21,8 +21,8 @@ struct LayerNormGradients {
   at::Tensor dweight_C, dbias_C;  // type of the statistics
 };
 
-// dy, x contiguous. plus: undefined, or a contiguous tensor like x that is added to dx: the
-// gradient of the residual connection.
+// dy and x are contiguous. plus: undefined, or a contiguous tensor like x that is added to dx, such
+// as the gradient of a residual connection.
 LayerNormGradients layer_norm_backward(Isa isa, const at::Tensor& dy, const at::Tensor& x,
                                        const at::Tensor& weight_C, const at::Tensor& statistics_2M,
                                        const at::Tensor& plus = {});

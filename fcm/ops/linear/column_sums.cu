@@ -1,5 +1,5 @@
-// A block takes a strip of 32 accesses across and a part of the rows, divided among its warps;
-// every lane keeps the column sums of its access.
+// A block takes a strip of columns, 32 accesses wide, and a part of the rows, which its warps
+// divide. Every lane keeps the column sums of its access.
 #include "fcm/ops/cuda/sum_parts.h"
 #include "fcm/ops/cuda/vector.h"
 #include "fcm/ops/cuda/warp.h"
@@ -63,8 +63,8 @@ void run(const T* x, int64_t rows, int64_t columns, Wide<T>* parts, Wide<T>* sum
 
 }  // namespace
 
-// About 1,056 blocks, eight on each of 132 multiprocessors, if a strip is 256 columns wide; at
-// least 16 rows per warp.
+// Enough parts for about 1,056 blocks (eight on each of 132 multiprocessors) with strips of 256
+// columns, but at least 16 rows per warp.
 int64_t column_sums_parts_cuda(int64_t rows, int64_t columns) {
   const int64_t strips = (columns + 255) / 256, most = (1056 + strips - 1) / strips;
   const int64_t enough = (rows + kWarps * 16 - 1) / (kWarps * 16);

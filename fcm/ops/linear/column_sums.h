@@ -1,4 +1,5 @@
-// Sums over the rows of a matrix on a GPU: the gradient of a bias. All pointers are to GPU memory.
+// Sums over the rows of a matrix on a GPU, such as the gradient of a bias. All pointers are to GPU
+// memory.
 #pragma once
 
 #include <stdint.h>

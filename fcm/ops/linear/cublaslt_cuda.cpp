@@ -61,7 +61,7 @@ void set(const Description& description, cublasLtMatmulDescAttributes_t attribut
         "description of a product");
 }
 
-// float32 is multiplied as float32: CUBLAS_COMPUTE_32F never means TF32.
+// CUBLAS_COMPUTE_32F multiplies float32 as float32, never as TF32.
 Description make_description(const Gemm& gemm) {
   cublasLtMatmulDesc_t made = nullptr;
   check(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F),
@@ -72,7 +72,7 @@ Description make_description(const Gemm& gemm) {
   set(description, CUBLASLT_MATMUL_DESC_TRANSB, operation(gemm.transpose_b));
   if (gemm.bias) {
     set(description, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
-    // A dummy: never read, but its alignment affects which algorithms are proposed.
+    // A dummy pointer. It is never read, but its alignment affects which algorithms are proposed.
     set(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, reinterpret_cast<const void*>(16));
   }
   return description;
@@ -149,8 +149,8 @@ class Product {
   std::vector<cublasLtMatmulAlgo_t> algorithms_;
 };
 
-// Measures on its own random operands: the caller's may be all zeros, for which every order of
-// summation gives the same bits, and the caller's results must not be written twice.
+// Times algorithms on its own random operands. The caller's operands may be all zeros, for which
+// every order of summation gives the same bits, and the caller's results must not be written twice.
 class Measurement {
  public:
   Measurement(Product& product, const Gemm& gemm, const at::Tensor& workspace, CudaStream stream)
@@ -254,7 +254,7 @@ class Products {
     try {
       return Measurement(product, gemm, workspace_, stream).quickest();
     } catch (const c10::OutOfMemoryError&) {
-      return 0;  // no room for the operands; the bits are the same
+      return 0;  // no memory for the operands; every algorithm gives the same bits
     }
   }
 

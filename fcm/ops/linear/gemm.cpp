@@ -13,7 +13,7 @@ struct Stored {
   bool transpose;
 };
 
-// `x` transposed, as a column-major product reads it: contiguous rows are already columns.
+// `x` transposed, as a column-major product reads it: its contiguous rows are columns there.
 std::optional<Stored> transposed_view(const StridedMatrix& x) {
   if (x.column_stride == 1) {
     return Stored{{x.columns, x.rows, std::max(x.row_stride, x.columns)}, false};

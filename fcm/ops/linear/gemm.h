@@ -1,6 +1,6 @@
-// Matrix products in the form of GPU libraries: column-major matrices, each transposed or not. This
-// file has the parts that need no GPU: the description of a product of tensors, and the choice
-// among several algorithms.
+// Matrix products in the form that GPU libraries take: column-major matrices, each transposed or
+// not. This file describes a product of tensors, chooses among several algorithms (both without a
+// GPU), and declares the function that runs the product.
 #pragma once
 
 #include <compare>
@@ -40,10 +40,10 @@ struct StridedMatrix {
 // bias and onto. nullopt if a matrix has no stride of 1 or no elements.
 std::optional<Gemm> gemm_of(const StridedMatrix& left, const StridedMatrix& right);
 
-// Chooses among `count` algorithms for the same work. The first is the standard: one that cannot
-// run or gives different bits is excluded, so the choice, which depends on timing, never changes a
-// result. Of the rest, the one with the smallest median time; the first if there is no other. They
-// are timed alternately, so that disturbances by other processes hit all alike.
+// Chooses among `count` algorithms for the same work. Algorithm 0 is the standard: others that
+// cannot run or give different bits are excluded, so the choice, which depends on timing, never
+// changes a result. Returns the remaining one with the smallest median time. They are timed
+// alternately, so that other processes disturb all of them equally.
 struct Algorithms {
   int count = 0;
   std::function<bool(int)> same_bits;  // runs the algorithm once and compares
@@ -59,9 +59,8 @@ struct GemmPointers {
 
 // Runs the product with cuBLASLt. The first call for each Gemm measures which algorithm is fastest
 // (fastest_algorithm) and keeps it for the lifetime of the process. During the capture of a CUDA
-// graph nothing can be measured: a new Gemm then uses the first. False: cuBLASLt has no algorithm
-// for it.
-// Throws Error(kDevice).
+// graph nothing can be measured: a new Gemm then uses algorithm 0. Returns false if cuBLASLt has no
+// algorithm for the product. Throws Error(kDevice).
 [[gnu::weak]] bool run_gemm(const Gemm& gemm, const GemmPointers& pointers, CudaStream stream);
 
 }  // namespace fcm::ops

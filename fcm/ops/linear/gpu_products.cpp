@@ -18,8 +18,7 @@ std::optional<GemmType> type_of(at::ScalarType type) {
   return std::nullopt;
 }
 
-// The set of algorithms depends on the assumed alignment, so all products of one size assume the
-// same one, 16 bytes.
+// The set of algorithms depends on the assumed alignment, so all products assume 16 bytes.
 bool aligned_for_gemm(const at::Tensor& x, int64_t leading) {
   const auto bytes = static_cast<int64_t>(x.element_size());
   return reinterpret_cast<uintptr_t>(x.const_data_ptr()) % 16 == 0 && leading * bytes % 16 == 0;

@@ -7,10 +7,10 @@
 
 namespace fcm::ops {
 
-// x_MK * b_KN + bias_N + c_MN of type `out`, rounded once; bias and c may be undefined, otherwise
-// they are of type `out` and contiguous. x and b: one type, one stride of each is 1. nullopt if
-// LibTorch has to compute the product: on the CPU, in float64, without elements, or with rows that
-// cannot be read 16 bytes at a time.
+// x_MK * b_KN + bias_N + c_MN of type `out`, rounded once. bias and c may be undefined, otherwise
+// they are contiguous and of type `out`. x and b have one type, and each has a stride of 1. nullopt
+// if LibTorch has to compute the product: on the CPU, in float64, without elements, with rows that
+// cannot be read 16 bytes at a time, or if cuBLASLt has no algorithm for it.
 std::optional<at::Tensor> gpu_product(const at::Tensor& x_MK, const at::Tensor& b_KN,
                                       const at::Tensor& bias_N, const at::Tensor& c_MN,
                                       at::ScalarType out);

@@ -1,8 +1,8 @@
 // The CPU kernels of linear: matrix products with bias, on raw pointers, one table per instruction
 // set.
 //
-// One operand is first packed into panels of panel_vectors(columns) adjacent vectors, each panel
-// contiguous along the depth, so that a panel stays in the L1 cache while rows pass by.
+// B is first packed into panels of panel_width(columns) columns, each panel contiguous along the
+// depth, so that a panel stays in the L1 cache while rows are multiplied with it.
 #pragma once
 
 #include <stdint.h>
@@ -11,8 +11,8 @@
 
 namespace fcm::ops {
 
-// Packs B (depth x columns), B(k, n) at from[k * depth_stride + n * column_stride], one of the
-// strides 1, into panels [begin, end).
+// Packs panels [begin, end) of B (depth x columns). B(k, n) is at
+// from[k * depth_stride + n * column_stride]; one of the strides is 1.
 template <class A>
 struct LinearPanels {
   const A* from;
@@ -56,8 +56,8 @@ struct LinearKernelsOf {
   void (*weights)(const LinearWeights<A>&);
 };
 
-// sums[c] = sum of x[:, c] over `rows` contiguous bfloat16 rows: the library's products do not
-// compute them on the way.
+// sums[c] = sum of x[:, c] over `rows` contiguous bfloat16 rows. For LibTorch's products, which do
+// not compute these sums in the same pass.
 struct LinearColumnSums {
   int64_t rows, columns;
   const Bfloat16* x;

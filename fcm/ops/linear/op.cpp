@@ -21,7 +21,7 @@ OwnKernels kernels_of(int64_t isa) {
 
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
-  // isa: -1 means the library.
+  // isa: -1 means a library (OwnKernels is nullopt).
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
                             const at::Tensor& weight_OI, const at::Tensor& bias_O,
                             const std::optional<at::Tensor>& rounded_OI, int64_t isa) {

@@ -73,9 +73,9 @@ void own_product(Isa isa, const at::Tensor& x_MK, const at::Tensor& b_KN, const 
   });
 }
 
-// Whether to use AMX tiles. float64 cannot. float32 does only if there is enough arithmetic per
-// element read and written; otherwise memory is the limit, and the AVX-512 kernels access it in
-// longer runs (README.md has the numbers).
+// Whether to use AMX tiles. float64 cannot use them. float32 uses them only if there is `much`
+// arithmetic per element read and written; otherwise memory is the limit, and the AVX-512 kernels
+// access it in longer runs (measurements in README.md).
 bool by_tiles(Isa isa, const at::Tensor& x, bool much) {
   if (isa != Isa::kAmx) return false;
   return x.scalar_type() == at::kBFloat16 || (x.scalar_type() == at::kFloat && much);
@@ -95,7 +95,7 @@ void own_product(Isa isa, const at::Tensor& x_MK, const at::Tensor& b_KN, const 
   }
 }
 
-// The sum that at::sum(0) of bfloat16 into float32 computes, several times faster.
+// The column sums that at::sum(0) of bfloat16 into float32 computes, several times faster.
 at::Tensor column_sums(const at::Tensor& x_MN) {
   const LinearKernels& k = pick(isa(), linear_plain, linear_avx2, linear_avx512);
   const Blocks blocks = make_blocks(x_MN.size(0), 16);
@@ -134,9 +134,10 @@ at::Tensor column_sums_on_cuda(const at::Tensor& x_MN) {
              : column_sums_on_cuda<float, float>(x_MN, at::kFloat);
 }
 
-// The result is cut into ranges of outputs, wide ones because each reads all of x. If there are too
-// few ranges for the threads, the rows are cut as well and the parts are summed. The cuts, and so
-// the order of summation, depend on the sizes and, beyond four threads, on the number of threads.
+// The result is divided into ranges of outputs, which are wide because each range reads all of x.
+// If there are too few ranges for the threads, the rows are divided as well and the parts are
+// summed. The division, and so the order of summation, depends on the sizes and, beyond four
+// threads, on the number of threads.
 template <class A>
 std::pair<at::Tensor, at::Tensor> own_gradients(Isa isa, const at::Tensor& dy_MO,
                                                 const at::Tensor& x_MI) {
@@ -174,9 +175,9 @@ std::pair<at::Tensor, at::Tensor> own_gradients(Isa isa, const at::Tensor& dy_MO
   return {dweights.sum(0), dbiases.sum(0)};
 }
 
-// The library's float32 products reach half the peak of some AVX-512 processors, and its bfloat16
-// products a quarter of AMX's. With fewer rows than this, packing the weight costs more than our
-// own kernels gain.
+// With fewer rows, packing the weight costs more than our own kernels gain. (LibTorch's float32
+// products reach half the peak of some AVX-512 processors, its bfloat16 products a quarter of
+// AMX's.)
 constexpr int64_t kFewestRows = 48;
 
 double flops_of(const at::Tensor& x_MK, int64_t columns) {

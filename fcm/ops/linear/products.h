@@ -10,9 +10,9 @@
 
 namespace fcm::ops {
 
-using OwnKernels = std::optional<Isa>;  // nullopt: a library
+using OwnKernels = std::optional<Isa>;  // nullopt: a library, cuBLASLt or LibTorch
 
-// The fastest choice for rows like x.
+// The fastest choice for rows of the size, type and device of x.
 OwnKernels fastest_products(const at::Tensor& x);
 
 // The weight as a product with x needs it: contiguous, in the type of x. Returns `rounded_OI` if it
@@ -33,9 +33,9 @@ void add_product(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
 at::Tensor product_onto(OwnKernels own, const at::Tensor& residual, const at::Tensor& x_MK,
                         const at::Tensor& b_KN, const at::Tensor& bias);
 
-// dy_MO^T * x_MI and the column sums of dy; both inputs contiguous. For bfloat16 the sums are
-// float32, and so is the product with our own kernels and on a GPU. sums_O: those sums, if already
-// known.
+// dy_MO^T * x_MI and the column sums of dy; both inputs are contiguous. For bfloat16 the sums are
+// float32, and so is the product with our own kernels and on a GPU. sums_O: the column sums, if
+// they are already computed; used on a GPU only.
 std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Tensor& dy_MO,
                                                    const at::Tensor& x_MI,
                                                    const at::Tensor& sums_O = {});

@@ -1,7 +1,7 @@
-// Matrix products with AMX tile registers, on raw pointers. float32 operands are split into three
-// bfloat16 components, whose sum they are, and six of the nine products of components are added
-// (the others are some 2^-27 of a product, 2^-24 at most): errors are below those of float32
-// multiply-adds. README.md describes infinities and values near the ends of the range.
+// Matrix products with AMX tile registers, on raw pointers. A float32 operand is split into three
+// bfloat16 components that sum to it exactly, and six of the nine products of components are added.
+// The other three are about 2^-27 of the whole product, at most 2^-24, so errors are below those of
+// float32 multiply-adds. README.md describes infinities and values near the ends of the range.
 #pragma once
 
 #include <stdint.h>
@@ -10,9 +10,9 @@
 
 namespace fcm::ops {
 
-// C = A * B + bias, or C += A * B. A(m, k) is at a[m * a_row + k * a_depth] and B(k, n) at b[k *
-// b_depth + n * b_column]; of each pair of strides one is 1. Rows of C as stored are contiguous,
-// c_row apart.
+// C = A * B + bias, or C += A * B. A(m, k) is at a[m * a_row + k * a_depth] and B(k, n) at
+// b[k * b_depth + n * b_column]; of each pair of strides one is 1. Rows of the stored C are
+// contiguous and c_row elements apart.
 template <class In, class Out>
 struct TiledProduct {
   int64_t rows, depth, columns;
@@ -27,9 +27,9 @@ struct TiledProduct {
   bool transposed;  // C is stored transposed; float32, without bias, not onto
   float* a_sums;    // [rows], set to the sums of A along the depth (needs a_row = 1); or null
   float* b_sums;    // [columns], the same for B (needs b_column = 1); or null
-  void* scratch;    // scratch_bytes(deep, columns), aligned to 64 bytes
-  // Size of a block of the depth, a multiple of 32. The whole depth if C is bfloat16, which would
-  // round between blocks.
+  void* scratch;    // scratch_bytes(depth_block, columns), aligned to 64 bytes
+  // Size of a block of the depth, a multiple of 32. If C is bfloat16, it has to cover the whole
+  // depth, because C would be rounded between blocks.
   int64_t depth_block;
 };
 

@@ -10,9 +10,9 @@
 namespace fcm::ops {
 namespace {
 
-// A block of B. It shares the L2 cache with a strip of A and the squares of C.
+// Size of a block of B, which shares the L2 cache with a strip of A and the squares of C.
 constexpr int64_t kBlockBytes = 1200 << 10;
-// Depth of a block: float32 sums over more would gather larger errors.
+// Largest depth of a block: float32 sums over more elements would have larger errors.
 template <class In>
 constexpr int64_t kMaxDepthBlock = sizeof(In) == 4 ? 400 : 800;
 constexpr int64_t kNarrowest = 128;  // columns of a task, if there are enough for all threads
@@ -32,7 +32,7 @@ struct Cuts {
   int64_t depth_block, width, ranges, height, parts;
 
   Cuts(int64_t rows, int64_t depth, int64_t columns, int64_t max_depth_block) {
-    constexpr int64_t kBytes = sizeof(In) == 4 ? 6 : 2;  // of the components of an element
+    constexpr int64_t kBytes = sizeof(In) == 4 ? 6 : 2;  // all components of one element
     const int64_t threads = at::get_num_threads();
     depth_block = tiles_of(parts_of(depth, parts_of(depth, max_depth_block)));
     const int64_t widest = std::max<int64_t>(64, kBlockBytes / (kBytes * depth_block) / 32 * 32);
@@ -63,7 +63,7 @@ void run_tasks(const TiledKernel<In, Out>& kernel, const TiledProduct<In, Out>& 
       part.b += n * all.b_column;
       part.c += all.transposed ? n * all.c_row + row : row * all.c_row + n;
       if (all.bias != nullptr) part.bias += n;
-      // Only one task per range of sums computes them.
+      // For each range of a_sums and b_sums, only one task computes the sums.
       part.a_sums = all.a_sums == nullptr || n > 0 ? nullptr : all.a_sums + row;
       part.b_sums = all.b_sums == nullptr || row > 0 ? nullptr : all.b_sums + n;
       part.scratch = scratch.data_ptr();
@@ -93,8 +93,8 @@ void product(const TiledKernel<In, In>& kernel, const at::Tensor& x_MK, const at
   run_tasks(kernel, all, Cuts<In>(all.rows, all.depth, all.columns, max_depth_block));
 }
 
-// The wider of dy and x is A, whose packing is hidden behind multiplications, so the result may be
-// stored transposed.
+// The wider of dy and x is A, because the packing of A is hidden behind multiplications. The result
+// is therefore stored transposed if x is the wider one.
 template <class In>
 std::pair<at::Tensor, at::Tensor> gradients(const TiledKernel<In, float>& kernel,
                                             const at::Tensor& dy_MO, const at::Tensor& x_MI) {

@@ -1,4 +1,4 @@
-// The products of linear with AMX tiles (tiled.h), cut for caches and threads. Requires
+// The products of linear with AMX tiles (tiled.h), divided for caches and threads. Requires
 // can_run(Isa::kAmx). The same bits for any number of threads.
 #pragma once
 

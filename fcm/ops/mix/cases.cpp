@@ -11,7 +11,7 @@ namespace {
 
 using Mixes = std::vector<at::Tensor> (*)(const std::vector<at::Tensor>&, const at::Tensor&);
 
-// The weights first, then what is mixed.
+// Inputs: the weights, then the tensors that are mixed.
 at::Tensor stacked_mix(Mixes function, const OpCase::Inputs& in) {
   return at::stack(function({in.begin() + 1, in.end()}, in[0]));
 }

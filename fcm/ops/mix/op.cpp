@@ -73,11 +73,11 @@ class Mix : public torch::autograd::Function<Mix> {
 std::vector<at::Tensor> mix(const std::vector<at::Tensor>& x, const at::Tensor& weight_JI) {
   require(!x.empty() && weight_JI.dim() == 2 && weight_JI.size(0) > 0 &&
               weight_JI.size(1) == static_cast<int64_t>(x.size()),
-          "mix of {} tensors got weights of {} dimensions, the last of {}", x.size(),
+          "mix: expected weights [J, {}], got {} dimensions, the last of {}", x.size(),
           weight_JI.dim(), weight_JI.size(-1));
   for (const at::Tensor& one : x) {
     require(one.sizes() == x.front().sizes() && one.scalar_type() == x.front().scalar_type(),
-            "mix got tensors of {} and {} numbers, wanted one size and type", x.front().numel(),
+            "mix: expected tensors of one size and type, got {} and {} elements", x.front().numel(),
             one.numel());
   }
   if (x.front().numel() == 0 || reference_ops()) return mix_reference(x, weight_JI);

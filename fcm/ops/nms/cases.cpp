@@ -11,12 +11,12 @@ namespace {
 
 struct NmsCase {
   int64_t boxes, groups;
-  int64_t objects;  // the boxes lie around these
+  int64_t objects;  // number of objects around which the boxes lie
   double threshold;
   double frame = 1024;
 };
 
-// Boxes around some objects, as a detector predicts them, assigned to groups in turn.
+// Boxes around some objects, as a detector predicts them, assigned to the groups in turn.
 OpCase::Inputs boxes_around(const NmsCase& c, at::ScalarType dtype, uint64_t seed) {
   const at::Tensor object_N = at::arange(c.boxes, at::kLong).remainder(c.objects);
   const at::Tensor centres_N2 =
@@ -49,7 +49,7 @@ OpCase make(std::string name, const NmsCase& c) {
   result.reference = [c](const OpCase::Inputs& in) {
     return chosen(nms_reference, in, c.threshold);
   };
-  // Counts every pair of a group once; pairs that a kernel skips count as its gain.
+  // Counts every pair of a group once, also pairs that a kernel skips.
   const auto of_group = static_cast<double>(c.boxes) / static_cast<double>(c.groups);
   result.forward_flops = 13 * static_cast<double>(c.boxes) * of_group / 2;
   result.forward_elements = 6 * static_cast<double>(c.boxes);

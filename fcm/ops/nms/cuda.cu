@@ -1,7 +1,7 @@
 // A block takes a group, 256 boxes per round, one per thread. A thread compares its box first with
 // the group's kept boxes so far, which pass through shared memory, then with the later boxes of the
-// round, which gives a row of bits. One warp walks the rows in order: the row of a kept box drops
-// the boxes that it marks. Memory is one list of kept boxes, whatever the number of boxes.
+// round, which gives a row of bits. One warp goes through the rows in order: the boxes marked in
+// the row of a kept box are dropped. Memory is one list of kept boxes, not a square matrix of bits.
 #include "fcm/ops/cuda/rounded_product.h"
 #include "fcm/ops/cuda/vector.h"
 #include "fcm/ops/nms/cuda.h"
@@ -75,7 +75,7 @@ __device__ inline bool dropped_before(const NmsCuda<A>& a, int64_t begin, int64_
   return dropped;
 }
 
-// The first warp: determines which boxes of the round are dropped.
+// Determines which boxes of the round are dropped. Only the first warp calls it.
 template <class A>
 __device__ inline void walk_rows(int count, Round<A>& round) {
   const auto lane = static_cast<int>(threadIdx.x);

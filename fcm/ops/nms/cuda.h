@@ -7,7 +7,7 @@
 
 namespace fcm::ops {
 
-// Arguments of the kernel: those of NmsGroup (kernel.h), for all groups at once.
+// Arguments of the kernel: those of NmsGroup (kernel.h), but for all groups at once.
 template <class A>
 struct NmsCuda {
   const A* boxes;  // five planes, `plane` elements apart: x0, y0, x1, y1, area

@@ -14,7 +14,7 @@ struct NmsGroup {
   int64_t plane;
   int64_t begin, end;  // this group's boxes, by descending score
   A threshold;         // the largest value of type A that is not above the threshold
-  A* kept;             // planes, filled with the kept boxes; zeroed, kMostNmsLanes spare
+  A* kept;  // planes that receive the kept boxes; zeroed before, with kMostNmsLanes spare elements
   int64_t kept_plane;
   uint8_t* keep;  // [all boxes]: 1 or 0
 };

@@ -68,7 +68,7 @@ GroupedBoxes grouped(const at::Tensor& boxes_N4, const at::Tensor& scores_N,
   return result;
 }
 
-// The largest A that is not above `threshold`: a ratio of type A exceeds both or neither.
+// The largest A that is not above `threshold`. A ratio of type A exceeds either both or neither.
 template <class A>
 A not_above(double threshold) {
   const auto nearest = static_cast<A>(threshold);

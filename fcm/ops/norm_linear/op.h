@@ -8,7 +8,7 @@
 namespace fcm::ops {
 
 // x: [..., C] float32, bfloat16 or float64; weights as in branches/op.h; result [..., O]. Saves x
-// and the statistics of its rows; recomputes the norm's output. Not differentiable twice.
+// and the statistics of its rows; backward recomputes the norm's output. Not differentiable twice.
 at::Tensor norm_linear(const at::Tensor& x, const NormWeights& norm, const ProductWeights& linear);
 at::Tensor norm_linear_reference(const at::Tensor& x, const NormWeights& norm,
                                  const ProductWeights& linear);

@@ -15,7 +15,7 @@ struct Shape {
   int64_t batch = 1, rows = 1, cols = 1;  // grid of patches
   int64_t channels = 1;
   Cells cells;
-  std::vector<int64_t> views;  // sizes; if they sum to less than rows * cols, the rest is not kept
+  std::vector<int64_t> views;  // sizes of the kept views; other patches have no slots
   at::ScalarType least_weights = at::kFloat;  // weights are never narrower than this
 
   int64_t slots() const { return std::accumulate(views.begin(), views.end(), int64_t{0}); }
@@ -29,8 +29,8 @@ Cells raster_cells(int64_t side) {
 
 Cells z_order(int64_t stage) { return PatchGeometry{{4, 2, 2}}.cells(stage); }
 
-// One view per entry of shape.views, its patches drawn at random (in raster order for one view of
-// everything).
+// Neighbours for one view per entry of shape.views, with patches drawn at random; one view of all
+// patches is in raster order.
 at::Tensor random_neighbours(const Shape& shape, uint64_t seed) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   const int64_t patches = shape.rows * shape.cols;
@@ -62,7 +62,8 @@ at::Tensor random_neighbours(const Shape& shape, uint64_t seed) {
   return neighbours;
 }
 
-// Products of a cell and a tap that contribute, per channel: those inside the image and the view.
+// Number of products of a cell and a tap per channel that contribute: those inside the image and
+// the view.
 double live_products(const Shape& shape, const at::Tensor& neighbours) {
   // Per direction: pairs of a cell and a tap that end in the previous, the same and the next patch.
   const int64_t side = shape.cells.side;

@@ -1,11 +1,11 @@
-// Patches of 2x2 and 4x4 cells: a thread takes V channels of one patch after another and keeps the
-// 25 weights, its cells and its sums in registers. Surrounding cells are read one visible neighbour
-// at a time, all of its cells before the first product; visibility is the same for the whole block.
-// Every product of a cell and a tap is unrolled. Neighbours come from the L2 cache; a warp reads V
-// * 32 channels of a cell at once, 128 bytes for bfloat16.
+// For patches of 2x2 and 4x4 cells, a thread processes V channels of one patch after another and
+// keeps the 25 weights, its cells and its sums in registers. Surrounding cells are read one visible
+// neighbour at a time, all of the neighbour's cells before the first product. Visibility is the
+// same for the whole block. Every product of a cell and a tap is unrolled. Neighbours come from the
+// L2 cache; a warp reads V * 32 channels of a cell at once, 128 bytes for bfloat16 and V = 2.
 //
-// Backward computes dx and the 25 sums from one read of dy around the patch and of x in it: every
-// pair of a cell of dy and a cell of x belongs to one tap and is used for both.
+// Backward computes dx and the 25 sums from one read of dy around the patch and of x in the patch:
+// every pair of a cell of dy and a cell of x belongs to one tap and is used for dx and for the sum.
 #include "fcm/ops/cuda/flat.h"
 #include "fcm/ops/cuda/sum_parts.h"
 #include "fcm/ops/patch_depthwise_conv/cuda.h"
@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kWindow = 25;  // taps
 constexpr int kThreads = 256;
-constexpr int64_t kForwardRows = 8;  // patches per thread, for one load of the weights
+constexpr int64_t kForwardRows = 8;  // patches per thread, which share one load of the weights
 
 // Kernel arguments, passed by value.
 struct Patches {
@@ -28,11 +28,11 @@ struct Patches {
 };
 
 // The row (or column) of the tap through which an output in row (column) `out` of a patch reads a
-// cell in row (column) `cell`, relative to the same patch; not a tap if outside 0..4.
+// cell in row (column) `cell`, both relative to that patch. Outside 0..4 there is no such tap.
 __device__ constexpr int tap(int cell, int out) { return cell - out + 2; }
 __device__ constexpr bool reaches(int t) { return t >= 0 && t < 5; }
 
-// V channels of those cells of one neighbour that a 5x5 window over the patch can reach.
+// V channels of the cells of one neighbour that a 5x5 window around a cell of the patch can reach.
 template <int S, class A, int V>
 struct Seen {
   A at[S * S][V];
@@ -56,7 +56,7 @@ __device__ inline void read(const T* patch, int k, const Patches& p, Seen<S, A, 
 }
 
 // Calls task(value, own cell, tap) for every pair of a reachable cell of neighbour k and a cell of
-// the patch; the tap is the one through which the own cell reads the other.
+// the patch (own cell) that reads it through this tap.
 template <int S, int V, class A, class Task>
 __device__ inline void pairs(int k, const Seen<S, A, V>& seen, const Task& task) {
 #pragma unroll
@@ -146,7 +146,7 @@ __global__ void __launch_bounds__(kThreads)
       Seen<S, A, V> dy;
       read<S, V>(a.dy + other * (S * S) * p.channels + channel, k, p, dy);
       pairs<S, V>(k, dy, [&](const A(&value)[V], int own, int t) {
-        // In the other direction: the other cell's output reads this one through the opposite tap.
+        // The other cell's output reads the own cell through the opposite tap.
         const int back = kWindow - 1 - t;
 #pragma unroll
         for (int v = 0; v < V; ++v) {
@@ -173,7 +173,7 @@ __global__ void __launch_bounds__(kThreads)
   store<A, V>(part + kWindow * p.channels, db);
 }
 
-// For patches of any side: the value that cell `own` of a patch reads through a tap, 0 if
+// For patches of any side: the value that cell `own` of a patch reads through tap t, 0 if it is
 // invisible.
 template <class T>
 __device__ inline Wide<T> value_by_tap(const Patches& p, const T* x, int64_t row, int own, int t,
@@ -187,7 +187,8 @@ __device__ inline Wide<T> value_by_tap(const Patches& p, const T* x, int64_t row
   return widen(x[(other * p.cells() + place) * p.channels + channel]);
 }
 
-// One thread per element. kBack: opposite taps and no bias, which maps dy to dx.
+// The convolution for any side, one thread per element. kBack: with opposite taps and no bias,
+// which maps dy to dx.
 template <class T, class A, bool kBack>
 __global__ void __launch_bounds__(kFlatThreads)
     any_side(const __grid_constant__ Patches p, const T* x, const A* weight, const A* bias, T* y) {

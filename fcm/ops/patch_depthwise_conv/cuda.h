@@ -10,7 +10,7 @@ namespace fcm::ops::patch_conv {
 
 constexpr int64_t kMostCudaSide = 8;  // cells per row of a patch
 
-// A row is one patch: image * slots + slot. T: type of x, A: type of weights and sums.
+// A row is one patch, numbered image * slots + slot. T: type of x; A: type of weights and sums.
 struct CudaShape {
   int64_t rows, slots, channels, side;
   const int32_t* neighbours;  // [rows, 9], symmetric

@@ -6,7 +6,7 @@
 
 namespace fcm::ops::patch_conv {
 
-// Shapes and geometry of one call. A row is one patch: image * slots + slot.
+// Shapes and geometry of one call. A row is one patch, numbered image * slots + slot.
 struct Problem {
   int64_t slots = 0;                    // L
   int64_t channels = 0;                 // C
@@ -34,8 +34,8 @@ struct StorageKernels {
   void (*forward)(const Problem& problem, const void* x, const void* packed, void* y, int64_t begin,
                   int64_t end, void* scratch);
 
-  // Rows [begin, end) of dx; adds their share of the weight gradients to A partial [26 * (C +
-  // kPadding)]. dx and partial may be null: not computed.
+  // Rows [begin, end) of dx; adds their contribution to the weight gradients to A partial
+  // [26 * (C + kPadding)]. If dx or partial is null, it is not computed.
   void (*backward)(const Problem& problem, const void* dy, const void* x, const void* packed,
                    void* dx, void* partial, int64_t begin, int64_t end, void* scratch);
 

@@ -35,7 +35,7 @@ at::ScalarType sum_type(const at::Tensor& x) {
   return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }
 
-// A result this large is evicted from the L2 cache before it is read.
+// Results from this size on are evicted from the L2 cache before they are read.
 constexpr size_t kNonTemporalBytes = size_t{8} << 20;
 
 Problem problem_of(const at::Tensor& x_BLPC, const Geometry& geometry, const void* result) {
@@ -121,7 +121,7 @@ struct OnCuda {
   }
 };
 
-// Calls task(OnCuda for the types of x).
+// Calls task with the OnCuda for the type of x.
 template <class Task>
 auto with_types(const at::Tensor& x, const Task& task) {
   if (x.scalar_type() == at::kBFloat16) return task(OnCuda<Bfloat16, float>{});
@@ -129,7 +129,7 @@ auto with_types(const at::Tensor& x, const Task& task) {
   return task(OnCuda<float, float>{});
 }
 
-// Fewest patches that pay for a thread.
+// Fewest patches that are worth a thread.
 int64_t smallest_part(const Problem& problem) {
   constexpr int64_t kValues = 32768;
   return std::max<int64_t>(1, kValues / (problem.side * problem.side * problem.channels));

@@ -1,5 +1,5 @@
-// The kernels on tensors, without autograd: splits the work into parts for threads. For composite
-// operators, and for tests, which run every set of kernels.
+// Runs the kernels on tensors, without autograd, with the work split into parts for threads. For
+// composite operators, and for tests, which run the kernels of every instruction set.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,8 +12,8 @@ namespace fcm::ops::patch_conv {
 
 const Kernels& kernels_for(Isa isa);
 
-// What does not depend on x. neighbours_BL9: int32, contiguous, on the device of x. stored: int32
-// [side^2], raster cell -> stored index, always on the CPU.
+// The edges and the order of cells. neighbours_BL9: int32, contiguous, on the device of x. stored:
+// int32 [side^2], raster cell -> stored index, always on the CPU.
 struct Geometry {
   at::Tensor neighbours_BL9;
   at::Tensor stored;
@@ -26,13 +26,13 @@ Geometry checked_geometry(const at::Tensor& x_BLPC, const at::Tensor& weight_TC,
                           const at::Tensor& bias_C, const at::Tensor& neighbours_BL9,
                           const Cells& cells);
 
-// x_BLPC contiguous; weight_TC, bias_C of any floating type. Result like x.
+// x_BLPC contiguous; weight_TC, bias_C of any floating type. The result has x's shape and type.
 at::Tensor forward(const Kernels& kernels, const at::Tensor& x_BLPC, const at::Tensor& weight_TC,
                    const at::Tensor& bias_C, const Geometry& geometry);
 
-// Gradients: dx like x; those of the weights [25, C] and bias [C] in the type of the sums (float,
-// double for double x). What is not requested stays undefined. The same bits for any number of
-// threads.
+// dx has x's shape and type; the gradients of weight [25, C] and bias [C] have the type of the sums
+// (float, double for double x). Gradients that are not wanted stay undefined. The same bits for any
+// number of threads.
 struct Gradients {
   at::Tensor dx_BLPC;
   at::Tensor dweight_TC;

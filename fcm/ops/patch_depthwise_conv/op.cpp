@@ -18,9 +18,9 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-// Checks that slots are in range, that a patch sees itself and that edges are mutual: the kernels
-// do no bounds checks, and the gradient uses the reversed edges. On the CPU only: on a GPU it would
-// sync in every call.
+// Checks that slots are in range, that a patch sees itself and that edges are mutual, because the
+// kernels do no bounds checks and the gradient uses the reversed edges. Only for tables on the CPU:
+// on a GPU the check would sync in every call.
 void check_neighbours(const at::Tensor& neighbours_BL9) {
   const int64_t slots = neighbours_BL9.size(1);
   const int32_t* table = neighbours_BL9.const_data_ptr<int32_t>();

@@ -1,5 +1,5 @@
-// 5x5 depthwise convolution on the graph of patches: the only encoder operator that uses the
-// positions of patches.
+// 5x5 depthwise convolution on the graph of patches. It is the encoder's convolution between
+// patches: the edges say which patches are adjacent.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,8 +9,9 @@
 namespace fcm::ops {
 
 // y[b,l,p,c] = bias[c] + sum over the 25 taps t of weight[t,c] * x[the cell at offset t from
-// (l,p)]. That cell is in slot neighbours[b,l,.]; it contributes nothing if the entry is -1.
-// Masking only removes edges; with every edge this is the plain convolution with zero padding.
+// (l,p)]. The cell at offset t is in slot neighbours[b,l,.]; it contributes nothing if this entry
+// is -1. Masking only removes edges; with every edge this is the plain convolution with zero
+// padding.
 //
 // x_BLPC: float32, bfloat16 or float64, contiguous is fastest. weight_TC: [25, C], tap = row * 5 +
 // col; bias_C; both of any floating type (fp32 master weights with bfloat16 x work; sums are in

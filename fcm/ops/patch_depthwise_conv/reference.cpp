@@ -5,7 +5,7 @@
 namespace fcm::ops {
 namespace {
 
-// For one tap: the neighbour (of nine) and the stored index in it that each cell reads.
+// For one tap: which of the nine neighbours each cell reads, and which stored index in it.
 struct TapTable {
   at::Tensor around_P;  // int64, 0..8
   at::Tensor place_P;   // int64
@@ -35,7 +35,7 @@ at::Tensor patch_depthwise_conv_reference(const at::Tensor& x_BLPC, const at::Te
   const int64_t batch = x_BLPC.size(0), slots = x_BLPC.size(1);
   const int64_t count = x_BLPC.size(2), channels = x_BLPC.size(3);
   const at::ScalarType sum_type = x_BLPC.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  // One more slot, of zeros, for missing neighbours.
+  // An additional slot of zeros stands for missing neighbours.
   const at::Tensor zeros = at::zeros({batch, 1, count, channels}, x_BLPC.options().dtype(sum_type));
   const at::Tensor padded_XC = at::cat({x_BLPC.to(sum_type), zeros}, 1).reshape({-1, channels});
   const at::Tensor neighbours = neighbours_BL9.to(at::kLong);

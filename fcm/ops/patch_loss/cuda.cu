@@ -1,5 +1,5 @@
-// A warp takes one predicted patch after another. Predictions and targets are read once; the target
-// patch is found through its slot.
+// A warp processes one predicted patch after another. Predictions and targets are read once; the
+// target patch is found through its slot.
 #include "fcm/ops/cuda/vector.h"
 #include "fcm/ops/cuda/warp.h"
 #include "fcm/ops/patch_loss/cuda.h"

@@ -1,5 +1,5 @@
-// The GPU kernels of patch_loss. All pointers are to GPU memory, also the loss and its gradient, so
-// no sync is needed.
+// The GPU kernels of patch_loss. All pointers are to GPU memory, including those to the loss and
+// its gradient, so no sync is needed.
 #pragma once
 
 #include "fcm/ops/cuda/stream.h"
@@ -19,7 +19,8 @@ namespace fcm::ops {
 [[gnu::weak]] void patch_loss_forward_cuda(const PatchLossRows<double, double>& rows, double* parts,
                                            double* loss, CudaStream stream);
 
-// dpredictions = 2 / D * *dloss * (prediction - target); absolute: 1 / D * *dloss * its sign.
+// dpredictions = 2 / D * *dloss * (prediction - target); if rows.absolute: 1 / D * *dloss *
+// sign(prediction - target).
 [[gnu::weak]] void patch_loss_backward_cuda(const PatchLossRows<float, float>& rows,
                                             const float* dloss, float* dpredictions,
                                             CudaStream stream);

@@ -7,7 +7,8 @@
 
 namespace fcm::ops {
 
-// Rows [begin, end) of predictions [B, G * H, D]; T: element type, A: type of targets and sums.
+// Rows [begin, end) of predictions [B, G * H, D]. T: type of the predictions; A: type of targets
+// and sums.
 template <class T, class A>
 struct PatchLossRows {
   int64_t begin, end;
@@ -24,7 +25,7 @@ template <class T, class A>
 struct PatchLossBackward {
   PatchLossRows<T, A> rows;
   A factor;
-  T* dpredictions;  // factor * (prediction - target), or factor * the sign of that
+  T* dpredictions;  // factor * (prediction - target); absolute: factor * its sign
 };
 
 struct PatchLossKernels {

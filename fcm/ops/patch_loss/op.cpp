@@ -177,7 +177,7 @@ at::Tensor patch_loss(const at::Tensor& predictions_BGHD, const at::Tensor& targ
           "patch_loss: expected predictions, targets and slots that fit, got predictions of {} "
           "dimensions, the last of {}, and targets of {} values",
           predictions_BGHD.dim(), predictions_BGHD.size(-1), targets_BLD.size(-1));
-  require(!hidden_slots_GH.is_cpu() || hidden_slots_GH.numel() == 0 ||  // elsewhere it would sync
+  require(!hidden_slots_GH.is_cpu() || hidden_slots_GH.numel() == 0 ||  // on a GPU it would sync
               (hidden_slots_GH.min().item<int64_t>() >= 0 &&
                hidden_slots_GH.max().item<int64_t>() < targets_BLD.size(1)),
           "patch_loss: expected slots 0..{}", targets_BLD.size(1) - 1);

@@ -1,6 +1,6 @@
-// A block takes one slot after another. Values come from a table of 256 per channel, which the
+// A block processes one slot after another. Values come from a table of 256 per channel, which the
 // block computes once, in float64 as on the CPU, so the bits are the same. A thread writes 16 bytes
-// of a patch; the bytes that it reads are in rows of a cell, and the cache coalesces them.
+// of a patch. It reads single bytes, in rows of a cell, which the cache coalesces.
 #include "fcm/ops/cuda/vector.h"
 #include "fcm/ops/patchify/cuda.h"
 
@@ -8,7 +8,7 @@ namespace fcm::ops {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int64_t kSlotsOfBlock = 16;  // that share one table
+constexpr int64_t kSlotsOfBlock = 16;  // slots that share one table
 
 __device__ inline void narrow_from_double(double from, float& to) { to = static_cast<float>(from); }
 __device__ inline void narrow_from_double(double from, double& to) { to = from; }

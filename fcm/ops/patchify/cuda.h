@@ -1,5 +1,5 @@
-// The GPU kernel of patchify: images, order and result are in GPU memory, tables are passed by
-// value.
+// The GPU kernel of patchify. Images, order and result are in GPU memory; the order of the pixels
+// and the normalisation are passed by value.
 #pragma once
 
 #include <stdint.h>
@@ -20,8 +20,8 @@ struct PatchifyCuda {
   double mean[kMostCudaChannels], stddev[kMostCudaChannels];  // (x / 255 - mean) / stddev
 };
 
-// result: [batch, slots, side * side, channels], pixels in stored order; the same bits as on the
-// CPU.
+// result: [batch, slots, side * side, channels], pixels in stored order, with the same bits as on
+// the CPU.
 [[gnu::weak]] void patchify_cuda(const PatchifyCuda& cut, float* result, CudaStream stream);
 [[gnu::weak]] void patchify_cuda(const PatchifyCuda& cut, Bfloat16* result, CudaStream stream);
 [[gnu::weak]] void patchify_cuda(const PatchifyCuda& cut, double* result, CudaStream stream);

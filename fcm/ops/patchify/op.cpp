@@ -15,7 +15,7 @@
 namespace fcm::ops {
 namespace {
 
-// Images and patches of one call, checked.
+// The checked sizes of one call.
 struct Cut {
   int64_t batch = 0, slots = 0, channels = 0;
   int64_t grid_rows = 0, grid_cols = 0, side = 0;
@@ -55,7 +55,8 @@ std::vector<T> lookup_tables(const Normalisation& normalisation, int64_t channel
   return tables;
 }
 
-// A row of a cell's pixels is contiguous in the image and in the result.
+// Copies runs of `run` pixels: a row of a cell's pixels is contiguous in the image and in the
+// result.
 template <typename T>
 void copy_patches(const uint8_t* images, const int64_t* order, const Cut& cut,
                   const std::vector<int64_t>& pixel_order, int64_t run, const T* tables,
@@ -87,7 +88,7 @@ void copy_patches(const uint8_t* images, const int64_t* order, const Cut& cut,
   });
 }
 
-// T: type of the result, as the kernels name it.
+// T: the kernels' name for the type of the result.
 template <typename T>
 void patchify_on_cuda(const at::Tensor& images, const at::Tensor& order, const Cut& cut,
                       const std::vector<int64_t>& pixel_order, const Normalisation& normalisation,

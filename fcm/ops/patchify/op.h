@@ -1,4 +1,4 @@
-// Cuts images into patches, in ViewPlan order, cells in stored order. The only gather over images.
+// Cuts images into patches in ViewPlan order, with cells in stored order.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -26,13 +26,13 @@ at::Tensor patchify_reference(const at::Tensor& images_BHWC, const at::Tensor& o
                               const PatchGeometry& geometry, const Normalisation& normalisation,
                               at::ScalarType dtype);
 
-// The same for normalised images: [B, C, H, W] floating-point, as in the upstream programs. The
-// result has the type of the images. Plain tensor calls, for tests and parity.
+// patchify for images that are already normalised: [B, C, H, W] floating-point, as in the upstream
+// programs. The result has the type of the images. Plain tensor calls, for tests and parity.
 at::Tensor patchify_normalised(const at::Tensor& images_BCHW, const at::Tensor& order_BL,
                                const PatchGeometry& geometry);
 
-// The inverse for whole patches: patches [B, L, patch_side^2 * channels] (pixels in stored order)
-// back to images [B, C, H, W].
+// The inverse: from patches [B, L, patch_side^2 * channels] (pixels in stored order) to images
+// [B, C, H, W] of rows x cols patches.
 at::Tensor unpatchify(const at::Tensor& patches_BLD, const at::Tensor& order_BL,
                       const PatchGeometry& geometry, int64_t rows, int64_t cols);
 

@@ -1,4 +1,4 @@
-// Multiply-adds that never leave the registers, and plain passes over memory.
+// The CPU kernels of peak: multiply-adds on registers only, and passes over memory.
 #pragma once
 
 #include <stdint.h>
@@ -12,14 +12,14 @@ struct PeakKernel {
   int64_t flops_per_round;
 };
 
-// n: a multiple of 64; pointers on borders of 64 bytes.
+// n: a multiple of 64; pointers are aligned to 64 bytes.
 struct PeakMemory {
   float (*read)(const float* from, int64_t n);            // returns the sum
-  void (*copy)(const float* from, float* to, int64_t n);  // by stores that pass the caches
+  void (*copy)(const float* from, float* to, int64_t n);  // with non-temporal stores
 };
 
 struct PeakKernels {
-  PeakKernel float32;  // tends to 1
+  PeakKernel float32;  // its result tends to 1
   PeakMemory memory;
 };
 
@@ -27,8 +27,8 @@ extern const PeakKernels peak_plain;
 extern const PeakKernels peak_avx2;
 extern const PeakKernels peak_avx512;
 
-// Of bfloat16, added up in float32. A round of the dot products of avx512_bf16 adds 2 to each
-// chain, a round of AMX's tiles 32.
+// bfloat16 products with float32 sums. A round of avx512_bf16 dot products adds 2 to each chain, a
+// round of AMX tiles 32.
 extern const PeakKernel peak_dot_bf16;
 extern const PeakKernel peak_tiles_amx;
 

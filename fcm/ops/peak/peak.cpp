@@ -61,7 +61,7 @@ double shortest(int repeats, const std::function<double()>& seconds) {
   return best;
 }
 
-// A GPU's, after a call that does not count.
+// The shortest time of a call on a GPU, after one call that is not counted.
 double shortest_on_gpu(int repeats, const std::function<void()>& call) {
   call();
   wait_for_cuda();
@@ -75,7 +75,7 @@ double shortest_on_gpu(int repeats, const std::function<void()>& call) {
 
 const PeakKernels& kernels() { return pick(isa(), peak_plain, peak_avx2, peak_avx512); }
 
-// From and to of all threads, a slice each.
+// Source and target of the passes over memory, with a slice for each thread.
 struct Slices {
   at::Tensor from, to;
   int64_t each = 0;  // elements
@@ -85,7 +85,7 @@ struct Slices {
     each = kBytes / static_cast<int64_t>(sizeof(float)) / threads.count() / kLine * kLine;
     from = at::empty({each * threads.count()}, at::kFloat);
     to = at::empty_like(from);
-    // By the threads that read them later, so that each has its own nearby.
+    // Each thread writes its own slice first, so that the system allocates it near that thread.
     seconds_of(threads, [&](int64_t thread) {
       std::fill_n(from.data_ptr<float>() + thread * each, each, 1.0f);
       std::fill_n(to.data_ptr<float>() + thread * each, each, 0.0f);
@@ -107,8 +107,8 @@ double product_on_gpu(at::ScalarType type, at::Device device) {
   return 2 * wide * wide * wide / shortest_on_gpu(kRepeats, [&] { linear(x, weight, bias); });
 }
 
-// How many operations on numbers of that type an operation of the unit is worth. bfloat16 are
-// float32 too.
+// How many operations on this type one operation of the unit is worth. A float32 unit can compute
+// bfloat16 as well.
 double share_for(at::ScalarType type, const PeakUnit& unit) {
   if (unit.type == type || type == at::kBFloat16) return 1;
   return unit.kernel == &peak_tiles_amx ? 1.0 / 6 : 0;
@@ -134,7 +134,7 @@ double measure_multiply_adds(const PeakUnit& unit, const PeakThreads& threads) {
   const auto seconds = [&](int64_t rounds) {
     return seconds_of(threads, [&](int64_t) {
       const double end = unit.kernel->multiply_adds(rounds);
-      require(std::isfinite(end) && end > 0, "peak: {} multiply-adds of {} come to {}", rounds,
+      require(std::isfinite(end) && end > 0, "peak: {} rounds on {} gave {}, expected > 0", rounds,
               unit.by, end);
     });
   };
@@ -154,7 +154,7 @@ double measure_read(const PeakThreads& threads) {
            return seconds_of(threads, [&](int64_t thread) {
              const double sum = kernels().memory.read(
                  slices.from.const_data_ptr<float>() + thread * slices.each, slices.each);
-             require(sum > 0, "peak: {} ones add up to {}", slices.each, sum);
+             require(sum > 0, "peak: the sum of {} ones is {}", slices.each, sum);
            });
          });
 }

@@ -1,4 +1,5 @@
-// The machine's peaks, to which every share of a peak refers. Measure on an idle machine.
+// Measures the machine's peak rates, to which every share of a peak refers. The machine should be
+// idle.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,34 +14,35 @@ namespace fcm::ops {
 // A unit of the processor that multiplies and adds.
 struct PeakUnit {
   at::ScalarType type;  // of the factors: kFloat or kBFloat16; sums are float32
-  const char* by;       // the class of processor that has it: "avx2", "avx512-bf16", "amx"
+  const char* by;       // name of its instruction set: "avx2", "avx512-bf16", "amx"
   const PeakKernel* kernel;
 };
 
-// Those that isa() allows, float32 first.
+// The units that isa() allows, float32 first.
 std::vector<PeakUnit> peak_units();
 
-// Which threads measure: LibTorch's, wherever the system puts them, or one bound to each of
-// `hyperthreads` (base/cores.h).
+// The threads that measure: LibTorch's threads, unbound, if `hyperthreads` is empty; otherwise one
+// thread bound to each of them (base/cores.h).
 struct PeakThreads {
   std::vector<int> hyperthreads;
   int64_t count() const;
 };
 
-// Operations a second of multiply-adds in registers. Takes about a tenth of a second.
+// Multiplications plus additions per second, on registers only. Takes about 0.1 s.
 double measure_multiply_adds(const PeakUnit& unit, const PeakThreads& threads = {});
 
-// Bytes a second: read, and read plus written by copies whose stores pass the caches. Half a
-// gigabyte goes by, in about half a second.
+// Bytes per second: of reading, and read plus written of copying with non-temporal stores. Needs
+// 512 MiB of memory and about half a second.
 double measure_read(const PeakThreads& threads = {});
 double measure_copy(const PeakThreads& threads = {});
 
-// The most operations a second on numbers of that type. A processor's is that of the fastest of its
-// units, with LibTorch's threads; of float32 also a sixth of what tiles do, since products by tiles
-// take six for one (ops/linear). A GPU's is what a product of 8192 x 8192 reaches.
+// The most operations per second on this type. For a processor: the rate of its fastest unit with
+// LibTorch's threads; for float32, AMX tiles count with a sixth of their rate, because a float32
+// product takes six products of tiles (ops/linear). For a GPU: the rate of an 8192 x 8192 product.
 double peak_flops(at::ScalarType type, at::Device device = at::kCPU);
 
-// The most bytes a second, read or read plus written; of a GPU those of copying four gigabytes.
+// The most bytes per second, of reading or of copying (read plus written). For a GPU: of copying
+// 2 GiB.
 double peak_bytes_per_second(at::Device device = at::kCPU);
 
 }  // namespace fcm::ops

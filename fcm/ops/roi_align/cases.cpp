@@ -11,7 +11,7 @@ namespace fcm::ops {
 namespace {
 
 struct RoiCase {
-  int64_t images, rows, cols;  // of the image, in pixels
+  int64_t images, rows, cols;  // rows and columns of an image, in pixels
   int64_t channels, rois, bins;
   std::vector<int64_t> strides = {4, 8, 16, 32};
   double smallest = 12, largest = 600;  // sides of boxes, in pixels
@@ -92,8 +92,8 @@ OpCase make(std::string name, const RoiCase& c) {
 }  // namespace
 
 OpCases roi_align_cases() {
-  // The position of a sample is a sum of four values of up to 64 cells, each off by 2^-19 in
-  // float32; that error scales the difference of two neighbouring cells.
+  // The position of a sample is a sum of four values of up to 64 cells, each with an error of up to
+  // 2^-19 in float32. This error is multiplied by the difference of two neighbouring cells.
   OpCases all{"roi_align", {.float32 = 1e-5, .float32_gradient = 2e-5}, {}};
   auto& cases = all.cases;
   cases.push_back(timed(make("box_head_1024", {1, 1024, 1024, 256, 512, 7})));

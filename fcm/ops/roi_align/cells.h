@@ -10,7 +10,7 @@
 
 namespace fcm::ops {
 
-constexpr double kFarthestRoiCell = 1 << 20;  // a box that reaches further yields zeros
+constexpr double kFarthestRoiCell = 1 << 20;  // a box that reaches beyond this cell yields zeros
 
 // The cells of one box; A: type of the coordinates.
 template <class A>
@@ -67,7 +67,7 @@ class RoiTable {
     }
   }
 
-  // Samples of a bin are added in ascending order.
+  // Must be called in ascending order of a bin's samples.
   void add_sample(A at, int64_t size, RoiBin& cells) {
     const int64_t low = std::min(static_cast<int64_t>(at), size - 1);
     if (cells.count == 0) cells.first = low;

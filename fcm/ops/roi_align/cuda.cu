@@ -1,9 +1,9 @@
 // Forward: a thread takes some channels of a bin, 16 bytes of each cell, and loops over the bin's
 // samples. Backward: a block takes a tile of 4 x 4 cells of the gradient and keeps its sums in
-// registers. It loops over the boxes of that map in their order. Its threads test in parallel which
-// of the next boxes reach the tile; for each that does, they compute the weights of its bins in the
-// tile's rows and columns, which all channels share. So every cell is written once, by one thread,
-// in one order: no atomic sums.
+// registers. It loops over the boxes of the map in their order. Its threads test in parallel which
+// of the next boxes reach the tile. For each box that does, they compute the weights of its bins in
+// the tile's rows and columns, which all channels share. Every cell is written once, by one thread,
+// so no atomic sums are needed.
 #include "fcm/ops/cuda/flat.h"
 #include "fcm/ops/cuda/rounded_product.h"
 #include "fcm/ops/roi_align/cuda.h"
@@ -49,7 +49,7 @@ __device__ inline void axes_of(const A* box, A scale, int64_t bins, int64_t rows
   down.size = static_cast<int>(rows);
 }
 
-// The two cells next to a sample and their weights; not inside: the sample is 0.
+// The two cells next to a sample and their weights. A sample that is not `inside` is 0.
 template <class A>
 struct RoiSample {
   bool inside;
@@ -117,7 +117,7 @@ __global__ void __launch_bounds__(kFlatThreads)
   });
 }
 
-// Whether samples of a box may read cells [first, first + kTile).
+// Whether a sample of the box may read one of the cells [first, first + kTile).
 template <class A>
 __device__ inline bool may_reach(const RoiAxis<A>& axis, int64_t bins, int first) {
   const A end = axis.begin + static_cast<A>(bins) * axis.bin;
@@ -125,7 +125,8 @@ __device__ inline bool may_reach(const RoiAxis<A>& axis, int64_t bins, int first
          axis.begin <= static_cast<A>(first + kTile + 1);
 }
 
-// The weight of a cell in a bin: its share of the bin's samples along the axis.
+// The weight of a cell in a bin along the axis: the mean over the bin's samples of the cell's
+// weight.
 template <class A>
 __device__ inline A weight_of(const RoiAxis<A>& axis, int bin, int cell) {
   A weight = 0;
@@ -244,7 +245,7 @@ void run_tiles(const RoiBackwardCuda<T, A>& a, CudaStream stream) {
 
 template <class T, class A>
 void run(const RoiBackwardCuda<T, A>& a, CudaStream stream) {
-  constexpr int V = sizeof(A) == 8 ? 1 : 4;  // sums that fit the registers
+  constexpr int V = sizeof(A) == 8 ? 1 : 4;  // channels whose sums fit the registers
   if (aligned_rows(a.dout, a.rois.channels) && aligned(a.map.cells)) {
     run_tiles<T, A, V>(a, stream);
   } else {

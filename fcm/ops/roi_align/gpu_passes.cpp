@@ -1,4 +1,4 @@
-// Calls the GPU kernels. The boxes are sorted on the GPU too: nothing syncs.
+// Calls the GPU kernels. The boxes are sorted on the GPU too, so there is no sync.
 #include <ATen/ATen.h>
 
 #include "fcm/base/error.h"
@@ -34,7 +34,7 @@ void forward_on_gpu(const std::vector<at::Tensor>& maps_BHWC, const Rois& rois,
   roi_align_cuda(all, cuda_stream_for(out_RPPC));
 }
 
-// Boxes sorted by map and image, and the offset of each image of each map.
+// The boxes sorted by map and image, and the offset of each (map, image) among them.
 struct RoiOrder {
   at::Tensor order_R;   // int64
   at::Tensor starts_K;  // int64, [levels * images + 1]

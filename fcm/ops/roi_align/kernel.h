@@ -8,14 +8,14 @@
 
 namespace fcm::ops {
 
-// What a bin reads along one axis: `count` cells from `first` on. Their weights start at index
-// `weights` of the box's weights.
+// The cells that a bin reads along one axis: `count` cells from `first` on. Their weights start at
+// index `weights` of the box's weights.
 struct RoiBin {
   int64_t first, count, weights;
 };
 
-// A box on its map. The samples of a bin are a grid and bilinear weights are products, so the mean
-// of the samples is a sum over rows of sums over the cells of a row.
+// The bins of a box along both axes. The samples of a bin are a grid and bilinear weights are
+// products, so the mean of the samples is a sum over rows of sums over the cells of a row.
 template <class A>
 struct RoiCells {
   const RoiBin* down;    // [bins]

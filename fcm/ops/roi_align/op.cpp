@@ -16,7 +16,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Each map is an input of its own; `rois` and isa take no gradient.
+// Each map is a separate input; `rois` and `isa` take no gradient.
 class RoiAlignFunction : public torch::autograd::Function<RoiAlignFunction> {
  public:
   static at::Tensor forward(AutogradContext* context, at::TensorList maps_BHWC, const Rois& rois,
@@ -75,7 +75,7 @@ void check_maps(const std::vector<at::Tensor>& maps_BHWC, const std::vector<doub
   for (const at::Tensor& map : maps_BHWC) {
     require(map.dim() == 4 && map.scalar_type() == type && map.size(1) > 0 && map.size(2) > 0 &&
                 map.size(0) == maps_BHWC[0].size(0) && map.size(3) == maps_BHWC[0].size(3),
-            "roi_align: expected maps [B, H, W, C] of one type, B and C");
+            "roi_align: expected maps [B, H, W, C] of equal type, B and C");
   }
 }
 
@@ -89,7 +89,7 @@ void check_rois(const at::Tensor& boxes_R4, const at::Tensor& image_R, const at:
           boxes_R4.dim(), at::toString(type));
   require(bins >= 1, "roi_align: expected at least 1 bin, got {}", bins);
   for (const auto& [name, numbers_R, end] :
-       {std::tuple{"picture", image_R, images}, {"level", level_R, levels}}) {
+       {std::tuple{"image", image_R, images}, {"level", level_R, levels}}) {
     require(numbers_R.dim() == 1 && numbers_R.size(0) == boxes_R4.size(0) &&
                 numbers_R.scalar_type() == at::kLong,
             "roi_align: expected an int64 {} for each of {} boxes", name, boxes_R4.size(0));

@@ -17,8 +17,8 @@
 namespace fcm::ops {
 namespace {
 
-// A band of rows of a map whose gradient one thread sums: small enough for the L2 cache, and low
-// enough that small maps still give work to several threads.
+// Size of a band, the rows of a map whose gradient one thread sums: small enough for the L2 cache,
+// and with so few rows that small maps also give work to several threads.
 constexpr int64_t kBandElements = 1 << 17, kMostBandRows = 8;
 
 const RoiAlignKernels& kernels_of_rois(Isa isa) {
@@ -46,8 +46,8 @@ void set_table(const Rois& rois, const RoiMaps& maps, const RoiList<A>& list, in
             maps.sides[level][0], maps.sides[level][1]);
 }
 
-// Order of the boxes: by map, image and top edge, so that cells shared by boxes are still in the
-// cache.
+// The boxes sorted by map, image and top edge, so that cells that several boxes read are still in
+// the cache.
 template <class A>
 std::vector<int64_t> by_place(const RoiList<A>& list, int64_t count) {
   std::vector<std::tuple<int64_t, int64_t, float, int64_t>> keys;
@@ -182,7 +182,7 @@ void backward_all(void (*kernel)(const RoiBackward<T, A>&),
   });
 }
 
-// Estimate per channel of an output: two samples down and two across, four cells each.
+// An estimate: 2 x 2 samples per bin, four cells per sample, two operations per cell.
 double typical_flops(const Rois& rois, int64_t channels) {
   return 32.0 * static_cast<double>(rois.count() * rois.bins * rois.bins * channels);
 }

@@ -1,4 +1,4 @@
-// roi_align forward and backward without autograd.
+// Forward and backward of roi_align without autograd.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,7 +20,7 @@ struct Rois {
   int64_t count() const { return boxes_R4.size(0); }
 };
 
-// Sizes and type of the maps: all that backward needs of them.
+// Sizes and type of the maps; backward needs nothing else of the maps.
 struct RoiMaps {
   int64_t images = 0, channels = 0;
   std::vector<std::array<int64_t, 2>> sides;  // rows and columns of each
@@ -31,13 +31,13 @@ struct RoiMaps {
 
 RoiMaps sizes_of_maps(const std::vector<at::Tensor>& maps_BHWC);
 
-// Arguments checked and contiguous, all on one device, outside autograd.
+// Arguments must be checked and contiguous, all on one device.
 at::Tensor roi_align_forward(Isa isa, const std::vector<at::Tensor>& maps_BHWC, const Rois& rois);
 // The gradient of every map, in the maps' type.
 std::vector<at::Tensor> roi_align_backward(Isa isa, const at::Tensor& dout_RPPC, const Rois& rois,
                                            const RoiMaps& maps);
 
-// The same on a GPU.
+// Forward and backward on a GPU.
 at::Tensor roi_align_forward_on_gpu(const std::vector<at::Tensor>& maps_BHWC, const Rois& rois);
 std::vector<at::Tensor> roi_align_backward_on_gpu(const at::Tensor& dout_RPPC, const Rois& rois,
                                                   const RoiMaps& maps);

@@ -9,8 +9,8 @@
 namespace fcm::ops {
 namespace {
 
-// One cell of each sample: index of its bin (over all boxes), index of the cell (over all images of
-// a map), and weight.
+// The cells that samples read, as three lists: index of the bin (over all boxes), index of the cell
+// (over all images of a map), and weight.
 struct RoiSamples {
   std::vector<int64_t> bins, cells;
   std::vector<double> weights;

@@ -20,7 +20,7 @@ const Kernels& pick(Isa isa, const Kernels& plain, const Kernels& avx2, const Ke
   return plain;
 }
 
-// The same for operators with AMX kernels.
+// pick() for operators with AMX kernels.
 template <class Kernels>
 const Kernels& pick(Isa isa, const Kernels& plain, const Kernels& avx2, const Kernels& avx512,
                     const Kernels& amx) {

@@ -11,7 +11,7 @@ namespace {
 
 struct WindowCase {
   int64_t batch, side, window, shift, heads, head_dim;
-  int64_t seen = 1;       // one in `seen` tokens of the map is visible
+  int64_t seen = 1;       // one of every `seen` tokens of the map is visible
   bool own_plan = false;  // each image has its own plan
   double scale = 1;
 };
@@ -31,7 +31,7 @@ WindowSets sets_for(const WindowCase& c) {
                           static_cast<int32_t>(row), static_cast<int32_t>(col)});
       }
     }
-    // Stored in another order.
+    // Tokens are stored in reverse order.
     const auto count = static_cast<int32_t>(tokens.size());
     for (PlacedToken& token : tokens) token.token = count - 1 - token.token;
     images.push_back(std::move(tokens));

@@ -19,11 +19,10 @@ struct WindowShape {
   int64_t largest;  // tokens of the largest set
   int64_t table;    // bias entries per head
   int64_t centre;   // entry for a token and itself
-  // Images that share a plan: set s of image p is item s * copies + p. 1: each set has its own
-  // image.
+  // Number of images that share a plan. Set s of the p-th of these images is item s * copies + p.
   int64_t copies;
-  // true: the biases of all pairs of a set are expanded at once. false: those of a block of
-  // queries, for one head at a time, because sets are large and few have the same layout.
+  // true: the biases of all pairs of a set are expanded at once. false: the biases of a block of
+  // queries are, for one head at a time, because sets are large and few have the same layout.
   bool whole;
   const int32_t* places;   // tokens_PT
   const int32_t* queries;  // queries_PT
@@ -33,8 +32,8 @@ struct WindowShape {
   int64_t together() const { return whole ? kHeadsTogether : 1; }
 };
 
-// T: element type; A: accumulation type. A call processes the items [begin, end) for `heads` heads,
-// at most WindowShape::together().
+// T: type of the elements; A: type of the sums. A call processes the items [begin, end) for `heads`
+// heads, at most WindowShape::together(), from `first_head` on.
 template <class T, class A>
 struct WindowForward {
   WindowShape shape;

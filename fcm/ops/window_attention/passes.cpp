@@ -12,7 +12,7 @@
 namespace fcm::ops {
 namespace {
 
-// Our own kernels keep blocks of one head in the caches; wider heads do not fit.
+// The widest head for our own kernels, which keep blocks of one head in the caches.
 constexpr int64_t kWidestWindowHead = 128;
 // Up to this set size the biases of all pairs are expanded at once and shared by sets of the same
 // layout.
@@ -38,8 +38,9 @@ WindowShape shape_of(const at::Tensor& qkv, const at::Tensor& bias, const Window
           sets.sets_S4.const_data_ptr<int32_t>()};
 }
 
-// Work in chunks: some heads and a range of items. Several items per chunk, so that those of the
-// same layout share expanded biases; few chunks, because each has its own gradient table.
+// The work in chunks: some heads and a range of items. A chunk has several items, because items of
+// the same layout share expanded biases. There are few chunks, because each has its own gradient of
+// the table.
 struct HeadChunks {
   int64_t together;  // heads of a chunk
   int64_t groups;    // groups of heads
@@ -75,7 +76,7 @@ struct HeadChunks {
   }
 };
 
-// Operations of one product of all scores with a matrix of head_dim columns.
+// Operations of one product of head_dim multiply-adds per score, over all sets and heads.
 double window_products(const at::Tensor& qkv, const WindowSets& sets) {
   const int64_t copies = sets.plans() == 1 ? qkv.size(0) : 1;
   const int64_t channels = qkv.size(2) / 3;

@@ -1,5 +1,5 @@
 // Forward and backward of window attention by our own kernels, without autograd, for composite
-// operators. All tensors contiguous.
+// operators. All tensors are contiguous.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,7 +9,8 @@
 
 namespace fcm::ops {
 
-// Whether our own kernels support such heads.
+// Whether our own kernels support heads of this size on x's device: at most 128 channels, on the
+// CPU.
 bool window_attention_fits(const at::Tensor& x, int64_t head_dim);
 
 struct WindowAttended {
@@ -17,7 +18,8 @@ struct WindowAttended {
   at::Tensor statistics_BhT2;  // maximum score and 1 / sum of exponentials, saved for backward
 };
 
-// bias_hR: the table transposed, in the type of the arithmetic.
+// The table transposed, in the type of the arithmetic for rows of type `of_rows`: the bias_hR of
+// the functions below.
 at::Tensor biases_by_head(const at::Tensor& table_RH, at::ScalarType of_rows);
 WindowAttended window_attention_forward(Isa isa, const at::Tensor& qkv_BTD,
                                         const at::Tensor& bias_hR, const WindowSets& sets);

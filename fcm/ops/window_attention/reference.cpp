@@ -9,8 +9,8 @@
 namespace fcm::ops {
 namespace {
 
-// For each pair of tokens of a plan the table row of its bias; -1 if they are in different sets.
-// [P, T, T], int64.
+// For each pair of tokens of a plan, the row of the table with its bias, or -1 if the tokens are in
+// different sets. [P, T, T], int64.
 at::Tensor rows_of_table(const WindowSets& sets) {
   const at::Tensor indices_PT = sets.tokens_PT.cpu(), queries_PT = sets.queries_PT.cpu(),
                    keys_PT = sets.keys_PT.cpu(), sets_S4 = sets.sets_S4.cpu();
@@ -57,12 +57,12 @@ at::Tensor window_attention_reference(const at::Tensor& qkv_BTD, const at::Tenso
 
 namespace {
 
-// Sets as a rectangle: the tokens of each set, padded to the largest set.
+// The sets as a matrix: one row per set, padded to the size of the largest set.
 struct Padding {
-  at::Tensor tokens_SM;            // int64: row among all rows of all images; 0 in the padding
+  at::Tensor tokens_SM;            // int64: index of the token over all images; 0 in the padding
   at::Tensor inside_SM;            // bool
   at::Tensor queries_SM, keys_SM;  // int64
-  at::Tensor places;               // int64: position in the rectangle of each row of all images
+  at::Tensor places;               // int64: flat index in tokens_SM of each token of all images
 };
 
 Padding padded(const WindowSets& sets, int64_t batch) {

@@ -17,7 +17,7 @@ struct Set {
   int32_t plan = 0, look = 0;
 };
 
-// Sets by ascending set number, tokens of a set in the given order.
+// The sets of a plan by ascending set number; tokens of a set keep their order.
 std::vector<Set> sets_of(const std::vector<PlacedToken>& tokens, int32_t plan, int64_t window) {
   std::map<int32_t, std::vector<const PlacedToken*>> by_set;
   for (const PlacedToken& token : tokens) by_set[token.set].push_back(&token);
@@ -107,8 +107,8 @@ WindowSets make_window_sets(std::span<const std::vector<PlacedToken>> images, in
   return result;
 }
 
-// Entries of two patches come first, in upstream's order. A class token's codes are so far away
-// that its differences to all patches are entries after them: first as a query, then as a key.
+// Entries for pairs of patches come first, in upstream's order. The codes of a class token are so
+// large that its pairs with patches have entries after them: first as the query, then as the key.
 ClassEntries class_entries(int64_t rows, int64_t cols) {
   const int64_t largest = (rows - 1) * (2 * cols - 1) + cols - 1;  // largest code of a patch
   const int64_t count = largest + 1, first = 2 * largest + 1;
