@@ -1,6 +1,6 @@
-// RGB bytes to hue, saturation, value and back, with the arithmetic of OpenCV's 8-bit conversions
-// (hue 0 to 179). HSV to RGB always truncates, as OpenCV's vectorised loop does; OpenCV's scalar
-// loop for the last columns of an image rounds instead.
+// Converts RGB bytes to hue, saturation, value and back, with the arithmetic of OpenCV's 8-bit
+// conversions (hue 0 to 179). HSV to RGB always truncates, as OpenCV's vectorised loop does;
+// OpenCV's scalar loop for the last columns of an image rounds instead.
 #pragma once
 
 #include <cstdint>

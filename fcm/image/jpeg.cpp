@@ -18,7 +18,8 @@
 namespace fcm::image {
 namespace {
 
-// No sane encoder writes that many scans, and each costs a pass over the whole image.
+// Files with more scans are refused: encoders write far fewer, and each scan costs a pass over the
+// whole image.
 constexpr int kMaxScans = 500;
 
 // Warnings after which libjpeg continues with invented pixels.
@@ -111,9 +112,9 @@ void read_rows(jpeg_decompress_struct& cinfo, uint8_t* out, size_t stride, JDIME
   }
 }
 
-// Whether a section can be decoded on its own, bit-identical to the whole. With several scans
-// everything is decoded before the first row comes out, so there is little to save; odd subsampling
-// and CMYK are too rare to be worth a proof.
+// Whether a section can be decoded alone, bit-identical to that part of the whole image. With
+// several scans libjpeg decodes everything before it returns the first row, so a section would save
+// little; unusual subsampling and CMYK are too rare to be worth checking for identical bits.
 bool can_be_cut(jpeg_decompress_struct& cinfo) {
   if (jpeg_has_multiple_scans(&cinfo) != 0 || cinfo.max_h_samp_factor > 2 ||
       cinfo.max_v_samp_factor > 2) {
