@@ -52,7 +52,7 @@ class Collector {
   void operator()(const char* key, std::string& value, OneOf allowed, const char* help) {
     fields.push_back({section_, key, &value, {}, std::move(allowed), help});
   }
-  // int64_t, double, vectors of them, CountOrAll, OneOrMore
+  // Number: int64_t, double, a vector of either, CountOrAll or OneOrMore.
   template <class Number>
   void operator()(const char* key, Number& value, Range allowed, const char* help) {
     fields.push_back({section_, key, &value, allowed, {}, help});

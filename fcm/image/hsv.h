@@ -7,7 +7,7 @@
 
 namespace fcm::image {
 
-// In place, on uint8 values [pixels, 3].
+// Both functions work in place, on uint8 values [pixels, 3].
 void hsv_from_rgb(uint8_t* pixels_N3, int64_t pixels);
 // Hues must be below 180.
 void rgb_from_hsv(uint8_t* pixels_N3, int64_t pixels);

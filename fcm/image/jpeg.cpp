@@ -162,7 +162,7 @@ Section decode_jpeg(std::span<const uint8_t> bytes, const ChooseBox& choose,
   auto left = static_cast<JDIMENSION>(wanted.left), width = static_cast<JDIMENSION>(wanted.cols);
   decompressor.run([&] {
     jpeg_start_decompress(&cinfo);
-    if (wanted.cols < cols) jpeg_crop_scanline(&cinfo, &left, &width);  // to whole blocks
+    if (wanted.cols < cols) jpeg_crop_scanline(&cinfo, &left, &width);  // widens to whole blocks
   });
 
   const int64_t channels = cinfo.out_color_space == JCS_GRAYSCALE ? 1

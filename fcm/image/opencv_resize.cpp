@@ -21,7 +21,7 @@ double step_of(int64_t from, int64_t to) {
 // where one of the two does not exist.
 struct LinearTap {
   int64_t first;
-  float share;  // weight of the second
+  float share;  // weight of source pixel first + 1
 };
 
 LinearTap linear_tap(int64_t from, int64_t to, int64_t place) {

@@ -11,12 +11,12 @@ namespace fcm::image {
 namespace {
 
 // Pixels [begin, end) along one axis whose centres lie between values `low` and low + 1 of the
-// square; -1 is the zero before the first value.
+// square; low = -1 stands for the zero before the first value.
 struct PasteStretch {
   int64_t low, begin, end;
 };
 
-// Pixels along one axis that get values from a box.
+// Pixels along one axis to which the square in a box contributes.
 struct PasteAxis {
   int64_t begin = 0;
   std::vector<float> far;  // for each pixel from `begin` on, the weight of value low + 1

@@ -48,7 +48,7 @@ int keep_reason(TIFF*, void* user, const char*, const char* format, va_list valu
   return 1;
 }
 
-// Warnings concern unused tags.
+// Warnings are ignored: they concern tags that the decoder does not use.
 int ignore(TIFF*, void*, const char*, const char*, va_list) { return 1; }
 
 using Handle = std::unique_ptr<TIFF, decltype(&TIFFClose)>;

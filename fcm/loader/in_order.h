@@ -54,7 +54,7 @@ void for_each_in_order(int64_t count, int64_t threads, const Make& make, const T
   };
 
   std::vector<std::jthread> workers;
-  struct Ending {  // its destructor runs before the threads are joined
+  struct Ending {  // its destructor ends the workers, before they are joined
     std::mutex& mutex;
     std::condition_variable& room;
     bool& ended;

@@ -44,7 +44,7 @@ class OrientedOrder {
   int64_t batches_of(const Group& group, int64_t round) const;
 
   std::array<Group, 2> groups_;    // wide, others
-  std::vector<uint8_t> group_of_;  // by sample
+  std::vector<uint8_t> group_of_;  // index of each sample's group
   int64_t batch_size_;
   uint64_t seed_;
 };

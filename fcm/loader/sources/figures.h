@@ -21,8 +21,8 @@ struct Drawing {
 
 inline float fraction(float value) { return value - std::floor(value); }
 
-// A class of figures. `covers`: whether a point is inside; `down` and `right` are relative to the
-// shape's centre.
+// A class of figures. `covers` tells whether the figure covers the point (down, right), which is
+// relative to the shape's centre.
 struct Figure {
   const char* name;
   bool (*covers)(float down, float right, const Drawing& drawing);
