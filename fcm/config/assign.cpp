@@ -7,7 +7,8 @@
 namespace fcm::config {
 namespace {
 
-// Each `take` stores the value and returns true if it is of the target's type.
+// Each `take` stores a value of the target's type and returns true; a double also takes an integer.
+// It returns false for a value of another type.
 bool take(const Scalar& scalar, bool& target) {
   const auto* flag = std::get_if<bool>(&scalar);
   if (flag != nullptr) target = *flag;

@@ -1,5 +1,5 @@
-// Types and constraints of options, besides bool, int64_t, double, std::string and vectors of
-// numbers.
+// Constraints of options, and their types other than bool, int64_t, double, std::string and vectors
+// of numbers.
 //
 // An options struct lists its fields once, in a member `visit`:
 //

@@ -1,6 +1,6 @@
-// The list of keys behind every recipe: for each key the pointer to its value, type, allowed values
-// and help. Collected by walking `visit`; reading, setting, printing, hashing and documenting are
-// ordinary loops over it.
+// The list of a recipe's keys: for each key a pointer to its value, its type, the allowed values
+// and the help text. `fields_of` collects the list by calling `visit`; reading, setting, printing,
+// hashing and documenting are loops over it.
 #pragma once
 
 #include <cstdint>
@@ -44,15 +44,15 @@ class Collector {
   void operator()(const char* key, bool& value, const char* help) {
     fields.push_back({section_, key, &value, {}, {}, help});
   }
-  // For switches that change no result: recipes written before the switch existed, and their
-  // hashes, stay valid.
+  // For switches that change no result. Recipes written before the switch existed stay valid, and
+  // so do their hashes.
   void off_unless_named(const char* key, bool& value, const char* help) {
     fields.push_back({section_, key, &value, {}, {}, help, true});
   }
   void operator()(const char* key, std::string& value, OneOf allowed, const char* help) {
     fields.push_back({section_, key, &value, {}, std::move(allowed), help});
   }
-  // int64_t, double, vectors of them, CountOrAll, OneOrMore
+  // Number: int64_t, double, a vector of either, CountOrAll or OneOrMore.
   template <class Number>
   void operator()(const char* key, Number& value, Range allowed, const char* help) {
     fields.push_back({section_, key, &value, allowed, {}, help});

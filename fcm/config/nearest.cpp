@@ -5,7 +5,7 @@
 namespace fcm::config {
 
 size_t edit_distance(std::string_view from, std::string_view to) {
-  // Three rows of the dynamic programming table suffice, since a swap looks back two.
+  // Three rows of the dynamic programming table suffice: a swap reads the row before the last one.
   std::vector<size_t> before_last, last(to.size() + 1), row(to.size() + 1);
   for (size_t j = 0; j <= to.size(); ++j) last[j] = j;
   for (size_t i = 1; i <= from.size(); ++i) {

@@ -48,7 +48,7 @@ std::string unknown_section(std::span<const Field> fields, const std::string& se
   const auto meant = nearest(section, names);
   return fmt::format("unknown section [{}]; {}", section,
                      meant ? fmt::format("did you mean [{}]?", *meant)
-                           : fmt::format("there are: {}", fmt::join(names, ", ")));
+                           : fmt::format("the sections are: {}", fmt::join(names, ", ")));
 }
 
 // Suggests, in this order: a similar key in the same section, the same key in another section, a
@@ -69,7 +69,7 @@ std::string unknown_key(std::span<const Field> fields, const std::string& sectio
     if (!meant) meant = nearest(named, all);
   }
   if (meant) return fmt::format("unknown key {}; did you mean {}?", named, *meant);
-  if (siblings.empty()) return fmt::format("unknown key {}; keys belong in sections", named);
+  if (siblings.empty()) return fmt::format("unknown key {}; every key belongs in a section", named);
   return fmt::format("unknown key {}; [{}] has: {}", named, section, fmt::join(siblings, ", "));
 }
 

@@ -13,8 +13,8 @@
 namespace fcm::config {
 
 // Fills the fields of a recipe from a file and from --set, then requires that every key was given:
-// a recipe is complete, so its text alone defines the run. (Exception: optional switches, which are
-// off unless named.)
+// a recipe is complete, so its text alone defines the run. Only optional switches may be missing;
+// a missing switch is off.
 //
 //     Recipe recipe;
 //     Reader reader(fields_of(recipe));
@@ -54,8 +54,8 @@ std::string hash(std::span<const Field> fields);
 // Every key with its current value, type, allowed values and help, as a Markdown table.
 std::string key_table(std::span<const Field> fields);
 
-// Throws Error(kUsage) that lists every value that is not allowed; for recipes that were not read
-// from text.
+// For recipes that were not read from text: throws Error(kUsage) that lists every value that is not
+// allowed.
 void check_values(std::span<const Field> fields);
 
 }  // namespace fcm::config

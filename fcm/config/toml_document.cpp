@@ -51,16 +51,16 @@ std::string shown_scalar(const Scalar& scalar) {
   if (const auto* whole = std::get_if<int64_t>(&scalar)) return std::to_string(*whole);
   if (const auto* number = std::get_if<double>(&scalar)) {
     const std::string text = number_text(*number);
-    // A whole number keeps its ".0": an integer key refuses 512.0 but accepts 512.
+    // A double without a fraction is shown with ".0": an integer key refuses 512.0 but accepts 512.
     return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
   }
   if (const auto* text = std::get_if<std::string>(&scalar)) return quoted_text(*text);
   return "(unsupported TOML type)";
 }
 
-// Line (from 1) of the first non-ASCII byte outside comments and one-line strings; 0: none. TOML
-// allows no such bytes there, and the library's test whether they are whitespace is undefined
-// behaviour.
+// Line (from 1) of the first non-ASCII byte outside comments and one-line strings; 0: none. Such a
+// byte is refused before the library sees it, because the library's whitespace test of it is
+// undefined behaviour. (TOML allows these bytes in multi-line strings; recipes contain none.)
 uint32_t stray_non_ascii_line(std::string_view text) {
   uint32_t line = 1;
   std::string_view end;  // delimiter that ends the current comment or string; empty: neither

@@ -17,8 +17,9 @@ namespace fcm::decoder {
 
 nn::Cost cross_blocks_cost(const DecoderOptions& options, const Source& source,
                            const masks::ViewRun& run, int64_t drawn) {
-  // Saved for backward per query: the residual stream twice, q and the attention's output, beside
-  // the MLP (nn/cost.cpp); per encoder token: keys, values and the mix.
+  // Values saved for backward. Per element of a query: the residual stream twice, q, the output of
+  // the attention, half a value more and the MLP's hidden values (nn/cost.cpp). Per encoder token:
+  // keys, values and the mix.
   constexpr double kOfQuery = 4.5;
   const auto width = static_cast<double>(options.dim), dim = static_cast<double>(source.dim);
   const double tokens = static_cast<double>(source.class_tokens + run.size);  // of a view
@@ -120,7 +121,7 @@ std::vector<at::Tensor> CrossDecoder::reads(const DecoderInput& seen, size_t run
   }
   if (!reads_blocks_ || all.empty()) return {all.size(), latent_NTC};
   require(seen.block_inputs_NTC.size() > run_index,
-          "CrossDecoder: what blocks of the encoder take is given for {} runs of views, wanted {}",
+          "CrossDecoder: got the inputs of the encoder's blocks for {} runs of views, expected {}",
           seen.block_inputs_NTC.size(), run_index + 1);
   std::vector<at::Tensor> sources = seen.block_inputs_NTC[run_index], weights;
   sources.push_back(latent_NTC);

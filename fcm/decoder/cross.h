@@ -1,11 +1,12 @@
 // The decoder of CrossMAE (arXiv 2401.14391, models_cross.py), one sequence per view: hidden
-// patches are queries that attend to the view's visible tokens and not to each other. So leaving
-// some out (DecoderOptions::share) does not change the predictions of the others.
+// patches are queries that attend to the view's visible tokens and not to each other. So the
+// prediction of a patch does not depend on which other patches are drawn (DecoderOptions::share).
 //
-// Each block attends to the encoder's latent, or, with reads = "mix" (inter-block attention), to a
-// learned weighted sum of the inputs of the blocks of the encoder's last stage and of the latent,
-// which it normalises. Upstream uses the last block's output without its norm in place of the
-// latent; with the latent, the encoder's norm and fused stages are trained in both modes.
+// With reads = "latent" each block attends to the encoder's latent. With reads = "mix" (inter-block
+// attention) each block attends to a learned weighted sum, normalised afterwards, of the latent and
+// the inputs of the blocks of the encoder's last stage. Upstream mixes the last block's output
+// before the encoder's norm in place of the latent; with the latent, the encoder's norm and fused
+// stages are trained in both modes.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -23,16 +24,16 @@ namespace fcm::decoder {
 nn::Cost cross_blocks_cost(const DecoderOptions& options, const Source& source,
                            const masks::ViewRun& run, int64_t drawn);
 
-// x + proj(attention of norm1(x) to the encoder's tokens), then the MLP.
+// x += proj(attention of norm1(x) to the encoder's tokens), then x += mlp(norm2(x)).
 class CrossBlock {
  public:
-  // Adds, if it reads a mix, "mix.weight" [1, sources] and "norm_kv"; then, named as upstream,
-  // "norm1", "cross_attn.q", "cross_attn.kv", "cross_attn.proj", "norm2" and "mlp".
+  // If the block reads a mix, adds "mix.weight" [1, sources] and "norm_kv". Then adds, named as
+  // upstream, "norm1", "cross_attn.q", "cross_attn.kv", "cross_attn.proj", "norm2" and "mlp".
   CrossBlock(const nn::Scope& scope, const DecoderOptions& options, const Source& source);
 
-  // x [N, Q, D]; read [N, T, C]: the latent, or the block's mix -> [N, Q, D].
+  // x [N, Q, D], read [N, T, C] (the latent, or the block's mix) -> [N, Q, D].
   at::Tensor operator()(const at::Tensor& x_NQD, const at::Tensor& read_NTC) const;
-  // Undefined if the block reads the latent.
+  // Weights of the mix, [1, sources]; undefined if the block reads the latent.
   const at::Tensor& mix_1I() const { return mix_1I_; }
 
  private:

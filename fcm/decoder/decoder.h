@@ -1,4 +1,4 @@
-// The interface of every decoder, its parameters outside of modules, and its cost.
+// The interface of every decoder, the parameters that it has outside of modules, and its cost.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,15 +15,15 @@
 
 namespace fcm::decoder {
 
-// One prediction per patch. `layout`: how the rows of the last Linear are stored, if not in
-// upstream's order (pixels in storage order).
+// One output of a decoder: `dim` values per patch. `layout`: the row order of the last Linear if it
+// differs from upstream's (for pixels, which are predicted in the order in which they are stored).
 struct Output {
   std::string name;
   int64_t dim = 0;
   nn::Layout layout;
 };
 
-// The encoder below a decoder.
+// The encoder whose output a decoder reads.
 struct Source {
   int64_t dim = 0;           // width of its latents
   int64_t blocks = 0;        // in its last stage
@@ -35,11 +35,12 @@ struct DecoderInput {
   // [B, K, C] of the kept patches, or [B, L, C] of all patches for a linear decoder.
   at::Tensor latent_BKC;
   at::Tensor class_latents_BGC;  // [B, G, C], one per kept view, or undefined
-  // encoder::Features::block_inputs_NTC; only for a decoder that reads them.
+  // encoder::Features::block_inputs_NTC; empty unless the decoder reads them (reads_blocks()).
   std::vector<std::vector<at::Tensor>> block_inputs_NTC;
 };
 
-// Parameters outside of any module; upstream lists them before all modules, with the encoder's.
+// The decoder's parameters outside of any module. Upstream lists them before all modules, together
+// with the encoder's.
 struct Embeddings {
   at::Tensor mask_token_11D;
   // Frozen table in raster order, [1, L, D], or [1, 1 + L, D] if there are class tokens.
@@ -51,9 +52,9 @@ struct Embeddings {
 Embeddings add_embeddings(const nn::Scope& scope, const DecoderOptions& options, masks::Grid grid,
                           int64_t class_tokens);
 
-// Cost for one image. Reads only `sizes`, `kept` and `grid` of the plan. Counts every block on
-// all tokens, though a transformer's last computes hidden patches only and its first takes them
-// from a table (2 % of base).
+// Cost for one image. Reads only `sizes`, `kept` and `grid` of the plan. Counts all tokens in every
+// block, although the last block of a transformer decoder computes only hidden patches and the
+// first takes them from a table that all images share; the difference is 2 % for the base size.
 nn::Cost cost(const DecoderOptions& options, const Source& source,
               const std::vector<Output>& outputs, const masks::ViewPlan& plan);
 
@@ -61,7 +62,7 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
 
-  // Predicts the patches that the plan's hidden_slots_GH name.
+  // Predicts the patches that the plan lists in hidden_slots_GH.
   virtual Reconstruction operator()(const DecoderInput& seen, const masks::ViewPlan& plan,
                                     const nn::Observer& observer = {}) const = 0;
 };

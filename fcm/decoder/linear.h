@@ -17,7 +17,8 @@ class LinearDecoder final : public Decoder {
   // outputs.
   LinearDecoder(const nn::Scope& scope, int64_t encoder_dim, const std::vector<Output>& outputs);
 
-  // For plans of one kept view. The observer sees each output's "decoder_pred", [B, L - k, D].
+  // For plans of one kept view of k patches. The observer sees the prediction of each output,
+  // [B, L - k, D], under the name of its layer.
   Reconstruction operator()(const DecoderInput& seen, const masks::ViewPlan& plan,
                             const nn::Observer& observer = {}) const override;
 

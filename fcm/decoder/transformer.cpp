@@ -40,11 +40,11 @@ TransformerDecoder::Branch TransformerDecoder::make_branch(const nn::Scope& scop
 
 at::Tensor TransformerDecoder::Branch::operator()(const at::Tensor& x_NTD, int64_t hidden,
                                                   const nn::Observer& observer) const {
-  // In the last block class token and visible patches only serve as keys and values; skip their
-  // queries.
+  // In the last block, class token and visible patches serve only as keys and values, so their
+  // queries are skipped.
   at::Tensor x_NHD = x_NTD;
   if (blocks.depth() > 0) x_NHD = blocks(x_NTD, observer, {}, 0, x_NTD.size(1) - hidden);
-  x_NHD = x_NHD.slice(1, x_NHD.size(1) - hidden);  // a branch without blocks
+  x_NHD = x_NHD.slice(1, x_NHD.size(1) - hidden);  // needed only if the decoder has no blocks
   return head(x_NHD, observer);
 }
 
@@ -61,9 +61,9 @@ Reconstruction TransformerDecoder::operator()(const DecoderInput& seen, const ma
 
 namespace {
 
-// The positions that GreenMIM's decoder gives to the kept patches: it receives them in raster
-// order, but gives the i-th of them the position of the i-th patch that the mask drew. For one kept
-// view.
+// The positions that GreenMIM's decoder adds to the kept patches, as raster indices [B, K] in slot
+// order: it receives the patches in raster order, but adds to the i-th of them the position of the
+// i-th patch that the mask drew. For one kept view.
 at::Tensor shuffled_places(const masks::ViewPlan& plan) {
   const at::Tensor drawn_BK = plan.order_BL.narrow(1, 0, plan.kept_slots());
   const at::Tensor rank_BK = drawn_BK.argsort(/*dim=*/int64_t{1}).argsort(/*dim=*/int64_t{1});

@@ -1,12 +1,12 @@
 // The transformer decoder of masked autoencoders, one sequence per view. Source:
-// models_fastconvmae.py forward_decoder. Upstream restores raster order; here the sequence stays
-// packed, visible patches first, which makes no difference to attention. The decoder of
-// models_mae.py is the same with a class token, whose prediction upstream drops and this decoder
-// never computes.
+// models_fastconvmae.py forward_decoder. Upstream restores raster order; here the sequence keeps
+// visible patches first, which makes no difference to attention. The decoder of models_mae.py is
+// the same with a class token; upstream drops the class token's prediction, and this decoder does
+// not compute it.
 //
-// Several targets share the first blocks; the last blocks, norm and prediction layer are each
-// target's own (after the figure "partially-shared decoder" of the FastConvMAE repository, whose
-// code was never released). With one target this is the plain decoder, names included.
+// Several targets share the first blocks; each target has its own last blocks, norm and prediction
+// layer (after the figure "partially-shared decoder" of the FastConvMAE repository, whose code was
+// never released). With one target this is upstream's decoder, with upstream's parameter names.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -44,8 +44,8 @@ class TransformerDecoder final : public Decoder {
     nn::Blocks blocks;
     Head head;
 
-    // x [N, T, D], hidden patches last -> [N, hidden, D of the target]; T = hidden if the branch
-    // has no blocks.
+    // x [N, T, D], of which the last `hidden` tokens are the hidden patches -> [N, hidden, D of the
+    // target].
     at::Tensor operator()(const at::Tensor& x_NTD, int64_t hidden,
                           const nn::Observer& observer) const;
   };
@@ -60,8 +60,8 @@ class TransformerDecoder final : public Decoder {
   };
   Embedded embed(const at::Tensor& latent_BKC, const at::Tensor& class_latents_BGC,
                  const masks::ViewPlan& plan, const nn::Observer& observer) const;
-  // The sequences of a run (class token, visible patches, hidden patches) in the form that
-  // ops::gather_rows takes.
+  // The sequences of a run (class token, visible patches, hidden patches), as arguments of
+  // ops::gather_rows: token t of sequence n is row indices_NT[n, t] of rows_RD.
   struct Tokens {
     at::Tensor rows_RD, indices_NT;
   };
@@ -72,7 +72,7 @@ class TransformerDecoder final : public Decoder {
                                 const nn::Observer& observer) const;
 
   Embeddings embeddings_;
-  bool shuffled_;  // DecoderOptions::kind
+  bool shuffled_;  // whether DecoderOptions::kind is "transformer_shuffled"
   nn::Linear embed_;
   nn::Blocks blocks_;
   std::vector<Branch> branches_;

@@ -18,20 +18,20 @@ void posterize(Image& image, int bits);                     // keeps the `bits` 
 void solarize(Image& image, int threshold);                 // inverts values >= threshold
 void solarize_add(Image& image, int add, int below = 128);  // adds to values < below
 
-// Blends with an image that lacks the property: a grey, a mean-grey, a black or a smoothed one.
-// Factor 1 changes nothing, more exaggerates.
+// Each blends the image with one that lacks the property: a grey, a uniformly grey, a black or a
+// smoothed image. Factor 0 gives that image, 1 changes nothing, above 1 exaggerates the property.
 void change_color(Image& image, double factor);
 void change_contrast(Image& image, double factor);
 void change_brightness(Image& image, double factor);
 void change_sharpness(Image& image, double factor);
 
-// Output pixel (x, y) samples the input at (m0 x + m1 y + m2, m3 x + m4 y + m5), coordinates being
-// those of pixel centres. Outside the input it is `fill`, one value per channel.
+// Output pixel (x, y) samples the input at (m0 x + m1 y + m2, m3 x + m4 y + m5), where the centre
+// of the first pixel is (0.5, 0.5). Samples outside the input are `fill`, one value per channel.
 using Affine = std::array<double, 6>;
 void transform(Image& image, const Affine& matrix, Interpolation interpolation,
                std::span<const uint8_t> fill);
 
-// Counterclockwise around the centre, by less than 90 degrees.
+// Rotates counterclockwise around the centre, by less than 90 degrees in either direction.
 void rotate(Image& image, double degrees, Interpolation interpolation,
             std::span<const uint8_t> fill);
 

@@ -1,4 +1,4 @@
-// Resampling weights of one axis, and the view of them that kernels take.
+// Resampling weights of one axis, and the pointers to them that kernels take.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace fcm::image {
 
-// Owns the arrays that an AxisView (which documents them) points into.
+// Owns the arrays to which an AxisView points; resize_kernels.h documents them.
 struct AxisWeights {
   int64_t source = 0;
   int64_t taps = 0;
@@ -18,7 +18,7 @@ struct AxisWeights {
   std::vector<int32_t> digits;
 };
 
-// Fills `digits` from `weight`. Weights must lie between -1.9 and 1.9 (times 2^22).
+// Fills `digits` from `weight`. Weights must lie between -1.9 and 1.9 (stored times 2^22).
 void add_digits(AxisWeights& axis);
 
 inline AxisView view(const AxisWeights& axis) {

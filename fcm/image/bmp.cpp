@@ -1,6 +1,6 @@
-// BMP: a file header, one of several image headers, a palette or masks, rows from the last to the
-// first. Reads what Pillow reads: 1, 4, 8, 16, 24 and 32 bits, palettes, masks, both run-length
-// codes.
+// BMP: a file header, one of several image headers, a palette or masks, then the rows from the last
+// to the first. The decoder reads what Pillow reads: 1, 4, 8, 16, 24 and 32 bits, palettes, masks
+// and both run-length codes.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -46,7 +46,7 @@ void check_kind(const Header& header, uint32_t coding) {
                     (coding == 2 && header.bits == 4) ||
                     ((coding == 3 || coding == 6) && header.bits >= 16);
   if (!fits) {
-    fail(ExitCode::kData, "a BMP of compression {} with {} bits a pixel, which is not read", coding,
+    fail(ExitCode::kData, "a BMP of compression {} with {} bits a pixel is not supported", coding,
          header.bits);
   }
 }
@@ -61,7 +61,7 @@ void read_masks(Bytes bytes, uint32_t header_size, Header& header) {
   std::array<uint32_t, 3> masks;
   for (size_t i = 0; i < 3; ++i) masks[i] = number(bytes, kFileHeader + 40 + 4 * i, 4);
   if (masks != std::array<uint32_t, 3>{}) header.masks = masks;  // else the defaults above
-  // After the short header the masks come first, where otherwise the palette is.
+  // After the 40-byte header the masks come first and the palette follows.
   if (header_size == 40) header.palette += header.coding == Coding::kMasks ? 12 : 16;
   for (const uint32_t mask : header.masks) {
     const uint32_t low = mask == 0 ? 0 : mask >> std::countr_zero(mask);

@@ -1,4 +1,4 @@
-// The decoders behind decode(). Failures are Error(kData).
+// The decoders that decode() and decode_section() call. Failures are Error(kData).
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@ bool is_webp(std::span<const uint8_t> bytes);
 bool is_bmp(std::span<const uint8_t> bytes);
 bool is_tiff(std::span<const uint8_t> bytes);
 
-// Grey JPEG, PNG and TIFF files give 1 channel, all others 3; the caller converts. `choose` is
-// called with the size before pixels are decoded.
+// Grey JPEG, PNG and TIFF files are decoded to 1 channel, all others to 3; the caller converts.
+// `choose` is called with the image's size before pixels are decoded.
 Section decode_jpeg(std::span<const uint8_t> bytes, const ChooseBox& choose,
                     const DecodeLimits& limits);
 Image decode_png(std::span<const uint8_t> bytes, const DecodeLimits& limits);

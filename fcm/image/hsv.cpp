@@ -36,7 +36,8 @@ struct Sextant {
   uint8_t place[3];  // index of R, G and B in `levels` (value, p, q, t)
 };
 
-// The floats here and below must not be fused into multiply-adds: one in 7000 results would differ.
+// The compiler must not fuse the float operations here and below into multiply-adds: one in 7000
+// results would differ.
 const std::array<Sextant, 180>& sextants() {
   static const std::array<Sextant, 180> table = [] {
     constexpr uint8_t kPlaces[6][3] = {{0, 3, 1}, {2, 0, 1}, {1, 0, 3},

@@ -22,9 +22,9 @@ struct DecodeLimits {
 
 // Decodes JPEG, PNG, WebP, BMP or TIFF, recognised by content, not by name, to `channels` (1 or 3).
 // Grey, palette, 16-bit, alpha and CMYK are converted as by Pillow's convert("RGB"); of several
-// frames or pages the first is read; EXIF orientation is ignored, but that of a TIFF is applied
-// (both as in Pillow). A truncated or damaged file is an Error(kData) that names the reason, never
-// an image with grey filler.
+// frames or pages the first is read. As in Pillow, the EXIF orientation of a JPEG is ignored and
+// the orientation of a TIFF is applied. A truncated or damaged file is an Error(kData) that names
+// the reason, never an image with grey filler.
 Image decode(std::span<const uint8_t> bytes, int64_t channels, const DecodeLimits& limits = {});
 
 struct Box {
@@ -38,22 +38,23 @@ struct Box {
 // box must lie inside.
 using ChooseBox = std::function<Box(int64_t rows, int64_t cols)>;
 
-// Decoded pixels, of which those in `box` were requested; the rest is a margin.
+// Decoded pixels. Those in `box` were requested; the others are a margin, or the rest of an image
+// that was decoded whole.
 struct Section {
   Image image;
   Box box;  // within `image`
 };
 
-// As decode, but may decode no more than the chosen box needs; the pixels in the box are
-// bit-identical. Of a JPEG with one scan and of a WebP, rows below the box are not read, so damage
-// there goes unnoticed (except truncation of a WebP). Damage above or in the box, and anywhere in
-// other formats, is an Error(kData).
+// Like decode(), but may decode only what the chosen box needs; the pixels in the box are
+// bit-identical to those of decode(). Of a JPEG with one scan and of a WebP, rows below the box are
+// not read, so damage there goes unnoticed (except truncation of a WebP). Damage above or in the
+// box, and anywhere in other formats, is an Error(kData).
 Section decode_section(std::span<const uint8_t> bytes, int64_t channels, const ChooseBox& choose,
                        const DecodeLimits& limits = {});
 
 // Decodes a class map to one byte per pixel, from a PNG with one channel of up to 8 bits (its
-// values) or with a palette (its indices, not the colours). Anything else is an Error(kData): other
-// formats are lossy, other depths mean something else.
+// values) or with a palette (its indices, not the colours). Anything else is an Error(kData): lossy
+// formats change values, and colours or 16-bit values are not class numbers.
 Image decode_numbers(std::span<const uint8_t> bytes, const DecodeLimits& limits = {});
 
 enum class Interpolation { kBilinear, kBicubic };

@@ -18,7 +18,8 @@
 namespace fcm::image {
 namespace {
 
-// No sane encoder writes that many scans, and each costs a pass over the whole image.
+// Files with more scans are refused: encoders write far fewer, and each scan costs a pass over the
+// whole image.
 constexpr int kMaxScans = 500;
 
 // Warnings after which libjpeg continues with invented pixels.
@@ -111,9 +112,9 @@ void read_rows(jpeg_decompress_struct& cinfo, uint8_t* out, size_t stride, JDIME
   }
 }
 
-// Whether a section can be decoded on its own, bit-identical to the whole. With several scans
-// everything is decoded before the first row comes out, so there is little to save; odd subsampling
-// and CMYK are too rare to be worth a proof.
+// Whether a section can be decoded alone, bit-identical to that part of the whole image. With
+// several scans libjpeg decodes everything before it returns the first row, so a section would save
+// little; unusual subsampling and CMYK are too rare to be worth checking for identical bits.
 bool can_be_cut(jpeg_decompress_struct& cinfo) {
   if (jpeg_has_multiple_scans(&cinfo) != 0 || cinfo.max_h_samp_factor > 2 ||
       cinfo.max_v_samp_factor > 2) {
@@ -161,7 +162,7 @@ Section decode_jpeg(std::span<const uint8_t> bytes, const ChooseBox& choose,
   auto left = static_cast<JDIMENSION>(wanted.left), width = static_cast<JDIMENSION>(wanted.cols);
   decompressor.run([&] {
     jpeg_start_decompress(&cinfo);
-    if (wanted.cols < cols) jpeg_crop_scanline(&cinfo, &left, &width);  // to whole blocks
+    if (wanted.cols < cols) jpeg_crop_scanline(&cinfo, &left, &width);  // widens to whole blocks
   });
 
   const int64_t channels = cinfo.out_color_space == JCS_GRAYSCALE ? 1

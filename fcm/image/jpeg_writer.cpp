@@ -48,7 +48,7 @@ class Compressor {
       jpeg_set_quality(&cinfo_, quality, TRUE);
       jpeg_start_compress(&cinfo_, TRUE);
       while (cinfo_.next_scanline < cinfo_.image_height) {
-        // libjpeg's interface lacks const; it only reads.
+        // libjpeg's interface lacks const, but libjpeg only reads the row.
         auto* row = const_cast<JSAMPROW>(image.pixels.data() + cinfo_.next_scanline * stride);
         jpeg_write_scanlines(&cinfo_, &row, 1);
       }

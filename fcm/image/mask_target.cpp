@@ -10,8 +10,8 @@
 namespace fcm::image {
 namespace {
 
-// Weights of pixels in bins along one axis: one row of `count` weights per bin, for the pixels from
-// `first` on.
+// Weights of the pixels along one axis in each bin: one row of `count` weights per bin, for the
+// pixels from `first` on.
 struct BinWeights {
   int64_t first = 0, count = 0;
   std::vector<double> weights_BP;
@@ -86,8 +86,7 @@ std::vector<uint8_t> mask_target(std::span<const std::vector<double>> outlines,
 std::vector<uint8_t> mask_target(const RunLengths& mask, const std::array<float, 4>& box,
                                  int64_t side) {
   require(side > 0, "mask_target: expected a side above 0, got {}", side);
-  // The margin exceeds the rounding error of the sums, so a cell that is exactly half covered
-  // counts.
+  // 1e-9 exceeds the rounding error of the sums, so a bin that is exactly half covered becomes 1.
   constexpr double kHalf = 0.5 - 1e-9;
   const BinWeights across = bin_weights(box[0], box[2], mask.cols, side);
   const BinWeights down = bin_weights(box[1], box[3], mask.rows, side);

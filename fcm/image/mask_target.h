@@ -11,9 +11,10 @@
 
 namespace fcm::image {
 
-// side x side bytes of 0 and 1, row-major: the polygons of an object (alternating x and y), moved
-// by the box's corner and scaled by side / max(width, .1) and side / max(height, .1) in float64,
-// rasterised by COCO's rule and united. `box` is x0, y0, x1, y1. Error(kData) as raster_polygon.
+// side x side bytes of 0 and 1, row-major: the union of an object's polygons (alternating x and y),
+// shifted so that the box's corner is the origin, scaled by side / max(width, .1) and side /
+// max(height, .1) in float64, and rasterised by COCO's rule. `box` is x0, y0, x1, y1. Throws
+// Error(kData) as raster_polygon does.
 std::vector<uint8_t> mask_target(std::span<const std::vector<double>> outlines,
                                  const std::array<float, 4>& box, int64_t side);
 

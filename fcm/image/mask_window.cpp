@@ -9,9 +9,9 @@
 namespace fcm::image {
 namespace {
 
-// Source positions of `count` pixels from `first` on, when `from` pixels are resized to `to`;
-// `from` if there is none. As in Pillow, the step is accumulated, which rounds differently from a
-// product.
+// Source positions of the output pixels [first, first + count) when `from` pixels are resized to
+// `to`; a position beyond the last source pixel is `from`. As in Pillow, the step is accumulated,
+// which rounds differently from a product.
 std::vector<int64_t> nearest_positions(int64_t from, int64_t to, int64_t first, int64_t count) {
   const double step = static_cast<double>(from) / static_cast<double>(to);
   std::vector<int64_t> positions;
@@ -22,7 +22,7 @@ std::vector<int64_t> nearest_positions(int64_t from, int64_t to, int64_t first, 
   return positions;
 }
 
-// A stretch of rows of a column that belongs to the object.
+// Output rows [begin, end) that belong to the object in a source column.
 struct ColumnStretch {
   int64_t col, begin, end;
 };

@@ -15,8 +15,9 @@ struct MaskWindow {
   bool mirror = false;                       // mirror the canvas
 };
 
-// Nearest-neighbour, as Pillow's resize(NEAREST); canvas pixels outside the window are 0. Works on
-// runs: the cost depends on the columns in the window, not on the mask's size.
+// Resizes to the nearest neighbour, as Pillow's resize(NEAREST) does; canvas pixels outside the
+// window are 0. Works on runs, so the cost depends on the columns in the window and not on the
+// mask's size.
 RunLengths resize_mask(const RunLengths& mask, const MaskWindow& view);
 
 }  // namespace fcm::image

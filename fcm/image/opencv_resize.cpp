@@ -21,7 +21,7 @@ double step_of(int64_t from, int64_t to) {
 // where one of the two does not exist.
 struct LinearTap {
   int64_t first;
-  float share;  // weight of the second
+  float share;  // weight of source pixel first + 1
 };
 
 LinearTap linear_tap(int64_t from, int64_t to, int64_t place) {
@@ -32,7 +32,7 @@ LinearTap linear_tap(int64_t from, int64_t to, int64_t place) {
 
 int16_t weight_of(float share) { return static_cast<int16_t>(std::lrint(share * kOne)); }
 
-// Halving both sides has its own arithmetic: the mean of four pixels.
+// If both sides are exactly halved, OpenCV takes the mean of four pixels instead.
 bool halves(const Resizing& r) {
   return r.from_rows == 2 * r.to_rows && r.from_cols == 2 * r.to_cols;
 }
@@ -83,8 +83,8 @@ std::vector<ColumnTap> column_taps(const Resizing& r, const Box& window, int64_t
   return taps;
 }
 
-// Resizes a source row horizontally: 19-bit sums without their last four bits, as the vertical pass
-// expects.
+// Horizontal pass over a source row: drops the last four bits of the 19-bit sums, as the vertical
+// pass expects.
 template <int kChannels>
 void resize_across(const uint8_t* row, const std::vector<ColumnTap>& taps, int16_t* out) {
   for (const ColumnTap& tap : taps) {
@@ -95,8 +95,8 @@ void resize_across(const uint8_t* row, const std::vector<ColumnTap>& taps, int16
   }
 }
 
-// Vertical pass: combines two such rows to one of bytes. Blocks of a fixed size are vectorised by
-// the compiler.
+// Vertical pass: combines two horizontally resized rows into a row of bytes. Blocks of a fixed size
+// let the compiler vectorise the loop.
 void resize_down(const int16_t* above, const int16_t* below, int of_above, int of_below,
                  int64_t count, uint8_t* out) {
   constexpr int kBlock = 32;
@@ -124,7 +124,7 @@ class AcrossRows {
     for (Row& row : rows_) row.values.resize(taps.size() * static_cast<size_t>(channels));
   }
 
-  // Must not evict row `other`, which is used together with it.
+  // The horizontally resized `row`. Does not evict row `other`, which the caller uses with it.
   const int16_t* get(int64_t row, int64_t other) {
     for (const Row& held : rows_) {
       if (held.number == row) return held.values.data();

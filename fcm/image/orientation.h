@@ -12,7 +12,8 @@ namespace fcm::image {
 // is missing or damaged, since the image can be used anyway. Reads only the headers.
 int exif_orientation(std::span<const uint8_t> bytes);
 
-// Rotates and mirrors an image of that orientation upright; numbers outside 2..8 change nothing.
+// Rotates and mirrors an image of the given EXIF orientation so that it is upright; numbers outside
+// 2..8 change nothing.
 Image upright(Image image, int orientation);
 
 }  // namespace fcm::image

@@ -11,12 +11,12 @@ namespace fcm::image {
 namespace {
 
 // Pixels [begin, end) along one axis whose centres lie between values `low` and low + 1 of the
-// square; -1 is the zero before the first value.
+// square; low = -1 stands for the zero before the first value.
 struct PasteStretch {
   int64_t low, begin, end;
 };
 
-// Pixels along one axis that get values from a box.
+// Pixels along one axis to which the square in a box contributes.
 struct PasteAxis {
   int64_t begin = 0;
   std::vector<float> far;  // for each pixel from `begin` on, the weight of value low + 1
@@ -26,7 +26,8 @@ struct PasteAxis {
 PasteAxis paste_axis(float first, float last, int64_t side, int64_t pixels) {
   PasteAxis axis;
   const float length = last - first, numbers = static_cast<float>(side);
-  // Values extend half a cell beyond the box; one more pixel on both sides allows for rounding.
+  // Probabilities are length / side pixels apart, and non-zero pixels lie at most half of that
+  // outside the box. The rest of `around` leaves room for rounding.
   const double around = static_cast<double>(length) / static_cast<double>(side) + 1;
   const auto edge = [&](double place) {
     return static_cast<int64_t>(std::clamp(place, 0.0, static_cast<double>(pixels)));
@@ -59,8 +60,8 @@ void for_rows_inside(const PasteAxis& down, const std::vector<float>& column, fl
   for (const PasteStretch& stretch : down.stretches) {
     const float above = column[static_cast<size_t>(stretch.low + 1)];
     const float below = column[static_cast<size_t>(stretch.low + 2)];
-    // If both values are clear of the threshold on the same side, so is everything between them,
-    // whatever the rounding.
+    // If both values are on the same side of the threshold by more than the rounding error, so are
+    // all values between them.
     const float margin = 1e-5F * std::max({1.F, std::abs(above), std::abs(below)});
     if (above >= threshold + margin && below >= threshold + margin) {
       visit(stretch.begin, stretch.end);

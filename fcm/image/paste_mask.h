@@ -15,7 +15,7 @@ namespace fcm::image {
 // its centre, with zeros around the square, is at least `threshold` (above 0). Column x samples the
 // square at (x + .5 - x0) / (x1 - x0) * side - .5, in float32. The mask is empty if the box has no
 // positive sides or is not finite. Cost: the columns of the box times `side`, and the pixels near
-// the outline. Error(kData) for rows and cols as `empty_mask`. Source: detectron2
+// the outline. Refuses rows and cols that `empty_mask` refuses. Source: detectron2
 // layers/mask_ops.py, paste_masks_in_image.
 RunLengths paste_mask(std::span<const float> probability_SS, int64_t side,
                       const std::array<float, 4>& box, int64_t rows, int64_t cols,

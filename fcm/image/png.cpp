@@ -11,7 +11,7 @@
 namespace fcm::image {
 namespace {
 
-// Target and reason of an error jump. libpng passes it to the error callback.
+// Where an error jumps to, and its reason. libpng passes this struct to the error callback.
 struct Trouble {
   std::jmp_buf escape;
   std::array<char, 256> reason{};

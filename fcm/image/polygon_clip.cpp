@@ -80,7 +80,7 @@ class HalfPlane {
   }
 
  private:
-  // A contiguous part of the outline inside, from the line back to the line.
+  // A contiguous part of the outline that is inside; its ends lie on the line.
   using Chain = Outline;
 
   struct Crossing {

@@ -85,7 +85,8 @@ class OutlineChanges {
     });
   }
 
-  // The first pixel whose centre is not above y: row ceil((y - 2) / 5), clamped to the image.
+  // Adds a change at the first pixel whose centre is not above y: row ceil((y - 2) / 5), clamped to
+  // the image.
   void add_change(int64_t col, int64_t y) {
     const int64_t row = y <= 2 ? 0 : std::min((y + 2) / kFifths, rows_);
     places_.push_back(col * rows_ + row);

@@ -28,8 +28,8 @@ int32_t to_fixed(double weight) {
   return static_cast<int32_t>(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
 }
 
-// One axis of a resize from `source` to `target` pixels, of which `count` from `first` on are
-// computed. Source pixels `held_first` .. `held_first + held - 1` are in memory.
+// One axis of a resize from `source` to `target` pixels. Output pixels [first, first + count) are
+// computed; source pixels [held_first, held_first + held) are in memory.
 struct Axis {
   int64_t source;
   int64_t target;
@@ -40,7 +40,8 @@ struct Axis {
   bool changes() const { return source != target; }
 };
 
-// The filter is stretched when shrinking (antialiasing), never when enlarging.
+// The resampling filter of one axis. It is stretched when the axis shrinks (antialiasing) and keeps
+// its width when the axis grows.
 struct Filter {
   bool cubic;
   double scale, stretch, support;
@@ -105,7 +106,7 @@ const ResizeKernels& kernels() {
 
 // Pillow 13 runs the vertical pass first if it removes many more pixels; older versions always run
 // the horizontal pass first. The order affects the last bit, since pixels are rounded to 8 bits
-// between the passes. The rule was found by observation.
+// between the passes. The rule was inferred from Pillow's results.
 bool vertical_first(const Axis& down, const Axis& across) {
   return down.source > down.target &&
          down.source - down.target > 2 * (across.source - across.target);
@@ -138,7 +139,7 @@ struct Rows {
 
 void across_then_down(Rows source, int64_t channels, const AxisWeights& across, AxisWeights down,
                       bool mirror, uint8_t* out) {
-  // Only the rows that the vertical pass reads.
+  // Only the rows that the vertical pass reads are resized horizontally.
   const int32_t begin = down.first.front();
   const int64_t rows = down.first.back() + down.count.back() - begin;
   for (int32_t& first : down.first) first -= begin;
@@ -158,7 +159,7 @@ void down_then_across(Rows source, int64_t channels, int64_t source_cols, const 
   kernels().horizontal(between.data(), bytes, rows, channels, view(across), mirror, out);
 }
 
-// As in Pillow, an axis whose size does not change gets no pass at all.
+// As in Pillow, there is no pass over an axis whose size does not change.
 void resample(Rows source, int64_t channels, const Axis& down, const Axis& across,
               Interpolation interpolation, bool mirror, uint8_t* out) {
   if (!down.changes()) source.first += (down.first - down.held_first) * source.stride;
@@ -181,7 +182,7 @@ void resample(Rows source, int64_t channels, const Axis& down, const Axis& acros
   }
 }
 
-// All of the source is in memory.
+// The axis of a source that is in memory completely.
 Axis whole_axis(int64_t source, int64_t target, int64_t first, int64_t count) {
   return {source, target, first, count, 0, source};
 }

@@ -14,7 +14,7 @@ constexpr int kLowBits = 8;
 struct Sums {
   __m256i low = _mm256_set1_epi32(kHalf), high = _mm256_setzero_si256();
 
-  // Each 32-bit lane has two 16-bit pixels; the weights' two parts likewise.
+  // Each 32-bit lane holds two 16-bit pixels, or one part of the weights of these two pixels.
   void add(__m256i pixels, __m256i low_weights, __m256i high_weights) {
     low = _mm256_add_epi32(low, _mm256_madd_epi16(pixels, low_weights));
     high = _mm256_add_epi32(high, _mm256_madd_epi16(pixels, high_weights));
@@ -42,11 +42,11 @@ __m256i load_rows(const uint8_t* upper, const uint8_t* lower, int64_t left) {
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(copy));
 }
 
-// Output pixel i of four rows, as (red, green, blue, 0) per row: two rows in `upper`, two in
-// `lower`.
+// Computes output pixel i of four rows, as (red, green, blue, 0) per row: rows 0 and 1 in `upper`,
+// rows 2 and 3 in `lower`.
 void rgb_of_four_rows(const uint8_t* const* rows, const AxisView& axis, int64_t i, __m256i& upper,
                       __m256i& lower) {
-  // From four pixels RGB RGB RGB RGB selects the first or last two, grouped by channel.
+  // These shuffles take the first or last two of four pixels RGB RGB RGB RGB, grouped by channel.
   const __m256i first_two = _mm256_broadcastsi128_si256(
       _mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1));
   const __m256i last_two = _mm256_broadcastsi128_si256(
@@ -106,8 +106,8 @@ void horizontal(const uint8_t* source, int64_t stride, int64_t rows, int64_t cha
   horizontal_by_fours(source, stride, rows, channels, axis, mirror, out, horizontal_rgb);
 }
 
-// 32 neighbouring bytes of one output row. All steps work within 128-bit lanes, and packing undoes
-// the order that unpacking creates.
+// Computes 32 neighbouring bytes of one output row. All steps work within 128-bit lanes, and the
+// pack instructions undo the reordering by the unpack instructions.
 void vertical_32(const uint8_t* source, int64_t stride, const int32_t* weight, int32_t count,
                  uint8_t* out) {
   const __m256i zero = _mm256_setzero_si256();

@@ -1,8 +1,8 @@
 // The horizontal and the vertical pass of resizing in scalar loops: the reference. The vectorised
 // files also use them, for grey images and for remainders. Each including file compiles them for
-// its own instruction set. Hence the unnamed namespace and no functions of standard containers: a
-// shared inline function compiled for AVX2 could otherwise be linked into code that must run
-// without AVX2.
+// its own instruction set. So everything here is in an unnamed namespace, and no function of a
+// standard container is called: the linker could otherwise choose a copy of an inline function that
+// was compiled for AVX2 for code that must run without AVX2.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 namespace fcm::image {
 namespace {
 
-// Half of the last place, so that the right shift rounds.
+// One half in fixed point, added to a sum so that the right shift rounds.
 constexpr int32_t kHalf = 1 << (kWeightBits - 1);
 
 inline uint8_t to_byte(int32_t sum) {
@@ -50,8 +50,8 @@ void horizontal_rows(const uint8_t* source, int64_t stride, int64_t rows, int64_
   }
 }
 
-// Three channels: four rows at a time by rgb(four rows, number of valid rows, axis, mirror, out),
-// with the first row in place of missing ones. Otherwise scalar loops.
+// For three channels calls rgb(four rows, number of valid rows, axis, mirror, out) for four rows at
+// a time; the first row stands in for missing ones. Other images take the scalar loops.
 template <class Rgb>
 void horizontal_by_fours(const uint8_t* source, int64_t stride, int64_t rows, int64_t channels,
                          const AxisView& axis, bool mirror, uint8_t* out, const Rgb& rgb) {
@@ -64,7 +64,7 @@ void horizontal_by_fours(const uint8_t* source, int64_t stride, int64_t rows, in
   }
 }
 
-// kBytes neighbouring bytes of one output row; their sums stay in registers over all taps.
+// Computes kBytes neighbouring bytes of one output row; their sums stay in registers over all taps.
 template <int kBytes>
 void vertical_block(const uint8_t* source, int64_t stride, const int32_t* weight, int32_t count,
                     uint8_t* out) {

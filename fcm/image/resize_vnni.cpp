@@ -48,9 +48,9 @@ __m512i load_rows(const uint8_t* const* rows, int64_t at, int64_t left) {
   return join(load(0), load(1), load(2), load(3));
 }
 
-// Output pixel i of four rows, as (red, green, blue, 0), one row per 128-bit lane.
+// Returns output pixel i of four rows, as (red, green, blue, 0), one row per 128-bit lane.
 __m512i rgb_of_four_rows(const uint8_t* const* rows, const AxisView& axis, int64_t i) {
-  // Four pixels, RGB RGB RGB RGB, to RRRR GGGG BBBB 0000.
+  // Reorders four pixels RGB RGB RGB RGB to RRRR GGGG BBBB 0000.
   const __m512i by_channel =
       _mm512_broadcast_i32x4(_mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, -1, -1, -1, -1));
   const int32_t* digits = axis.digits + i * axis.taps / 4 * 3;
@@ -92,8 +92,8 @@ void horizontal(const uint8_t* source, int64_t stride, int64_t rows, int64_t cha
   horizontal_by_fours(source, stride, rows, channels, axis, mirror, out, horizontal_rgb);
 }
 
-// Up to 64 neighbouring bytes of one output row. All steps work within 128-bit lanes, and packing
-// undoes the order that unpacking creates.
+// Computes up to 64 neighbouring bytes of one output row. All steps work within 128-bit lanes, and
+// the pack instructions undo the reordering by the unpack instructions.
 void vertical_block(const uint8_t* source, int64_t stride, const int32_t* digits, int32_t count,
                     __mmask64 mask, uint8_t* out) {
   Sums sums[4];

@@ -15,8 +15,8 @@ void resize_window(const Image& source, int64_t rows, int64_t cols, Box window,
 // The part of the source image that `window` of the result depends on.
 Box window_source(const Resizing& resizing, const Box& window, Interpolation interpolation);
 
-// The same bytes from only that part of the source: `section.box` locates window_source within
-// `section.image`.
+// Writes the same bytes as the first function, from a part of the source: `section.image` contains
+// window_source at `section.box`.
 void resize_window(const Resizing& resizing, const Section& section, const Box& window,
                    Interpolation interpolation, uint8_t* out);
 

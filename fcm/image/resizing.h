@@ -1,11 +1,10 @@
-// Sizes before and after resizing.
+// Sizes of an image before and after resizing.
 #pragma once
 
 #include <cstdint>
 
 namespace fcm::image {
 
-// Resizing of a whole image.
 struct Resizing {
   int64_t from_rows, from_cols;
   int64_t to_rows, to_cols;

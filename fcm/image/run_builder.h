@@ -61,8 +61,8 @@ void walk_both(const RunLengths& one, const RunLengths& other, const Visit& visi
   }
 }
 
-// Calls see(column, begin, end), in order, for the row stretches of the object in columns [first,
-// end_col).
+// Calls see(column, begin, end), in order, for each run of rows [begin, end) that belong to the
+// object in one of the columns [first, end_col).
 template <class See>
 void for_set_rows(const RunLengths& mask, int64_t first, int64_t end_col, const See& see) {
   const int64_t begin = first * mask.rows, end = end_col * mask.rows;

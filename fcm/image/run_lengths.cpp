@@ -155,8 +155,8 @@ RunLengths encode_mask(std::span<const uint8_t> mask_HW, int64_t rows, int64_t c
   const int64_t pixels = checked_mask_pixels(rows, cols);
   require(std::ssize(mask_HW) == pixels, "encode_mask: a mask of {} x {} pixels has {} bytes", rows,
           cols, mask_HW.size());
-  // Scans along rows for pixels that differ from the one above (in the first row: from the last of
-  // the previous column). Most rows equal the one above, so whole blocks are compared first.
+  // Scans along rows for pixels that differ from the pixel above (in the first row: from the last
+  // pixel of the previous column). Most blocks equal the one above, so blocks are compared first.
   constexpr int64_t kBlock = 64;
   std::vector<int64_t> places;
   const auto is_set = [&](int64_t row, int64_t col) {

@@ -14,8 +14,8 @@ namespace fcm::image {
 constexpr int64_t kMostMaskPixels = 2'147'483'647;
 
 // Lengths of runs of equal pixels, column by column from the left, each column from the top. The
-// first run is of zeros and is the only one that may be empty, so equal masks have equal runs. They
-// add up to rows * cols, which is at least 1.
+// first run is of zeros and is the only one that may be empty, so equal masks have equal runs. All
+// runs add up to rows * cols, which is at least 1.
 struct RunLengths {
   int64_t rows = 0;
   int64_t cols = 0;
@@ -29,21 +29,21 @@ struct RunLengths {
 RunLengths empty_mask(int64_t rows, int64_t cols);
 
 // COCO's text form of runs. From the fourth on, a run is stored as its difference to the run two
-// before. Numbers are groups of five bits, lowest first, each a character from '0' on, with 32
-// added if another group follows; the highest bit of the last group is the sign. Runs of length 0
-// are accepted and merged. Error(kData) if the text has other characters, ends inside a number, has
-// a negative run, or its runs do not add up to rows * cols. Memory is at most four bytes a
-// character.
+// before. A number is a sequence of groups of five bits, lowest first. A group is one character:
+// '0' plus its bits, plus 32 if another group follows. The highest bit of the last group is the
+// sign. Empty runs are accepted, and the runs on either side are merged. Error(kData) if the text
+// has other characters, ends inside a number, has a negative run, or if its runs do not add up to
+// rows * cols. Memory is at most four bytes a character.
 RunLengths parse_run_lengths(std::string_view text, int64_t rows, int64_t cols);
 std::string run_lengths_text(const RunLengths& mask);
 
-// From a list of run lengths, some of which may be 0. Error(kData) if one is negative or they do
-// not add up to rows * cols.
+// The mask with these run lengths, some of which may be 0. Error(kData) if one is negative or if
+// they do not add up to rows * cols.
 RunLengths run_lengths_of_counts(std::span<const int64_t> counts, int64_t rows, int64_t cols);
 
-// From the positions (column * rows + row) at which pixels change: each toggles all pixels from
-// there on. Any order; a position given twice cancels out; rows * cols, past the last pixel, has no
-// effect. Sorts `places` in place.
+// The mask that changes at these positions (column * rows + row): each position toggles all pixels
+// from there on. They may be in any order; equal positions cancel in pairs; rows * cols, past the
+// last pixel, has no effect. Sorts `places` in place.
 RunLengths run_lengths_of_changes(std::vector<int64_t>& places, int64_t rows, int64_t cols);
 
 // Conversion from and to row-major bytes: nonzero bytes belong to the object; decoding gives 0 and

@@ -48,7 +48,7 @@ int keep_reason(TIFF*, void* user, const char*, const char* format, va_list valu
   return 1;
 }
 
-// Warnings concern unused tags.
+// Warnings are ignored: they concern tags that the decoder does not use.
 int ignore(TIFF*, void*, const char*, const char*, va_list) { return 1; }
 
 using Handle = std::unique_ptr<TIFF, decltype(&TIFFClose)>;
@@ -124,8 +124,8 @@ void check_layout(const Layout& layout) {
   const bool whole = layout.bits == 8 || layout.bits == 16;
   const bool few = layout.used == 1 && (layout.bits == 1 || layout.bits == 2 || layout.bits == 4);
   if ((!whole && !few) || (layout.photometric == PHOTOMETRIC_PALETTE && layout.bits == 16)) {
-    fail(ExitCode::kData,
-         "a TIFF of {} bits a sample, which is not read; convert it to 8 or 16 bits", layout.bits);
+    fail(ExitCode::kData, "a TIFF of {} bits a sample is not supported; convert it to 8 or 16 bits",
+         layout.bits);
   }
   constexpr uint16_t kMostSamples = 8;
   if (layout.samples < layout.used || layout.samples > kMostSamples) {
@@ -133,8 +133,7 @@ void check_layout(const Layout& layout) {
          layout.used, kMostSamples);
   }
   if (layout.compression == COMPRESSION_OJPEG || TIFFIsCODECConfigured(layout.compression) == 0) {
-    fail(ExitCode::kData,
-         "a TIFF of compression {}, which is not read; convert it to deflate or LZW",
+    fail(ExitCode::kData, "a TIFF of compression {} is not supported; convert it to deflate or LZW",
          layout.compression);
   }
 }
@@ -159,8 +158,8 @@ Layout read_layout(TIFF* tiff, const DecodeLimits& limits) {
   return layout;
 }
 
-// Sample `index` of a row, as one byte; 16-bit grey is rounded, of 16-bit colours the high byte is
-// kept.
+// Sample `index` of a row, as one byte. 16-bit grey is rounded to 8 bits; of 16-bit colours the
+// high byte is kept.
 uint8_t sample_of(const uint8_t* row, size_t index, const Layout& layout) {
   if (layout.bits == 8) return row[index];
   if (layout.bits == 16) {
@@ -204,7 +203,7 @@ Block block_of(TIFF* tiff, const Layout& layout, const DecodeLimits& limits) {
   return block;
 }
 
-// The colour samples, rows x cols x used bytes.
+// Reads the colour samples: rows x cols x used bytes.
 std::vector<uint8_t> read_samples(TIFF* tiff, const Source& source, const Layout& layout,
                                   const DecodeLimits& limits) {
   const Block block = block_of(tiff, layout, limits);
@@ -245,7 +244,7 @@ std::vector<uint8_t> read_samples(TIFF* tiff, const Source& source, const Layout
   return samples;
 }
 
-// YCbCr without JPEG compression: libtiff converts it to RGB.
+// For YCbCr without JPEG compression: libtiff converts it to RGB.
 std::vector<uint8_t> read_converted(TIFF* tiff, const Source& source, const Layout& layout) {
   std::vector<uint32_t> raster(size_t{layout.rows} * layout.cols);
   if (TIFFReadRGBAImageOriented(tiff, layout.cols, layout.rows, raster.data(), layout.orientation,

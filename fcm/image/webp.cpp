@@ -39,8 +39,8 @@ void need_whole_file(std::span<const uint8_t> bytes) {
   }
 }
 
-// The box and the neighbours that colour upsampling reads. Begins at even positions, since lossy
-// files store colour at half the resolution.
+// The box and the neighbours that colour upsampling reads. The result begins at an even row and
+// column, since lossy files store colour at half the resolution.
 Box with_margin(const Box& box, int64_t rows, int64_t cols) {
   constexpr int64_t kMargin = 4;
   const int64_t top = std::max<int64_t>(box.top - kMargin, 0) & ~int64_t{1};

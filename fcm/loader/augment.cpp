@@ -27,7 +27,7 @@ std::vector<std::string_view> parts_of(std::string_view text) {
   }
 }
 
-// The number after `key`, if the part consists of just these two.
+// The number after `key`, if `part` is the key followed by a number and nothing else.
 std::optional<double> number_after(std::string_view part, std::string_view key) {
   if (!part.starts_with(key)) return std::nullopt;
   part.remove_prefix(key.size());
@@ -37,8 +37,8 @@ std::optional<double> number_after(std::string_view part, std::string_view key) 
   return value;
 }
 
-// One of timm's fifteen increasing operations, in timm's order. `sign` is the direction of
-// operations that have one; `level` is 0 to 1.
+// Applies one of timm's fifteen increasing operations, numbered in timm's order. `level` is 0 to 1;
+// `sign` is the direction of operations that have one.
 void apply_operation(image::Image& image, uint64_t operation, double level, double sign,
                      image::Interpolation interpolation, const std::vector<uint8_t>& fill) {
   const auto whole = [&](double most) { return static_cast<int>(level * most); };

@@ -23,7 +23,7 @@ RandAugment parse_rand_augment(const std::string& text);
 
 class Augmenter {
  public:
-  // Interpolation and fill colour (the mean) are those of `data`.
+  // Takes the image's size, the interpolation and the fill colour (the mean) from `data`.
   Augmenter(const DataOptions& data, const AugmentOptions& options);
 
   // Augments rows x cols x channels bytes in place, with draws keyed by (seed, epoch, sample).

@@ -10,8 +10,8 @@
 namespace fcm::loader {
 
 // Counts bad images in the order of batches, so that a run ends at the same step for any thread
-// timing. The count of an epoch restarts at each epoch; the count in a row does not. Neither is
-// saved: a resumed run counts from 0.
+// timing. The count of an epoch restarts at each epoch; the count in a row does not. Checkpoints
+// contain neither count: a resumed run counts from 0.
 class BadLimits {
  public:
   // `samples`: number of samples of an epoch.

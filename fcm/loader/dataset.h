@@ -22,8 +22,8 @@ struct Sample {
   Target target;
 };
 
-// The classes of class maps, from the network's class 0 on. If the data use 0 for unlabelled pixels
-// (pipeline.reduce_zero_label), value k of a file is class k - 1.
+// Names and colours of the classes in class maps, from the network's class 0 on. If the data use 0
+// for unlabelled pixels (pipeline.reduce_zero_label), value k of a file is class k - 1.
 struct MapClasses {
   std::vector<std::string> names;               // empty: unnamed
   std::vector<std::array<uint8_t, 3>> colours;  // RGB, one per name; empty: none given
@@ -36,15 +36,16 @@ class Dataset {
   // Decodes the i-th image to `channels` (1 or 3). Thread-safe. Throws Error(kData) that names the
   // image if it cannot be read.
   virtual image::Image get(int64_t index, int64_t channels) const = 0;
-  // At least the box that `choose` selects of the i-th image. The default decodes all of it.
+  // Decodes at least the box of the i-th image that `choose` selects; by default the whole image.
   virtual image::Section get_section(int64_t index, int64_t channels,
                                      const image::ChooseBox& choose) const {
     image::Image image = get(index, channels);
     const image::Box box = choose(image.rows, image.cols);
     return {std::move(image), box};
   }
-  // The EXIF orientation stored with the i-th image, 1 (upright) to 8, and whether get applies it.
+  // The EXIF orientation stored with the i-th image, 1 (upright) to 8.
   virtual int orientation(int64_t /*index*/) const { return 1; }
+  // Whether get() and get_section() apply the orientation.
   virtual bool turns_upright() const { return false; }
   // The class number of the i-th image; -1: no label. Throws Error(kData) that names the image if
   // its label is damaged; the image itself may still be readable.
@@ -60,9 +61,9 @@ class Dataset {
   // The objects of the i-th image; may be empty. Throws Error(kData) that names the image if this
   // set has no instances.
   virtual Instances instances(int64_t index) const;
-  virtual ImageRecord image_record(int64_t index) const;  // throws as instances
+  virtual ImageRecord image_record(int64_t index) const;  // throws as instances() does
   virtual const InstanceClasses& instance_classes() const;
-  // The target of that kind; other targets are not read.
+  // The i-th image's target of the `wanted` kind; other targets are not read.
   Target target(int64_t index, TargetKind wanted) const {
     switch (wanted) {
       case TargetKind::kNone:
@@ -89,7 +90,7 @@ class Dataset {
   Remarks remarks_;
 };
 
-// Options of opening; they do not affect the content of a set on disk.
+// Options of open_dataset. For data on disk they do not change what the set contains.
 struct OpenOptions {
   int64_t threads = 1;               // for listing folders and shards
   std::filesystem::path cache = {};  // folder for cached lists of large sets; empty: no cache

@@ -28,8 +28,8 @@ std::array<uint8_t, 256> rotated_hues(int by) {
   return table;
 }
 
-// As upstream, each change converts to HSV and back on its own, which loses about half a level
-// every time.
+// As upstream, each change converts to HSV and back separately; every round trip loses about half a
+// level.
 void change_in_hsv(const std::array<uint8_t, 256>& table, int64_t channel, uint8_t* rgb_N3,
                    int64_t pixels) {
   constexpr int64_t kBlock = 512;  // pixels; fits the L1 cache

@@ -1,5 +1,6 @@
 // Photometric distortion of one image: optional changes of brightness, contrast, saturation and
-// hue. Bit-identical to mmsegmentation's PhotoMetricDistortion; draws are keyed, or given.
+// hue. Bit-identical to mmsegmentation's PhotoMetricDistortion for the same random numbers, which
+// draw_distortion draws by key.
 #pragma once
 
 #include <array>
@@ -10,7 +11,8 @@
 
 namespace fcm::loader {
 
-// Changes in the order of application; contrast comes before saturation or after hue.
+// The changes, in the order in which they are applied; contrast comes before saturation
+// (contrast_first) or after hue. An empty optional: no such change.
 struct Distortion {
   std::optional<double> brightness = {};  // added, -32 to 32
   bool contrast_first = false;
@@ -18,7 +20,8 @@ struct Distortion {
   std::optional<int> hue = {};                           // added, -18 to 17 of 180
 };
 
-// Draws in upstream's order: a fair coin before each value, and one for the position of contrast.
+// Draws in upstream's order. A fair coin decides whether each change is made, and one decides the
+// position of contrast.
 Distortion draw_distortion(KeyedRandom& random);
 
 // In place on RGB bytes [pixels, 3]. Every step clamps to 0 .. 255 and truncates.

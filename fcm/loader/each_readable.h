@@ -16,7 +16,7 @@ namespace fcm::loader {
 
 // Calls read(i) for each i of `part` on `threads` threads, and take(result) on the calling thread,
 // in order. If read throws Error(kData), i is skipped and returned with the reason. Throws
-// Error(kData) once there are more of these than data.max_bad_share and data.max_bad_in_a_row
+// Error(kData) once there are more skipped images than data.max_bad_share and data.max_bad_in_a_row
 // allow.
 template <class Read, class Take>
 std::vector<BadSample> for_each_readable(const Range& part, int64_t threads,
@@ -34,7 +34,7 @@ std::vector<BadSample> for_each_readable(const Range& part, int64_t threads,
   BadLimits limits(data, part.size());
   std::vector<BadSample> bad;
   for_each_in_order(part.size(), threads, try_to_read, [&](int64_t i, ReadOrBad result) {
-    Batch one;  // the form in which BadLimits counts
+    Batch one;  // BadLimits counts batches
     one.sample_ids = {part.begin + i};
     auto* const missing = std::get_if<BadSample>(&result);
     if (missing != nullptr) {

@@ -8,7 +8,7 @@
 namespace fcm::loader {
 namespace {
 
-// Up to ten attempts to draw a box that is smaller than the image in both directions.
+// Draws up to ten boxes until one is smaller than the image in both directions; false if none is.
 bool draw_box(int64_t rows, int64_t cols, KeyedRandom& random, image::Box& box) {
   const double limit = std::log(1 / 0.3);
   const auto area = static_cast<double>(rows * cols);

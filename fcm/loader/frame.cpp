@@ -19,10 +19,11 @@ namespace {
 
 constexpr float kThinnest = 1e-5F;  // pixels; objects this thin are dropped
 
-// Rounds half to even, as NumPy.
+// Rounds half to even, as NumPy does.
 int64_t round_half_even(double value) { return static_cast<int64_t>(std::nearbyint(value)); }
 
-// The polygons scaled like the image, clipped to the frame and in frame coordinates.
+// The instance's polygons in frame coordinates: scaled as the image is, clipped to the frame,
+// shifted and mirrored.
 std::vector<std::vector<double>> outlines_in_frame(const Instance& instance,
                                                    const FramePlace& place) {
   const auto ratio = [](int64_t to, int64_t from) {
@@ -144,8 +145,8 @@ FramePlace place_for_training(Extent image, int64_t side, const FrameDraws& draw
 }
 
 FramePlace place_for_testing(Extent image, int64_t side) {
-  // In upstream's order of operations: scale the shorter side first, then shrink both to fit the
-  // longer one.
+  // Upstream's order of operations, which determines the rounding: scale the shorter side to the
+  // frame first, then shrink both sides until the longer one fits.
   auto rows = static_cast<double>(image.rows), cols = static_cast<double>(image.cols);
   const auto wanted = static_cast<double>(side);
   const double enlarged = wanted / std::min(rows, cols);

@@ -1,7 +1,7 @@
 // Images with their objects in square frames, for training and testing detectors: large-scale
-// jitter, bit-identical to detectron2. Source: detectron2 data/transforms (ResizeScale,
-// FixedSizeCrop, RandomFlip), data/detection_utils; fvcore's CropTransform. Draws are keyed, or
-// given.
+// jitter, bit-identical to detectron2 for the same random numbers. Source: detectron2
+// data/transforms (ResizeScale, FixedSizeCrop, RandomFlip), data/detection_utils; fvcore's
+// CropTransform.
 #pragma once
 
 #include <algorithm>
@@ -26,15 +26,15 @@ void check_frame_options(const FrameOptions& options);
 // The random draws of one image.
 struct FrameDraws {
   double scale = 1;     // 1: the longer side fits the frame
-  double place = 0;     // 0 to 1: relative offset of the crop if the image is larger, on both axes
+  double place = 0;     // 0 to 1: offset of the crop as a share of the excess, on both axes
   bool mirror = false;  // mirrors the frame, padding included
 };
-// Keyed by (seed, epoch, sample).
+// Draws are keyed by (seed, epoch, sample).
 FrameDraws draw_frame(const FrameOptions& options, uint64_t seed, uint64_t epoch, uint64_t sample);
 
-// How an image is placed in its frame: it is resized, then cropped from (top, left) on to what
-// fits; the rest of the frame, right and below, is padding; finally the frame is optionally
-// mirrored.
+// How an image is placed in its frame. The image is resized, and a crop that begins at (top, left)
+// is copied to the frame's upper left. The rest of the frame, right and below, is padding. Finally
+// the frame is mirrored, padding included, if `mirror` is set.
 struct FramePlace {
   int64_t side = 0;  // of the frame, in pixels
   Extent image;      // original size
@@ -42,7 +42,7 @@ struct FramePlace {
   int64_t top = 0, left = 0;
   bool mirror = false;
 
-  Extent shown() const {
+  Extent shown() const {  // size of the crop
     return {std::min(resized.rows - top, side), std::min(resized.cols - left, side)};
   }
 };
@@ -51,15 +51,15 @@ FramePlace place_for_training(Extent image, int64_t side, const FrameDraws& draw
 FramePlace place_for_testing(Extent image, int64_t side);
 
 // The image's objects in frame coordinates: polygons scaled, clipped, shifted and mirrored, masks
-// transformed as bitmaps (0 in the padding); boxes (fp32) around what remains. Crowds are dropped,
-// and so are objects outside the frame and those whose width or height in it is at most 1e-5.
-// `area` keeps the value of the data.
+// transformed as bitmaps (0 in the padding), boxes (fp32) recomputed from the transformed shape.
+// Drops crowds, objects outside the frame, and objects whose width or height in the frame is at
+// most 1e-5 pixels. `area` keeps the value that the data set recorded.
 Instances instances_in_frame(const Instances& whole, const FramePlace& place);
 
-// Reads image `source` and its objects into the frame: writes side x side x 3 bytes to `pixels`;
-// `truth` may be empty. Only the part that the frame shows is resized and (of a JPEG) decoded, so
-// damage below goes unnoticed. Throws Error(kData), also if the image does not have the recorded
-// size.
+// Reads image `source` and its objects into the frame: writes side x side x 3 bytes to `pixels`,
+// and to `truth` the objects that remain, possibly none. Only the part that the frame shows is
+// resized and (of a JPEG) decoded, so damage below it goes unnoticed. Throws Error(kData) if the
+// image is unreadable or does not have the recorded size.
 void read_frame_for_training(const Dataset& dataset, int64_t source, const FrameOptions& options,
                              const FrameDraws& draws, uint8_t* pixels, Instances& truth);
 

@@ -19,7 +19,7 @@ image::Box window_of(const FramePlace& place) {
   return {place.top, place.left, shown.rows, shown.cols};
 }
 
-// `part`: the visible part of the resized image.
+// Writes `part`, the visible part of the resized image, into a frame filled with `pad`.
 void put_into_frame(const std::vector<uint8_t>& part, const FramePlace& place, uint8_t pad,
                     uint8_t* pixels) {
   const Extent shown = place.shown();

@@ -12,7 +12,7 @@ namespace fcm::loader {
 image::Box frame_source(const FramePlace& place);
 
 // Writes side x side x 3 bytes to `pixels`: the image, resized as by Pillow (bilinear,
-// antialiased), and `pad` elsewhere. `section.box` is frame_source.
+// antialiased), and `pad` elsewhere. `section.box` must locate frame_source(place).
 void fill_frame(const image::Section& section, const FramePlace& place, uint8_t pad,
                 uint8_t* pixels);
 // The same from the whole image.

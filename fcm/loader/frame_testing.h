@@ -1,5 +1,5 @@
-// Images in square frames for testing detectors: the longer side resized to the frame's side,
-// padding to the right and below.
+// Images in square frames for testing detectors: the longer side is resized to the frame's side,
+// and the rest of the frame, right and below, is padding.
 #pragma once
 
 #include <cstdint>
@@ -27,11 +27,11 @@ struct TestFrame {
 
 // Calls take(frame) on this thread, in data set order. Unreadable images are skipped and returned.
 // Throws Error(kData) once there are more of them than data.max_bad_share and data.max_bad_in_a_row
-// allow, Error(kUsage) for options that contradict each other.
+// allow, and Error(kUsage) for options that contradict each other.
 std::vector<BadSample> for_each_frame(const FrameRequest& request,
                                       const std::function<void(TestFrame&&)>& take);
 
-// A single image of the set. Throws Error(kData) if it cannot be read.
+// A single image of the data set. Throws Error(kData) if it cannot be read.
 TestFrame read_frame_for_testing(const Dataset& dataset, int64_t index,
                                  const FrameOptions& options);
 

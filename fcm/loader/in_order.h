@@ -16,9 +16,9 @@
 namespace fcm::loader {
 
 // Calls make(i) for 0 <= i < count on `threads` threads (fewer if the system has no more) and
-// take(i, result) on the calling thread, in the order of i. At most a few results per thread are
-// pending, so memory does not grow with count. An exception from either ends the loop; if make
-// throws several times, the exception of the smallest i is rethrown.
+// take(i, result) on the calling thread, in the order of i. At most eight results per thread are
+// pending, so memory does not grow with count. An exception from make or take ends the loop; if
+// make throws several times, the exception of the smallest i is rethrown.
 template <class Make, class Take>
 void for_each_in_order(int64_t count, int64_t threads, const Make& make, const Take& take) {
   struct Slot {
@@ -54,7 +54,7 @@ void for_each_in_order(int64_t count, int64_t threads, const Make& make, const T
   };
 
   std::vector<std::jthread> workers;
-  struct Ending {  // its destructor runs before the threads are joined
+  struct Ending {  // its destructor ends the workers, before they are joined
     std::mutex& mutex;
     std::condition_variable& room;
     bool& ended;

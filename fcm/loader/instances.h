@@ -14,20 +14,20 @@ namespace fcm::loader {
 // One object, given by polygons or a mask. Coordinates are continuous, in pixels: pixel i covers
 // [i, i + 1).
 struct Instance {
-  int64_t annotation = -1;      // its id in the data; -1: none
+  int64_t annotation = -1;      // id of the annotation in the data; -1: none
   int64_t class_number = -1;    // index into InstanceClasses
   std::array<double, 4> box{};  // x0, y0, x1, y1; rounded to fp32 in a training frame
-  // Its polygons: alternating x and y, three points or more. Empty if `mask` is set.
+  // The object's polygons: alternating x and y, three points or more. Empty if `mask` is set.
   std::vector<std::vector<double>> outlines;
   std::optional<image::RunLengths> mask;  // of the image's size
-  double area = 0;     // as recorded in the data, for the image on disk; COCO's size ranges use it
+  double area = 0;     // in pixels of the image on disk, as recorded; COCO's size ranges use it
   bool crowd = false;  // several objects annotated as one: only for evaluation, never trained on
 
   bool operator==(const Instance&) const = default;
 };
 
 struct Instances {
-  int64_t image = 0;           // its id in the data
+  int64_t image = 0;           // id of the image in the data
   int64_t rows = 0, cols = 0;  // of the image, or of the training frame
   std::vector<Instance> instances;
 
@@ -36,7 +36,7 @@ struct Instances {
 
 // What a data set with instances knows about an image without decoding it.
 struct ImageRecord {
-  int64_t image = 0;           // its id in the data
+  int64_t image = 0;           // id of the image in the data
   int64_t rows = 0, cols = 0;  // after applying the EXIF orientation
   int64_t objects = 0;         // without crowds; training needs at least one
 
@@ -52,8 +52,8 @@ struct InstanceClasses {
   int64_t class_of(int64_t id) const;  // -1: no such id
 };
 
-// The object's mask in an image of rows x cols; a given mask must have that size. Throws
-// Error(kData).
+// The object's mask in an image of rows x cols. Throws Error(kData) if the instance has a mask of
+// another size, or polygons that cannot be rasterised.
 image::RunLengths mask_of(const Instance& instance, int64_t rows, int64_t cols);
 
 // The mask head's target for the object within a box of the same image or frame: side x side bytes

@@ -16,7 +16,7 @@
 namespace fcm::loader {
 namespace {
 
-// Substitutes tried for one bad image. If all of them are bad too, the data set is broken.
+// Substitutes tried for one bad image. If all of them are bad too, the run ends.
 constexpr int kMostSubstitutes = 20;
 
 void need_a_batch(int64_t images, const char* which, int64_t batch_size) {
@@ -169,7 +169,7 @@ class Loader::Impl {
     batch.targets.set(i, dataset().target(source, request_.targets));
   }
 
-  // The same for an image with a class map.
+  // As place(), for an image with a class map.
   void place_scene(Batch& batch, int64_t i, int64_t source, uint8_t* pixels) const {
     const SceneDraws draws =
         draw_scene(*scenes_, request_.seed, static_cast<uint64_t>(batch.epoch),
@@ -180,7 +180,7 @@ class Loader::Impl {
     batch.targets.set(i, std::move(map));
   }
 
-  // The same for an image with instances.
+  // As place(), for an image with instances.
   void place_frame(Batch& batch, int64_t i, int64_t source, uint8_t* pixels) const {
     const auto at = static_cast<size_t>(i);
     const FrameDraws draws =
@@ -191,13 +191,13 @@ class Loader::Impl {
     batch.targets.set(i, std::move(truth));
   }
 
-  // A random substitute for a sample; with instances, one of the same orientation.
+  // A random substitute for a sample; for images with instances, one of the same orientation.
   int64_t draw_substitute(KeyedRandom& random, int64_t sample) const {
     if (order_) return order_->another(sample, random);
     return static_cast<int64_t>(random.below(static_cast<uint64_t>(dataset().size())));
   }
 
-  // The reason why the image cannot be read; nullopt on success.
+  // Returns the reason why the image cannot be read; nullopt on success.
   std::optional<std::string> try_place(Batch& batch, int64_t i, int64_t source) const {
     try {
       place(batch, i, source);

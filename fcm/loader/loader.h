@@ -30,21 +30,21 @@ struct Extent {
 struct Batch {
   std::vector<uint8_t> pixels_BHWC;
   int64_t batch = 0, rows = 0, cols = 0, channels = 0;
-  std::vector<int64_t> sample_ids;  // as the order gives them, even if substituted
-  Targets targets;                  // those of the substitute, if there is one
+  std::vector<int64_t> sample_ids;  // as chosen by the order, also where a substitute was read
+  Targets targets;                  // where a substitute was read, those of the substitute
   // Scenes only: size of each image, in the upper left of its slot; the rest is padding.
   std::vector<Extent> extents;
   std::vector<BadSample> bad;
   int64_t epoch = 0;
   // For images with instances, whose order has no epochs (oriented_order.h): how often each sample
-  // was taken before; with its id this keys its draws. Empty: all are `epoch`.
+  // was taken before, which keys its draws together with its id. Otherwise empty, and `epoch` keys
+  // all draws.
   std::vector<int64_t> sample_epochs;
   double decode_seconds = 0;  // summed over threads
 
-  // This rank's images are number `first` and following of the global batch of `global_batch`
-  // images.
+  // This rank's images are [first, first + batch) of the global batch of `global_batch` images.
   int64_t first = 0, global_batch = 0;
-  // The weight of that many images in the mean over the global batch.
+  // The weight of `images` images in the mean over the global batch.
   double share_of(int64_t images) const {
     require(batch <= global_batch, "share_of: a batch of {} exceeds the global batch of {}", batch,
             global_batch);
@@ -52,8 +52,9 @@ struct Batch {
   }
 };
 
-// Crop box and mirroring of one sample, keyed by (seed, epoch, sample). As torchvision's
-// RandomResizedCrop.get_params: ten attempts, then the central crop with the ratio clamped.
+// Crop box and mirroring of one sample, keyed by (seed, epoch, sample). As in torchvision's
+// RandomResizedCrop.get_params, ten boxes are tried; if none fits, the crop is central and its
+// ratio is clamped.
 struct Crop {
   image::Box box;
   bool mirror = false;
@@ -69,16 +70,16 @@ struct LoaderRequest {
   uint64_t seed = 0;
   int64_t threads = 1;
   int64_t first_step = 0;  // step of the run at which the loader starts, when resuming
-  // The loader applies only what changes bytes (rand_augment, color_jitter); float_pixels.h and
-  // mix.h apply the rest.
+  // The loader applies only the augmentations of bytes (rand_augment, color_jitter, crop_once);
+  // float_pixels.h and mix.h apply the others.
   AugmentOptions augment = {};
   Slice slice = {};  // this process's part of each batch
-  // If set: images with class maps of `classes` classes (scene.h). Requires `targets` kMap (only
-  // scenes use it), and no augmentation of bytes in `augment`.
+  // If set: images with class maps of `classes` classes (scene.h). Requires `targets` kMap, which
+  // only scenes use, and neither rand_augment nor color_jitter in `augment`.
   std::optional<PipelineOptions> pipeline = {};
   int64_t classes = 0;
   // If set: images with instances (frame.h), in the order of oriented_order.h. Requires `targets`
-  // kInstances, and no augmentation of bytes in `augment`.
+  // kInstances, and neither rand_augment nor color_jitter in `augment`.
   std::optional<JitterOptions> jitter = {};
 };
 
@@ -86,18 +87,18 @@ struct LoaderRequest {
 // threads, ranks or the step at which the loader started.
 class Loader {
  public:
-  // Throws Error(kUsage) for options that contradict each other or more ranks than images in a
-  // batch, Error(kData) for a set smaller than a batch.
+  // Throws Error(kUsage) for options that contradict each other or for more ranks than images in a
+  // batch, and Error(kData) for a data set smaller than a batch.
   explicit Loader(LoaderRequest request);
   ~Loader();  // waits only for the images being decoded
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
   // Waits for and returns the next step's batch. Throws Error(kData) if too many images are bad.
-  // Each rank counts only its own slice; the caller must make the ranks agree when one gives up.
+  // Each rank counts only its own slice, so the caller must make all ranks stop when one throws.
   Batch next();
-  // Global batches per epoch; a short last one is dropped. For detection, only images with an
-  // object count.
+  // Global batches per epoch; an incomplete last batch is dropped. For detection, only images with
+  // an object count.
   int64_t steps_per_epoch() const;
 
  private:
@@ -105,25 +106,26 @@ class Loader {
   std::unique_ptr<Impl> impl_;
 };
 
-// Sample ids of one step, or of a rank's slice of it, from the epoch's keyed permutation.
+// Sample ids of one step, or of a rank's slice of the step, from the epoch's keyed permutation.
 std::vector<int64_t> samples_of_step(int64_t dataset_size, int64_t batch_size, uint64_t seed,
                                      int64_t step, const Slice& slice = {});
 
 struct EvalLoaderRequest {
   std::shared_ptr<const Dataset> dataset;
   DataOptions data;
-  // kNone or kLabel; for others use for_each_scene (scene_testing.h) or for_each_frame
-  // (frame_testing.h).
+  // kNone or kLabel. For class maps use for_each_scene (scene_testing.h), for instances
+  // for_each_frame (frame_testing.h).
   TargetKind targets = TargetKind::kNone;
   int64_t batch_size = 0;  // of this process
   int64_t threads = 1;
-  double crop_share = 1;
-  Slice slice = {};  // what this process measures of the data set
+  double crop_share = 1;  // side of the crop over the shorter side of the resized image
+  Slice slice = {};       // this process's part of the data set
 };
 
-// Images in index order without augmentation, for evaluation: padded as in training, shorter side
-// resized to the target size divided by `crop_share`, central crop. The last batch may be shorter
-// than `batch_size`. Published classifiers are evaluated with a crop_share of 224 / 256.
+// Images in index order without augmentation, for evaluation. An image is padded as in training,
+// its shorter side is resized to the target size divided by `crop_share`, and the central crop is
+// taken. The last batch may be shorter than `batch_size`. Upstream classifiers are evaluated with a
+// crop_share of 224 / 256.
 class EvalLoader {
  public:
   explicit EvalLoader(EvalLoaderRequest request);

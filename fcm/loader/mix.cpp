@@ -9,8 +9,8 @@
 namespace fcm::loader {
 namespace {
 
-// timm's rand_bbox: a box around a random point with relative area 1 - share, clipped at the
-// border.
+// timm's rand_bbox: a box around a random point with a share of 1 - `share` of the image's area,
+// clipped at the border.
 image::Box cut_box(double share, int64_t rows, int64_t cols, KeyedRandom& random) {
   const double side = std::sqrt(1 - share);
   const auto half_rows = static_cast<int64_t>(static_cast<double>(rows) * side) / 2;

@@ -26,17 +26,18 @@ struct DataOptions {
   template <class Visitor>
   void visit(Visitor& visitor) {
     visitor("image_size", image_size, config::Range{1, 8192, 2},
-            "rows and columns the network sees");
+            "rows and columns of the images that the network sees");
     visitor("channels", channels, config::Range{1, 3}, "3: RGB, 1: grey");
-    visitor("mean", mean, config::Range{}, "per channel, of pixels scaled to 0..1; subtracted");
+    visitor("mean", mean, config::Range{},
+            "mean per channel of pixels scaled to 0..1; is subtracted");
     visitor("deviation", stddev, config::Range{1e-6, 1e6},
-            "standard deviation per channel; divided by");
+            "std per channel of pixels scaled to 0..1; is divided by");
     visitor("crop_scale", crop_scale, config::Range{1e-6, 1, 2},
             "random crop: smallest and largest share of the area");
     visitor("crop_ratio", crop_ratio, config::Range{1e-3, 1e3, 2},
             "random crop: smallest and largest width over height");
     visitor("interpolation", interpolation, config::OneOf{{"bicubic", "bilinear"}},
-            "of resizing; antialiased, as in Pillow");
+            "interpolation of resizing, antialiased as in Pillow");
     visitor("flip", flip, config::Range{0, 1}, "probability of a horizontal flip");
     visitor("pad", pad, config::Range{0, 1024}, "black pixels added on every side before cropping");
     visitor("max_bad_share", max_bad_share, config::Range{0, 1},
@@ -73,14 +74,14 @@ struct AugmentOptions {
     visitor("mixup", mixup, config::Range{0, 100}, "alpha of mixup's Beta; 0: off");
     visitor("cutmix", cutmix, config::Range{0, 100}, "alpha of cutmix's Beta; 0: off");
     visitor("mixup_mode", mixup_mode, config::OneOf{{"batch", "pair", "elem"}},
-            "one draw for the whole batch, per pair, or per image");
-    visitor("mixup_prob", mixup_prob, config::Range{0, 1}, "probability of mixing at all");
+            "batch: one draw for the whole batch; pair: one per pair; elem: one per image");
+    visitor("mixup_prob", mixup_prob, config::Range{0, 1}, "probability of mixup or cutmix");
     visitor("mixup_switch_prob", mixup_switch_prob, config::Range{0, 1},
             "probability of cutmix if both are on");
     visitor("smoothing", smoothing, config::Range{0, 0.99}, "label smoothing");
     visitor("crop_once", crop_once,
-            "draw the crop once and clip it to the image, as in published linear probes, instead "
-            "of up to ten times until it fits");
+            "draw the crop once and clip it to the image, as published linear probes do; else draw "
+            "up to ten crops until one fits");
   }
 };
 
@@ -97,13 +98,13 @@ struct PipelineOptions {
   template <class Visitor>
   void visit(Visitor& visitor) {
     visitor("scale", scale, config::Range{1, 65536, 2},
-            "an image is resized, keeping its aspect ratio, so that its longer and shorter side "
-            "just fit into these");
+            "bounds of the longer and the shorter side; an image is resized as large as fits, "
+            "keeping its aspect ratio");
     visitor("ratio_range", ratio_range, config::Range{1e-3, 1e3, 2},
             "training: the scale is multiplied by a random factor in this range");
     visitor("cat_max_ratio", cat_max_ratio, config::Range{0, 1},
-            "a crop in which one class covers at least this share of the labelled pixels is drawn "
-            "again, up to ten times; 1: never");
+            "a crop that shows only one class, or in which one class covers at least this share of "
+            "the labelled pixels, is drawn again, up to ten times; 1: never");
     visitor("photometric", photometric, "random brightness, contrast, saturation and hue");
     visitor("reduce_zero_label", reduce_zero_label,
             "0 in maps means unlabelled, and classes count from 1");
@@ -120,7 +121,8 @@ struct JitterOptions {
   template <class Visitor>
   void visit(Visitor& visitor) {
     visitor("scale_range", scale_range, config::Range{1e-3, 1e3, 2},
-            "training: an image's longer side is the frame's times a random factor in this range");
+            "training: an image's longer side becomes the frame's side times a random factor in "
+            "this range");
     visitor("pad", pad, config::Range{0, 255},
             "byte value of the frame's padding, right and below, before normalisation");
   }

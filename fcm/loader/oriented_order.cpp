@@ -47,8 +47,8 @@ int64_t OrientedOrder::batches_before(int64_t round) const {
 
 std::vector<OrientedOrder::Chosen> OrientedOrder::of_step(int64_t step, const Slice& slice) const {
   require(step >= 0, "OrientedOrder: expected a step of 0 or more, got {}", step);
-  // A lower bound: batches_before(round) is at most round * images / batch_size, and less than two
-  // below it.
+  // A lower bound of the round, because batches_before(round) is at most round * images /
+  // batch_size. It is less than two below that, so the loop is short.
   int64_t round = step * batch_size_ / images();
   while (batches_before(round + 1) <= step) ++round;
   const int64_t wide = batches_of(groups_[0], round + 1) - batches_of(groups_[0], round);

@@ -15,9 +15,9 @@ namespace fcm::loader {
 // one group, the others another. Each group has an endless stream, a sequence of keyed permutations
 // of its images. A batch is the next batch_size images of one stream and may span two permutations.
 // The steps are divided into rounds of about one pass over the images: by the end of round e,
-// floor(e * images / batch_size) batches have come from each group (images: of that group). Within
-// a round, a keyed shuffle decides which stream a step takes. So any step is computed without the
-// earlier ones.
+// floor(e * n / batch_size) batches have come from each group, where n is its number of images.
+// Within a round, a keyed shuffle decides which stream a step takes. So any step is computed
+// without the earlier ones.
 class OrientedOrder {
  public:
   struct Chosen {
@@ -44,7 +44,7 @@ class OrientedOrder {
   int64_t batches_of(const Group& group, int64_t round) const;
 
   std::array<Group, 2> groups_;    // wide, others
-  std::vector<uint8_t> group_of_;  // by sample
+  std::vector<uint8_t> group_of_;  // index of each sample's group
   int64_t batch_size_;
   uint64_t seed_;
 };

@@ -17,8 +17,8 @@
 
 namespace fcm::loader {
 
-// The work of the threads. Both are called concurrently, but never twice for the same image. next()
-// of the step rethrows an exception.
+// The work of the threads. Both functions are called concurrently, but never twice for the same
+// image. If one throws, the call of next() for that step rethrows the exception.
 struct BatchWork {
   // The batch of a step, complete except for pixels and targets.
   std::function<Batch(int64_t step)> prepare;
@@ -71,7 +71,7 @@ class Prefetcher {
   std::condition_variable batch_ready_;
   std::array<Slot, kAhead> ring_;
   int64_t next_step_;    // the step that next() returns
-  int64_t opened_step_;  // earlier steps have a slot
+  int64_t opened_step_;  // the next step to get a slot
   bool opening_ = false;
   std::atomic<bool> stopping_ = false;
   std::vector<std::thread> threads_;

@@ -1,4 +1,4 @@
-// Remarks of opening a data set: what was skipped, what was assumed, what looks wrong.
+// Remarks made while a data set is opened: what was skipped, what was assumed, what looks wrong.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ class LeftOut {
   void add(std::string_view what, std::string_view example, int64_t count = 1);
   void add(const LeftOut& more);
 
-  // Most frequent first. Beyond some dozens, further kinds are merged into one.
+  // Most frequent first. Beyond 48 kinds, further kinds are counted as one.
   std::vector<Kind> kinds() const;
   int64_t count() const;  // of all kinds
   bool empty() const { return kinds_.empty(); }

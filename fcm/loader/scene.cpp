@@ -15,7 +15,8 @@ namespace {
 
 constexpr int64_t kMostClassesOfMaps = kIgnored;  // values 0 .. 254
 
-// Maps values of a file to classes. Simply subtracting 1 would make 255 a class.
+// Maps values of a file to classes. Subtracting 1 from every value would turn 255, which is
+// ignored, into class 254.
 std::array<uint8_t, 256> reduced_values(bool reduce_zero_label) {
   std::array<uint8_t, 256> table{};
   for (size_t value = 0; value < table.size(); ++value) {
@@ -55,7 +56,7 @@ image::Box choose_crop(const ClassMap& map, const image::Resizing& resizing,
     crop.top = draws.place(resizing.to_rows - crop.rows);
     crop.left = draws.place(resizing.to_cols - crop.cols);
     image::resize_nearest(resizing, map.classes.data(), crop, classes.data());
-    // After the last check the next crop is accepted unchecked.
+    // After kMostChecks rejected crops, the next crop is accepted unchecked.
     if (most >= 1 || check == kMostChecks || shows_enough(classes, most)) return crop;
   }
 }

@@ -1,6 +1,6 @@
 // An image with its class map, transformed for training segmentation: resized by a random factor,
 // cropped where the map shows enough classes, mirrored, distorted, padded. Bit-identical to
-// mmsegmentation's pipeline of ADE20K; draws are keyed, or given.
+// mmsegmentation's pipeline of ADE20K for the same random numbers (SceneDraws).
 #pragma once
 
 #include <cstdint>
@@ -41,13 +41,14 @@ struct SceneDraws {
   bool mirror = false;
   Distortion distortion;
 };
-// Keyed by (seed, epoch, sample).
+// Draws are keyed by (seed, epoch, sample).
 SceneDraws draw_scene(const SceneOptions& options, uint64_t seed, uint64_t epoch, uint64_t sample);
 
-// The class map of the i-th image as network classes (zero label reduced). Throws Error(kData) that
-// names image and value if a value is not a class.
+// The class map of the i-th image in network classes, after reduce_classes. Throws Error(kData)
+// that names image and value if a value is not a class.
 ClassMap read_classes(const Dataset& dataset, int64_t index, const SceneOptions& options);
-// The same conversion in place; `name` is for messages.
+// Converts a map from the values of its file to network classes, in place, by
+// pipeline.reduce_zero_label; `name` is the image's name for messages.
 void reduce_classes(ClassMap& map, const SceneOptions& options, const std::string& name);
 
 // Throws Error(kData) if a map does not have its image's size.
@@ -55,7 +56,8 @@ void check_size_of_map(const ClassMap& map, int64_t rows, int64_t cols, const st
 
 // Reads image `source`: writes image_size[0] x image_size[1] x 3 bytes to `pixels` and the classes
 // to `map`. Returns the size of the image in the upper left; the rest is black, and kIgnored in the
-// map. Only what the crop needs is resized and (of a JPEG) decoded, so damage below goes unnoticed.
+// map. Only what the crop needs is resized and (of a JPEG) decoded, so damage below the crop goes
+// unnoticed.
 Extent read_scene_for_training(const Dataset& dataset, int64_t source, const SceneOptions& options,
                                const SceneDraws& draws, uint8_t* pixels, ClassMap& map);
 

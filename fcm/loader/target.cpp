@@ -10,13 +10,13 @@ namespace {
 using Labels = std::vector<int64_t>;
 using OfImages = std::vector<Instances>;
 
-// A set of overloads for std::visit: a new alternative without a function does not compile.
+// Overloads for std::visit. An alternative without an overload does not compile.
 template <class... Functions>
 struct Cases : Functions... {
   using Functions::operator()...;
 };
 template <class... Functions>
-Cases(Functions...) -> Cases<Functions...>;  // for Clang 14
+Cases(Functions...) -> Cases<Functions...>;  // Clang 14 needs this guide
 
 template <class Wanted>
 Wanted& as(Target& target) {

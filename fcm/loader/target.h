@@ -1,4 +1,4 @@
-// Training targets: of one sample, and of all samples of a batch.
+// Training targets of one sample, and of all samples of a batch.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,8 @@
 namespace fcm::loader {
 
 // A loader reads only targets of the kind it was created for. A new kind needs an entry here and an
-// alternative in Target and in Targets; code that must handle it does not compile until it does.
+// alternative in Target and in Targets; code that must handle the kind then fails to compile until
+// it does.
 enum class TargetKind { kNone, kLabel, kMap, kInstances };
 
 struct NoTarget {};
@@ -19,7 +20,7 @@ struct Label {
   int64_t class_number = -1;  // -1: no label
 };
 inline constexpr uint8_t kIgnored = 255;  // map value of pixels that losses and metrics skip
-// The class of every pixel.
+// The class number of every pixel, or kIgnored.
 struct ClassMap {
   int64_t rows = 0, cols = 0;
   std::vector<uint8_t> classes;  // rows x cols
@@ -41,15 +42,15 @@ class Targets {
   Targets(TargetKind kind, int64_t count, int64_t rows = 0, int64_t cols = 0);
   explicit Targets(std::vector<int64_t> labels) : held_(std::move(labels)) {}
 
-  // Class numbers, one per image; -1: no label. Throws std::logic_error for targets of another
-  // kind, as do the next two.
+  // labels(): class numbers, one per image; -1: no label. labels(), maps() and instances() throw
+  // std::logic_error for targets of another kind.
   const std::vector<int64_t>& labels() const;
   const ClassMaps& maps() const;
   // The objects of each image.
   const std::vector<Instances>& instances() const;
 
-  // Stores `target`, which must be of this kind, at `index`. Several threads may store at different
-  // indices.
+  // Stores `target`, which must be of the batch's kind, at `index`. Several threads may store at
+  // different indices.
   void set(int64_t index, Target target);
   // Keeps only the targets at `indices`, which must be ascending.
   void keep(const std::vector<int64_t>& indices);

@@ -26,10 +26,10 @@ image::Image padded(image::Image image, int64_t pad) {
   return larger;
 }
 
-// Rounds half to even, as Python.
+// Rounds half to even, as Python does.
 int64_t rounded(double value) { return static_cast<int64_t>(std::nearbyint(value)); }
 
-// The whole image; only its centre if its aspect ratio is outside the allowed range.
+// The whole image, or its centre if its aspect ratio is outside the allowed range.
 image::Box central_box(int64_t rows, int64_t cols, double low, double high) {
   image::Box box{0, 0, rows, cols};
   const double ratio = static_cast<double>(cols) / static_cast<double>(rows);
@@ -43,7 +43,7 @@ image::Box central_box(int64_t rows, int64_t cols, double low, double high) {
   return box;
 }
 
-// Sides of a box with a random share of the area and a random ratio. They may exceed the image.
+// Sides of a box with a random share of the area and a random ratio; they may exceed the image's.
 struct Sides {
   int64_t width, height;
 };
@@ -156,8 +156,8 @@ void view_for_evaluation(image::Image image, const DataOptions& options, uint8_t
     return static_cast<int64_t>(static_cast<double>(target) / crop_share);
   };
   int64_t rows = to_cover(target_rows), cols = to_cover(target_cols);
-  // One side gets exactly this length. The other is at least as long as required, rounded down as
-  // in torchvision's Resize.
+  // One side gets exactly the required length. The other keeps the aspect ratio and is at least as
+  // long as required, rounded down as in torchvision's Resize.
   if (image.rows * cols <= image.cols * rows) {
     cols = std::max(cols, rows * image.cols / image.rows);
   } else {

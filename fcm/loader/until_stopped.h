@@ -13,8 +13,9 @@ struct StopRequested final : std::exception {
   const char* what() const noexcept override { return "asked to stop"; }
 };
 
-// The same images; once `stop` (may be nullptr) is set, reading an image or a class map throws
-// StopRequested. This ends a measurement over a large set soon, wherever its loop is.
+// The same data set, except that reading an image or a class map throws StopRequested once `stop`
+// is set (nullptr: never). So an evaluation over a large data set ends soon after a stop, without a
+// check in its loop.
 std::shared_ptr<const Dataset> until_stopped(std::shared_ptr<const Dataset> images,
                                              const std::atomic<bool>* stop);
 

@@ -32,8 +32,8 @@ class Faults {
   std::vector<std::string> lines_;
 };
 
-// Every list of [encoder] has one element per stage. Returns whether that holds; the other rules
-// rely on it.
+// Requires that every list of [encoder] has one element per stage. Returns whether that holds;
+// other rules rely on it.
 bool check_stages(const Recipe& recipe, Faults& faults) {
   const encoder::EncoderOptions& options = recipe.encoder;
   const size_t fixed = encoder::family(recipe.model.kind).stages;
@@ -56,11 +56,10 @@ bool check_stages(const Recipe& recipe, Faults& faults) {
 void check_named_size(const Recipe& recipe, Faults& faults) {
   const encoder::EncoderOptions& options = recipe.encoder;
   if (options.size == "custom") return;
-  if (options.size == "checkpoint") {  // the other keys are for --from-scratch
-    faults.unless(
-        !recipe.is<Pretrain>(),
-        "encoder.size = \"checkpoint\" is for recipes of finetune and linprobe, which start from "
-        "one; pretraining needs a named size, or custom");
+  if (options.size == "checkpoint") {  // the other keys are used only with --from-scratch
+    faults.unless(!recipe.is<Pretrain>(),
+                  "encoder.size = \"checkpoint\" is for finetune and linprobe, which start from a "
+                  "checkpoint; pretraining needs a named size, or \"custom\"");
     return;
   }
   encoder::EncoderOptions named, given = options;
@@ -90,7 +89,8 @@ void check_named_size(const Recipe& recipe, Faults& faults) {
   }
 }
 
-// A position embedding has four equal parts: the sine and the cosine of the row and of the column.
+// A position embedding has four equal parts, the sine and the cosine of the row and of the column,
+// so its width must be divisible by 4.
 void check_width(const char* section, const char* dim_key, int64_t dim, int64_t heads,
                  Faults& faults) {
   faults.unless(dim % 4 == 0, "{} = {} must be divisible by 4, for the sine-cosine positions",
@@ -99,7 +99,7 @@ void check_width(const char* section, const char* dim_key, int64_t dim, int64_t 
                 section, heads);
 }
 
-// Keys of the cross decoder, in which hidden patches do not attend to each other.
+// Rules for the keys of the cross decoder, in which hidden patches do not attend to each other.
 void check_cross(const decoder::DecoderOptions& decoder, const encoder::Family& family,
                  Faults& faults) {
   if (!decoder.cross()) {
@@ -288,13 +288,13 @@ void check_classification(const Recipe& recipe) {
   check_head(recipe);
 }
 
-// Requirements of a segmenter on its encoder.
+// What a segmenter requires of its encoder.
 void check_segmenters_encoder(const Recipe& recipe, Faults& faults) {
   const SegmenterSection& segmenter = recipe.segment().segmenter;
   const std::string& kind = recipe.model.kind;
   faults.unless(
       kind != "swin",
-      "model.kind = \"swin\": there is no published segmenter on it; use conv_vit or vit");
+      "model.kind = \"swin\": there is no published segmenter on a Swin; use conv_vit or vit");
   const bool is_vit = kind == "vit";
   faults.unless(segmenter.taps.size() == (is_vit ? 4 : 0),
                 "segmenter.taps = {} names {} blocks, but model.kind = \"{}\" needs {}",
@@ -320,7 +320,7 @@ void check_segmentation(const Recipe& recipe, Faults& faults) {
   const SegmenterSection& segmenter = recipe.segment().segmenter;
   const loader::PipelineOptions& pipeline = recipe.segment().pipeline;
   faults.unless(pipeline.ratio_range[0] <= pipeline.ratio_range[1],
-                "pipeline.ratio_range = [{}, {}] must have the smaller one first",
+                "pipeline.ratio_range = [{}, {}] must have the smaller number first",
                 pipeline.ratio_range[0], pipeline.ratio_range[1]);
   for (size_t i = 0; i < segmenter.stride.size(); ++i) {
     faults.unless(segmenter.stride[i] <= recipe.data.image_size[i],
@@ -329,7 +329,7 @@ void check_segmentation(const Recipe& recipe, Faults& faults) {
   }
 }
 
-// Requirements of a detector on its encoder.
+// What a detector requires of its encoder.
 void check_detectors_encoder(const Recipe& recipe, Faults& faults) {
   const DetectorSection& detector = recipe.detect().detector;
   const std::string& kind = recipe.model.kind;
@@ -370,11 +370,11 @@ void check_detection(const Recipe& recipe, Faults& faults) {
                 "data.image_size = {}, but frames of detectors are square", list(data.image_size));
   const std::vector<double>& scale = recipe.detect().jitter.scale_range;
   faults.unless(scale[0] <= scale[1],
-                "jitter.scale_range = [{}, {}] must have the smaller one first", scale[0],
+                "jitter.scale_range = [{}, {}] must have the smaller number first", scale[0],
                 scale[1]);
 }
 
-// Keys of [run] that only some tasks use.
+// Rules for the keys of [run] that only some tasks use.
 void check_run(const Recipe& recipe, Faults& faults) {
   const RunOptions& run = recipe.run;
   if (recipe.is<Pretrain>()) {
@@ -409,8 +409,8 @@ void check(const Recipe& recipe) {
     check_width("encoder", "the last of encoder.dims", recipe.encoder.dims.back(),
                 recipe.encoder.heads.last(), faults);
     faults.unless(recipe.encoder.heads.values.size() == 1 && recipe.encoder.window == 0,
-                  "encoder.heads = {} and encoder.window = {}, but model.kind = \"{}\" takes one "
-                  "number of heads and no window: write 0",
+                  "encoder.heads = {} and encoder.window = {}, but model.kind = \"{}\" needs one "
+                  "number of heads and encoder.window = 0",
                   list(recipe.encoder.heads.values), recipe.encoder.window, family.kind);
   }
   if (recipe.is<Pretrain>()) check_decoder(recipe, family, faults);
@@ -434,7 +434,7 @@ void check_pretraining(const Recipe& recipe) {
   const masks::MaskOptions& masks = recipe.pretrain().masks;
   if (masks::view_sizes(patches, masks).front() < patches) return;
   fail(ExitCode::kUsage,
-       "masks.ratio = {} hides nothing: the only view sees all {} patches; use a third or more",
+       "masks.ratio = {} hides nothing: the only view sees all {} patches; use 1/3 or more",
        masks.ratio, patches);
 }
 

@@ -5,12 +5,13 @@
 
 namespace fcm::recipe {
 
-// Throws Error(kUsage) for values out of range and combinations that cannot work: one line per
-// fault, with its keys and values.
+// Throws Error(kUsage) for values out of range and for combinations that cannot work. The message
+// has one line per fault, with keys and values.
 void check(const Recipe& recipe);
 
-// check(), and also requires that views hide patches, as pretraining needs. (A frozen encoder is
-// described by a pretraining recipe whose only view is the whole image, which check() accepts.)
+// check(), and also requires that views hide patches, as pretraining needs. check() alone accepts a
+// pretraining recipe whose only view is the whole image, because such a recipe describes a frozen
+// encoder.
 void check_pretraining(const Recipe& recipe);
 
 }  // namespace fcm::recipe

@@ -24,11 +24,12 @@ struct ClassifierSection {
             "mean: of all patches; token: a ViT's class token, a ConvViT's top left patch");
     visitor("drop_path", drop_path, config::Range{0, 0.99},
             "probability that an image skips the last block's branches; rises from 0 at the first");
-    visitor("layer_decay", layer_decay, config::Range{1e-3, 1},
-            "learning rate of each layer below the head, relative to the one above; 1: all alike");
+    visitor(
+        "layer_decay", layer_decay, config::Range{1e-3, 1},
+        "learning rate of each layer below the head, over that of the layer above; 1: all equal");
     visitor(
         "eval_crop", eval_crop, config::Range{0.1, 1},
-        "evaluation crops this share of the resized image's side: 0.875 resizes to 256 for 224");
+        "side of the evaluation crop over the resized image's shorter side: 0.875 is 224 of 256");
     visitor("ema_decay", ema_decay, config::Range{0, 0.999999},
             "decay of a moving average (EMA) of the weights per step; the average is measured and "
             "saved. 0: no average");

@@ -11,7 +11,7 @@ struct DebugOptions {
   void visit(Visitor& visitor) {
     visitor.off_unless_named(
         "reference_ops", reference_ops,
-        "run every operator's plain reference instead of its kernels: slow; off if left out");
+        "run the slow reference of every operator instead of its kernels; off if left out");
   }
 };
 

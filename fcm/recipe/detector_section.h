@@ -36,7 +36,7 @@ struct DetectorSection {
             "MIMDet). decomposed: tables per block for rows and for columns, only the last map "
             "(the official ConvMAE-Det)");
     visitor("window", window, config::Range{0, 256},
-            "side of attention windows, in patches; swin: 0, it uses encoder.window");
+            "side of attention windows, in patches; swin: 0, since it uses encoder.window");
     visitor("global_blocks", global_blocks, config::Range{0, 255, config::Range::kAnyLength},
             "transformer blocks, from 0, that attend over the whole image; swin: none");
     visitor("channels", channels, config::Range{1, 16384}, "channels of the pyramid's maps");
@@ -44,8 +44,9 @@ struct DetectorSection {
             "width of the box head's hidden layer");
     visitor("drop_path", drop_path, config::Range{0, 0.99},
             "probability that the last block's branches are dropped; rises from 0 at the first");
-    visitor("layer_decay", layer_decay, config::Range{1e-3, 1},
-            "learning rate of each layer below the last, relative to the one above; 1: all alike");
+    visitor(
+        "layer_decay", layer_decay, config::Range{1e-3, 1},
+        "learning rate of each layer below the last, over that of the layer above; 1: all equal");
     visitor("sampled_anchors", sampled_anchors, config::Range{1, 1e6},
             "anchors per image in the loss of the proposal network (RPN), at most half of them "
             "positive");

@@ -1,4 +1,5 @@
-// Everything that defines a run, except where it runs: data, output, device and threads are flags.
+// Everything that defines a run, but nothing about where it runs: data, output, device and threads
+// are flags.
 #pragma once
 
 #include <string>
@@ -29,7 +30,7 @@ struct RowOptions {
   template <class Visitor>
   void visit(Visitor& visitor) {
     visitor("name", name, config::OneOf{}, "name of the recipe");
-    visitor("about", about, config::OneOf{}, "what it is and what to expect of it");
+    visitor("about", about, config::OneOf{}, "what the recipe trains and what to expect");
   }
 };
 
@@ -66,7 +67,7 @@ struct Recipe {
   bool is() const {
     return std::holds_alternative<Task>(task);
   }
-  // The sections of the task, which must be the current one.
+  // The sections of each task; the recipe must be of that task.
   Pretrain& pretrain() { return std::get<Pretrain>(task); }
   const Pretrain& pretrain() const { return std::get<Pretrain>(task); }
   Classify& classify() { return std::get<Classify>(task); }
@@ -100,17 +101,17 @@ struct Recipe {
   }
 };
 
-// A default recipe of the task that the text is for, determined by its sections ([classifier]:
+// A recipe of default values for the task of the text, which its sections determine ([classifier]:
 // Classify, [segmenter]: Segment, [detector]: Detect, else Pretrain).
 Recipe recipe_for_task_of(std::string_view toml, const std::string& file_name);
 
 // The section that identifies the recipe's task, such as "[classifier]"; "" for pretraining.
 const char* section_of_task(const Recipe& recipe);
 
-// A complete recipe from TOML, with "section.key=value" overrides applied in order. Overriding
-// encoder.size with a named size, or model.kind while the size is a named one, also sets the keys
-// that the named size defines. Values are checked one by one; combinations are left to check().
-// Throws Error(kUsage) that names file, line, key and value.
+// Reads a complete recipe from TOML and applies the "section.key=value" overrides in order. An
+// override of encoder.size with a named size, or of model.kind if the size is named, also sets the
+// keys that the named size defines. Each value is checked; check() checks combinations. Throws
+// Error(kUsage) that names file, line, key and value.
 Recipe read_recipe(std::string_view toml, const std::string& file_name,
                    const std::vector<std::string>& overrides = {});
 
@@ -125,8 +126,8 @@ std::string print_recipe(const Recipe& recipe, bool with_help = false);
 // 16 hexadecimal digits, equal for equal recipes.
 std::string recipe_hash(const Recipe& recipe);
 
-// A pretraining recipe with this recipe's encoder, data and optimizer whose view is the whole
-// image; a pretraining recipe is returned unchanged.
+// A pretraining recipe with this recipe's encoder, data and optimizer, and with the whole image as
+// its only view. A pretraining recipe is returned unchanged.
 Recipe pretraining_of(const Recipe& recipe);
 
 }  // namespace fcm::recipe

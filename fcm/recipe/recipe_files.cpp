@@ -16,8 +16,8 @@ namespace fcm::recipe {
 namespace fs = std::filesystem;
 namespace {
 
-// Bytes. A recipe is a page of text; a larger file was given by mistake.
-constexpr uintmax_t kLargest = 1 << 20;
+// A recipe is a page of text; a larger file was given by mistake.
+constexpr uintmax_t kLargest = 1 << 20;  // bytes
 
 [[noreturn]] void refuse_folder_as_recipe(const fs::path& folder) {
   const fs::path inner = folder / "recipe.toml";
@@ -26,12 +26,12 @@ constexpr uintmax_t kLargest = 1 << 20;
        fs::exists(inner, ignored) ? fmt::format("; it holds one: {}", inner.string()) : "");
 }
 
-// A file that is no TOML at all is named by its kind: the parser would only name a letter in it.
+// Refuses a file that is not TOML and names its kind; the parser would only name a character in it.
 void refuse_other_content(const fs::path& file) {
   std::string begin(kContentBytes, '\0');
   std::ifstream stream(file, std::ios::binary);
   stream.read(begin.data(), static_cast<std::streamsize>(begin.size()));
-  if (!stream.is_open()) return;  // reported by the reader
+  if (!stream.is_open()) return;  // read_recipe_file reports it
   begin.resize(static_cast<size_t>(std::max<std::streamsize>(stream.gcount(), 0)));
   std::string kind = content_kind(begin);
   const bool text = kind.starts_with("text that begins") || kind.starts_with("TOML") ||
@@ -84,7 +84,7 @@ fs::path find_recipe(const std::string& name_or_file, const std::vector<fs::path
     fail(ExitCode::kUsage, "--recipe {}: there is no such recipe; did you mean {}?", name_or_file,
          *meant);
   }
-  fail(ExitCode::kUsage, "--recipe {}: there is no such file and no such recipe; there are: {}",
+  fail(ExitCode::kUsage, "--recipe {}: there is no such file or recipe; the recipes are: {}",
        name_or_file, fmt::join(names, ", "));
 }
 

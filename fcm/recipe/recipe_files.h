@@ -19,7 +19,8 @@ std::vector<std::filesystem::path> shipped_recipes(
 std::filesystem::path find_recipe(const std::string& name_or_file,
                                   const std::vector<std::filesystem::path>& folders);
 
-// The text of a recipe. Throws Error(kUsage) for a file that is too large to be a recipe.
+// The text of a recipe. Throws Error(kUsage) for a file that is unreadable, too large to be a
+// recipe or of another kind.
 std::string read_recipe_file(const std::filesystem::path& file);
 
 // Finds, reads, overrides and checks a recipe of any task.
@@ -27,8 +28,8 @@ Recipe load_recipe(const std::string& name_or_file,
                    const std::vector<std::filesystem::path>& folders,
                    const std::vector<std::string>& overrides);
 
-// The same for pretraining only, or for the supervised tasks only. A recipe of the other kind
-// throws Error(kUsage) that says what to use instead.
+// The same only for pretraining, or only for the supervised tasks. For other recipes these throw
+// Error(kUsage) that says what to use instead.
 Recipe load_pretraining_recipe(const std::string& name_or_file,
                                const std::vector<std::filesystem::path>& folders,
                                const std::vector<std::string>& overrides);

@@ -26,7 +26,7 @@ struct RunOptions {
   void visit(Visitor& visitor) {
     visitor("seed", seed, config::Range{0, 9e15}, "seed of every random draw");
     visitor("max_steps", max_steps, config::Range{0, 1e15},
-            "stop after this many steps; 0: when the epochs are done");
+            "stop after this many steps; 0: after optim.epochs or optim.steps");
     visitor("log_every_steps", log_every_steps, config::Range{1, 1e9},
             "steps per line of log.jsonl");
     visitor("save_every_steps", save_every_steps, config::Range{0, 1e15},
@@ -37,14 +37,14 @@ struct RunOptions {
     visitor("pictures_every_steps", images_every_steps, config::Range{0, 1e15},
             "steps per sheet of reconstructions; 0: only at the end");
     visitor("knn_every_epochs", knn_every_epochs, config::Range{0, 1e6},
-            "epochs per kNN check on labelled images; 0: never");
+            "epochs per kNN evaluation on labelled images; 0: never");
     visitor("max_skipped_in_a_row", max_skipped_in_a_row, config::Range{1, 1e6},
             "non-finite steps in a row before rolling back");
     visitor("max_rollbacks", max_rollbacks, config::Range{0, 1e6},
             "roll-backs before giving up (exit status 5)");
     visitor("spike", spike, config::OneOf{{"log", "rollback"}},
-            "on a jump of the loss: log (a warning and a line in the log) or rollback (also a "
-            "roll-back after three in a row)");
+            "after a jump of the loss: log (a warning and a line in the log) or rollback (also a "
+            "roll-back after three jumps in a row)");
     visitor("probe_every_epochs", probe_every_epochs, config::Range{0, 1e6},
             "epochs per linear probe on labelled images; 0: never");
     visitor("measure_every_steps", measure_every_steps, config::Range{0, 1e15},

@@ -30,19 +30,20 @@ struct SegmenterSection {
             "channels of the auxiliary head on the third map, used only in training");
     visitor("aux_weight", aux_weight, config::Range{0, 100}, "weight of the auxiliary head's loss");
     visitor("taps", taps, config::Range{0, 255, config::Range::kAnyLength},
-            "vit: the four blocks, from 0, whose outputs become feature maps; conv_vit: none, its "
-            "stages do");
+            "vit: the four blocks, from 0, whose outputs are the feature maps; conv_vit: none, its "
+            "stages are the maps");
     visitor("dropout", dropout, config::Range{0, 0.99},
             "probability that a channel is dropped before the classifier");
     visitor("drop_path", drop_path, config::Range{0, 0.99},
             "probability that an image skips the last block's branches; rises from 0 at the first");
     visitor("layer_decay", layer_decay, config::Range{1e-3, 1},
-            "learning rate of each layer below the heads, relative to the one above; 1: all alike");
+            "learning rate of each layer below the heads, over that of the layer above; 1: all "
+            "equal");
     visitor("windows", windows, config::OneOf{{"slide", "whole"}},
-            "evaluation. slide: windows of data.image_size, logits averaged where they overlap; "
-            "whole: one window");
+            "windows of evaluation. slide: windows of data.image_size, with logits averaged where "
+            "they overlap; whole: one window");
     visitor("stride", stride, config::Range{1, 8192, 2},
-            "slide: step between windows, rows and columns");
+            "windows = \"slide\": pixels from one window to the next, in rows and columns");
   }
 };
 

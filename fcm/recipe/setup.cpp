@@ -10,7 +10,7 @@
 namespace fcm::recipe {
 namespace {
 
-// A plan with only the sizes of one image's views; it has no tables.
+// A plan that has only the grid and the sizes of the views, without order and edges.
 masks::ViewPlan views_of(masks::Grid grid, const masks::MaskOptions& options) {
   masks::ViewPlan plan;
   plan.grid = grid;
@@ -19,24 +19,24 @@ masks::ViewPlan views_of(masks::Grid grid, const masks::MaskOptions& options) {
   return plan;
 }
 
-// Cost of one image: encoder and decoder, or encoder and heads; for a classifier its encoder on
-// every patch.
+// Cost of one image: for pretraining encoder and decoder, for a segmenter or detector encoder and
+// heads, for a classifier the encoder on every patch.
 nn::Cost cost_of(const Recipe& recipe) {
   const masks::Grid grid = student_of(recipe).grid;
   if (recipe.is<Pretrain>()) {
     return models::cost(autoencoder_options(recipe), views_of(grid, recipe.pretrain().masks));
   }
   if (recipe.is<Segment>()) {
-    constexpr int64_t kClassesOfAde20k = 150;  // used until the data's number is known
+    constexpr int64_t kClassesOfAde20k = 150;  // used until the data's number of classes is known
     const int64_t classes = recipe.segment().segmenter.classes;
     return models::cost(segmenter_options(recipe, classes == 0 ? kClassesOfAde20k : classes));
   }
   if (recipe.is<Detect>()) {
-    constexpr int64_t kClassesOfCoco = 80;  // likewise
+    constexpr int64_t kClassesOfCoco = 80;  // used until the data's number of classes is known
     const int64_t classes = recipe.detect().detector.classes;
     return models::cost(detector_options(recipe, classes == 0 ? kClassesOfCoco : classes));
   }
-  // Counted as in pretraining, with the fused stages.
+  // For a classifier, counted as in pretraining, with the norm and the fused stages.
   return encoder::family(recipe.model.kind)
       .cost(recipe.encoder, recipe.data.channels, views_of(grid, {0, {}}),
             {.norm = true, .fuse = true});

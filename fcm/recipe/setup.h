@@ -25,19 +25,19 @@ const char* compute_name(at::ScalarType compute);
 // Bytes saved for backward per image: an upper estimate, for choosing micro-batches.
 double activation_bytes_per_image(const Recipe& recipe, at::ScalarType compute);
 
-// Images per micro-batch: optim.micro_batch, or if that is 0, as many as fit in half of
-// `memory_bytes` (for a segmenter at least two). The batch is split evenly.
+// Images per micro-batch: at most optim.micro_batch, or if that is 0, at most as many as fit in
+// half of `memory_bytes` (but at least two for a segmenter). The batch is split evenly.
 int64_t choose_micro_batch(const Recipe& recipe, at::ScalarType compute, double memory_bytes);
 
 // Multiply-adds of a forward pass of one image: encoder and decoder, or encoder and heads of a
-// segmenter or a detector, as models::cost counts them; for a classifier those of the encoder on
-// every patch. Training costs three times as much; a multiply-add is two operations.
+// segmenter or a detector, as models::cost counts them; for a classifier the encoder on every
+// patch. A training step costs three times as much; a multiply-add is two operations.
 double forward_multiply_adds(const Recipe& recipe);
 
-// The same for the teachers, which run forward only.
+// The same for the teachers, which have no backward pass.
 double teacher_multiply_adds(const Recipe& recipe);
 
-// Floating-point operations of a training step per image.
+// Floating-point operations of a training step per image, teachers included.
 double training_flops(const Recipe& recipe);
 
 }  // namespace fcm::recipe

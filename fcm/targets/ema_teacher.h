@@ -14,7 +14,7 @@
 
 namespace fcm::targets {
 
-// The options of the trained encoder.
+// The options of the encoder that is trained.
 struct Student {
   std::string kind = encoder::kDefaultKind;
   encoder::EncoderOptions encoder;
@@ -22,7 +22,7 @@ struct Student {
   masks::Grid grid;
 };
 
-// The momentum of step `step`: a half cosine from ema_momentum at step 0 to ema_last_momentum at
+// The momentum at step `step`: a half cosine from ema_momentum at step 0 to ema_last_momentum at
 // step `steps`, as in DINO and BYOL.
 double ema_momentum(const TargetOptions& options, int64_t step, int64_t steps);
 
@@ -30,7 +30,7 @@ class EmaTeacher {
  public:
   explicit EmaTeacher(const Student& student, const at::TensorOptions& held = at::kFloat);
 
-  // The encoder's parameters under upstream names, stored as the student's are.
+  // The averaged parameters under upstream names, stored in the same layout as the student's.
   nn::Parameters& parameters() { return *parameters_; }
   const nn::Parameters& parameters() const { return *parameters_; }
 
@@ -38,8 +38,9 @@ class EmaTeacher {
   void start_from(const nn::Parameters& student);
   void follow(const nn::Parameters& student, double momentum);
 
-  // Normalised features [B, L, C] of all patches in the order of `plan`, whose masks are ignored:
-  // the encoder's latent after its norm, or the mean of its last blocks. pixels [B, L, P, D].
+  // pixels [B, L, P, D] -> normalised features [B, L, C] of all patches, in the order of `plan`,
+  // whose views are ignored. The features are the encoder's latent, or with last_blocks > 1 the
+  // mean of the outputs of that many last blocks.
   at::Tensor features(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                       int64_t last_blocks, at::ScalarType compute) const;
 
@@ -49,9 +50,9 @@ class EmaTeacher {
   std::unique_ptr<encoder::Encoder> encoder_;
 };
 
-// How much features vary between tokens: the std of each dimension over all tokens of a batch, its
-// mean and minimum over dimensions. Tokens are normalised, so the mean is below 1; near 0 all
-// tokens are equal, and the target has collapsed.
+// How much features vary between tokens: the mean and the minimum over dimensions of the std over
+// all tokens of a batch. Tokens are normalised, so the mean is at most 1. If it is near 0, all
+// tokens are nearly equal, and the target has collapsed.
 struct Spread {
   double mean = 0, least = 0;
 };

@@ -1,4 +1,4 @@
-// The mean of the outputs of a network's last blocks, each token normalised first.
+// The mean of the outputs of a network's last blocks; each token is normalised before averaging.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,13 +12,13 @@ namespace fcm::targets {
 
 class LastBlocks {
  public:
-  // The last `count` of the blocks "<stem>.0" to "<stem>.<depth - 1>", whose outputs [B, T, D] end
-  // with `patches` patches.
+  // Averages the last `count` of the blocks that an observer sees as "<stem>.0" to "<stem>.<depth -
+  // 1>". The last `patches` tokens of their outputs [B, T, D] are the patches.
   LastBlocks(const std::string& stem, int64_t depth, int64_t count, int64_t patches);
 
   // Pass this to the network's forward; it must not outlive this object.
   nn::Observer observer();
-  at::Tensor mean_BLD() const;
+  at::Tensor mean_BLD() const;  // call it after the forward pass
 
  private:
   std::set<std::string> names_;

@@ -49,7 +49,7 @@ struct NamedTower {
 
 // Upstream sizes: vision_transformer.py of dino, dinov2 and dinov3, CLIP's model cards and
 // open_clip's model_configs, transformers' configurations of SigLIP (so400m's MLPs are 4304 wide).
-// Names that end in "tiny" are our own.
+// Towers with "tiny" in their names are this project's own.
 constexpr std::array kTowers = {
     NamedTower{"vit_b16", kDino, 16, 768, 12, 12},
     NamedTower{"vit_s16", kDino, 16, 384, 12, 6},
@@ -134,7 +134,7 @@ TeacherOptions tower_options(const TargetOptions& options, const std::string& ta
 Feature tower_feature(const TargetOptions& options, const std::string& target) {
   if (target == "dino") return Feature::kNormed;
   if (options.clip_feature == "projected") return Feature::kProjected;
-  // SigLIP's pooling reads tokens after the last norm; no other tokens are public.
+  // SigLIP's pooling reads the tokens after the last norm, so these are its features.
   const bool siglip = named_tower(options, target).kind == TeacherKind::kSiglip;
   return siglip || options.clip_feature == "normed" ? Feature::kNormed : Feature::kTokens;
 }

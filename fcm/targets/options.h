@@ -13,9 +13,9 @@ namespace fcm::targets {
 std::vector<std::string> tower_names(const std::string& target);
 
 // The targets of each hidden patch: its pixels, and features that other networks compute from the
-// whole image. No values were published, so these follow section 2.4 of the project's
-// specification, with SmoothL1 on normalised tokens as in MaskAlign, and mimicked visible tokens as
-// in MR-MAE (arXiv 2303.05475).
+// whole image. Upstream published no values for feature targets, so the defaults are this
+// project's. The loss is SmoothL1 on normalised tokens, as in MaskAlign; visible tokens mimic a
+// teacher as in MR-MAE (arXiv 2303.05475).
 struct TargetOptions {
   bool norm_pix = true;
   double variance_epsilon = 1e-6;
@@ -32,9 +32,9 @@ struct TargetOptions {
 
   // Names of the targets of the decoder, in this order: "rgb", "clip", "dino", "ema".
   std::vector<std::string> reconstructed() const;
-  // Names of the targets that need a teacher's features, the mimicked one included.
+  // Names of the targets that need a teacher's features, including the mimicked target.
   std::vector<std::string> features() const;
-  double weight(const std::string& name) const;  // weight of one of these, or of "mimic"
+  double weight(const std::string& name) const;  // of a target, or of "mimic"
 
   template <class Visitor>
   void visit(Visitor& visitor) {
@@ -53,18 +53,20 @@ struct TargetOptions {
             "weight of the loss of features of the encoder's own moving average; 0: not a target");
     visitor("loss", loss, config::OneOf{{"smooth_l1", "mse", "cosine"}}, "loss of features");
     visitor("last_blocks", last_blocks, config::Range{1, 256},
-            "features are the mean over this many last blocks, normalised; 1: the final output");
+            "features are the mean of this many last blocks' normalised outputs; 1: the final "
+            "output");
     visitor("clip_tower", clip_tower, config::OneOf{tower_names("clip")},
-            "size of CLIP or SigLIP; tiny ones are random unless a file is "
-            "given, for trials");
+            "name of a CLIP or SigLIP tower; tiny towers, for tests, are random unless a file is "
+            "given");
     visitor("clip_feature", clip_feature, config::OneOf{{"tokens", "normed", "projected"}},
-            "tokens before ln_post, after it (always for SigLIP), or projected (CLIP only)");
+            "tokens: before ln_post; normed: after ln_post (always for SigLIP); projected: after "
+            "CLIP's projection");
     visitor("dino_tower", dino_tower, config::OneOf{tower_names("dino")},
-            "size of DINO, DINOv2 or DINOv3; tiny ones as above");
+            "name of a DINO, DINOv2 or DINOv3 tower; tiny towers as for clip_tower");
     visitor("ema_momentum", ema_momentum, share,
             "momentum of the moving average at the first step");
     visitor("ema_last_momentum", ema_last_momentum, share,
-            "momentum at the last step; a half cosine in between");
+            "momentum at the last step; between first and last step it follows a half cosine");
     visitor("mimic", mimic, config::OneOf{{"none", "clip", "dino", "ema"}},
             "teacher whose features visible patches predict, through a norm and a linear layer");
     visitor("mimic_weight", mimic_weight, weight, "weight of the mimic loss");
@@ -79,10 +81,10 @@ TeacherOptions tower_options(const TargetOptions& options, const std::string& ta
                              int64_t cols);
 Feature tower_feature(const TargetOptions& options, const std::string& target);
 
-// Whether that is one of our own tiny towers, which need no file.
+// Whether the selected tower is one of this project's tiny towers, which need no file.
 bool is_random_tower(const TargetOptions& options, const std::string& target);
 
-// The recipe name of a tower of this kind and size; empty: none.
+// The name that recipes use for a tower of this kind and size; empty: none.
 std::string name_of_size(const TeacherOptions& tower);
 
 }  // namespace fcm::targets

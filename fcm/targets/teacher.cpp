@@ -25,7 +25,7 @@ constexpr const char* kVit = "vit";  // the encoder kind of all towers
 
 constexpr double kRotaryBase = 100;  // DINOv3's rope_theta
 
-// nullopt: MAE's ViT without further options.
+// The tower's options; nullopt for MAE's ViT, which needs none.
 std::optional<encoder::Tower> tower_of(const TeacherOptions& options) {
   encoder::Tower tower;
   tower.registers = options.registers;

@@ -14,8 +14,8 @@
 
 namespace fcm::targets {
 
-// This program's ViT with the options of the tower's kind. Parameters have timm's names
-// (interop/tower_names.h), belong to no optimizer, and are to be loaded from a file.
+// A frozen tower: this program's ViT with the options of the tower's kind. Parameters have timm's
+// names (interop/tower_names.h), belong to no optimizer, and must be loaded from a file.
 class Teacher {
  public:
   // Throws Error(kUsage) if the images do not divide into patches.
@@ -27,12 +27,12 @@ class Teacher {
   nn::Parameters& parameters() { return *parameters_; }
   const nn::Parameters& parameters() const { return *parameters_; }
 
-  // pixels [B, L, 1, stride^2 * channels], patches of geometry() in the order order_BL (slot ->
-  // patch; a plan's, or the raster order of masks::full_plan), normalised by normalisation_of().
+  // pixels [B, L, 1, stride^2 * channels]: patches of geometry(), normalised by normalisation_of(),
+  // in the order order_BL (slot -> raster index; that of a plan, or of masks::full_plan).
+  // Returns [B, L, D or P] in the same order, of type `compute`, without class token and registers.
   // The tower sees all patches of an image at once, runs in `compute` and records no gradient.
-  // Returns [B, L, D or P] in that order, of type `compute`, without class token and registers.
   // Throws Error(kUsage) for kProjected if the options have no projection. The observer sees the
-  // outputs of blocks, "blocks.0", ... [B, T, D], the patches last.
+  // outputs of the blocks, "blocks.0", ... [B, T, D], whose last L tokens are the patches.
   at::Tensor features(const at::Tensor& pixels_BLPD, const at::Tensor& order_BL, Feature feature,
                       at::ScalarType compute, const nn::Observer& observer = {}) const;
 
@@ -48,11 +48,11 @@ class Teacher {
 // Multiply-adds of a tower for one image: matrix products and attention.
 double multiply_adds(const TeacherOptions& options);
 
-// The mean and std that a tower normalises pixels with.
+// The mean and std with which a tower's pixels are normalised.
 ops::Normalisation normalisation_of(const TeacherOptions& options);
 
-// LayerNorm without weights: each token minus its mean, divided by its std; epsilon 1e-5, in
-// float32 at least.
+// LayerNorm without weights: each token minus its mean, divided by its std. Epsilon is 1e-5;
+// arithmetic and result are in float32, or in the features' type if that is wider.
 at::Tensor normalised_tokens(const at::Tensor& features_BLD);
 
 }  // namespace fcm::targets

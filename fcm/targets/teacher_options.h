@@ -8,18 +8,18 @@
 
 namespace fcm::targets {
 
-// Upstream image towers whose features can be targets. DINO is MAE's ViT; the others have the
-// options in fcm/encoder/tower.h.
+// Upstream image towers whose features can be targets. DINO is MAE's ViT; the other kinds use the
+// options of fcm/encoder/tower.h.
 enum class TeacherKind { kDino, kDinoV2, kDinoV3, kClip, kSiglip };
 
 // "DINO", "DINOv2", "DINOv3", "CLIP", "SigLIP"
 const char* name_of(TeacherKind kind);
 
-// The target that a tower of this kind serves: "dino", or "clip" for towers trained with texts.
+// The target that a tower of this kind computes: "clip" for towers trained with texts, else "dino".
 const char* target_of(TeacherKind kind);
 
-// Sizes of a tower; the defaults are DINO's ViT-B/16. of_kind has the upstream settings of the
-// others.
+// Kind, sizes and settings of a tower. The defaults are those of DINO's ViT-B/16; of_kind returns
+// the upstream settings of every kind.
 struct TeacherOptions {
   TeacherKind kind = TeacherKind::kDino;
   int64_t rows = 224, cols = 224;  // of the image, in pixels
@@ -37,14 +37,15 @@ struct TeacherOptions {
   std::array<double, 3> mean{0.485, 0.456, 0.406}, stddev{0.229, 0.224, 0.225};
 };
 
-// The upstream settings of that kind: epsilon, GELU, mean and std; registers of DINOv3.
+// Options with the upstream settings of `kind`: epsilon, GELU, mean and std, and DINOv3's
+// registers.
 TeacherOptions of_kind(TeacherKind kind);
 
 // "DINOv2 with 384 channels, 12 blocks, patches of 14 pixels and 4 registers"
 std::string described(const TeacherOptions& options);
 
-// Which features of a tower: patch tokens after the last block, after the last norm (`norm` of
-// DINO, `ln_post` of CLIP), or projected from there (CLIP only).
+// Which features of a tower. kTokens: patch tokens after the last block. kNormed: after the last
+// norm (`norm` of DINO, `ln_post` of CLIP). kProjected: projected after that norm (CLIP only).
 enum class Feature { kTokens, kNormed, kProjected };
 
 }  // namespace fcm::targets

@@ -13,8 +13,8 @@
 namespace fcm::targets {
 namespace {
 
-// Uniform weights of the scale of a Linear's initialisation, norms near one, so that features
-// differ between patches.
+// Draws weights uniformly, with the scale of a Linear's initialisation, and scales of norms near
+// one, so that features differ between patches.
 void randomise_tower(Teacher& teacher) {
   for (const nn::Parameter& parameter : teacher.parameters().all()) {
     const uint64_t name = fnv1a64(parameter.name.data(), parameter.name.size());

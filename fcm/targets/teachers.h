@@ -17,20 +17,19 @@ namespace fcm::targets {
 
 class Teachers {
  public:
-  // Towers in `of_files` ("clip", "dino") have those options, and their parameters are to be loaded
-  // from a file. Other towers are the ones that `options` names, with random parameters
-  // (randomise_tower).
+  // Towers in `of_files` ("clip", "dino") have the options given there, and the caller loads their
+  // parameters from a file. Other towers are those that `options` names, with random parameters.
   Teachers(const TargetOptions& options, const Student& student,
            const at::TensorOptions& held = at::kFloat,
            const std::map<std::string, TeacherOptions>& of_files = {});
 
-  EmaTeacher* ema() { return ema_.get(); }  // nullptr: not a target
+  EmaTeacher* ema() { return ema_.get(); }  // nullptr: the EMA is not a target
 
   const Teacher& tower(const std::string& name) const { return *towers_.at(name); }
   Teacher& tower(const std::string& name) { return *towers_.at(name); }
 
-  // Features of every target that has any. Each teacher runs once, without gradients, in `compute`.
-  // images: uint8 [B, H, W, C]; pixels [B, L, P, D]: the same images, cut in plan order and
+  // Features of every feature target. Each teacher runs once, without gradients, in `compute`.
+  // images: uint8 [B, H, W, C]; pixels [B, L, P, D]: patches of the same images in plan order,
   // normalised for the student.
   Features features(const at::Tensor& images_BHWC, const at::Tensor& pixels_BLPD,
                     const masks::ViewPlan& plan, at::ScalarType compute) const;
@@ -41,9 +40,8 @@ class Teachers {
   std::unique_ptr<EmaTeacher> ema_;
 };
 
-// Images uint8 [B, H, W, 3] to a tower's input: normalised, and resized (bicubic, antialiased) if
-// its patch size differs from the student's. [B, L, 1, stride^2 * 3], float32, in the order
-// order_BL.
+// Images uint8 [B, H, W, 3] -> a tower's input [B, L, 1, stride^2 * 3], float32, in the order
+// order_BL: normalised, and resized (bicubic, antialiased) if the tower's image size differs.
 at::Tensor tower_pixels(const at::Tensor& images_BHWC, const at::Tensor& order_BL,
                         const Teacher& teacher);
 

@@ -82,7 +82,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"UnknownSection", "[net]", "[nett]",
               "r.toml:6: unknown section [nett]; did you mean [net]?"},
         Fault{"UnknownSectionFarFromAll", "[masks]", "[optimiser]\n[masks]",
-              "r.toml:1: unknown section [optimiser]; there are: masks, net"},
+              "r.toml:1: unknown section [optimiser]; the sections are: masks, net"},
         Fault{"SectionInSection", "tied = true", "tied = true\n[masks.more]\nx = 1",
               "r.toml:5: unknown key masks.more; [masks] has: ratio, views, tied"},
         Fault{"TextForNumber", "ratio = 0.5", "ratio = \"half\"",

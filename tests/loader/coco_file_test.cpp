@@ -112,7 +112,7 @@ TEST_F(CocoFileTest, OutlinesThatAreNoneAreLeftOut) {
   EXPECT_EQ(file.instances(0).instances[2].outlines,
             (std::vector<std::vector<double>>{{10, 10, 20, 10, 20, 20}}));
   EXPECT_EQ(as_text(file.left_out()),
-            "4 outlines of fewer than three points or half a point (annotation 50)");
+            "4 outlines of fewer than three points or an odd count of numbers (annotation 50)");
 }
 
 TEST_F(CocoFileTest, AnnotationsThatCannotBeUsedAreCounted) {
@@ -321,7 +321,8 @@ TEST_F(CocoFileTest, ASecondListIsRefused) {
 }
 
 TEST_F(CocoFileTest, OtherFilesAreNamed) {
-  EXPECT_NE(data_error([&] { read("[]"); }).find("other JSON (of results?)"), std::string::npos);
+  EXPECT_NE(data_error([&] { read("[]"); }).find("other JSON, perhaps of results"),
+            std::string::npos);
   for (const char* list : {"images", "annotations", "categories"}) {
     CocoTree tree = test::small_coco();
     tree.erase(list);

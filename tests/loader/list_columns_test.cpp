@@ -92,7 +92,7 @@ TEST_F(ListColumnsTest, RowsThatDoNotFitAreRefusedOnce) {
       {"cat\ta.png\tx\n", "are separated by tabs"},
       {"{\"path\": \"a.png\", \"label\": 0}\n",
        "line 1, \"{\"path\": \"a.png\", \"label\": 0}\": "
-       "it is JSON, expected the path, then a blank"},
+       "it is JSON; expected the path, then a blank"},
       {"[\"a.png\", 0]\n", "it is JSON"},
       {"\xE2\x80\x9C"
        "a.png\xE2\x80\x9D 0\n",
@@ -106,7 +106,7 @@ TEST_F(ListColumnsTest, RowsThatDoNotFitAreRefusedOnce) {
 
 TEST_F(ListColumnsTest, ALabelBeforeThePathIsRefusedOnceWhereTheImageIsThere) {
   folder_.write("p/a.png", image::encode_png(test::pattern(3, 4, 3, 1)));
-  EXPECT_NE(refusal("cat p/a.png\n").find("\"cat\" precedes the path, expected the path first"),
+  EXPECT_NE(refusal("cat p/a.png\n").find("\"cat\" precedes the path; expected the path first"),
             std::string::npos);
   folder_.write("cat p/a.png", image::encode_png(test::pattern(3, 4, 3, 1)));
   EXPECT_EQ(open("cat p/a.png\n")->get(0, 3).cols, 4);

@@ -166,7 +166,7 @@ TEST_F(PackedFileTest, OtherVersionsAndKindsSayWhatTheyAre) {
   std::string bytes = read_file(path_, ExitCode::kData);
   bytes[8] = 2;
   replace(bytes);
-  EXPECT_NE(error().find("its version is 2, this program reads 1"), std::string::npos);
+  EXPECT_NE(error().find("its version is 2, but this program reads version 1"), std::string::npos);
   bytes[8] = 1;
   bytes[12] = 7;
   replace(bytes);

@@ -127,7 +127,7 @@ TEST(SplitFolders, WhatIsDoubtfulIsSaid) {
   EXPECT_EQ(one->classes().size(), 3u);
   ASSERT_EQ(one->remarks().notes.size(), 1u);
   EXPECT_EQ(one->remarks().notes[0],
-            "named like a split, but taken as a class, since there is none for the other split: "
+            "named like a split, but taken as a class, since the other split has no folder: "
             "train2017");
   draw(nested, {"images/train/", "images/val/", "labels"});
   const auto other = open_dataset(nested.string(), Split::kTrain);

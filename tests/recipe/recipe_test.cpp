@@ -426,8 +426,7 @@ TEST(Check, PretrainingHasToHideSomething) {
   Recipe recipe = shipped("fastconvmae_base_in1k_50ep", {"masks.ratio=0.3"});
   EXPECT_NO_THROW(check(recipe));
   EXPECT_EQ(usage_error([&] { check_pretraining(recipe); }),
-            "masks.ratio = 0.3 hides nothing: the only view sees all 196 patches; use a third or "
-            "more");
+            "masks.ratio = 0.3 hides nothing: the only view sees all 196 patches; use 1/3 or more");
   recipe.pretrain().masks.ratio = 0.34;
   EXPECT_NO_THROW(check_pretraining(recipe));
 }

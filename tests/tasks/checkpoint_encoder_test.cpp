@@ -140,8 +140,7 @@ TEST(CheckpointEncoder, IsForDownstreamRecipesAlone) {
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kUsage);
-    EXPECT_NE(std::string(error.what()).find("is for recipes of finetune and linprobe"),
-              std::string::npos)
+    EXPECT_NE(std::string(error.what()).find("is for finetune and linprobe"), std::string::npos)
         << error.what();
   }
 }

@@ -32,7 +32,7 @@ class ByteWriter {
   std::string bytes_;
 };
 
-// Every read throws Error(kData) if too few bytes are left.
+// Reads what ByteWriter wrote. Every read throws Error(kData) if too few bytes are left.
 class ByteReader {
  public:
   explicit ByteReader(std::string_view bytes) : left_(bytes) {}

@@ -44,8 +44,8 @@ std::vector<fs::path> files_of(const fs::path& folder, Split split) {
   return found;
 }
 
-// Class names are in a text file beside the records, one per line; without it, numbers are the
-// names.
+// Reads class names from a text file beside the records, one per line; without that file, classes
+// are named by their numbers.
 std::vector<std::string> class_names(const fs::path& folder, const Kind& kind, Remarks& remarks) {
   const fs::path place = folder / kind.names_file;
   std::vector<std::string> names;
@@ -70,8 +70,8 @@ std::vector<std::string> class_names(const fs::path& folder, const Kind& kind, R
   return names;
 }
 
-// The kind is recognised by the file's size or, if both fit, by the range of the labels. If only
-// one kind fits, a label out of range affects only its image.
+// Recognises the kind by the file's size or, if the size fits both kinds, by the range of the
+// labels. If the size fits only one kind, a label out of range affects only its image.
 const Kind& kind_of(const std::string& content, const fs::path& path) {
   if (content.empty()) fail(ExitCode::kData, "{} is empty", path.string());
   const auto has_size = [&](const Kind& kind) { return content.size() % kind.record() == 0; };
@@ -96,13 +96,14 @@ const Kind& kind_of(const std::string& content, const fs::path& path) {
        path.string(), content.size(), kCifar10.record(), kCifar100.record());
 }
 
-// Notes on missing parts, and other files in the folder.
+// Notes missing parts, and counts other files in the folder.
 Remarks remarks_of(const fs::path& folder, Split split, size_t files) {
   Remarks remarks;
   std::error_code ignored;
   const bool is_of_five = fs::is_regular_file(folder / "test_batch.bin", ignored);
   if (split == Split::kTrain && is_of_five && files < 5) {
-    remarks.notes.push_back(fmt::format("{} of the 5 files data_batch_1.bin ... are there", files));
+    remarks.notes.push_back(
+        fmt::format("only {} of the 5 files data_batch_1.bin to data_batch_5.bin exist", files));
   }
   remarks.beside = remarks.left_out = files_beside(folder, [](const std::string& name) {
     return name.ends_with(".bin") || name.ends_with(".txt") || name == "readme.html";

@@ -1,4 +1,4 @@
-// Checks the names of classes.
+// Warnings about the names of classes.
 #pragma once
 
 #include <string>

@@ -116,7 +116,8 @@ void CocoFile::OddBoxes::add(const CocoAnnotation& annotation) {
   if (count++ == 0) example = name_of(annotation);
 }
 
-// Such boxes stay: COCO's evaluation counts them, and the published file has some.
+// Boxes that are odd in one of these ways stay: COCO's evaluation counts them, and the published
+// file has some.
 void CocoFile::look_at_box(const CocoAnnotation& annotation, const ImageRecord& image) {
   const auto& [x0, y0, x1, y1] = annotation.box;
   const auto rows = static_cast<double>(image.rows), cols = static_cast<double>(image.cols);

@@ -39,8 +39,8 @@ std::optional<CocoPlaces> find_coco(const fs::path& folder, Split split) {
   return std::nullopt;
 }
 
-// The folder to which the file's image names are relative: the one in which most of them exist, of
-// equal ones the first. Annotation tools write names relative to several places.
+// The folder to which the image names in the file are relative. Annotation tools use different
+// folders; this is the one in which most of 50 names exist (the first, if several have as many).
 fs::path place_of_images(const fs::path& folder, const CocoPlaces& places, const CocoFile& file) {
   constexpr int64_t kMost = 50;
   const std::string split = places.images.filename().string();
@@ -63,7 +63,7 @@ fs::path place_of_images(const fs::path& folder, const CocoPlaces& places, const
   return best;
 }
 
-// The first part of a path.
+// The first component of a path.
 std::string first_part(const fs::path& path) {
   return path.empty() ? std::string() : path.begin()->string();
 }
@@ -135,7 +135,7 @@ class CocoImages final : public EncodedDataset {
               : "");
   }
 
-  // The annotations are those of the first year that is there.
+  // A file with the year is read in preference to one without; warns about the latter.
   void warn_of_other_years(const fs::path& folder) {
     const std::string own = places_.annotations.filename().string();
     for (const Split split : {Split::kTrain, Split::kVal}) {
@@ -177,7 +177,8 @@ class CocoImages final : public EncodedDataset {
     return slash == std::string::npos ? std::string() : path.substr(0, slash);
   }
 
-  // The files beside the images, relative to places_.images. Folders without images are counted.
+  // The files in the folders of the images, relative to places_.images. Counts other folders there
+  // as left out.
   std::unordered_set<std::string> files_of_images() {
     std::set<std::string> folders;  // of images, and those above them
     for (int64_t i = 0; i < file_.size(); ++i) {
@@ -196,7 +197,7 @@ class CocoImages final : public EncodedDataset {
           files.insert(path);
         }
       };
-      // What lies directly in the data folder is counted as beside the images.
+      // beside_coco() has counted the entries of the data folder itself.
       if (folder.empty() && is_data_folder_) continue;
       const std::error_code error =
           for_each_visible(places_.images / folder, remarks_.left_out, see);

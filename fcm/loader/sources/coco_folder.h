@@ -13,12 +13,12 @@ struct CocoPlaces {
   std::filesystem::path annotations, images;  // the JSON file; the folder of images
 };
 
-// folder/annotations/instances_train2017.json and folder/train2017, instances_val2017.json and
-// val2017; or the same without "2017". nullopt if `folder` has no such file; Error(kData) if it has
-// one, but not for `split`.
+// For training folder/annotations/instances_train2017.json and folder/train2017, for validation
+// instances_val2017.json and val2017; or the same names without "2017". nullopt if `folder` has no
+// such file; throws Error(kData) if it has one only for the other split.
 std::optional<CocoPlaces> coco_places_in(const std::filesystem::path& folder, Split split);
 
-// Whether such a file exists, for either split or for `split`.
+// Whether such a file exists: for any split, or for `split`.
 bool holds_coco(const std::filesystem::path& folder);
 bool holds_coco(const std::filesystem::path& folder, Split split);
 

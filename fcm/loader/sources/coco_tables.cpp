@@ -29,8 +29,8 @@ class CocoReader {
   CocoTables read() {
     if (json_.kind() != JsonKind::kObject) {
       fail(ExitCode::kData,
-           "{} is not a COCO instances file but other JSON (of results?); expected an object with "
-           "images, annotations and categories",
+           "{} is not a COCO instances file but other JSON, perhaps of results; expected an object "
+           "with images, annotations and categories",
            file_.string());
     }
     json_.object([&](std::string_view key) {
@@ -73,12 +73,12 @@ class CocoReader {
     });
   }
 
-  // An id as the file gives it.
+  // The value of an id in the file.
   struct Id {
     std::optional<int64_t> value;
-    std::string other;  // what is there instead of an integer; "": nothing
+    std::string other;  // what the file has instead of an integer; "": nothing
 
-    // Whether the entry has one that is not an integer.
+    // Whether the file has an id that is not an integer.
     bool is_odd() const { return !value && !other.empty(); }
   };
   Id read_id() {
@@ -188,7 +188,7 @@ class CocoReader {
     std::vector<double> numbers;  // of polygons
     std::vector<uint32_t> part_sizes;
     bool has_other_values = false;  // than numbers, in a box or a polygon
-    int64_t short_parts = 0;        // invalid polygons
+    int64_t short_parts = 0;        // polygons of fewer than 6 or an odd count of numbers
     std::optional<image::RunLengths> mask;
     bool has_bad_mask = false;
 
@@ -220,7 +220,7 @@ class CocoReader {
         take_box();
       } else if (key == "area") {
         const bool had_other_values = pending_.has_other_values;
-        pending_.area = real();  // one that is not a number is replaced
+        pending_.area = real();  // replaced by the area of the box if it is not a number
         pending_.has_other_values = had_other_values;
       } else if (key == "iscrowd") {
         pending_.annotation.crowd = flag();
@@ -331,7 +331,7 @@ class CocoReader {
                           : fmt::format("entry {} of annotations", entry_);
     };
     if (pending_.short_parts > 0) {
-      tables_.left_out.add("outlines of fewer than three points or half a point", name(),
+      tables_.left_out.add("outlines of fewer than three points or an odd count of numbers", name(),
                            pending_.short_parts);
     }
     for (const auto& [key, id] :
@@ -362,7 +362,7 @@ class CocoReader {
   JsonReader json_;
   CocoTables tables_;
   Pending pending_;
-  int64_t entry_ = 0;  // in its list, from 1
+  int64_t entry_ = 0;  // number of the current entry in its list, from 1
   bool has_images_ = false, has_annotations_ = false, has_categories_ = false;
 };
 

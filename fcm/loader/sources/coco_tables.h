@@ -16,13 +16,14 @@
 
 namespace fcm::loader {
 
-// Polygons and RLE masks of many annotations, concatenated. Vectors of vectors would take several
-// times the file's size. Deques, because a growing vector briefly needs twice the memory.
+// Polygons and RLE masks of many annotations, concatenated, because vectors of vectors would take
+// several times the file's size. They are deques, because a growing vector briefly needs twice the
+// memory.
 class CocoShapes {
  public:
   struct Place {
     uint64_t begin = 0, first_part = 0;
-    uint32_t size = 0;  // number of characters of a mask, or of polygons
+    uint32_t size = 0;  // characters of the mask, or number of polygons
     enum class Form : uint8_t { kHundredths, kNumbers, kMask } form = Form::kHundredths;
   };
 
@@ -35,8 +36,8 @@ class CocoShapes {
   void read(const Place& place, int64_t rows, int64_t cols, Instance& instance) const;
 
  private:
-  // COCO's numbers have two decimals: stored as hundredths they take half the space, and n / 100
-  // restores exactly the double that was read.
+  // COCO's coordinates have two decimals. Stored as hundredths they take half the space, and
+  // n / 100 restores exactly the double that was read. Other coordinates are in numbers_.
   std::deque<int32_t> hundredths_;
   std::deque<double> numbers_;
   std::deque<uint32_t> part_sizes_;
@@ -45,8 +46,8 @@ class CocoShapes {
 
 struct CocoAnnotation {
   int64_t id = -1;              // -1: none
-  int64_t image = 0;            // its id
-  int64_t category = 0;         // its id
+  int64_t image = 0;            // id of the image
+  int64_t category = 0;         // id of the category
   std::array<double, 4> box{};  // x0, y0, x1, y1
   double area = 0;
   CocoShapes::Place shape;
@@ -54,7 +55,7 @@ struct CocoAnnotation {
   bool crowd = false;
 };
 
-// In file order. Unusable entries are skipped and counted.
+// The entries of a file, in file order. Unusable entries are skipped and counted.
 struct CocoTables {
   std::vector<ImageRecord> images;                          // `objects` is not yet counted
   JoinedNames names;                                        // file names of the images
@@ -62,7 +63,7 @@ struct CocoTables {
   std::vector<CocoAnnotation> annotations;
   CocoShapes shapes;
   LeftOut left_out;
-  int64_t without_area = 0;  // annotations without an area, which get that of their box
+  int64_t without_area = 0;  // annotations without an area; theirs is the area of the box
 };
 
 // Throws Error(kData) if the file is not JSON or not a COCO instances file.

@@ -1,4 +1,4 @@
-// Base class for data sets of encoded images (JPEG, PNG, WebP, ...), stored anywhere.
+// Base class for data sets of encoded images (JPEG, PNG, WebP, ...) in files, archives or memory.
 #pragma once
 
 #include <string>
@@ -9,14 +9,15 @@ namespace fcm::loader {
 
 class EncodedDataset : public Dataset {
  public:
-  // Errors name the image and the reason. get_section does not notice damage below the section
-  // (image::decode_section); get reads and checks everything.
+  // Errors name the image and the reason. get() reads and checks the whole file; get_section() may
+  // not notice damage below the section (image::decode_section).
   image::Image get(int64_t index, int64_t channels) const final;
   image::Section get_section(int64_t index, int64_t channels,
                              const image::ChooseBox& choose) const final;
 
   int orientation(int64_t index) const final;  // reads the file
-  // Whether images are rotated by it (image/orientation.h); by default not, as in torchvision.
+  // Whether images are rotated by their orientation (image/orientation.h); by default they are not,
+  // as in torchvision.
   bool turns_upright() const override { return false; }
 
   // The encoded bytes of the i-th image. Throws Error(kData) that names the image.

@@ -9,20 +9,20 @@
 
 namespace fcm::loader {
 
-// Fixed, so that the sets are the same in every run.
+// The seed is fixed, so that the synthetic sets are the same in every run.
 inline constexpr uint64_t kSyntheticSeed = 20230101;
 
-// Parameters of a drawing, in units of half the image's side, relative to its centre.
+// Parameters of one drawn figure, in units of half the image's side.
 struct Drawing {
-  float row, col;  // centre of the shape
+  float row, col;  // centre of the shape, relative to the centre of the image
   float size;      // of the shape
   float period;    // of the grating
 };
 
 inline float fraction(float value) { return value - std::floor(value); }
 
-// A class of figures. `covers`: whether a point is inside; `down` and `right` are relative to the
-// shape's centre.
+// A class of figures. `covers` tells whether the figure covers the point (down, right), which is
+// relative to the shape's centre.
 struct Figure {
   const char* name;
   bool (*covers)(float down, float right, const Drawing& drawing);

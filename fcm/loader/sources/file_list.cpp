@@ -42,7 +42,8 @@ class ListReader {
     fail(ExitCode::kData, "{} line {}, \"{}\": {}", list_.string(), line_, shortened(line), wrong);
   }
 
-  // Whether the first significant line is a heading.
+  // Whether this line is a heading, which only the first line with content can be. A heading with
+  // column names sets columns_.
   bool is_heading(std::string_view whole, std::string_view line) {
     if (std::exchange(has_begun_, true)) return false;
     constexpr size_t kNamesMark = 5;  // "sep=;", by which spreadsheets declare the separator
@@ -63,7 +64,7 @@ class ListReader {
     return true;
   }
 
-  // Returns false if the list has no columns.
+  // Adds a line of a list with columns. Returns false if the list has none.
   bool add_row(std::string_view line) {
     if (!columns_) return false;
     const ListColumns::Row row = columns_->row_of(line);
@@ -99,8 +100,8 @@ class ListReader {
     add_label(parts);
   }
 
-  // A path without an image extension may still be an image, or not be a path at all: checks
-  // whether such files exist.
+  // Text without an image extension may be the path of an image, or no path at all. Checks for up
+  // to 100 such lines whether the file exists.
   void look_for(std::string_view line, std::string_view path) {
     constexpr int64_t kMost = 100;
     if (++odd_ > kMost || are_there_) return;
@@ -171,7 +172,7 @@ class ListReader {
     return std::move(images_);
   }
 
-  // Notes a list whose images are missing, since lists are often copied without them.
+  // Adds a note if the images are missing, since lists are often copied without their images.
   void remark_absence() {
     constexpr int64_t kMost = 20;
     const int64_t count = std::min(kMost, images_.names.size());
@@ -191,10 +192,10 @@ class ListReader {
   LabelCollector labels_;
   bool has_labels_ = false;
   bool has_begun_ = false;
-  std::optional<ListColumns> columns_;  // set if a heading names them
+  std::optional<ListColumns> columns_;  // set if a heading names columns
   std::string heading_;                 // the first line that might be a heading; empty: none
   int64_t odd_ = 0;                     // lines whose path has no image extension
-  bool are_there_ = false;              // whether such a file exists
+  bool are_there_ = false;              // whether the file of such a line exists
   std::string odd_line_;                // the first such line whose file does not exist
 };
 

@@ -1,4 +1,4 @@
-// Lists the content of a folder.
+// Lists the entries of a folder, and counts those that a kind of data does not use.
 #pragma once
 
 #include <filesystem>
@@ -10,8 +10,8 @@
 
 namespace fcm::loader {
 
-// Calls see(entry, name) for every visible entry of the folder, in no particular order; hidden ones
-// are counted in `left_out`. Returns the error if listing failed.
+// Calls see(entry, name) for every visible entry of the folder, in no particular order; hidden
+// entries are counted in `left_out`. Returns the error if listing failed.
 std::error_code for_each_visible(
     const std::filesystem::path& folder, LeftOut& left_out,
     const std::function<void(const std::filesystem::directory_entry&, const std::string&)>& see);

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 // Identity and times of a folder; they change when files are added, removed or renamed in it.
 struct Stamp {
   uint64_t device = 0, inode = 0;
-  int64_t modified = 0, changed = 0;  // nanoseconds; the second cannot be set back
+  int64_t modified = 0, changed = 0;  // nanoseconds; no program can set back `changed`
   bool operator==(const Stamp&) const = default;
 };
 
@@ -45,7 +45,7 @@ struct StampedFolder {
   Stamp stamp;
 };
 
-// The result of listing one folder, or all.
+// The result of listing one folder, or several.
 struct Found {
   std::vector<std::string> images;     // relative to the listed folder, sorted
   std::vector<StampedFolder> folders;  // folders that were listed
@@ -53,7 +53,7 @@ struct Found {
   bool has_links = false;  // links, whose targets may change without changing a folder
 };
 
-// A folder and its ancestors, itself last.
+// A folder and its ancestors; the folder being listed is last.
 using Chain = std::vector<std::pair<uint64_t, uint64_t>>;  // device, inode
 
 Chain chain_to(const fs::path& root) {
@@ -81,7 +81,7 @@ class Lister {
   // Lists the images in root/name and in all folders below it. Links to a folder that contains them
   // are not followed, so listing always terminates.
   void look_below(const std::string& name) {
-    // Taken before listing, so that concurrent changes show.
+    // Taken before listing, so that changes during the listing make the stamp out of date.
     const Stamp stamp = stamp_of(root_ / name);
     const std::pair identity(stamp.device, stamp.inode);
     if (std::find(chain_.begin(), chain_.end(), identity) != chain_.end()) {

@@ -9,12 +9,13 @@
 
 namespace fcm::loader {
 
-// The images below <class>/ of the folder, sorted; or those directly in it if no class folder has
-// any. Links are followed, but never to a folder that contains them; a dangling link is an
-// unreadable image. Everything else is counted in the remarks. A list cached in options.cache is
-// used only if every listed folder (also empty ones) still has the same inode, modification and
-// change times; it is cached only if these times are older than kSettled at `now` and no image is a
-// link. Throws Error(kData) if nothing is found.
+// The images below <class>/ of the folder, sorted; or the images directly in the folder if no class
+// folder has any. Links are followed, but never to a folder that contains them; a dangling link
+// with an image extension is an unreadable image. Everything else is counted in the remarks. A list
+// cached in options.cache is used only if every listed folder (also empty ones) still has the same
+// inode, modification time and change time. A list is cached only if at `now` these times are older
+// than kSettled, no image is a link and no link is dangling. Throws Error(kData) if there are no
+// images.
 ImageNames list_folder(const std::filesystem::path& folder, const OpenOptions& options,
                        std::chrono::system_clock::time_point now);
 

@@ -27,7 +27,7 @@ class Inflater {
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
 
-  // Up to `count` bytes; fewer only at the end of the packed data.
+  // Unpacks up to `count` bytes; fewer only at the end of the packed data.
   size_t read(uint8_t* to, size_t count) {
     size_t filled = 0;
     while (filled < count && !ended_) {
@@ -77,7 +77,7 @@ std::vector<uint8_t> unpack(const std::string& packed, const std::string& path, 
          total, packed.size());
   }
   while (filled < total) {
-    // Grows with the actual data, so that a false announcement costs little.
+    // Memory grows with the actual data, so that a false size in the header costs little.
     content.resize(std::min<uint64_t>(total, std::max<uint64_t>(2 * filled, 1 << 20)));
     const size_t got = inflater.read(content.data() + filled, content.size() - filled);
     filled += got;

@@ -46,7 +46,7 @@ uint64_t labels_size(const uint8_t* head, const std::string& path) {
   return kLabelsHead + big_endian(head + 4);
 }
 
-// The file itself or with .gz appended, whichever exists.
+// The path itself if that file exists, else the path with .gz appended.
 std::optional<fs::path> plain_or_packed(const fs::path& path) {
   for (const char* ending : {"", ".gz"}) {
     fs::path candidate = path.string() + ending;
@@ -110,7 +110,7 @@ RawImages read_idx(const fs::path& images, std::vector<std::string> classes) {
   held.pixels = std::move(file);
   try {
     held.labels = read_labels(images, count);
-  } catch (const Error& error) {  // reported when labels are used; images need none
+  } catch (const Error& error) {  // reported when labels are used; images need no labels
     if (error.code() != ExitCode::kData) throw;
     held.label_fault = error.what();
     return held;

@@ -1,4 +1,4 @@
-// Kinds of files by their names.
+// Recognises kinds of files by their names.
 #pragma once
 
 #include <algorithm>
@@ -8,8 +8,8 @@
 
 namespace fcm::loader {
 
-// Extensions of readable images. If a tar key has several images, the first in this order is used:
-// a photograph rather than a mask or map beside it.
+// Extensions of supported images. If a tar key has several images, the first in this order is used,
+// so that a photograph is preferred to a mask or map beside it.
 inline constexpr std::array<std::string_view, 9> kImageEndings{
     ".jpg", ".jpeg", ".webp", ".png", ".jpe", ".jfif", ".bmp", ".tif", ".tiff"};
 inline constexpr std::string_view kImageEndingsText =
@@ -52,8 +52,8 @@ inline std::string_view ending_of(std::string_view path) {
   return dot == std::string_view::npos || dot <= base ? std::string_view() : path.substr(dot);
 }
 
-// The kind under which a skipped file is counted: its extension, if that is short and plain. Of
-// compressed tar archives, both extensions (".tar.gz").
+// The kind under which a skipped file is counted: its extension, if that is short and consists of
+// letters and digits. For compressed tar archives the kind is both extensions (".tar.gz").
 inline std::string kind_of_name(std::string_view path) {
   constexpr size_t kMostLetters = 12;
   std::string ending = lower_case(ending_of(path));
@@ -72,7 +72,8 @@ inline std::string_view kind_of_hidden(std::string_view name) {
   return name.starts_with('.') ? "hidden" : "";
 }
 
-// Whether a folder was created by an operating system or sync program: thumbnails, deleted files.
+// Whether an operating system or sync program creates folders of this name, for thumbnails or
+// deleted files.
 inline bool is_of_the_system(std::string_view folder) {
   constexpr std::array<std::string_view, 7> kNames{"__macosx",
                                                    "@eadir",

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
        beside, train ? "validation" : "training");
 }
 
-// Notes how the names were interpreted, unless they are simply train/ and val/.
+// Notes which folders are the splits, unless they are train/ and val/, and counts the others.
 void remark_splits(const SplitFolders& splits, Remarks& remarks) {
   const bool plain = (splits.train.empty() || splits.train == "train") &&
                      (splits.val.empty() || splits.val == "val");
@@ -70,13 +70,13 @@ std::vector<std::string> classes_of_both_splits(const ImageNames& images) {
   return classes;
 }
 
-// Notes classes that may have been meant as splits.
+// Notes folders that are taken as classes but may have been meant as splits.
 void remark_doubtful(const SplitFolders& splits, ImageNames& images) {
   if (splits.any()) return;
   Remarks& remarks = images.remarks;
   if (!splits.doubtful.empty()) {
     remarks.notes.push_back(fmt::format(
-        "named like a split, but taken as a class, since there is none for the other split: {}",
+        "named like a split, but taken as a class, since the other split has no folder: {}",
         some_of(splits.doubtful)));
   }
   const std::vector<std::string> mixed = classes_of_both_splits(images);

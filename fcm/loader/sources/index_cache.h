@@ -1,6 +1,6 @@
-// A cache of lists of large data sets. It is only a shortcut: a missing, damaged or outdated entry
-// reads as absent, and write errors are ignored. Callers store with a list the facts that show it
-// is still valid, and check these first.
+// A cache of lists of large data sets. A missing or damaged entry reads as absent, and write errors
+// are ignored. With each list callers store the facts that show whether the list is still valid
+// (times and inodes), and check them before they use it.
 #pragma once
 
 #include <chrono>
@@ -18,8 +18,8 @@ namespace fcm::loader {
 // Below this many images, listing is as fast as the cache.
 inline constexpr int64_t kFewestToKeep = 10'000;
 
-// File times may be coarse: a file changed just now may change again without a new time. Lists of
-// anything younger than this are not cached.
+// File times may be coarse, so a file that has just changed may change again without a new time.
+// Lists of files or folders that changed less than this time ago are not cached.
 inline constexpr std::chrono::seconds kSettled{2};
 
 // `key` identifies the list, such as "folder /data/imagenet/train". nullopt if there is no cache or
@@ -28,7 +28,7 @@ std::optional<std::string> read_index(const std::filesystem::path& cache, const 
 void keep_index(const std::filesystem::path& cache, const std::string& key,
                 std::string_view content);
 
-// Serialisation of LeftOut as part of such a list.
+// Serialisation of LeftOut, which is part of a cached list.
 void put(ByteWriter& out, const LeftOut& left_out);
 LeftOut take_left_out(ByteReader& in);
 

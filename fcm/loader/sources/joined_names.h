@@ -8,7 +8,7 @@
 
 namespace fcm::loader {
 
-// Concatenated names: a million small strings would cost twice the memory.
+// Many names in one string; a million small strings would take twice the memory.
 class JoinedNames {
  public:
   void add(std::string_view name) {

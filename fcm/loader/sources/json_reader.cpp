@@ -140,7 +140,7 @@ size_t JsonReader::end_of_text(bool& escaped) {
   size_t place = begin_ + 1;
   while (true) {
     while (place < end_ && buffer_[place] != '"' && buffer_[place] != '\\') ++place;
-    // Before more(), so that memory stays bounded as well.
+    // Checked before more(), so that memory stays bounded.
     if (place - begin_ - 1 > kLongestString) refuse("a string of more than 67108864 bytes");
     if (place + 1 < end_ || (place < end_ && buffer_[place] == '"')) {
       if (buffer_[place] == '"') return place;
@@ -256,7 +256,7 @@ void JsonReader::skip_scalar() {
 }
 
 void JsonReader::skip() {
-  brackets_.clear();  // the closing brackets of those that are open
+  brackets_.clear();  // the closing brackets of the objects and lists that are open
   while (true) {
     const char first = peek();
     bool is_value = true;

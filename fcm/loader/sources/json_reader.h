@@ -12,10 +12,11 @@
 
 namespace fcm::loader {
 
-// The caller reads or skips one value after the other. Memory holds one chunk of the file, or its
-// longest string if that is larger. skip() does not recurse into nested values. Numbers may be NaN,
-// Infinity and -Infinity, as Python writes them. All functions throw Error(kData) that names file
-// and byte if the text is not JSON or the next value is not of the requested kind.
+// The caller reads or skips one value after the other. Memory holds one chunk of the file, or the
+// longest string of the file if that is larger. skip() uses no recursion, so deep nesting cannot
+// overflow the stack. Numbers may be NaN, Infinity and -Infinity, as Python writes them. All
+// functions throw Error(kData) that names file and byte if the text is not JSON or the next value
+// is not of the requested kind.
 class JsonReader {
  public:
   enum class Kind { kObject, kArray, kText, kNumber, kWord };  // kWord: true, false, null
@@ -47,10 +48,10 @@ class JsonReader {
   [[noreturn]] void refuse(std::string_view why) const;
 
  private:
-  [[noreturn]] void refuse_value() const;  // says what the file is, if that is its beginning
+  [[noreturn]] void refuse_value() const;  // at the file's beginning, says what the file is
   char peek();                             // the next byte that is not whitespace
   bool more();              // appends a chunk to the unconsumed bytes; false: end of the file
-  void need(size_t bytes);  // makes that many bytes available, unless the file ends before
+  void need(size_t bytes);  // makes that many bytes available, or all that the file still has
   void open(char bracket, std::string_view what);
   bool has_next(bool first, char closing);
   std::string_view key();

@@ -90,7 +90,7 @@ void LabelCollector::add_fault(std::string fault) {
   numbers_.push_back(-1);
 }
 
-// Few distinct names are classes; many are captions.
+// Few distinct names are classes; many distinct names are captions.
 bool LabelCollector::names_are_classes() const {
   const bool has_numbers =
       std::ranges::any_of(numbers_, [](int32_t number) { return number >= 0; });
@@ -134,7 +134,7 @@ std::vector<std::string> class_names(const std::filesystem::path& folder,
   if (std::error_code ignored; std::filesystem::is_regular_file(file, ignored)) {
     try {
       names = lines_of_names(file);
-    } catch (const Error& error) {  // images and class numbers need no names
+    } catch (const Error& error) {  // images and class numbers can be used without names
       if (error.code() != ExitCode::kData) throw;
       remarks.notes.push_back(fmt::format("{}: classes are named by their numbers", error.what()));
     }

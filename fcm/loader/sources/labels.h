@@ -49,8 +49,9 @@ class LabelCollector {
   int64_t size() const { return static_cast<int64_t>(numbers_.size()); }
 
   // Names become classes, in alphabetical order, if no label is a number and there are few distinct
-  // names (at most 10,000 and half the number of named images); a note says so. Numbered classes
-  // are named by the lines of classes.txt in `folder` if it has enough, else by their numbers.
+  // names (at most 10,000, and at most half as many as named images); a note reports the classes.
+  // Numbered classes are named by the lines of classes.txt in `folder` if the file has enough
+  // lines, else by their numbers.
   Labels finish(const std::filesystem::path& folder, Remarks& remarks);
 
  private:
@@ -66,16 +67,17 @@ class LabelCollector {
 // Throws Error(kData) if the file is unreadable or too large.
 std::vector<std::string> lines_of_names(const std::filesystem::path& file);
 
-// Names of the classes 0 .. the largest of `numbers` (-1: no label), from classes.txt in `folder`
-// or numbered_classes.
+// Names of the classes from 0 to the largest of `numbers` (-1: no label), from classes.txt in
+// `folder` if it has enough lines, else from numbered_classes.
 std::vector<std::string> class_names(const std::filesystem::path& folder,
                                      std::span<const int32_t> numbers, Remarks& remarks);
 
-// The same without names: the numbers themselves. A note lists the numbers that no image has, since
-// a classifier gets a useless output for each of them.
+// The numbers from 0 to the largest of `numbers` as class names. A note lists the numbers that no
+// image has, since a classifier gets a useless output for each of them.
 std::vector<std::string> numbered_classes(std::span<const int32_t> numbers, Remarks& remarks);
 
-// Counts the unusable labels of `set`; missing ones too, unless no image has a usable label.
+// Counts the unusable labels of `set` in the remarks. Missing labels count too, unless no image has
+// a usable label.
 void remark_bad_labels(const Dataset& set, const Labels& labels, Remarks& remarks);
 
 }  // namespace fcm::loader

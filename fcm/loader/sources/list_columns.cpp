@@ -11,7 +11,7 @@
 namespace fcm::loader {
 namespace {
 
-// Column names in the form of bare_name, in order of preference.
+// Column names in the form that bare_name returns, in order of preference.
 constexpr std::array<std::string_view, 20> kPathNames{
     "path",      "paths",   "filepath",  "imagepath",     "imgpath", "filename", "filenames",
     "imagename", "imgname", "imagefile", "imagefilename", "imgfile", "file",     "files",

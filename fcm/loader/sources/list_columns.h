@@ -1,4 +1,4 @@
-// Lists of images with several columns, which a heading names.
+// Lists of images with several columns, which the first line names.
 #pragma once
 
 #include <cstddef>
@@ -15,9 +15,9 @@ std::optional<std::vector<std::string>> fields_of(std::string_view line, char ma
 
 class ListColumns {
  public:
-  // Parses a heading: fields separated by commas, semicolons, tabs or bars. One is called path,
-  // file, filename, image, img or the like, and none is the name of an image file. The label is in
-  // the column called label, class, target, category or the like. nullopt: not a heading.
+  // Parses a heading: fields separated by commas, semicolons, tabs or bars. One field is path,
+  // file, filename, image, img or the like, and no field is the name of an image file. The label is
+  // in the column called label, class, target, category or the like. nullopt: not a heading.
   static std::optional<ListColumns> of_heading(std::string_view line);
 
   struct Row {
@@ -33,7 +33,7 @@ class ListColumns {
   char mark_ = ',';
   std::vector<std::string> names_;
   size_t path_ = 0;
-  std::optional<size_t> label_;  // nullopt if several have the same name
+  std::optional<size_t> label_;  // nullopt: no label column, or several of the same name
 };
 
 // Whether the line consists only of the name of a path column.

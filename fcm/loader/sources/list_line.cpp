@@ -45,8 +45,8 @@ ListLine cut_at_last_blank(std::string_view line) {
   return {};
 }
 
-// Splits the line after the first path with an image extension after which no word has an image
-// extension or contains a slash.
+// Splits the line after the first word with an image extension that is followed only by words
+// without an image extension and without a slash.
 ListLine cut_behind_image(std::string_view line) {
   ListLine best;
   for (ListLine parts = cut_at_last_blank(line); !parts.path.empty();
@@ -179,19 +179,19 @@ std::string what_is_wrong_with_line(std::string_view line, std::string_view path
       "columns (path, label)";
   if (line.starts_with("{") || line.starts_with("[")) {
     if (line.find('"') == std::string_view::npos || exists_as(folder / path)) return "";
-    return fmt::format("it is JSON, {}", kWanted);
+    return fmt::format("it is JSON; {}", kWanted);
   }
   const char mark = mark_of_columns(path);
   const bool is_number_first = is_number(path.substr(0, path.find_first_of(kBlanks)));
   if (mark == 0 || (mark == '\t' && is_number_first) || exists_as(folder / path)) return "";
-  return fmt::format("its columns are separated by {}, {}", name_of(mark), kWanted);
+  return fmt::format("its columns are separated by {}; {}", name_of(mark), kWanted);
 }
 
 std::string what_stands_before(std::string_view path, const std::filesystem::path& folder) {
   const size_t blank = path.find_first_of(kBlanks);
   if (blank == std::string_view::npos || exists_as(folder / path)) return "";
   if (!exists_as(folder / without_blanks_around(path.substr(blank)))) return "";
-  return fmt::format("\"{}\" precedes the path, expected the path first, then the label",
+  return fmt::format("\"{}\" precedes the path; expected the path first, then the label",
                      path.substr(0, blank));
 }
 
@@ -208,7 +208,7 @@ std::string what_is_wrong(std::string_view path, const std::filesystem::path& fo
     wrong = "its path is written with backslashes; write / between folders";
   } else if (const size_t blank = path.find_first_of(kBlanks);
              blank != std::string_view::npos && is_number(path.substr(0, blank))) {
-    wrong = "its number precedes the path, expected the path first, then the class number";
+    wrong = "its number precedes the path; expected the path first, then the class number";
   }
   return wrong.empty() || exists_as(folder / path) ? std::string() : wrong;
 }

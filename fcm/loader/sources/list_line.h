@@ -13,14 +13,14 @@ namespace fcm::loader {
 // A path has at most 4096 bytes; a line may also have columns that are not read.
 inline constexpr size_t kLongestLine = 65'536;
 
-// Reads a file of any size line by line. Lines end in a line feed; if the beginning of the file has
-// none, in a carriage return (the convention before Mac OS X).
+// Reads a file of any size line by line. Lines end in a line feed. If the first 256 KiB contain no
+// line feed, lines end in a carriage return (the convention before Mac OS X).
 class ListLines {
  public:
   explicit ListLines(const std::filesystem::path& list) : file_(list) {}
 
-  // The next line, without line end and byte order mark; valid until the next call. Returns false
-  // at the end. Throws Error(kData) for a line longer than kLongestLine.
+  // Sets `line` to the next line, without line end and byte order mark; valid until the next call.
+  // Returns false at the end. Throws Error(kData) for a line longer than kLongestLine.
   bool next(std::string_view& line);
   int64_t number() const { return number_; }  // of the last line, from 1
 
@@ -35,8 +35,8 @@ class ListLines {
   int64_t number_ = 0;
 };
 
-// `text` without blanks at both ends, except `kept`. Unicode blanks count, such as the no-break
-// spaces that web pages and spreadsheets leave behind.
+// `text` without blanks at both ends; the character `kept` is not removed. Unicode blanks are
+// removed too, such as the no-break spaces that come from web pages and spreadsheets.
 std::string_view without_blanks_around(std::string_view text, char kept = '\0');
 
 struct ListLine {
@@ -45,24 +45,26 @@ struct ListLine {
 };
 
 // Parses "path", "path label" or "path<TAB>label", with any number of blanks between. Since paths
-// may contain blanks, last words that are not numbers are a label only if the text before them ends
-// in an image extension. Several numbers after such a path are one label. `line` has no blanks at
+// may contain blanks, a last word that is not a number is a label only if the text before it ends
+// in an image extension. All words after such a path are one label. `line` must have no blanks at
 // its ends.
 ListLine parse_list_line(std::string_view line);
 
 // How many numbers a label consists of: 2 for "0 1" or "[0, 1]"; 0 if it contains anything else.
 int64_t count_of_numbers(std::string_view label);
 
-// What is wrong with a line in a format of another program: JSON, columns without a heading. "" for
-// other lines, or if the file exists.
+// Says what is wrong with a line in the format of another program: JSON, or columns without a
+// heading. "" for other lines, or if folder / path exists.
 std::string what_is_wrong_with_line(std::string_view line, std::string_view path,
                                     const std::filesystem::path& folder);
-// The same for a word before the path of an existing file; accesses the disk.
+// Says that a word precedes the path, if the path without its first word exists; "" otherwise.
+// Accesses the disk.
 std::string what_stands_before(std::string_view path, const std::filesystem::path& folder);
-// The same for a path: quotes, backslashes, "~", URLs, the number first.
+// Says what is wrong with a path: quotes, backslashes, "~", a URL, a number before it. "" if
+// nothing is, or if folder / path exists.
 std::string what_is_wrong(std::string_view path, const std::filesystem::path& folder);
 
-// For messages: of a long line only the beginning.
+// The line for a message; only the beginning of a long line.
 std::string shortened(std::string_view line);
 
 }  // namespace fcm::loader

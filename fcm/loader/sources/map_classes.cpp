@@ -92,7 +92,7 @@ constexpr NamesForm kForms[] = {{"objectInfo150.txt", from_object_info},
                                 {"classes.json", from_json},
                                 {"classes.txt", from_lines}};
 
-// Warns about files of names that come after the one that is read.
+// Warns about files of names that exist but are not read, because an earlier form exists.
 void warn_of_other_names(const fs::path& folder, std::string_view read, Remarks& remarks) {
   std::vector<std::string> others;
   bool is_after = false;

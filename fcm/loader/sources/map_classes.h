@@ -11,9 +11,9 @@ namespace fcm::loader {
 //   objectInfo150.txt  as shipped with ADE20K: tab-separated columns with a heading; the column
 //                      Name is read up to its first comma or semicolon
 //   classes.json       {"names": [...], "colours": [[r, g, b], ...]}; the colours are optional and
-//                      may be called "colors" or "palette"; or only the list of names
+//                      may be called "colors" or "palette". Or only the list of names
 //   classes.txt        one name per line
-// Empty if there is none. An unusable file is only noted, since images and maps need no names.
+// Empty if none exists. An unusable file only adds a note, since images and maps need no names.
 MapClasses read_map_classes(const std::filesystem::path& folder, Remarks& remarks);
 
 }  // namespace fcm::loader

@@ -13,7 +13,7 @@
 namespace fcm::loader {
 
 struct ImageNames {
-  JoinedNames names;  // relative to a folder, or absolute
+  JoinedNames names;  // paths, relative to a folder or absolute
   Labels labels;      // one for each name
   Remarks remarks;
 };

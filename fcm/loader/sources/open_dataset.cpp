@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// CIFAR's archives unpack into these folders.
+// Where CIFAR's files may be in --data: directly, or in the folder that the archive unpacks into.
 constexpr std::array kInsideOfArchives{"", "cifar-10-batches-bin", "cifar-100-binary"};
 constexpr const char* kFashionMnist = "/usr/share/datasets/fashion-mnist";
 
@@ -40,8 +40,8 @@ bool is_list(const fs::path& file) {
   return std::ranges::find(kEndings, lower_case(ending_of(file.string()))) != kEndings.end();
 }
 
-// How to use an archive; "" if the file is not one. `kind`: the result of content_kind; `name`: the
-// file name in lower case.
+// How to use an archive; "" if the file is not an archive. `kind`: the result of content_kind;
+// `name`: the file name in lower case.
 std::string advice_on_archive(const std::string& kind, const std::string& name) {
   constexpr std::string_view kRead =
       "only tar archives of images (*.tar, webdataset's layout) are read in place";
@@ -86,8 +86,8 @@ std::unique_ptr<Dataset> open_file(const fs::path& file, Split split, const Open
 
 constexpr int64_t kFewImages = 8;  // so few may be mere examples beside records or shards
 
-// Whether the folder is mainly one of images, so that a stray archive or train.bin beside them does
-// not determine its kind.
+// Whether the folder mainly holds images, so that a stray archive or train.bin beside them does not
+// determine its kind.
 bool is_of_images(const fs::path& folder) {
   const ImageSigns signs = image_signs_in(folder);
   return signs.folders > 0 || signs.images > kFewImages;
@@ -100,8 +100,8 @@ bool is_fewer_than_images(const std::vector<fs::path>& shards, const fs::path& f
   return signs.folders >= count || signs.images > std::max(kFewImages, count);
 }
 
-// The *.tar files of the split. Empty if they are outnumbered: at least as many folders of images
-// as shards, or more images than shards (and than kFewImages).
+// The *.tar files of the split. Empty if images outnumber them: at least as many folders of images
+// as shards, or more images than shards and than kFewImages.
 std::vector<fs::path> find_shards(const fs::path& folder, Split split, Remarks& remarks) {
   // Downloaded archives often lie beside the train/ and val/ that were unpacked from them.
   const SplitFolders splits = split_folders_in(folder);
@@ -123,7 +123,7 @@ bool holds_any_image(const fs::path& folder) {
   return signs.folders + signs.images > 0;
 }
 
-// Whether the folder is mainly one of IDX files. A stray or damaged one does not determine its
+// Whether the folder mainly holds IDX files. A stray or damaged IDX file does not determine its
 // kind.
 bool is_of_idx(const fs::path& folder) {
   const ImageSigns signs = image_signs_in(folder);
@@ -165,7 +165,7 @@ std::unique_ptr<Dataset> open_folder(const fs::path& folder, Split split,
   if (auto shards = find_shards(folder, split, remarks); !shards.empty()) {
     return open_tar_shards(std::move(shards), options, std::move(remarks));
   }
-  // Nothing else is there, so the fault of the IDX files is the one to report.
+  // The folder holds nothing else, so opening the IDX files reports their fault.
   if (has_idx && !holds_any_image(folder)) return open_idx_folder(folder, split, {});
   refuse_other_data(folder);
   return open_image_folder(folder, split, options);

@@ -1,5 +1,6 @@
-// Images of a packed file (packed_layout.h): the index is in memory, one pread per image. The file
-// is not mapped, since a disk error would then be a signal (SIGBUS) and not an unreadable image.
+// A data set in a packed file (packed_layout.h). The index is held in memory, and each image is
+// read with one pread. The file is not memory-mapped, since a disk error would then raise SIGBUS
+// instead of making one image unreadable.
 #include <optional>
 
 #include "fcm/base/error.h"
@@ -52,8 +53,9 @@ PackedIndex split_of(std::vector<PackedIndex> splits, Split wanted) {
   fail(ExitCode::kData, "it holds no {} images, only {}", names.first, names.second);
 }
 
-// Whether the class names are just the label numbers, which the file does not record. Folders with
-// numeric names are sorted alphabetically, 10 before 2, so from 11 classes on the two differ.
+// Whether the class names are only the label numbers; the file does not record this. The names of
+// numeric folders are in alphabetical order (10 before 2), so the two cases differ from 11 classes
+// on.
 bool are_numbered(const std::vector<std::string>& classes) {
   constexpr size_t kInBothOrders = 10;
   for (size_t i = 0; i < classes.size(); ++i) {
@@ -62,7 +64,7 @@ bool are_numbered(const std::vector<std::string>& classes) {
   return classes.size() > kInBothOrders;
 }
 
-// Common to both kinds of images. `Base` is the interface to implement.
+// The part that JPEG and raw images have in common. `Base` is the interface to implement.
 template <class Base>
 class PackedFile : public Base {
  public:

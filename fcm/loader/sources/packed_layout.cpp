@@ -29,14 +29,15 @@ void write_splits(ByteWriter& out, const std::vector<PackedIndex>& splits) {
   }
 }
 
-// The splits without their images, each with its number of images.
+// Reads the splits without their images; returns each with its number of images.
 std::vector<std::pair<PackedIndex, uint64_t>> read_splits(ByteReader& in) {
   const auto count = in.number<uint32_t>();
-  if (count < 1 || count > 2) fail(ExitCode::kData, "{} splits", count);
+  if (count < 1 || count > 2) fail(ExitCode::kData, "{} splits, expected 1 or 2", count);
   std::vector<std::pair<PackedIndex, uint64_t>> splits(count);
   for (uint32_t place = 1; auto& [split, images] : splits) {
     const auto which = in.number<uint32_t>();
-    // A single split may be any of the three; of two, the first is kTrain and the second kVal.
+    // A single split may be any PackedSplit; of two splits, the first is kTrain and the second
+    // kVal.
     if (count == 1 ? which > 2 : which != place++) fail(ExitCode::kData, "split number {}", which);
     split.split = static_cast<PackedSplit>(which);
     images = in.number<uint64_t>();
@@ -46,7 +47,8 @@ std::vector<std::pair<PackedIndex, uint64_t>> read_splits(ByteReader& in) {
   return splits;
 }
 
-// Reads the places of a split. Returns the sizes of its names, which come after all splits.
+// Reads the positions of a split's images. Returns the sizes of their names, which come after all
+// splits.
 std::vector<uint32_t> read_places(ByteReader& in, uint64_t count, uint64_t& begin,
                                   PackedIndex& split) {
   constexpr uint64_t kEntry = 20;
@@ -115,7 +117,9 @@ std::string packed_tail(std::string_view head, const std::vector<PackedIndex>& s
   for (const PackedIndex& split : splits) out.raw(split.names.joined());
   const uint64_t size = out.bytes().size();
   if (size > kMostIndex) {
-    fail(ExitCode::kData, "the index would have {} bytes, more than the allowed {}: pack in parts",
+    fail(ExitCode::kData,
+         "the index would have {} bytes, more than the allowed {}: pack "
+         "fewer images",
          size, kMostIndex);
   }
   const uint64_t sum = checksum_of(head, out.bytes(), begin);
@@ -129,7 +133,8 @@ PackedKind parse_packed_head(std::string_view head) {
   if (in.raw(kPackedMagic.size()) != kPackedMagic) fail(ExitCode::kData, "it is not a packed file");
   const auto version = in.number<uint32_t>();
   if (version != kPackedVersion) {
-    fail(ExitCode::kData, "its version is {}, this program reads {}", version, kPackedVersion);
+    fail(ExitCode::kData, "its version is {}, but this program reads version {}", version,
+         kPackedVersion);
   }
   const auto kind = in.number<uint32_t>();
   if (kind != 1 && kind != 2) fail(ExitCode::kData, "its images are of unknown kind {}", kind);

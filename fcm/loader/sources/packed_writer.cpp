@@ -28,7 +28,7 @@ image::Image shrunk(image::Image image, int64_t side) {
 }  // namespace
 
 std::string packed_image(image::Image image, const PackedForm& form) {
-  require(image.channels == 3, "packed_picture: expected 3 channels, got {}", image.channels);
+  require(image.channels == 3, "packed_image: expected 3 channels, got {}", image.channels);
   image = shrunk(std::move(image), form.side);
   if (form.kind == PackedKind::kJpeg) return image::encode_jpeg(image, form.quality);
   ByteWriter bytes;
@@ -59,8 +59,8 @@ void PackedWriter::begin(PackedSplit split, std::vector<std::string> classes) {
 void PackedWriter::add(std::string_view image, uint64_t checksum, int64_t label,
                        std::string_view name) {
   require(!splits_.empty() && image.size() <= std::numeric_limits<uint32_t>::max(),
-          "PackedWriter: got an image of {} bytes in split {}; expected less than 4 GiB, after "
-          "begin() (split 1 or later)",
+          "PackedWriter: got an image of {} bytes after {} calls of begin(); expected less than "
+          "4 GiB and at least one call",
           image.size(), splits_.size());
   splits_.back().places.push_back(
       {written_, checksum, static_cast<uint32_t>(image.size()), static_cast<int32_t>(label)});

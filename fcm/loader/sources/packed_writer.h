@@ -15,23 +15,23 @@ namespace fcm::loader {
 
 struct PackedForm {
   PackedKind kind = PackedKind::kJpeg;
-  int64_t side = 256;  // largest shorter side in pixels; smaller images keep their size
+  int64_t side = 256;  // maximum of the shorter side in pixels; larger images are shrunk
   int quality = 95;    // of JPEGs
 };
 
-// The bytes of one image with 3 channels, which is shrunk (bicubic, antialiased; the longer side is
-// rounded as by torchvision's Resize) and encoded. Throws Error(kData) if the kind cannot hold it.
+// Shrinks an image of 3 channels (bicubic, antialiased; the longer side is rounded as by
+// torchvision's Resize) and returns it encoded. Throws Error(kData) if the format cannot hold it.
 std::string packed_image(image::Image image, const PackedForm& form);
 
-// Writes a temporary file, which finish() moves to `path`: the path never holds an incomplete file.
-// Throws Error(kUsage) if writing fails.
+// Writes a temporary file, which finish() moves to `path`, so that `path` never holds an incomplete
+// file. Throws Error(kUsage) if writing fails.
 class PackedWriter {
  public:
   PackedWriter(const std::filesystem::path& path, PackedKind kind);
-  // Starts a split: the images added next belong to it. Call it once, or with kTrain and then kVal.
+  // Starts a split, to which the images added next belong. Call it once, or with kTrain, then kVal.
   void begin(PackedSplit split, std::vector<std::string> classes);
   void add(std::string_view image, uint64_t checksum, int64_t label, std::string_view name);
-  int64_t finish();  // size of the file in bytes
+  int64_t finish();  // returns the size of the file in bytes
 
  private:
   void write(std::string_view bytes);

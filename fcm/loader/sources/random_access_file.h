@@ -1,4 +1,4 @@
-// Reads parts of a file.
+// A file that is read at given offsets, by several threads.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace fcm::loader {
 
-// Differs after a file was replaced or modified.
+// Facts about a file that differ after it was replaced or modified.
 struct FileIdentity {
   uint64_t device = 0, inode = 0, size = 0;
   int64_t seconds = 0, nanoseconds = 0;  // of the last modification
@@ -26,7 +26,7 @@ class RandomAccessFile {
   const FileIdentity& identity() const { return identity_; }
   uint64_t size() const { return identity_.size; }
 
-  // Fills `into` from byte `offset` on. Throws Error(kData) if the file ends before.
+  // Fills `into` with the bytes from `offset` on. Throws Error(kData) if the file has too few.
   void read(uint64_t offset, std::span<uint8_t> into) const;
 
  private:

@@ -18,7 +18,7 @@ bool has_normal_form(std::string_view name) {
   return name.find("/.") == name.npos && name.find("//") == name.npos;
 }
 
-// Indices of names, grouped: those of equal names follow one another in ascending order.
+// Indices of names, grouped so that the indices of equal names follow one another, ascending.
 class EqualNames {
  public:
   EqualNames(int64_t count, const std::function<std::string_view(int64_t)>& name_of,
@@ -39,7 +39,7 @@ class EqualNames {
       while (end < places_.size() && places_[end].first == places_[begin].first) ++end;
       std::vector<int64_t> same;
       for (size_t i = begin; end - begin > 1 && i < end; ++i) {
-        // Names of equal hash that are not equal do not occur in practice, and are not repeated.
+        // Different names with the same hash hardly ever occur, and do not count as repeated.
         if (name(places_[i].second) == name(places_[begin].second)) {
           same.push_back(places_[i].second);
         }
@@ -57,7 +57,7 @@ class EqualNames {
   std::vector<std::pair<uint64_t, int64_t>> places_;  // hash, index
 };
 
-// Counts, and the first name of the list that is repeated.
+// The number of repeated images, and as example the repeated image that comes first in the list.
 struct RepeatCount {
   int64_t images = 0;
   int64_t first = -1, other = -1;  // indices of the example

@@ -40,7 +40,7 @@ bool holds_file(const fs::path& folder, const IsWanted& is_wanted) {
 
 bool is_map_ending(std::string_view ending) { return lower_case(ending) == kMapEnding; }
 
-// Whether the folder, or a split folder directly in it, contains such a file.
+// Whether the folder, or a split folder directly in it, contains a file with a wanted extension.
 template <class IsWanted>
 bool holds_of_any_split(const fs::path& folder, const IsWanted& is_wanted) {
   if (holds_file(folder, is_wanted)) return true;
@@ -50,12 +50,12 @@ bool holds_of_any_split(const fs::path& folder, const IsWanted& is_wanted) {
 }
 
 struct Pair {
-  std::string images, maps;                           // names of folders; "": not there
+  std::string images, maps;                           // names of the folders; "": none
   std::vector<std::string> other_images, other_maps;  // folders that could be meant as well
   explicit operator bool() const { return !images.empty() && !maps.empty(); }
 };
 
-// The names that are among `words`, in the order of these.
+// The names that are among `words`, in the order of `words`.
 template <class Words>
 std::vector<std::string> named_as(const Words& words, const std::vector<std::string>& names) {
   const auto rank = [&](const std::string& name) {
@@ -69,8 +69,9 @@ std::vector<std::string> named_as(const Words& words, const std::vector<std::str
   return found;
 }
 
-// A folder of images and one of maps. Both must hold such files, since folders of class folders may
-// have these names too, and a folder of other annotations may lie beside that of the maps.
+// The folder of images and the folder of maps in `folder`. The first must hold an image and the
+// second a PNG, since class folders may have these names too, and a folder of other annotations may
+// lie beside the maps.
 Pair pair_in(const fs::path& folder) {
   std::vector<std::string> names;
   LeftOut ignored_names;
@@ -135,7 +136,8 @@ std::vector<std::string> other_candidates(const Pair& pair) {
   return warnings;
 }
 
-// images/train beside masks/train; or images beside masks, which then serve as both splits.
+// The split in images/train and masks/train; or in images and masks, which then serve as both
+// splits.
 std::optional<SceneFolders> pair_with_splits(const fs::path& folder, const Pair& pair,
                                              Split split) {
   const fs::path images = folder / pair.images, maps = folder / pair.maps;
@@ -151,7 +153,7 @@ std::optional<SceneFolders> pair_with_splits(const fs::path& folder, const Pair&
 
 struct Found {
   std::optional<SceneFolders> places;  // of the split
-  bool is_there = false;  // whether the folder is of this kind, even if it lacks the split
+  bool is_there = false;               // whether the folder holds images beside maps, of any split
 };
 
 Found find_scenes(const fs::path& folder, Split split) {
@@ -182,7 +184,7 @@ std::string_view stem_of(std::string_view name) {
   return name.substr(0, name.size() - ending_of(name).size());
 }
 
-// Sorted names of the files whose extension is wanted; others are counted.
+// Sorted names of the files with a wanted extension; other entries are counted as left out.
 template <class IsWanted>
 std::vector<std::string> files_in(const fs::path& folder, LeftOut& left_out,
                                   const IsWanted& is_wanted) {
@@ -282,7 +284,7 @@ class ImagesWithMaps final : public EncodedDataset {
     }
     if (!sharing.empty()) {
       remarks_.warnings.push_back(fmt::format(
-          "{} of {} {} the class map of another image with the same name but for the extension "
+          "{} of {} {} the class map of another image, whose name differs only in the extension "
           "({})",
           sharing.size(), counted(std::ssize(images), "image", "images"),
           noun(std::ssize(sharing), "has", "have"), some_of(sharing)));

@@ -57,14 +57,14 @@ ShardIndex from_bytes(std::string_view bytes, const FileIdentity& identity) {
   return index;
 }
 
-// The cached bytes of each shard; empty: none.
+// The cached index of each shard as bytes; empty if there is none.
 std::vector<std::string> kept_shards(const fs::path& cache, const std::string& key, size_t count) {
   std::vector<std::string> kept(count);
   if (const auto bytes = read_index(cache, key)) {
     try {
       ByteReader in(*bytes);
       for (std::string& shard : kept) shard = in.text();
-    } catch (const Error&) {  // a damaged entry: the shard is walked again
+    } catch (const Error&) {  // a damaged entry: shards without bytes are walked again
     }
   }
   return kept;

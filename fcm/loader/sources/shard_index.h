@@ -1,4 +1,4 @@
-// The samples of many tar shards, from the shards or from the cache.
+// Lists the samples of many tar shards, from the shards or from the cache.
 #pragma once
 
 #include <filesystem>
@@ -15,7 +15,7 @@ namespace fcm::loader {
 struct ShardIndex {
   FileIdentity identity;
   TarContents contents;
-  std::string fault;  // why the shard must not be used; empty: it may be
+  std::string fault;  // why the shard cannot be used; empty: it can
 };
 
 // Calls add(index) for each shard, in order; options.threads threads walk the shards. A cached

@@ -1,5 +1,5 @@
-// The kinds of data behind open_dataset. Each function throws Error(kData) that says what was
-// looked for, where, and what was found instead.
+// The kinds of data that open_dataset chooses from. Each function throws Error(kData) that says
+// what was looked for, where, and what was found instead.
 #pragma once
 
 #include <cstdint>
@@ -12,24 +12,24 @@
 
 namespace fcm::loader {
 
-// folder/train/<class>/**, folder/val/<class>/**; without train and val: folder/<class>/** for both
-// splits; images directly in the folder have no labels.
+// Images in folder/train/<class>/** and folder/val/<class>/**. Without train and val, the images in
+// folder/<class>/** serve as both splits. Images directly in the folder have no labels.
 std::unique_ptr<Dataset> open_image_folder(const std::filesystem::path& folder, Split split,
                                            const OpenOptions& options);
 
-// One image per line: its path, absolute or relative to the list's folder, and optionally a space
-// or tab and the class number. Or columns under a heading (list_columns.h). Empty lines and lines
-// that begin with # are ignored.
+// A text file with one image per line: its path, absolute or relative to the list's folder, and
+// optionally a space or tab and the class number; or columns under a heading (list_columns.h).
+// Empty lines and lines that begin with # are ignored.
 std::unique_ptr<Dataset> open_file_list(const std::filesystem::path& list);
 
 // Shards in webdataset's layout (tar_samples.h), read in place: nothing is unpacked. Throws for a
-// damaged shard. A faulty sample is an unreadable image or has an unusable label. `remarks`: those
-// of finding the shards.
+// damaged shard. A faulty sample is an unreadable image or has an unusable label. `remarks`: what
+// shards_in remarked.
 std::unique_ptr<Dataset> open_tar_shards(std::vector<std::filesystem::path> shards,
                                          const OpenOptions& options, Remarks remarks = {});
 
-// Whether the folder has data named for the split: a folder, shards, or CIFAR or IDX files. They
-// may be unreadable; opening the split then reports the fault.
+// Whether the folder has data that are named for the split: a folder, shards, CIFAR or IDX files.
+// The data may be unreadable; opening the split then reports the fault.
 bool has_split(const std::filesystem::path& data, Split split);
 
 // A file written by PackedWriter, recognised by its first bytes. open_packed_file throws for a
@@ -37,16 +37,17 @@ bool has_split(const std::filesystem::path& data, Split split);
 bool is_packed_file(const std::filesystem::path& file);
 std::unique_ptr<Dataset> open_packed_file(const std::filesystem::path& file, Split split);
 
-// One file of records, or a folder with data_batch_*.bin and test_batch.bin (CIFAR-10) or train.bin
-// and test.bin (CIFAR-100).
+// CIFAR binary: one file of records, or a folder with data_batch_*.bin and test_batch.bin
+// (CIFAR-10) or train.bin and test.bin (CIFAR-100).
 bool holds_cifar(const std::filesystem::path& folder);
 bool holds_cifar(const std::filesystem::path& folder, Split split);
 std::unique_ptr<Dataset> open_cifar_folder(const std::filesystem::path& folder, Split split);
 std::unique_ptr<Dataset> open_cifar_file(const std::filesystem::path& file);
 
-// A folder with train-images-idx3-ubyte, train-labels-idx1-ubyte and the t10k- pair, each also with
-// .gz; or one file of images with its labels beside it. If `classes` is empty, the label numbers
-// are the names. Missing or damaged labels are noted, and the set then has none.
+// IDX: a folder with train-images-idx3-ubyte, train-labels-idx1-ubyte and the t10k- pair, each
+// plain or with .gz appended; or one file of images with its labels beside it. If `classes` is
+// empty, the classes are named by their numbers. If labels are missing or damaged, the set has no
+// labels, and a note says why.
 bool holds_idx(const std::filesystem::path& folder);
 bool holds_idx(const std::filesystem::path& folder, Split split);
 // Whether such a file begins with the magic number of IDX images or, if it ends in .gz, of gzip.
@@ -57,7 +58,8 @@ std::unique_ptr<Dataset> open_idx_file(const std::filesystem::path& images,
                                        std::vector<std::string> classes);
 
 // Drawn images with the wanted kind of target. kLabel and kNone: shapes and gratings of 10 classes,
-// 2048 images for training and 512 for validation. kMap and kInstances: as below.
+// 2048 images for training and 512 for validation. kMap: make_synthetic_scenes. kInstances:
+// make_synthetic_instances.
 std::unique_ptr<Dataset> make_synthetic(Split split, TargetKind wanted);
 std::string synthetic_name(Split split, int64_t index);
 

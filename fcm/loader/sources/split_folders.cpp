@@ -15,12 +15,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// In order of preference.
+// Words for the splits, in order of preference.
 constexpr std::array<std::string_view, 3> kTrainWords{"train", "training", "trainval"};
 constexpr std::array<std::string_view, 6> kValWords{"val", "valid", "validation",
                                                     "dev", "test",  "testing"};
-constexpr size_t kFirstTestWord = 4;
-// Words that tell nothing about the content of a folder.
+constexpr size_t kFirstTestWord = 4;  // index in kValWords
+// Words that do not distinguish a folder from one of the other split.
 constexpr std::array<std::string_view, 22> kPlainWords{
     "set",    "sets",    "data", "dataset", "split", "images",  "image", "imgs",
     "img",    "picture", "pics", "photos",  "jpgs",  "jpg",     "jpeg",  "png",
@@ -37,9 +37,9 @@ bool is_among(const Words& words, std::string_view word) {
   return rank(words, word) < words.size();
 }
 
-// The words of a name in lower case, delimited by ASCII characters that are not letters and by a
-// change from small letter to capital. A plain word at the end of a split's word is dropped:
-// "trainset" becomes "train".
+// The words of a name in lower case. Words are delimited by ASCII characters that are not letters
+// and by a change from small letter to capital. A plain word is removed if it is joined to a
+// split's word: "trainset" becomes "train".
 std::vector<std::string> words_of(std::string_view name) {
   const auto is_small = [](char letter) { return letter >= 'a' && letter <= 'z'; };
   const auto is_capital = [](char letter) { return letter >= 'A' && letter <= 'Z'; };
@@ -69,8 +69,8 @@ std::vector<std::string> words_of(std::string_view name) {
 struct NamedFolder {
   std::string name;
   bool train = false;
-  size_t val_rank = kValWords.size();  // kValWords.size(): no word of validation
-  bool is_bare = false;                // the name is exactly such a word
+  size_t val_rank = kValWords.size();  // index in kValWords; its size: no word of validation
+  bool is_bare = false;                // the name is exactly a word of a split
   std::vector<std::string> rest;       // other words, except plain ones
 
   explicit NamedFolder(std::string given) : name(std::move(given)) {
@@ -125,9 +125,9 @@ class Chooser {
       if (folder.split() == split && is_split(folder)) found.push_back(folder);
     }
     if (found.empty()) return {};
-    // Preferred are, in this order: validation to test, a bare word to a longer name, the word that
-    // comes first in the list, a name without other words ("train_images") to one with them
-    // ("train_masks").
+    // Criteria in descending order of importance: validation before test; a bare word before a
+    // longer name; the word that comes first in the list; a name without other words
+    // ("train_images") before one with other words ("train_masks").
     const auto order = [&](const NamedFolder& one) {
       const size_t word =
           split == Split::kTrain ? rank(kTrainWords, one.name) : rank(kValWords, one.name);
@@ -147,8 +147,8 @@ class Chooser {
     return with_images.empty() ? best : with_images;
   }
 
-  // Other folders than `chosen` whose whole name is a word for the split. A test set beside
-  // validation images is usual and not among them.
+  // Folders other than `chosen` whose whole name is a word for the split. A folder for test beside
+  // one for validation is usual, so it is not listed.
   std::vector<std::string> passed_over(const std::string& chosen, Split split) const {
     const NamedFolder best(chosen);
     std::vector<std::string> names;
@@ -161,7 +161,7 @@ class Chooser {
     return names;
   }
 
-  // Folders named like splits that count as classes.
+  // Folders that are named like splits but taken as classes.
   std::vector<std::string> doubtful() const {
     std::vector<std::string> names;
     for (const NamedFolder& folder : named_) {
@@ -176,7 +176,8 @@ class Chooser {
     return fs::is_empty(folder_ / name, ignored);
   }
 
-  // An empty folder comes after one with content, if both names are bare words for the same.
+  // If the first folder is empty, moves a folder with content before it whose name is a bare word
+  // for the same split.
   void prefer_filled(std::vector<NamedFolder>& found) const {
     const NamedFolder& first = found.front();
     if (found.size() < 2 || !first.is_bare || !is_empty(first.name)) return;
@@ -228,7 +229,7 @@ SplitFolders split_folders_in(const fs::path& folder) {
   std::vector<std::string> names;
   const auto see = [&](const fs::directory_entry& entry, const std::string& name) {
     std::error_code ignored;
-    // A dangling link named like a split counts as a folder, so that using it reports the fault.
+    // A dangling link that is named like a split counts as a folder; listing it reports the fault.
     const bool is_lost = entry.is_symlink(ignored) && !entry.exists(ignored) &&
                          ending_of(name).empty() && NamedFolder(name).is_named();
     if (!is_lost && !entry.is_directory(ignored)) {
@@ -241,7 +242,7 @@ SplitFolders split_folders_in(const fs::path& folder) {
   };
   const std::error_code error = for_each_visible(folder, splits.files, see);
   if (error) fail(ExitCode::kData, "cannot list {}: {}", folder.string(), error.message());
-  // In descending order lower case comes first, so it is preferred among names of equal rank.
+  // Among names of equal rank the first is chosen; descending order puts lower case first.
   std::sort(names.begin(), names.end(), std::greater<>());
   const Chooser chooser(folder, names);
   const auto take = [&](std::string& place, std::vector<std::string>& rivals,

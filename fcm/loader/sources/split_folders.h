@@ -20,10 +20,10 @@ struct SplitFolders {
   std::string train, val;  // names; "": none
   // All candidates for a split, if there are several and no rule prefers one of them.
   std::vector<std::string> train_rivals, val_rivals;
-  // Folders with other bare words for the split, not empty: "Train" or "training" beside "train".
+  // Non-empty folders named by another word for the split: "Train" or "training" beside "train".
   std::vector<std::string> train_passed_over, val_passed_over;
   std::vector<std::string> others;    // names of the other folders
-  std::vector<std::string> doubtful;  // if there are no splits: folders named like one
+  std::vector<std::string> doubtful;  // if there are no splits: folders named like a split
   LeftOut files;                      // skipped: files and system folders
   bool any() const { return !train.empty() || !val.empty(); }
   const std::string& of(Split split) const { return split == Split::kTrain ? train : val; }
@@ -32,38 +32,40 @@ struct SplitFolders {
   }
 };
 
-// A folder whose name is a word of split_named is a split. Of several, the first in this order is
-// used: train, training, trainval; val, valid, validation, dev, test, testing; lower case first.
-// Otherwise, a folder whose name contains such a word, delimited by marks, blanks, digits or a
-// change of letter case ("train2017", "Training Set", "ILSVRC2012_img_val"), is a split if
-// - a folder of the other split has the same other words; digits and words such as "images" do not
-//   count ("train_images" beside "val", but not "train_station" beside "test_tube");
-// - or no folder without such a word contains images, and its own name has no other words or it
+// Finds the split folders in a folder. A folder whose name is a word of split_named is a split. Of
+// several, the first in this order is used: train, training, trainval; val, valid, validation, dev,
+// test, testing; lower case first. Otherwise, a folder whose name contains such a word, delimited
+// by marks, blanks, digits or a change of letter case ("train2017", "Training Set",
+// "ILSVRC2012_img_val"), is a split in two cases:
+// - A folder of the other split has the same other words; digits and words such as "images" do not
+//   count ("train_images" beside "val", but not "train_station" beside "test_tube").
+// - No folder without such a word contains images; and the name has no other words, or the folder
 //   contains folders but no images.
-// All others are classes.
+// All other folders are classes.
 SplitFolders split_folders_in(const std::filesystem::path& folder);
-// If a folder has no splits, and all its images are in one folder that has both splits (as archives
-// unpack): that folder. Otherwise `folder`.
+// Archives often unpack into one folder that holds both splits. If `folder` has no splits and all
+// its images are in one such folder, returns that folder; otherwise `folder`.
 std::filesystem::path folder_with_splits(const std::filesystem::path& folder);
-// Throws Error(kData) with their names if several folders could be that split.
+// Throws Error(kData) if several folders could be `split`; the message names them.
 void refuse_rivals(const std::filesystem::path& folder, const SplitFolders& splits, Split split);
 
-// A sentence for each split for which several folders could be meant and one was chosen by rule.
+// A sentence for each split that was chosen by rule among several folders.
 std::vector<std::string> warnings_of(const SplitFolders& splits);
 
-// The number of images directly in the folder, and of its folders that contain images up to two
-// levels deep; images are recognised by their extensions.
+// The number of images directly in a folder, and the number of its folders that contain an image
+// directly or one level below. Images are recognised by their extensions.
 struct ImageSigns {
   int64_t folders = 0, images = 0;
 };
 ImageSigns image_signs_in(const std::filesystem::path& folder);
 
-// Divides files by the words in their names, delimited as above. If some but not all names have a
-// word for validation or test (and none for training), the files for validation are the validation
-// split, or those for test if there are none for validation. Otherwise all files are both splits.
+// Divides files into splits by the words in their names, delimited as for folders. A file is held
+// out if its name has a word for validation or test and none for training. If some but not all
+// files are held out, the validation split is the files with a word for validation, or, if there
+// are none, those with a word for test. Otherwise both splits contain all files.
 struct NamedSplits {
   std::vector<std::filesystem::path> train, val;
-  std::vector<std::filesystem::path> test;  // in neither
+  std::vector<std::filesystem::path> test;  // held out, but in neither split
   bool are_named = false;                   // false: train and val contain all files
 };
 NamedSplits splits_by_name(const std::vector<std::filesystem::path>& files);

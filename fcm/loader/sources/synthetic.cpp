@@ -29,7 +29,7 @@ class Synthetic final : public Dataset {
                        static_cast<uint64_t>(index));
     const Drawing drawing{0.5F * random.uniform() - 0.25F, 0.5F * random.uniform() - 0.25F,
                           0.4F + 0.3F * random.uniform(), 0.25F + 0.3F * random.uniform()};
-    // A dark and a light colour; which of them is the figure's is random.
+    // A dark and a light colour, randomly assigned to figure and background.
     std::array<std::array<uint8_t, 3>, 2> colours{draw_colour(random, 0), draw_colour(random, 144)};
     if (random.below(2) == 1) std::swap(colours[0], colours[1]);
     const Figure& figure = kFigures[static_cast<size_t>(label(index))];

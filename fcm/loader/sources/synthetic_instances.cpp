@@ -17,7 +17,7 @@ constexpr int64_t kShortSide = 128, kLongSide = 160;
 constexpr uint64_t kMostObjects = 6;
 constexpr double kSmallest = 12, kLargest = 30;  // half the height of an object, in pixels
 
-// Alternating x and y, relative to the centre; half the height is 1.
+// Alternating x and y, relative to the shape's centre, in units of half the shape's height.
 using ShapeOutline = std::vector<double>;
 
 ShapeOutline disc_outline() {
@@ -31,7 +31,7 @@ ShapeOutline disc_outline() {
   return xy;
 }
 
-// Shapes as drawn by figures.h. Category ids have gaps, as in COCO.
+// The classes, with outlines of the shapes in figures.h. Category ids have gaps, as in COCO.
 struct ObjectClass {
   const char* name;
   int64_t id;
@@ -55,7 +55,7 @@ struct DrawnObject {
 
   ShapeOutline outline() const {
     ShapeOutline xy = object_classes()[class_number].outline;
-    // Multiples of 1/100, as in COCO's files.
+    // Coordinates are multiples of 1/100, as in COCO's files.
     const auto rounded = [](double value) { return std::round(value * 100) / 100; };
     for (size_t i = 0; i < xy.size(); i += 2) {
       xy[i] = rounded(x + size * xy[i]);

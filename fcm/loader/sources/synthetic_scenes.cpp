@@ -16,7 +16,8 @@ constexpr size_t kShapes = kFigures.size() - kGratings;
 struct PlacedShape {
   const Figure* figure;
   uint8_t number;  // value in the map
-  // Its centre relative to the image's centre, in units of half the image's height.
+  // The shape's centre, relative to the image's centre, and its size: in halves of the image's
+  // height.
   float row, col;
   float size;
   std::array<uint8_t, 3> colour;
@@ -44,7 +45,7 @@ DrawnScene draw_shapes(Split split, int64_t index) {
   return scene;
 }
 
-// Calls see(shape) for every pixel, row by row, with the shape on top; nullptr: background.
+// Calls see(shape) for every pixel, row by row, with the topmost shape, or nullptr for background.
 template <class See>
 void for_each_pixel(const DrawnScene& scene, const See& see) {
   const auto from_middle = [](int64_t place, int64_t side) {

@@ -22,7 +22,7 @@ std::string text_of(Block block, size_t at, size_t bytes) {
   return {begin, strnlen(begin, bytes)};
 }
 
-// Octal digits, optionally after spaces and followed only by spaces or NULs.
+// Parses octal digits, optionally after spaces, and followed only by spaces or NULs.
 uint64_t octal(std::span<const uint8_t> field, const char* what) {
   size_t at = 0;
   while (at < field.size() && field[at] == ' ') ++at;
@@ -81,7 +81,7 @@ TarHeader parse_tar_header(Block block) {
   check_sum(block);
   const std::string_view magic(reinterpret_cast<const char*>(block.data()) + kTarMagic, 8);
   const bool posix = magic.starts_with(std::string_view("ustar\0", 6));
-  // v7 (Seventh Edition Unix): no magic, no prefix.
+  // v7 (Seventh Edition Unix) has neither magic nor prefix.
   const bool older = is_zero(block.subspan(kTarMagic));
   if (!posix && !older && magic != std::string_view("ustar  \0", 8)) {
     fail(ExitCode::kData,
@@ -89,7 +89,7 @@ TarHeader parse_tar_header(Block block) {
   }
   TarHeader header;
   header.name = text_of(block, kName, kNameBytes);
-  if (posix) {  // GNU stores times there
+  if (posix) {  // GNU's format stores times in place of the prefix
     const std::string prefix = text_of(block, kPrefix, kPrefixBytes);
     if (!prefix.empty()) header.name = prefix + "/" + header.name;
   }

@@ -1,5 +1,5 @@
 // Parses the 512-byte headers of tar archives (POSIX ustar and pax, GNU, v7). All faults are
-// Error(kData) without the archive's name.
+// Error(kData); the message does not contain the archive's name, which the caller adds.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +20,10 @@ struct TarHeader {
 
 bool is_zero(std::span<const uint8_t> bytes);
 
-// Checks checksum, magic and numbers.
+// Throws Error(kData) for a wrong checksum, an unknown magic or an invalid number.
 TarHeader parse_tar_header(std::span<const uint8_t, kTarBlock> block);
 
-// The records of a pax extended header that matter here.
+// The records of a pax extended header that the loader uses.
 struct PaxRecords {
   std::optional<std::string> path;
   std::optional<uint64_t> size;

@@ -52,7 +52,7 @@ class Collector {
   }
 
   TarContents finish() {
-    // As in folders, images of unsupported formats are counted and not part of the set.
+    // As in folders, images of unsupported formats are counted as left out.
     std::erase_if(contents_.samples, [&](const TarSample& sample) {
       return !sample.has_image && sample.fault.empty() && unread_.contains(sample.key);
     });

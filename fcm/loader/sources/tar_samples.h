@@ -1,7 +1,7 @@
 // The samples of one tar shard in webdataset's layout. A sample consists of the members that share
 // a key: the whole name, with its folders, up to the first dot after the last slash. "key.jpg" (or
-// another image extension) is the image, "key.cls" the class as a decimal number; the letter case
-// of extensions is ignored. Other members are counted.
+// another image extension) is the image, "key.cls" contains the class as a decimal number or a
+// name; the letter case of extensions is ignored. Other members are counted as left out.
 #pragma once
 
 #include <cstdint>
@@ -31,10 +31,10 @@ struct TarContents {
 };
 
 // Of several images of a key, the one whose extension comes first in kImageEndings is used. A
-// defect of one sample is its `fault` or `label_fault` (a name that leads out of the archive, a
-// link, a device, a sparse file, two images with one extension, no image; two labels, a label that
-// is not a number). A defect of the archive throws Error(kData). A key whose only image has an
-// unsupported format (.gif) is not a sample; its members are counted.
+// defect of one sample is stored in `fault` (a name that leads out of the archive, a link, a
+// device, a sparse file, two images with one extension, no image) or in `label_fault` (two labels,
+// a label that is not a number). A defect of the archive throws Error(kData). A key whose only
+// image has an unsupported format (.gif) is not a sample; its members are counted as left out.
 TarContents contents_of_tar(const RandomAccessFile& shard);
 
 }  // namespace fcm::loader

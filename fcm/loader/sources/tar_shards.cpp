@@ -1,4 +1,5 @@
-// Tar archives read in place: the index is in memory, one pread per image.
+// A data set in tar archives that are read in place: the index is held in memory, and each image is
+// read with one pread.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -93,7 +94,7 @@ class TarShards final : public EncodedDataset {
       fail(ExitCode::kData, "{}: {}", name(index), fault->second);
     }
     const Place& place = sample(index);
-    // Opened for each read, since sets often have more shards than a process may keep open.
+    // Opened for each read, since data sets often have more shards than a process may keep open.
     const RandomAccessFile shard(paths_[place.shard]);
     if (shard.identity() != identities_[place.shard]) {
       fail(ExitCode::kData, "{}: the shard has changed since the set was opened", name(index));
@@ -157,8 +158,8 @@ class TarShards final : public EncodedDataset {
         counted(std::ssize(paths_), "shard", "shards"), noun(count, "is", "are"), example));
   }
 
-  // As in webdataset, folders are only part of the key. Archives of class folders, and of both
-  // splits, look as if they were more.
+  // As in webdataset, folders are only part of the key. Adds remarks if the folders look like
+  // classes or splits.
   void remark_folders() {
     const FoldersOfKeys folders(keys_);
     if (labels_.classes.empty()) {

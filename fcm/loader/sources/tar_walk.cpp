@@ -17,7 +17,7 @@ constexpr uint64_t kMostExtended = 1 << 20;         // bytes of a pax header or 
 constexpr uint64_t kMostPadding = 1 << 20;          // padding; tar writes about 10 KB at most
 constexpr uint64_t kMostOctal = uint64_t{1} << 33;  // sizes below it fit in ustar's field
 
-// Reads headers 4096 bytes at a time: one read often covers a label and the next header.
+// Reads 4096 bytes at a time: one read often covers a header, a label and the next header.
 class Blocks {
  public:
   explicit Blocks(const RandomAccessFile& file) : file_(file) {}
@@ -95,7 +95,7 @@ class Walk {
   // Whether the file ends here, after a complete member.
   bool at_bare_end() const { return at_ > 0 && at_ == file_.size() && !pax_ && !long_name_; }
 
-  // Throws with the actual kind of the file, if its first bytes tell.
+  // Throws an error that names the kind of the file, if its first bytes identify it.
   void refuse_other_kind() const {
     std::string begin(std::min<uint64_t>(file_.size(), kContentBytes), '\0');
     file_.read(0, {reinterpret_cast<uint8_t*>(begin.data()), begin.size()});
@@ -136,7 +136,8 @@ class Walk {
     return text;
   }
 
-  // Reads a header that is not a member but describes the next one, or none. False: a member.
+  // Reads a header that describes the next member, all members or the archive. Returns false for
+  // the header of a member.
   bool take_extended(const TarHeader& header, uint64_t begin) {
     switch (header.type) {
       case 'x':
@@ -166,7 +167,7 @@ class Walk {
 
   void take_member(TarHeader& header, uint64_t begin) {
     if (pax_ && pax_->size) {
-      // The two may differ only if the header's field is too small for the size.
+      // Both sizes must agree, unless the header's field is too small for the size.
       if (*pax_->size != header.size && *pax_->size < kMostOctal) {
         fail(ExitCode::kData, "a member has {} bytes by its pax record, {} by its header",
              *pax_->size, header.size);
