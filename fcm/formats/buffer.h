@@ -1,4 +1,4 @@
-// An owning byte buffer. Its memory is not zeroed, because the bytes of a file overwrite it at once.
+// An owning byte buffer. Its memory is not zeroed, because a file's bytes overwrite it at once.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Reads a file once from beginning to end and optionally hashes it. For this folder and checkpoint/.
+// Reads a file once from beginning to end and optionally hashes it. For formats/ and checkpoint/.
 #pragma once
 
 #include <cstddef>

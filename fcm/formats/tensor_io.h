@@ -1,5 +1,5 @@
-// Reads and writes tensor files together with the size and hash that a manifest records. For this
-// folder and checkpoint/.
+// Reads and writes tensor files together with the size and hash that a manifest records. For
+// formats/ and checkpoint/.
 #pragma once
 
 #include <cstdint>

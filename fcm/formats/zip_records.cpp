@@ -117,8 +117,8 @@ void check_local_numbers(Bytes header, bool wide, const CentralHeader& central,
   }
 }
 
-// Checks the data descriptor, which follows the data if the flag announces one; PyTorch omits it for
-// empty members. Returns the offset after the descriptor.
+// Checks the data descriptor, which follows the data if the flag announces one; PyTorch omits it
+// for empty members. Returns the offset after the descriptor.
 uint64_t check_descriptor(Bytes bytes, uint64_t offset, bool wide, const CentralHeader& central,
                           const std::string& file) {
   if ((central.flags & kDescriptorFlag) == 0) return offset;

@@ -21,7 +21,7 @@ void put(std::string& text, T value) {
   text.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-// Returns the value; one that needs more than 32 bits goes to `zip64`, and the sentinel is returned.
+// Returns the value. If it needs more than 32 bits, appends it to `zip64` and returns the sentinel.
 uint32_t narrow(uint64_t value, std::string& zip64) {
   if (value < kSentinel32) return static_cast<uint32_t>(value);
   put(zip64, value);
@@ -92,7 +92,7 @@ void ZipWriter::add(std::string_view name, std::span<const std::byte> bytes) {
   ++members_;
 }
 
-// Always writes the zip64 records, as PyTorch does; 16 and 32-bit fields repeat the values that fit.
+// Always writes the zip64 records, as PyTorch does. 16 and 32-bit fields repeat values that fit.
 void ZipWriter::finish() {
   std::string end;
   put(end, zip::kZip64End);
