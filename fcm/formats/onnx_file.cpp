@@ -23,8 +23,8 @@ constexpr int64_t kIrVersion = 8;  // the IR version released with this operator
 constexpr const char* kBatchName = "N";
 constexpr const char* kOnnxWriter = "onnx";  // name in failpoints
 constexpr uint64_t kLeastExternal = 1024;    // bytes; smaller tensors stay in the model
-constexpr uint64_t kAlignment =
-    4096;  // bytes; of tensors in the data file, so that it can be mapped
+// Bytes; tensors at such multiples in the data file can be mapped into memory.
+constexpr uint64_t kAlignment = 4096;
 
 uint64_t aligned(uint64_t offset) { return (offset + kAlignment - 1) / kAlignment * kAlignment; }
 

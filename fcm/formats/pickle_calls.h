@@ -19,9 +19,9 @@ CallResult reduce(PickleGraph& graph, NodeRef callee, NodeRef arguments);
 // callee.__new__(callee, *arguments), by the same rule.
 CallResult new_object(PickleGraph& graph, NodeRef callee, NodeRef arguments);
 
-// Sets the members of a Namespace, as which TorchScript modules are read too, or the attributes of
-// an opaque object. The attributes of an OrderedDict (a state_dict's `_metadata`) must be a dict
-// and are dropped.
+// Sets the members of a Namespace (TorchScript modules are read as one) or the attributes of an
+// opaque object. The attributes of an OrderedDict (a state_dict's `_metadata`) must be a dict and
+// are dropped.
 CallResult build(PickleGraph& graph, NodeRef object, NodeRef state);
 
 // The storage with the persistent id ("storage", type, key, location, elements[, None]); the

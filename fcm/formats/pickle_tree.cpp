@@ -215,7 +215,7 @@ class Expander {
     return size;
   }
 
-  // Joins parts as pathlib does: without a separator after a root or drive, which ends in one.
+  // Joins parts as pathlib does. A root or drive already ends in a separator.
   std::string path(const Node& node, char separator) {
     std::string joined;
     for (const NodeRef part : graph_.items(node)) {

@@ -137,8 +137,8 @@ class TensorBuilder {
 // Recognises by its member names a zip archive that PyTorch did not write, such as those of numpy
 // and Keras. Empty: PyTorch wrote it.
 std::string other_zip(std::span<const std::byte> bytes) {
-  constexpr size_t kNames =
-      1 << 16;  // bytes at the end, where the central directory lists all members
+  // Bytes at the end of the file, where the central directory lists all members.
+  constexpr size_t kNames = 1 << 16;
   const std::string_view text = text_of(bytes),
                          last = text.substr(text.size() - std::min(text.size(), kNames));
   const std::string_view first = text.substr(0, 512);

@@ -14,8 +14,8 @@
 namespace fcm::formats {
 namespace {
 
-constexpr size_t kChunkBytes = 256
-                               << 10;  // few enough to stay in cache between hashing and writing
+// Bytes per write; few enough to stay in cache between hashing and writing.
+constexpr size_t kChunkBytes = 256 << 10;
 
 // What is wrong with the header length at the beginning of a file; empty: it is valid.
 std::string length_fault(uint64_t length, uint64_t file_bytes) {

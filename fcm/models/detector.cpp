@@ -386,7 +386,7 @@ std::vector<Detections> Detector::detect(const at::Tensor& pixels_BLPD, const ma
 
 namespace {
 
-// Cost of the pyramid and the heads for one image.
+// The cost of the pyramid and the heads for one image.
 nn::Cost detection_heads_cost(const DetectorOptions& options) {
   const auto of = [](int64_t count) { return static_cast<double>(count); };
   const DetectorBackboneOptions& backbone = options.backbone;

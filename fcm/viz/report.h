@@ -29,10 +29,10 @@ struct ReportTable {
 //   threads, batch_size, seed                              numbers, in the same line
 //   images_seen, seconds, images_per_second, parameters, final_loss, peak_memory_bytes
 //   command            the command that repeats the run: text, or a list of lines
-//   knn, linprobe      {"raw", "untrained", "pretrained"}: accuracies in percent, each for the better
-//                      of "mean" and "flattened" features
+//   knn, linprobe      {"raw", "untrained", "pretrained"}: accuracies in percent, each for the
+//                      better of "mean" and "flattened" features
 //   mIoU, mAcc, aAcc, images               of segmentation; the first three in percent
-//   classes            [{"class", "iou", "accuracy", "pixels"}] of segmentation; the second and third
+//   classes            [{"class", "iou", "accuracy", "pixels"}] of segmentation; IoU and accuracy
 //                      in percent, null: undefined
 //   features           {"flattened": {"knn": {"raw", ...}, "linprobe": {...}}, "mean": {...}}, or
 //                      with the two levels exchanged
