@@ -12,7 +12,7 @@
 
 namespace fcm::encoder {
 
-// Whether block inputs are saved. With one view of all patches no patch is hidden, so no decoder
+// Whether block inputs are saved: only if the plan hides patches, because otherwise no decoder
 // reads them.
 inline bool keeps_block_inputs(const Outputs& outputs, const masks::ViewPlan& plan) {
   return outputs.block_inputs && plan.sizes.front() < plan.patches();

@@ -26,8 +26,8 @@ class Encoder {
   // The observer sees "patch_embed1", "blocks1.0", ... (ConvVit), "patch_embed", "blocks.0", ...
   // (Vit) or "patch_embed", "layers.0.blocks.0", ... (Swin). Outputs of convolution stages are [B,
   // K, P, C], "norm" is [B, K, C], outputs of a Swin's blocks are [B, K * P, C]. Transformer blocks
-  // (and a ViT's norm) are seen once per run of equal views as [B * views, tokens, C], row = image
-  // * views + view.
+  // (and a ViT's norm) are seen once per run of equal views, with a row for each view of each
+  // image: [B * views, tokens, C], row = image * views + view.
   //
   // drop_path indexes blocks over all stages and has one factor per kept view. Window blocks with
   // shared tables (Windowed) have one factor per window, [B * windows].

@@ -34,8 +34,7 @@ struct BlockSizes {
   double mlp_ratio = 4, norm_epsilon = 0;
 };
 
-// Makes the blocks that `embeddings` select; null if it selects none, for which nn::Blocks are
-// used.
+// Makes the blocks that `embeddings` select; null: none, so that the encoder uses nn::Blocks.
 std::unique_ptr<MapBlocks> map_blocks(const nn::Scope& scope, const BlockSizes& sizes,
                                       const Embeddings& embeddings);
 

@@ -22,7 +22,7 @@ class Shapes {
     shapes_[name] = std::move(shape);
   }
 
-  // Whether there is a tensor of that name and rank, with no extent 0.
+  // Whether there is a tensor of that name and rank, without an extent of 0.
   bool has(const std::string& name, size_t dimensions) const;
   // One extent of a tensor for which has() is true.
   int64_t at(const std::string& name, size_t dimension) const;

@@ -30,9 +30,9 @@ std::string published_name(std::string_view name);
 // files: the table row of each pair of cells, or the mask of shifted windows.
 bool is_window_buffer(std::string_view name);
 
-// timm counts the merge after a Swin stage to the next stage ("layers.1.downsample" is upstream's
-// "layers.0.downsample"), and calls the head "head.fc". These convert to the upstream names and
-// back.
+// timm numbers the merge between two Swin stages by the second stage, upstream by the first:
+// "layers.1.downsample" is upstream's "layers.0.downsample". timm also calls the head "head.fc".
+// These functions convert to the upstream names and back.
 void from_timm_swin(std::vector<formats::TensorView>& tensors);
 void to_timm_swin(std::vector<formats::TensorView>& tensors);
 

@@ -103,7 +103,7 @@ bool is_patch_embedding(std::string_view name) {
   return std::ranges::find(kEmbeddings, name) != kEmbeddings.end();
 }
 
-// A sentence about images or patches that no network here reads; empty: they are usual.
+// A sentence about images or patches that no network here reads; empty: networks here read them.
 std::string foreign_patches(std::span<const formats::TensorView> tensors,
                             const Architecture& found) {
   for (const formats::TensorView& tensor : tensors) {

@@ -24,7 +24,7 @@ struct DetectorArchitecture {
 };
 
 // `tensors` must have the names of models::Detector. Throws Error(kCheckpoint) that names `source`
-// for a network that models::Detector cannot be.
+// if models::Detector has no such network.
 DetectorArchitecture detector_architecture(std::span<const formats::TensorView> tensors,
                                            const std::string& source);
 

@@ -67,7 +67,7 @@ bool is_image_processor(const json& preprocessor) {
 void take_timm_arguments(const json& arguments, const std::string& architecture,
                          FactsCollector& facts) {
   facts.take_heads("encoder.heads", arguments, "num_heads");
-  const bool swin = architecture.starts_with("swin_");  // its sizes are those of the first stage
+  const bool swin = architecture.starts_with("swin_");  // timm gives sizes of its first stage
   if (!swin) {
     facts.take_size("dim", member(arguments, "embed_dim"));
     facts.take_size("depth", member(arguments, "depth"));
@@ -307,7 +307,7 @@ json facts_of_arguments(const json& args) {
   facts.take_heads("encoder.heads", model, "num_heads");
   facts.check_activation("act_layer", text_in(member(model, "act_layer")));
   json all = facts.take_all();
-  all.erase("unusable");  // a name such as std may mean something else elsewhere
+  all.erase("unusable");  // in another program's args, a name such as std may mean something else
   return all.size() > 1 ? all : json::object();
 }
 

@@ -114,7 +114,7 @@ WeightsKind kind_of(const fs::path& path) {
   const std::string beginning = formats::beginning_of(path);
   const WeightsKind kind = formats::weights_kind(std::as_bytes(std::span(beginning)));
   if (kind != WeightsKind::kOther) return kind;
-  // By its extension: the reader then reports what is wrong with the file.
+  // Decides by the extension; the reader then reports what is wrong with the file.
   if (path.extension() == ".safetensors") return WeightsKind::kSafetensors;
   return ends_like_weights(path) ? WeightsKind::kTorch : kind;
 }
@@ -298,7 +298,7 @@ Checkpoint load_folder(const Requested& requested, const fs::path& named, bool w
   if (checkpoint::is_step(path)) {
     return with_requested_weights(checkpoint::load_step(path, with_optimizer), requested, named);
   }
-  std::error_code ignored;  // a dangling link exists too: reading it reports that
+  std::error_code ignored;  // a dangling link counts as existing, so that reading reports it
   const bool has_config = fs::exists(fs::symlink_status(path / kConfigFile, ignored));
   const std::optional<FoundWeights> weights = has_config ? find_weights(path) : std::nullopt;
   if (weights) {

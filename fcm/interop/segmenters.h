@@ -21,7 +21,7 @@ struct SegmenterArchitecture {
 };
 
 // `tensors` must have the names of models::Segmenter (segmenter_names.h). Throws Error(kCheckpoint)
-// that names `source` for a network that models::Segmenter cannot be.
+// that names `source` if models::Segmenter has no such network.
 SegmenterArchitecture segmenter_architecture(std::span<const formats::TensorView> tensors,
                                              const std::string& source);
 

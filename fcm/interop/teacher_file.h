@@ -33,8 +33,9 @@ struct TeacherFile {
 // file holds instead, if it holds no known tower.
 TeacherFile read_teacher(const std::filesystem::path& path);
 
-// For tensors that are no encoder's here. If they are a teacher's, returns "DINOv2 with 384
-// channels, ..., which --teacher dino=FILE takes and --checkpoint does not", else an empty text.
+// For tensors that no encoder of this program has. If they are a teacher's, returns "DINOv2 with
+// 384 channels, ..., which --teacher dino=FILE takes and --checkpoint does not", else an empty
+// text.
 std::string as_teacher(const std::vector<formats::TensorView>& tensors);
 
 }  // namespace fcm::interop

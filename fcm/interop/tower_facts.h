@@ -1,5 +1,5 @@
-// Facts about an image tower that cannot be inferred from its tensors, from the files beside them.
-// Links no LibTorch.
+// Reads facts about an image tower from the files beside its weights: facts that cannot be inferred
+// from tensors. Links no LibTorch.
 #pragma once
 
 #include <array>

@@ -83,8 +83,8 @@ std::vector<AnchorPrefix> prefixes_with_wrappers(const std::vector<TensorView>& 
   return prefixes;
 }
 
-// Whether two sets differ only by their wrappers ("model." and "backbone."). Then the wrappers stay
-// part of the prefixes; otherwise renaming removes them later.
+// Whether two sets differ only by their wrappers ("model." and "backbone."). Then the wrappers must
+// stay part of the prefixes; otherwise they are dropped, because renaming removes them later.
 bool wrappers_tell_apart(const std::vector<AnchorPrefix>& prefixes) {
   for (const AnchorPrefix& one : prefixes) {
     for (const AnchorPrefix& other : prefixes) {

@@ -10,7 +10,7 @@
 namespace fcm::interop::onnx {
 namespace {
 
-// The entry of a table [2 * size - 1, head_dim] for every pair of positions: [size, size,
+// The entries of a table [2 * size - 1, head_dim] for every pair of positions: [size, size,
 // head_dim].
 Value entries_of_pairs(Graph& graph, const std::string& table, int64_t size) {
   const at::Tensor places = at::arange(size, at::kLong);

@@ -17,8 +17,8 @@ struct Biases {
   // If set, the sequences are the windows of one image after another, and windows->apart is added.
   // Not owned.
   const Windows* windows = nullptr;
-  // Adds products of the queries with the block's tables for distances in rows and columns of
-  // `map`.
+  // If set, adds products of the queries with the block's tables for distances in rows and columns
+  // of `map`.
   bool decomposed = false;
   masks::Grid map = {};
 };

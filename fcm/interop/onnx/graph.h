@@ -56,7 +56,7 @@ class Graph {
   Value transpose(const std::string& place, const Value& x, const Shape& order);
 
   void add_input(const std::string& name, const Shape& shape);
-  // Names a value as an output of the graph, with the `type` and `shape` to declare.
+  // Makes a value an output of the graph, with this name and the declared `type` and `shape`.
   void add_output(const std::string& name, const Value& value, const Shape& shape,
                   formats::OnnxType type = formats::OnnxType::kFloat);
 
