@@ -1,6 +1,7 @@
 // ConvViT: two convolution stages, then a transformer, on patches in plan order. Source:
-// models_fastconvmae.py forward_encoder, which masks the input of convolutions; here the plan has
-// no edges between views. Without fused stages it is the network of fine-tuning, models_convvit.py.
+// models_fastconvmae.py forward_encoder. Upstream zeroes the patches of other views before every
+// convolution; here a patch's neighbours in the plan are all of its own view. Without fused stages
+// it is the network of fine-tuning, models_convvit.py.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -103,9 +103,8 @@ Axis log_axis(double low, double high, int wanted) {
   }
   Axis axis = linear_axis(low, high, wanted, false);
   axis.log = true;
-  if (decades() < 0.8)
-    return axis;  // too narrow for powers of ten: evenly spaced ticks read
-                  // better
+  // Less than a decade has too few powers of ten for ticks: it keeps the evenly spaced ones.
+  if (decades() < 0.8) return axis;
   axis.ticks.clear();
   axis.labels.clear();
   const int first = static_cast<int>(std::floor(std::log10(low)));

@@ -1,4 +1,5 @@
-// One self-contained HTML page that compares several runs, without scripts and loading nothing.
+// One self-contained HTML page that compares several runs: it has no scripts and loads no other
+// file.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-// One self-contained HTML page about a run, without scripts and loading nothing.
+// One self-contained HTML page about a run: it has no scripts and loads no other file.
 #pragma once
 
 #include <cstdint>
