@@ -109,7 +109,7 @@ std::optional<Checkpoint> load_newest(const fs::path& folder, bool with_optimize
   bool passed = false;
   for (const Candidate& candidate : candidates) {
     passed = passed || (newest && candidate.folder.path == newest->path);
-    // No warning at every start about damaged checkpoints that are older than the loaded one.
+    // Damaged checkpoints older than the loaded one give no warning: it would come at every start.
     const bool in_the_way = !passed || candidate.folder.step >= newest->step;
     if (!candidate.damage.empty() && in_the_way) warn_of(candidate, reporter);
   }

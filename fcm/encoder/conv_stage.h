@@ -11,7 +11,7 @@
 
 namespace fcm::encoder {
 
-// Upstream's PatchEmbed: a convolution whose stride equals its window, LayerNorm, then GELU.
+// Upstream's PatchEmbed: a convolution whose stride equals its kernel size, LayerNorm, then GELU.
 // x [B, K, P, side * side * in] -> [B, K, P, out].
 class PatchEmbed {
  public:

@@ -37,7 +37,7 @@ std::vector<ConvBlock> conv_blocks(const nn::Scope& scope, const EncoderOptions&
   return blocks;
 }
 
-// Projects all cells of a patch to one vector, as a convolution whose window is the patch.
+// Projects all cells of a patch to one vector, as a convolution whose kernel covers the patch.
 std::optional<nn::Linear> fuse(const nn::Scope& scope, const EncoderOptions& options, size_t stage,
                                const ops::Cells& cells, const Outputs& outputs) {
   if (!outputs.fuse) return std::nullopt;
@@ -213,7 +213,7 @@ std::optional<Recognised> recognise(const Shapes& shapes) {
   return found;
 }
 
-// The depthwise 5 x 5 window must not reach beyond the neighbouring patch.
+// The depthwise 5 x 5 kernel must not reach beyond the neighbouring patch.
 std::vector<std::string> faults(const EncoderOptions& options) {
   std::vector<std::string> found;
   int64_t side = 1;  // cells per row of a patch: the product of the later strides

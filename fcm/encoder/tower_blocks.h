@@ -1,5 +1,5 @@
-// The transformer of upstream image towers that serve as teachers. By options (tower.h) it has
-// LayerScale, other variants of GELU and rotary positions. Sources: dinov2/layers/block.py,
+// The transformer of upstream image towers that serve as teachers. The options (tower.h)
+// select LayerScale, a variant of GELU and rotary positions. Sources: dinov2/layers/block.py,
 // dinov3/layers/block.py, open_clip's transformer.py, transformers' modeling_siglip.py.
 #pragma once
 

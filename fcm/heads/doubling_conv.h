@@ -1,5 +1,5 @@
-// A 2 x 2 transposed convolution with stride 2. Its windows do not overlap, so the convolution is
-// one matrix product with four outputs per position.
+// A 2 x 2 transposed convolution with stride 2. The 2 x 2 outputs of neighbouring positions do not
+// overlap, so the convolution is one matrix product with four outputs per position.
 #pragma once
 
 #include <ATen/core/Tensor.h>

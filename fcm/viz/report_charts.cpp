@@ -211,7 +211,7 @@ std::string throughput(const RunLog& log) {
     charts.push_back(line_chart(shares));
   }
   if (log.has_step_numbers("utilisation")) {
-    shares.title = "FLOP/s, of the machine's peak";
+    shares.title = "FLOP/s, share of the machine's peak";
     shares.series = {{"", steps, times(log.step_column("utilisation"), 100), false, false}};
     charts.push_back(line_chart(shares));
   }
