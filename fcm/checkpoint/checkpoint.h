@@ -1,5 +1,6 @@
 // A run's checkpoints: folders step-N with safetensors files and a manifest, committed by one
-// rename. Knows bytes, names and shapes; train/ knows what they mean. Links no LibTorch.
+// rename. This folder handles bytes, names and shapes; train/ knows their meaning. Links no
+// LibTorch.
 #pragma once
 
 #include <array>
@@ -19,11 +20,11 @@ namespace fcm::checkpoint {
 
 struct Retention {
   int64_t keep_last = 3;
-  int64_t keep_every_steps = 0;  // multiples are never removed; 0: none
+  int64_t keep_every_steps = 0;  // steps that are multiples of it are never removed; 0: none
 };
 
-// Writes <folder>/step-N/{model,optimizer}.safetensors and manifest.json into a temporary folder,
-// fsyncs every file and that folder, renames it, fsyncs <folder>, then writes `latest`, then
+// Writes {model,optimizer}.safetensors and manifest.json into a temporary folder and fsyncs every
+// file and that folder. Renames it to <folder>/step-N, fsyncs <folder>, writes `latest`, and
 // removes old checkpoints. On failure throws Error(kCheckpoint), leaves nothing half-written and
 // every earlier checkpoint untouched. `state` is stored in the manifest unchanged.
 void save(const std::filesystem::path& folder, int64_t step,
@@ -31,19 +32,19 @@ void save(const std::filesystem::path& folder, int64_t step,
           std::span<const formats::TensorView> optimizer, const nlohmann::json& state,
           const Retention& retention);
 
-// The first step-N (or step-N.old) with files named as save() names them but without a manifest of
-// this program: it may belong to somebody else. nullopt: no such folder.
+// The first step-N (or step-N.old) that is foreign: it has files named as save() names them but no
+// manifest of this program, and may belong to somebody else. nullopt: there is none.
 std::optional<std::filesystem::path> first_foreign_step(const std::filesystem::path& folder);
 
 // Removes the checkpoints of a folder (oldest first), `latest`, leftovers of dead processes, and
 // the folder itself if it is then empty. Files that save() did not write stay, and so do the
 // folders they are in. A link at step-N is removed, not followed. `folder` must not be a link.
-// Throws Error(kCheckpoint) if there is a foreign step (then nothing is removed), or if a file of
-// ours cannot be removed; the call may then be repeated.
+// Throws Error(kCheckpoint) if there is a foreign step (then nothing is removed), or if a file that
+// save() wrote cannot be removed (then the call may be repeated).
 void remove_checkpoints(const std::filesystem::path& folder);
 
-// Object members of a state that say which images its weights were trained on and its figures were
-// measured on; exports to other formats copy them (interop/about.h).
+// Members of a state, each an object, that say on which images the weights were trained and on
+// which the metrics were measured. Exports to other formats copy them (interop/about.h).
 inline constexpr std::array kAbout = {"trained_on", "pretrained_on", "measured_on"};
 
 // Prefix of the name of a weight's moving average (EMA) among the optimizer's tensors.
@@ -54,8 +55,8 @@ struct Checkpoint {
   std::string format = "native";  // or "safetensors", "pth", "hf"
   int64_t step = 0;
   nlohmann::json state = nlohmann::json::object();
-  // Tensors under their upstream names, also where a foreign file uses others (interop/adapters.h).
-  // A tensor of one of these files may point into the data of the other.
+  // Tensors under their upstream names; interop/adapters.h renames those of files that use others.
+  // A tensor in `model` may point into the data of `optimizer`, and the reverse.
   formats::TensorFile model;
   formats::TensorFile optimizer;  // empty unless with_optimizer
   formats::Buffer merged;         // bytes of tensors that the file stores in several parts
@@ -67,16 +68,16 @@ struct Checkpoint {
 std::optional<Checkpoint> load_newest(const std::filesystem::path& folder, bool with_optimizer,
                                       Reporter& reporter);
 
-// The state of the newest checkpoint with a valid manifest. Reads manifests only, so it does not
-// skip a checkpoint whose tensors are damaged. nullopt: no valid manifest.
+// The state of the newest checkpoint with a valid manifest. Reads only manifests and file sizes, so
+// it does not skip a checkpoint whose tensors are damaged. nullopt: no valid manifest.
 std::optional<nlohmann::json> newest_state(const std::filesystem::path& folder);
 
 // Reads one committed step folder. Throws Error(kCheckpoint) with the first rule it violates.
 Checkpoint load_step(const std::filesystem::path& step_folder, bool with_optimizer);
 
-// Whether a folder is one step of a run; whether it holds steps (step-N, or a `latest` that names
-// one).
+// Whether a folder is one step of a run.
 bool is_step(const std::filesystem::path& folder);
+// Whether a folder holds steps: at least one step-N, or a `latest` that names a step.
 bool has_steps(const std::filesystem::path& folder);
 // The number of step folders, damaged ones included.
 int64_t count_steps(const std::filesystem::path& folder);

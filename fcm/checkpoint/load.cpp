@@ -41,7 +41,7 @@ struct Candidate {
   }
 };
 
-// Newest first. Without a readable manifest, sequence is 0 and the step number decides.
+// Newest first. A candidate without a valid manifest has sequence 0 and is sorted by step number.
 std::vector<Candidate> candidates_in(const fs::path& folder) {
   std::vector<Candidate> candidates;
   for (StepFolder& step : list_steps(folder)) {
@@ -76,14 +76,14 @@ void warn_of(const Candidate& candidate, Reporter& reporter) {
           : fmt::format("skipping the damaged checkpoint {}: {}", path, candidate.damage));
 }
 
-// Reads the first valid candidate, and notes the damage of those before it.
+// Reads the first valid candidate, and notes the damage of the candidates before it.
 std::optional<Checkpoint> first_sound(std::vector<Candidate>& candidates, bool with_optimizer) {
   for (Candidate& candidate : candidates) {
     if (!candidate.damage.empty()) continue;
     try {
       return read_step(candidate.folder.path, candidate.manifest, with_optimizer);
     } catch (const Error& error) {
-      if (error.code() != ExitCode::kCheckpoint) throw;  // out of memory, say: the file may be fine
+      if (error.code() != ExitCode::kCheckpoint) throw;  // e.g. out of memory: the file may be fine
       candidate.note(error);
     }
   }
@@ -99,7 +99,7 @@ std::optional<Checkpoint> load_newest(const fs::path& folder, bool with_optimize
   const std::optional<int64_t> latest = read_latest(folder);
   if (candidates.empty()) {
     if (!latest) return std::nullopt;
-    // An error, not nullopt: starting from scratch would hide that a checkpoint was lost.
+    // With nullopt the run would start from scratch, and nobody would notice the lost checkpoint.
     fail(ExitCode::kCheckpoint,
          "{} holds no checkpoint, but its file `latest` names step {}; if it was removed on "
          "purpose, remove `latest` too",
@@ -109,7 +109,7 @@ std::optional<Checkpoint> load_newest(const fs::path& folder, bool with_optimize
   bool passed = false;
   for (const Candidate& candidate : candidates) {
     passed = passed || (newest && candidate.folder.path == newest->path);
-    // Old damaged checkpoints that were not tried are not worth a warning at every start.
+    // Damaged checkpoints older than the loaded one give no warning: it would come at every start.
     const bool in_the_way = !passed || candidate.folder.step >= newest->step;
     if (!candidate.damage.empty() && in_the_way) warn_of(candidate, reporter);
   }

@@ -18,8 +18,8 @@ constexpr int64_t kVersion = 1;
 constexpr uint64_t kMaxManifestBytes = 64 << 20;
 constexpr int kMaxDepth = 64;  // printing and freeing the tree recurse
 
-// The hash of all members except "checksum", printed sorted and without white space. So white space
-// in the file does not matter.
+// The hash of all members except "checksum", printed with sorted keys and without white space.
+// White space in the file therefore does not matter.
 std::string checksum_of(json manifest) {
   manifest.erase("checksum");
   return formats::digest_of(manifest.dump());
@@ -88,8 +88,8 @@ std::string to_text(const Manifest& manifest) {
     fail(ExitCode::kCheckpoint, "the state of step {} cannot be saved: {}", manifest.step,
          error.what());
   }
-  // Parses the new text, so that nothing is committed that could not be resumed from. JSON prints
-  // NaN and infinity as null, so a state that holds one differs from the parsed state.
+  // Parses the new text, so that every committed checkpoint can be resumed from. The JSON library
+  // prints NaN and infinity as null, so a state that holds one differs from the parsed state.
   if (parse_manifest(text, "the new manifest").state != manifest.state) {
     fail(ExitCode::kCheckpoint,
          "the state of step {} cannot be saved: it holds NaN or infinity, which JSON lacks",
@@ -105,7 +105,7 @@ Manifest parse_manifest(const std::string& text, const std::string& file) {
   manifest.step = count(tree, "step", file);
   manifest.sequence = count(tree, "sequence", file);
   const json& files = member(tree, "files", json::value_t::object, file);
-  // The names are fixed, so a manifest cannot make us open any other file.
+  // The names are fixed, so a manifest cannot make this program open any other file.
   for (const char* name : {kModelFile, kOptimizerFile}) {
     const json& record = member(files, name, json::value_t::object, file);
     manifest.files[name] = {

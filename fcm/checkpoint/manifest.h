@@ -1,4 +1,5 @@
-// manifest.json of a step folder: the record that makes it complete. Private to this folder.
+// manifest.json of a step folder: the files of the step with size and hash, and the state. Private
+// to this folder.
 #pragma once
 
 #include <cstdint>
@@ -18,19 +19,19 @@ constexpr const char* kOptimizerFile = "optimizer.safetensors";
 
 struct Manifest {
   int64_t step = 0;
-  // Counts the saves into one run folder, so that "newest" means written last, even after a run has
-  // gone back to an earlier step.
+  // The number of the save into this run folder. The newest checkpoint has the highest, even if the
+  // run has gone back to an earlier step.
   int64_t sequence = 0;
   std::map<std::string, formats::FileRecord> files;  // exactly the two tensor files
   nlohmann::json state;
 };
 
-// Throws Error(kCheckpoint) for a state that JSON cannot hold: NaN, infinity, text that is not
-// UTF-8.
+// The text of manifest.json. Throws Error(kCheckpoint) for a state that JSON cannot hold: NaN,
+// infinity, text that is not UTF-8.
 std::string to_text(const Manifest& manifest);
 
 // Throws Error(kCheckpoint) that names `file` and the violated rule. Verifies the manifest's own
-// hash, so every changed value is noticed.
+// checksum, which detects every changed value.
 Manifest parse_manifest(const std::string& text, const std::string& file);
 
 // Reads <step_folder>/manifest.json.

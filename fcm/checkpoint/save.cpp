@@ -1,5 +1,5 @@
-// The commit protocol. Once the folder holds a valid checkpoint, it holds one at every moment; a
-// crash at any call leaves the old one, the new one, or both.
+// The commit protocol. Once the folder holds a valid checkpoint, it holds one at every moment: a
+// crash at any call leaves the old checkpoint, the new one, or both.
 #include <sys/statvfs.h>
 
 #include <cerrno>
@@ -20,15 +20,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Removes the temporary folder when destroyed, whichever checkpoint it holds by then, unless
-// leave() was called.
+// The destructor removes the temporary folder unless leave() was called. After a swap the folder
+// holds the replaced checkpoint.
 class TemporaryFolder {
  public:
   explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {
     if (system_call::mkdir(kWho, path_) == 0) return;
     const int reason = errno;
-    // A leftover that still holds somebody else's files (step_folders.h): reuse it; they come
-    // along.
+    // A leftover that holds files which save() did not write, so that it was not removed: reuse it,
+    // files included.
     std::error_code ignored;
     const bool folder = fs::symlink_status(path_, ignored).type() == fs::file_type::directory;
     if (reason == EEXIST && folder) return;
@@ -56,7 +56,7 @@ uint64_t bytes_of_all(std::span<const formats::TensorView> tensors) {
                          });
 }
 
-// Fail now rather than after minutes of writing; the margin leaves room for logs.
+// Fails before minutes of writing instead of after them. The margin leaves room for logs.
 void require_free_space(const fs::path& folder, uint64_t needed) {
   struct statvfs facts {};
   if (::statvfs(folder.c_str(), &facts) != 0) return;  // unknown: let the writes fail
@@ -90,8 +90,8 @@ void write_content(const fs::path& step_folder, Manifest manifest,
        std::strerror(errno));
 }
 
-// Replaces an old folder by the new one on file systems that cannot swap two names: renames the old
-// one to step-N.old, which readers accept.
+// Replaces an old folder by the new one on file systems that cannot swap two names. Meanwhile the
+// old folder is step-N.old, which readers accept.
 void replace_stepwise(const fs::path& temporary, const fs::path& place) {
   const fs::path aside = place.string() + ".old";
   if (system_call::rename(kWho, place, aside) != 0) fail_to_commit(place);
@@ -102,13 +102,14 @@ void replace_stepwise(const fs::path& temporary, const fs::path& place) {
     fail_to_commit(temporary);
   }
   sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
-  // Renamed durably before its files are deleted, so that step-N.old is never seen half-empty.
+  // The old folder is renamed durably before its files are deleted, so that step-N.old is never
+  // incomplete.
   if (system_call::rename(kWho, aside, temporary) != 0) fail_to_commit(aside);
   sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
 }
 
-// Files of somebody else, or a checkpoint without its manifest, must not be replaced: moves that
-// folder to an unused name, step-N.aside.
+// A foreign folder (files of somebody else, or a checkpoint without its manifest) must not be
+// replaced. Moves it to an unused name, step-N.aside.
 void move_foreign_aside(const fs::path& place) {
   if (!is_foreign(place)) return;
   fs::path aside = place.string() + ".aside";
@@ -119,7 +120,7 @@ void move_foreign_aside(const fs::path& place) {
   sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
 }
 
-// Afterwards `place` holds the new checkpoint, durably, and `temporary` the one it replaced.
+// Afterwards `place` durably holds the new checkpoint, and `temporary` holds the replaced one.
 void commit(TemporaryFolder& temporary, const fs::path& place) {
   move_foreign_aside(place);
   if (!is_there(place, ExitCode::kCheckpoint)) {
@@ -135,7 +136,7 @@ void commit(TemporaryFolder& temporary, const fs::path& place) {
   try {
     sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
   } catch (...) {
-    temporary.leave();  // unknown which of the two a power failure would leave
+    temporary.leave();  // a power failure may still undo the swap, so both folders must stay
     throw;
   }
   errno = reason;

@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Takes a number as we print it (no sign, no leading zero) off the front of `text`.
+// Removes a number as fmt prints it (no sign, no leading zero) from the front of `text`.
 std::optional<int64_t> take_number(std::string_view& text) {
   int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -39,13 +39,14 @@ struct ParsedName {
   int64_t step = 0;
   bool old = false;
   struct Owner {
-    std::string host;  // empty: the name is an earlier version's, which left it out
+    std::string host;  // empty: an earlier version wrote the name, without a host
     pid_t process;
   };
   std::optional<Owner> temporary_of;
 };
 
-// This machine's name as part of a file name, without dots, which end it there.
+// This machine's name for temporary_path(). A dot ends the host there, so dots become underscores,
+// like all characters except letters, digits and hyphens.
 std::string host_part() {
   std::string name = host_name();
   const auto is_plain = [](unsigned char one) { return std::isalnum(one) != 0 || one == '-'; };
@@ -88,9 +89,9 @@ void for_each_entry(const fs::path& folder, const Action& action) {
   }
 }
 
-// Our own process ID counts as dead: we write one checkpoint at a time and have not started yet.
-// (After a restart in a container the ID is often the same.) Processes of other machines count as
-// alive: we cannot know.
+// A leftover with this process's own ID counts as dead: the caller has no save in progress, and
+// after a restart in a container the ID is often the same. Processes of other machines count as
+// alive, because that cannot be checked.
 bool is_dead(const ParsedName::Owner& owner) {
   if (!owner.host.empty() && owner.host != host_part()) return false;
   return owner.process == ::getpid() || (::kill(owner.process, 0) != 0 && errno == ESRCH);
@@ -111,7 +112,7 @@ bool holds_a_step_file(const fs::path& folder) {
   });
 }
 
-// False also for a link, and if the folder cannot be listed.
+// Also false for a link, and for a folder that cannot be listed.
 bool holds_step_files_alone(const fs::path& folder) {
   if (is_link(folder)) return false;
   std::error_code error;
@@ -123,7 +124,7 @@ bool holds_step_files_alone(const fs::path& folder) {
   return !error;
 }
 
-// A truncated or damaged manifest counts as ours; valid JSON of another format does not.
+// A truncated or damaged manifest counts as this program's; valid JSON of another format does not.
 bool holds_own_manifest(const fs::path& folder) {
   const fs::path file = folder / kManifestFile;
   if (!is_ordinary_file(file, ExitCode::kCheckpoint)) return false;
@@ -132,14 +133,14 @@ bool holds_own_manifest(const fs::path& folder) {
 }
 
 // The order in which the files of a step are deleted. In a folder named like a checkpoint the
-// manifest goes last: while it is there, the rest is known to be ours.
+// manifest is last, because it proves that the other files are this program's.
 std::array<const char*, 3> order_of_removal(const fs::path& step_folder) {
   const std::optional<ParsedName> name = parse_name(step_folder.filename());
   if (name && !name->temporary_of) return {kOptimizerFile, kModelFile, kManifestFile};
   return {kManifestFile, kModelFile, kOptimizerFile};
 }
 
-// True also if `path` does not exist or is a folder.
+// Also true if `path` does not exist or is a folder.
 bool remove_file(const fs::path& path) {
   std::error_code ignored;
   const fs::file_type type = fs::symlink_status(path, ignored).type();
@@ -151,8 +152,8 @@ bool remove_file(const fs::path& path) {
   fail(ExitCode::kCheckpoint, "cannot remove {}: {}", path.string(), std::strerror(errno));
 }
 
-// Whether `replacement` is complete and was saved after `old`. A copy of it that somebody named
-// step-N.old has the same sequence, so it is kept.
+// Whether `replacement` is complete and was saved after `old`. If somebody copied step-N to
+// step-N.old, both have the same sequence, and the copy is kept.
 bool was_replaced(const StepFolder& old, const StepFolder& replacement) try {
   return read_manifest(old.path).sequence < checked_manifest(replacement).sequence;
 } catch (const Error&) {
@@ -226,8 +227,8 @@ void clean_up_leftovers(const fs::path& folder) {
   std::vector<StepFolder> steps = list_steps(folder);
   std::erase_if(steps, [](const StepFolder& step) { return !step.old; });
   if (dead.empty() && steps.empty()) return;
-  // The rename of a replacement may not be durable yet if its process died: sync before deleting
-  // what it replaced.
+  // If its process died, the rename of a replacement may not be durable yet: syncs before deleting
+  // the replaced checkpoint.
   sync_folder(folder, ExitCode::kCheckpoint, kWho);
   for (const fs::path& path : dead) remove_step(path);
   for (const StepFolder& old : steps) {
@@ -244,7 +245,7 @@ void clean_up_leftovers(const fs::path& folder) {
 }
 
 void prune(const fs::path& folder, int64_t just_saved, const Retention& retention) {
-  std::vector<std::pair<int64_t, StepFolder>> whole;  // sequence first: newest is written last
+  std::vector<std::pair<int64_t, StepFolder>> whole;  // (sequence, step), newest first
   for (StepFolder& step : list_steps(folder)) {
     try {
       if (!step.old) whole.emplace_back(checked_manifest(step).sequence, std::move(step));
@@ -261,7 +262,7 @@ void prune(const fs::path& folder, int64_t just_saved, const Retention& retentio
     const bool permanent = retention.keep_every_steps > 0 && step % retention.keep_every_steps == 0;
     if (permanent || step == just_saved || step == latest) continue;
     if (!holds_step_files_alone(whole[place].second.path)) continue;
-    // Renamed before its files are deleted, so that no step-N is ever incomplete.
+    // The folder is renamed before its files are deleted, so that no step-N is ever incomplete.
     doomed.push_back(temporary_path(folder, step));
     if (system_call::rename(kWho, whole[place].second.path, doomed.back()) != 0) {
       fail(ExitCode::kCheckpoint, "cannot remove the old checkpoint {}: {}",
@@ -312,14 +313,14 @@ void remove_checkpoints(const fs::path& folder) {
     fail(ExitCode::kCheckpoint, "{} has no manifest of this program, so it is not removed",
          foreign->string());
   }
-  // First: an interruption must not leave a `latest` that names a removed step.
+  // `latest` is removed first, so that an interruption cannot leave one that names a removed step.
   for (const char* name : {"latest", "latest.tmp"}) {
     if (!remove_file(folder / name)) fail_to_remove(folder / name);
   }
   for (const StepFolder& step : list_steps(folder)) {
     fs::path doomed = step.path;
     if (holds_step_files_alone(step.path)) {
-      doomed = temporary_path(folder, step.step);  // no step-N is ever incomplete
+      doomed = temporary_path(folder, step.step);  // renamed first: no step-N is ever incomplete
       if (system_call::rename(kWho, step.path, doomed) != 0) fail_to_remove(step.path);
     }
     if (!remove_step(doomed)) fail_to_remove(doomed);

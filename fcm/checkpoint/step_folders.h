@@ -1,10 +1,10 @@
-// The contents of a run's `checkpoints` folder, and how they are removed: only what save() wrote is
-// ever removed, never a whole tree, and nothing through a link. Private to this folder.
+// The contents of a run's `checkpoints` folder, and their removal. Only files that save() wrote and
+// empty folders are ever removed, and links are never followed. Private to this folder.
 //
 //   step-N                a committed checkpoint
-//   step-N.tmp.HOST.PID   being written, or being removed, by process PID of that machine; earlier
-//                         versions left HOST out
-//   step-N.old            being replaced by a new step-N, where the file system cannot swap names
+//   step-N.tmp.HOST.PID   being written or removed by process PID of machine HOST; earlier versions
+//                         left HOST out
+//   step-N.old            being replaced by a new step-N, if the file system cannot swap names
 //   latest                text: the name of the checkpoint committed last
 #pragma once
 
@@ -33,35 +33,36 @@ std::filesystem::path temporary_path(const std::filesystem::path& folder, int64_
 // The step of a path named step-N; nullopt: any other name, step-N.old included.
 std::optional<int64_t> step_of(const std::filesystem::path& path);
 
-// Committed checkpoints (step-N and step-N.old), recognised by name and by at least one file of a
-// checkpoint in them. Throws Error(kCheckpoint) if the folder cannot be listed.
+// Committed checkpoints: folders named step-N or step-N.old that contain at least one file of a
+// checkpoint. Throws Error(kCheckpoint) if `folder` cannot be listed.
 std::vector<StepFolder> list_steps(const std::filesystem::path& folder);
 
 // The step that `latest` names; nullopt: the file is missing or holds something else.
 std::optional<int64_t> read_latest(const std::filesystem::path& folder);
 
-// The fast check: a manifest of that step number, and every file present at its recorded size.
+// Checks without hashing: the manifest is valid and of this step number, and every file has its
+// recorded size. Throws Error(kCheckpoint).
 Manifest checked_manifest(const StepFolder& step);
 
-// Highest sequence number in the folder, of the manifests that can be read.
+// The highest sequence number among the valid manifests in the folder; 0: there are none.
 int64_t last_sequence(const std::filesystem::path& folder);
 
-// Removes leftovers of dead processes of this machine (of another machine's it is unknown which are
-// alive), and renames a step-N.old back if its replacement never came. Best effort: a leftover that
-// stays does no harm.
+// Removes leftovers of dead processes of this machine; processes of other machines may be alive.
+// Renames step-N.old back to step-N if there is no new step-N. Failures are ignored, because a
+// leftover does no harm.
 void clean_up_leftovers(const std::filesystem::path& folder);
 
-// Removes what `retention` does not keep, except `just_saved`, the step that `latest` names,
-// damaged steps, and folders with other files in them. Throws Error(kCheckpoint).
+// Removes checkpoints that `retention` does not keep, except `just_saved`, the step that `latest`
+// names, damaged steps, and folders with other files in them. Throws Error(kCheckpoint).
 void prune(const std::filesystem::path& folder, int64_t just_saved, const Retention& retention);
 
-// Whether the folder holds files named as save() names them but no manifest of this program: it may
-// belong to somebody else, so nothing in it is removed or replaced. False for a link. Throws
-// Error(kCheckpoint) if its manifest cannot be read.
+// Whether the folder holds files named as save() names them but no manifest of this program. It may
+// then belong to somebody else, so nothing in it is removed or replaced. False for a link. Throws
+// Error(kCheckpoint) if the manifest cannot be read.
 bool is_foreign(const std::filesystem::path& step_folder);
 
 // Removes the files that save() writes into a step folder, then the folder if it is empty. A link
-// is removed, not followed. False, with errno set: a file of ours could not be removed.
+// is removed, not followed. Returns false, with errno set, if something could not be removed.
 bool remove_step(const std::filesystem::path& step_folder);
 
 }  // namespace fcm::checkpoint

@@ -1,4 +1,4 @@
-// The inputs of a transformer's blocks, for a decoder that reads more than the last output.
+// Saves the inputs of a transformer's blocks, for a decoder that reads more than the last output.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,7 +12,8 @@
 
 namespace fcm::encoder {
 
-// Whether block inputs are saved: a plan that hides nothing leaves nothing to reconstruct.
+// Whether block inputs are saved: only if the plan hides patches, because otherwise no decoder
+// reads them.
 inline bool keeps_block_inputs(const Outputs& outputs, const masks::ViewPlan& plan) {
   return outputs.block_inputs && plan.sizes.front() < plan.patches();
 }
@@ -24,7 +25,7 @@ inline at::Tensor run_keeping_inputs(const nn::Blocks& blocks, const at::Tensor&
   std::vector<at::Tensor>& inputs = features.block_inputs_NTC.emplace_back();
   const auto keep = [&](const std::string& name, const at::Tensor& value) {
     if (observer) observer(name, value);
-    inputs.push_back(value);  // the first block's input, then each output
+    inputs.push_back(value);  // the first block's input, then each block's output
   };
   const at::Tensor result = blocks(x_NTC, keep, drop_path, first);
   inputs.pop_back();

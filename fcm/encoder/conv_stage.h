@@ -11,8 +11,8 @@
 
 namespace fcm::encoder {
 
-// Convolution with stride = window size, LayerNorm, GELU (upstream's PatchEmbed: the GELU follows
-// the norm). x [B, K, P, side * side * in] -> [B, K, P, out].
+// Upstream's PatchEmbed: a convolution whose stride equals its kernel size, LayerNorm, then GELU.
+// x [B, K, P, side * side * in] -> [B, K, P, out].
 class PatchEmbed {
  public:
   PatchEmbed(const nn::Scope& scope, int64_t in, int64_t out, int64_t side,
@@ -27,8 +27,8 @@ class PatchEmbed {
 // LayerNorm epsilon in upstream's PatchEmbed and in most of its CBlocks.
 inline constexpr double kConvNormEpsilon = 1e-5;
 
-// Upstream's CBlock on cells in plan order: x [B, K, P, C] -> [B, K, P, C]. neighbours_BK9: rows of
-// the kept slots of ViewPlan::neighbours_BL9.
+// Upstream's CBlock on cells in plan order: x [B, K, P, C] -> [B, K, P, C]. neighbours_BK9: the
+// rows of ViewPlan::neighbours_BL9 for the kept slots.
 class ConvBlock {
  public:
   ConvBlock(const nn::Scope& scope, int64_t dim, double mlp_ratio,
@@ -43,7 +43,7 @@ class ConvBlock {
   nn::MlpBranch mlp_;
 };
 
-// Cost of `depth` ConvBlocks on `cells` cells.
+// The cost of `depth` ConvBlocks on `cells` cells.
 nn::Cost conv_blocks_cost(int64_t depth, int64_t cells, int64_t dim, double mlp_ratio);
 
 }  // namespace fcm::encoder

@@ -10,7 +10,7 @@
 namespace fcm::encoder {
 namespace {
 
-// Initialisation of weights that differs between the upstream programs.
+// Initialisation of the weights for which the upstream programs differ.
 struct Starts {
   nn::Init convolutions, embed3, embed4;
 };
@@ -37,7 +37,7 @@ std::vector<ConvBlock> conv_blocks(const nn::Scope& scope, const EncoderOptions&
   return blocks;
 }
 
-// Projects all cells of a patch to one vector: a convolution whose window is the patch.
+// Projects all cells of a patch to one vector, as a convolution whose kernel covers the patch.
 std::optional<nn::Linear> fuse(const nn::Scope& scope, const EncoderOptions& options, size_t stage,
                                const ops::Cells& cells, const Outputs& outputs) {
   if (!outputs.fuse) return std::nullopt;
@@ -118,7 +118,7 @@ Features ConvVit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPla
 at::Tensor ConvVit::convolve(int64_t stage, at::Tensor x_BKPC, const masks::ViewPlan& plan,
                              const nn::Observer& observer, const nn::DropPath& drop_path) const {
   const std::vector<ConvBlock>& blocks = stage == 0 ? blocks1_ : blocks2_;
-  const size_t first = stage == 0 ? 0 : blocks1_.size();  // number of the stage's first block
+  const size_t first = stage == 0 ? 0 : blocks1_.size();  // index of the stage's first block
   const at::Tensor neighbours_BK9 =
       plan.neighbours_BL9.narrow(1, 0, plan.kept_slots()).contiguous();
   const ops::Cells cells = geometry_.cells(stage);
@@ -153,8 +153,8 @@ at::Tensor ConvVit::transform(const at::Tensor& x_BKC, const masks::ViewPlan& pl
 
 namespace {
 
-// Sources: base: upstream; small: moreh-dev/FastConvMAE; large: the released v2 weights;
-// large_paper: DMJD; huge: a third party's reading of the paper (unverified).
+// Sources. base: upstream; small: moreh-dev/FastConvMAE; large: the released v2 weights;
+// large_paper: DMJD; huge: a third party's implementation after the paper (unverified).
 std::vector<EncoderOptions> named_sizes() {
   return {{"small", {4, 2, 2}, {128, 256, 384}, {2, 2, 11}, 6, {4, 4, 4}},
           {"base", {4, 2, 2}, {256, 384, 768}, {2, 2, 11}, 12, {4, 4, 4}},
@@ -213,18 +213,18 @@ std::optional<Recognised> recognise(const Shapes& shapes) {
   return found;
 }
 
-// A 5x5 window must not reach beyond the neighbouring patch.
+// The depthwise 5 x 5 kernel must not reach beyond the neighbouring patch.
 std::vector<std::string> faults(const EncoderOptions& options) {
   std::vector<std::string> found;
   int64_t side = 1;  // cells per row of a patch: the product of the later strides
   for (size_t stage = 2; stage-- > 0;) {
     side *= options.strides[stage + 1];
     if (options.depths[stage] == 0 || side >= 2) continue;
-    found.push_back(
-        fmt::format("encoder.strides = [{}] leaves stage {} one cell a patch, but its 5x5 "
-                    "convolutions need at least 2x2; make a later stride 2 or more, or that entry "
-                    "of encoder.depths 0",
-                    fmt::join(options.strides, ", "), stage + 1));
+    found.push_back(fmt::format(
+        "encoder.strides = [{}] gives stage {} one cell per patch, but its 5x5 "
+        "convolutions need at least 2x2; use a later stride of 2 or more, or 0 for that "
+        "stage in encoder.depths",
+        fmt::join(options.strides, ", "), stage + 1));
   }
   return found;
 }

@@ -1,6 +1,7 @@
 // ConvViT: two convolution stages, then a transformer, on patches in plan order. Source:
-// models_fastconvmae.py forward_encoder; its masks are missing edges of the plan here. Without
-// fused stages it is the network of fine-tuning, models_convvit.py.
+// models_fastconvmae.py forward_encoder. Upstream zeroes the patches of other views before every
+// convolution; here a patch's neighbours in the plan are all of its own view. Without fused stages
+// it is the network of fine-tuning, models_convvit.py.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,7 +21,7 @@ namespace fcm::encoder {
 
 class ConvVit final : public Encoder {
  public:
-  // embeddings.positions_1TC, in raster order, are added before the last stage.
+  // Adds embeddings.positions_1TC, which are in raster order, before the last stage.
   ConvVit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels,
           Embeddings embeddings, const Outputs& outputs);
 

@@ -8,7 +8,8 @@
 
 namespace fcm::encoder {
 
-// Members are declared in upstream's parameter order. reach: the grid that a token attends over.
+// Members are declared in upstream's parameter order. reach: the rows and columns of tokens that
+// one token attends to.
 DecomposedBlocks::Block::Block(const nn::Scope& scope, const BlockSizes& sizes, masks::Grid reach,
                                nn::Init products)
     : norm1(scope / "norm1", sizes.dim, sizes.norm_epsilon),

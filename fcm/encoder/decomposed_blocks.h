@@ -1,6 +1,7 @@
 // The transformer of Official-ConvMAE-Det (modeling/convmae.py Block). Most blocks attend inside
-// windows, zero-padded at the right and lower border if they do not divide the image; some attend
-// over the whole image. Each block has bias tables for distances in rows and in columns.
+// windows; windows that do not divide the image are padded with zeros at its right and lower
+// border. Some blocks attend over the whole image. Each block has one bias table for distances in
+// rows and one for distances in columns.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,8 +20,8 @@ class DecomposedBlocks final : public MapBlocks {
  public:
   DecomposedBlocks(const nn::Scope& scope, const BlockSizes& sizes, const Windowed& windowed);
 
-  // The observer sees all blocks as [B, L, C]; drop_path has one factor per image. Throws
-  // std::logic_error unless the plan is masks::full_plan of the grid.
+  // The observer sees the output of every block as [B, L, C]; drop_path has one factor per image.
+  // Throws std::logic_error unless the plan is masks::full_plan of windowed.grid.
   at::Tensor operator()(at::Tensor x_BTC, const masks::ViewPlan& plan, const nn::Observer& observer,
                         const nn::DropPath& drop_path, int64_t first = 0) const override;
 

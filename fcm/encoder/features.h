@@ -6,8 +6,8 @@
 
 namespace fcm::encoder {
 
-// Which outputs an encoder computes besides those of its last block. An output that is off has no
-// parameters and costs neither time nor memory.
+// Which outputs an encoder computes besides the output of its last block. An output that is off has
+// no parameters and costs neither time nor memory.
 struct Outputs {
   bool norm = false;    // latents: LayerNorm of the last block's outputs
   bool fuse = false;    // add the earlier stages to the latents, if there are any; needs norm
@@ -17,8 +17,8 @@ struct Outputs {
   bool block_inputs = false;
 };
 
-// Outputs for the patches the encoder saw, in slot order. `tokens` come from the last block;
-// `latent` is the encoder's norm of them, or of their sum with the fused stages.
+// Outputs for the patches that the encoder saw, in slot order. `tokens` are the last block's
+// output; `latent` is the encoder's norm of the tokens, or of the sum of tokens and fused stages.
 struct Features {
   at::Tensor tokens_BKC;
   at::Tensor latent_BKC;  // with Outputs::norm, else undefined
@@ -26,8 +26,8 @@ struct Features {
   at::Tensor class_tokens_BGC;
   at::Tensor class_latents_BGC;
   // With Outputs::stages, else empty: the outputs of stage 0, 1, ..., each [B, K, P, C] with P
-  // cells per patch in the order of ops::PatchGeometry. The last stage has one cell per patch; its
-  // output has the values of tokens_BKC.
+  // cells per patch in the order of ops::PatchGeometry. The last stage has one cell per patch, and
+  // its output equals tokens_BKC.
   std::vector<at::Tensor> stages_BKPC;
   // With Outputs::block_inputs, else empty: for each run of equal views the inputs of block 0, 1,
   // ... of the last stage, [B * views, T, C]. Row = image * views + view; T begins with the class

@@ -1,5 +1,5 @@
-// Transformers that use the 2D positions of their tokens: those of upstream segmenters, detectors
-// and image towers. ConvVit and Vit hold one of them in place of nn::Blocks.
+// The interface of transformers that use the 2D positions of their tokens: those of upstream
+// segmenters, detectors and image towers. ConvVit and Vit hold one in place of nn::Blocks.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,8 +20,8 @@ class MapBlocks {
  public:
   virtual ~MapBlocks() = default;
 
-  // x [B, T, C] -> [B, T, C]: class token and registers, if any, then all patches of the plan's
-  // images in slot order. observer, drop_path and first are as in nn::Blocks.
+  // x [B, T, C] -> [B, T, C]. T: class token and registers, if any, then all patches of an image in
+  // slot order. observer, drop_path and first are as in nn::Blocks.
   virtual at::Tensor operator()(at::Tensor x_BTC, const masks::ViewPlan& plan,
                                 const nn::Observer& observer, const nn::DropPath& drop_path,
                                 int64_t first = 0) const = 0;
@@ -34,7 +34,7 @@ struct BlockSizes {
   double mlp_ratio = 4, norm_epsilon = 0;
 };
 
-// Makes the blocks that `embeddings` select; null: use nn::Blocks.
+// Makes the blocks that `embeddings` select; null: none, so that the encoder uses nn::Blocks.
 std::unique_ptr<MapBlocks> map_blocks(const nn::Scope& scope, const BlockSizes& sizes,
                                       const Embeddings& embeddings);
 

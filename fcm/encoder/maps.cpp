@@ -16,8 +16,8 @@ at::Tensor in_raster_order(const at::Tensor& x, const masks::ViewPlan& plan) {
       .view(x.sizes());
 }
 
-// Cells are stored by merge, the last merge outermost: [.., s3, s3, s2, s2, C]. In a map the rows
-// of all levels come before the columns.
+// The cells of a patch are stored with the stride of the last stage outermost: [.., s3, s3, s2, s2,
+// C], each stride as rows, then columns. A map has the rows of all strides before the columns.
 at::Tensor map_of_stage(const at::Tensor& x_BLPC, masks::Grid grid,
                         const ops::PatchGeometry& geometry, int64_t stage) {
   std::vector<int64_t> shape{x_BLPC.size(0), grid.rows, grid.cols}, rows{1}, cols{2};

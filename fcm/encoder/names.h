@@ -1,5 +1,5 @@
-// Names and shapes of an encoder's parameters, for code that has a file and no encoder. Private to
-// this folder, except for Shapes.
+// Recognises encoders by the names and shapes of tensors in a file, before an encoder exists.
+// Private to this folder, except for Shapes.
 #pragma once
 
 #include <cstdint>
@@ -22,13 +22,14 @@ class Shapes {
     shapes_[name] = std::move(shape);
   }
 
-  // Whether there is a tensor of that name and rank, with no extent 0.
+  // Whether there is a tensor of that name and rank, without an extent of 0.
   bool has(const std::string& name, size_t dimensions) const;
   // One extent of a tensor for which has() is true.
   int64_t at(const std::string& name, size_t dimension) const;
   // One more than the highest i of "<stem>.<i>".
   int64_t blocks(const std::string& stem) const;
-  // Hidden width of the first block's MLP divided by `dim`; 4, as upstream, without such an MLP.
+  // Hidden width of the first block's MLP divided by `dim`; 4, as upstream, if there is no such
+  // MLP.
   double mlp_ratio(const std::string& stem, int64_t dim) const;
 
  private:
@@ -43,8 +44,8 @@ struct Recognised {
   bool fuse = false;     // as in Outputs
 };
 
-// Adds a stage with the patch embedding `embedding` [out, in, stride, stride] and the blocks
-// "<stem>.0", "<stem>.1", ... Returns false, without effect, if there is no such convolution.
+// Adds to `found` a stage with the patch embedding `embedding` [out, in, stride, stride] and the
+// blocks "<stem>.0", "<stem>.1", ... Returns false, without effect, if there is no such embedding.
 bool add_stage(const Shapes& shapes, const std::string& embedding, const std::string& stem,
                Recognised& found);
 

@@ -10,9 +10,9 @@
 
 namespace fcm::encoder {
 
-// Valid values of model.kind, and of encoder.size: the named sizes of all kinds, preceded by
-// "custom" and followed by "checkpoint".
+// The valid values of model.kind.
 std::vector<std::string> kinds();
+// The valid values of encoder.size: "custom", the named sizes of all kinds, "checkpoint".
 std::vector<std::string> size_names();
 
 inline constexpr const char* kDefaultKind = "conv_vit";  // the defaults below are its base size
@@ -20,8 +20,8 @@ inline constexpr const char* kDefaultKind = "conv_vit";  // the defaults below a
 // Options of an encoder. Lists have one element per stage: ConvViT has three (convolution stages
 // first, transformer last), ViT one, Swin any number.
 struct EncoderOptions {
-  // A named size fixes the fields below to those of named_size(). "checkpoint": recipes of
-  // downstream tasks take the encoder of the checkpoint they start from
+  // With a named size the fields below must equal those of named_size(). "checkpoint": a recipe of
+  // a downstream task takes the encoder of the checkpoint that it starts from
   // (tasks/checkpoint_encoder.h).
   std::string size = "custom";
   std::vector<int64_t> strides{4, 2, 2};

@@ -18,16 +18,16 @@ namespace fcm::encoder {
 
 class RelativeBlocks final : public MapBlocks {
  public:
-  // Parameters as in nn::Blocks. `trained`: the grid for which the relative position bias tables
-  // were trained.
+  // Arguments as in nn::Blocks. `trained`: the grid for which the relative position bias tables are
+  // trained.
   RelativeBlocks(const nn::Scope& scope, std::string name, int64_t depth, int64_t dim,
                  int64_t heads, double mlp_ratio, double norm_epsilon, masks::Grid trained,
                  bool class_token);
 
-  // x [B, T, C], the patches of the plan's grid in raster order -> [B, T, C]. For a grid other than
-  // the trained one see masks/map_attention.h. The observer is called with the names of nn::Blocks.
-  // `first`: index of block 0 in the whole network, for drop_path. Throws std::logic_error unless
-  // the plan is masks::full_plan.
+  // x [B, T, C], the class token, if any, and the patches of the plan's grid in raster order -> [B,
+  // T, C]. masks/map_attention.h tells how tables are used for a grid other than the trained one.
+  // The observer is called with the names of nn::Blocks. `first`: index of block 0 in the whole
+  // network, for drop_path. Throws std::logic_error unless the plan is masks::full_plan.
   at::Tensor operator()(at::Tensor x_BTC, const masks::ViewPlan& plan, const nn::Observer& observer,
                         const nn::DropPath& drop_path, int64_t first = 0) const override;
 

@@ -13,15 +13,15 @@
 namespace fcm::encoder {
 namespace {
 
-// Upstream concatenates the four cells of a merge as (row, column) (0,0), (1,0), (0,1), (1,1). Here
-// they are stored row by row.
+// Upstream concatenates the four cells of a merge in the order (row, column) (0,0), (1,0), (0,1),
+// (1,1). Here they are stored row by row.
 const std::vector<int64_t> kChildren{0, 2, 1, 3};
 
 int64_t sum_to(const std::vector<int64_t>& depths, size_t stage) {
   return std::accumulate(depths.begin(), depths.begin() + static_cast<int64_t>(stage), int64_t{0});
 }
 
-// Side of a stage's windows in cells: no larger than the map.
+// The side of a stage's windows in cells, which is no larger than the map's.
 int64_t window_of(const EncoderOptions& options, masks::Grid grid, const ops::Cells& cells) {
   return std::min(options.window, std::min(grid.rows, grid.cols) * cells.side);
 }
@@ -127,7 +127,7 @@ Features Swin::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& 
 
 namespace {
 
-// Source: Liu et al., Swin Transformer, section 3.3; window 7 as in its classifiers of 224 pixels.
+// Source: Liu et al., Swin Transformer, section 3.3; window 7 as in its classifiers for 224 pixels.
 std::vector<EncoderOptions> named_sizes() {
   const std::vector<int64_t> strides{4, 2, 2, 2}, shallow{2, 2, 6, 2}, deep{2, 2, 18, 2};
   const std::vector<double> ratios{4, 4, 4, 4};
@@ -143,7 +143,8 @@ std::unique_ptr<Encoder> make(const nn::Scope& scope, const EncoderOptions& opti
   return std::make_unique<Swin>(scope, options, channels, embeddings, outputs);
 }
 
-// Average case: a view with a share s of the image's patches has a share s of each window.
+// Estimates the average case: a view with a share s of the image's patches has a share s of each
+// window.
 nn::Cost cost(const EncoderOptions& options, int64_t channels, const masks::ViewPlan& plan,
               const Outputs&) {
   const ops::PatchGeometry geometry{options.strides};
@@ -165,8 +166,8 @@ nn::Cost cost(const EncoderOptions& options, int64_t channels, const masks::View
   return sum;
 }
 
-// Upstream's layer rule (optimizer.py get_swin_layer): blocks are numbered over all stages, a merge
-// belongs to the last block of its stage. Bias tables have no weight decay.
+// Upstream's layer rule (optimizer.py get_swin_layer): block i over all stages is layer i + 1, and
+// a merge belongs to the layer of the last block of its stage. Bias tables have no weight decay.
 nn::Layer layer_of(const EncoderOptions& options, std::string_view name) {
   nn::Layer layer;
   layer.last = static_cast<int>(sum_to(options.depths, options.depths.size())) + 1;

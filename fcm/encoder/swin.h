@@ -1,8 +1,9 @@
-// Swin: stages of window attention, windows shifted by half a window in every other block, and 2 x
-// 2 cells merged into one between stages. Sources: models/swin_transformer.py and simmim.py of
-// SimMIM; GreenMIM's green_swin_models.py for images with hidden patches removed. A patch here is
-// the area of one cell of the last stage. Cells that will merge are stored next to each other, and
-// windows are sets of cells (masks/window_plan.h), so nothing is rolled, masked or padded.
+// Swin: stages of window attention. Windows are shifted by half a window in every other block, and
+// 2 x 2 cells are merged into one between stages. Sources: models/swin_transformer.py and simmim.py
+// of SimMIM; GreenMIM's green_swin_models.py for images with hidden patches removed. A patch is the
+// area of one cell of the last stage. Cells that will merge are stored next to each other, and
+// windows are sets of cells (masks/window_plan.h), so no tensor is rolled and no attention score is
+// masked. Windows are padded only with Embeddings::attends_to_padding.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -31,7 +32,7 @@ class Swin final : public Encoder {
   struct Stage {
     ops::Cells cells;
     int64_t window = 0;
-    bool shifts = false;  // in every other block
+    bool shifts = false;  // whether every other block shifts its windows
     std::vector<WindowBlock> blocks;
     // To the next stage; empty in the last.
     std::optional<nn::LayerNorm> merge_norm;

@@ -4,8 +4,8 @@
 
 namespace fcm::encoder {
 
-// Variants of GELU: exact (erf); tanh approximation (SigLIP, JAX's default); x * sigmoid(1.702 x)
-// (OpenAI's CLIP).
+// Variants of GELU. kExact: with erf; kTanh: the tanh approximation (SigLIP, JAX's default);
+// kQuick: x * sigmoid(1.702 * x) (OpenAI's CLIP).
 enum class Gelu { kExact, kTanh, kQuick };
 
 // Options of image towers (DINOv2, DINOv3, CLIP, SigLIP) beyond MAE's ViT.

@@ -1,6 +1,6 @@
-// The transformer of upstream image towers that serve as teachers: with LayerScale, other GELUs and
-// rotary positions (tower.h). Sources: dinov2/layers/block.py, dinov3/layers/block.py, open_clip's
-// transformer.py, transformers' modeling_siglip.py.
+// The transformer of upstream image towers that serve as teachers. The options (tower.h)
+// select LayerScale, a variant of GELU and rotary positions. Sources: dinov2/layers/block.py,
+// dinov3/layers/block.py, open_clip's transformer.py, transformers' modeling_siglip.py.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -42,8 +42,8 @@ class TowerBlocks final : public MapBlocks {
   TowerBlocks(const nn::Scope& scope, const BlockSizes& sizes, const Tower& tower);
 
   // x [B, T, C]: class token and registers, if any, then all patches of the plan in slot order. The
-  // observer sees blocks as those of nn::Blocks. Throws std::logic_error if gradients are enabled,
-  // with drop_path, and for a plan of more than one view.
+  // observer is called as by nn::Blocks. Throws std::logic_error if gradients are enabled, if there
+  // is a drop_path, or if the plan has more than one view.
   at::Tensor operator()(at::Tensor x_BTC, const masks::ViewPlan& plan, const nn::Observer& observer,
                         const nn::DropPath& drop_path, int64_t first = 0) const override;
 

@@ -10,12 +10,12 @@
 namespace fcm::encoder {
 namespace {
 
-// Splits the sequences of runs into patches and class tokens.
+// Collects the patches and class tokens of several runs.
 struct Parts {
   bool has_class_token;
   std::vector<at::Tensor> patches = {}, classes = {};
 
-  // x [B * views, T, C], row = image * views + view; the last k tokens are the patches
+  // x [B * views, T, C], row = image * views + view; the last k = run.size tokens are the patches.
   void add(const at::Tensor& x_NTC, int64_t batch, const masks::ViewRun& run) {
     const at::Tensor x_BGTC = x_NTC.unflatten(0, {batch, run.views});
     if (has_class_token) classes.push_back(x_BGTC.select(2, 0));  // [B, views, C]
@@ -129,7 +129,7 @@ Features Vit::without_class_token(const at::Tensor& x_BLC, const masks::ViewPlan
 
 namespace {
 
-// Sources: base, large and huge: models_mae.py; small: the ViT-S of DeiT (MAE has none).
+// Sources. base, large and huge: models_mae.py; small: DeiT's ViT-S, since MAE has no small size.
 std::vector<EncoderOptions> named_sizes() {
   return {{"small", {16}, {384}, {12}, 6, {4}},
           {"base", {16}, {768}, {12}, 12, {4}},
@@ -165,7 +165,7 @@ nn::Layer layer_of(const EncoderOptions& options, std::string_view name) {
 std::optional<Recognised> recognise(const Shapes& shapes) {
   Recognised found;
   if (!add_stage(shapes, "patch_embed.proj.weight", "blocks", found)) return std::nullopt;
-  // Other networks use the same patch embedding; require blocks too.
+  // Other networks have a patch embedding of the same name, so blocks are required too.
   if (found.options.depths.front() == 0) return std::nullopt;
   return found;
 }

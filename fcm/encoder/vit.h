@@ -1,8 +1,8 @@
 // ViT with a class token, on patches in plan order. Source: models_mae.py forward_encoder and
 // models_vit.py. Upstream's random_masking drops tokens; here the plan lists the kept ones. Each
-// kept view is a sequence of its own, with the class token first; one kept view is MAE. Detectors
-// have no class token, and all patches of an image are one sequence. Image towers (tower.h) may
-// have registers after the class token, or neither, and a norm before the blocks.
+// kept view is a sequence of its own, with the class token first; with one kept view this is MAE.
+// A detector's ViT has no class token, and all patches of an image are one sequence. Image towers
+// (tower.h) may have no class token, may have registers after it, and a norm before the blocks.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -22,16 +22,17 @@ class Vit final : public Encoder {
   Vit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels,
       Embeddings embeddings, const Outputs& outputs);
 
-  // A classifier's full plan gives patch tokens [B, L, C] and class tokens [B, 1, C].
+  // With masks::full_plan, as in a classifier, patch tokens are [B, L, C] and class tokens [B, 1,
+  // C].
   Features operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                       const nn::Observer& observer = {},
                       const nn::DropPath& drop_path = {}) const override;
 
  private:
-  // Tokens before the patches of every view (class token, registers), [1, F, C] of type `compute`;
-  // undefined: none. table_TC: the position table.
+  // The tokens before the patches of every view (class token, registers), [1, F, C] of dtype
+  // `compute`; undefined: there are none. table_TC: the position table.
   at::Tensor front_tokens(const at::Tensor& table_TC, at::ScalarType compute) const;
-  // For detectors. x_BLC: tokens with their positions added.
+  // The rest of the forward pass in detectors. x_BLC: patch tokens with their positions added.
   Features without_class_token(const at::Tensor& x_BLC, const masks::ViewPlan& plan,
                                const nn::Observer& observer, const nn::DropPath& drop_path) const;
 

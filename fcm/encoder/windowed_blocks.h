@@ -15,16 +15,16 @@
 
 namespace fcm::encoder {
 
-// Slots of a window are consecutive (masks::plan_of_windows), so the windows' tokens [B * windows,
-// window * window, C] are a view of the images' tokens [B, L, C].
+// The slots of a window are consecutive (masks::plan_of_windows), so the windows' tokens [B *
+// windows, window * window, C] are a view of the images' tokens [B, L, C].
 class WindowedBlocks final : public MapBlocks {
  public:
   WindowedBlocks(const nn::Scope& scope, const BlockSizes& sizes, const Windowed& windowed);
 
-  // The observer sees window blocks as [B * windows, window * window, C], row = image * windows +
-  // window. drop_path has one factor per window for them, [B * windows], and one per image for
-  // global blocks. Throws std::logic_error unless the plan is plan_of_windows of the grid, or for a
-  // wrong number of factors.
+  // The observer sees the output of a window block as [B * windows, window * window, C], row =
+  // image * windows + window. drop_path has one factor per window for window blocks, [B * windows],
+  // and one per image for global blocks. Throws std::logic_error for a plan other than
+  // plan_of_windows of windowed.grid, and for a wrong number of factors.
   at::Tensor operator()(at::Tensor x_BTC, const masks::ViewPlan& plan, const nn::Observer& observer,
                         const nn::DropPath& drop_path, int64_t first = 0) const override;
 
@@ -37,7 +37,7 @@ class WindowedBlocks final : public MapBlocks {
   at::Tensor window_table_RH_, map_table_RH_;
 };
 
-// Whether block number `block` attends over the whole image.
+// Whether the block with this index attends over the whole image.
 bool is_global(const Windowed& windowed, int64_t block);
 
 }  // namespace fcm::encoder

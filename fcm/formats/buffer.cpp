@@ -11,8 +11,8 @@ namespace {
 
 constexpr uintptr_t kHugePage = 2 << 20;
 
-// Requests page faults of 2 MB instead of 4 KB, which would take most of the time of filling a big
-// buffer.
+// Requests huge pages of 2 MiB. With pages of 4 KiB, page faults would take most of the time of
+// filling a large buffer.
 void request_huge_pages(std::byte* data, size_t size) {
   const uintptr_t begin = reinterpret_cast<uintptr_t>(data);
   const uintptr_t first = (begin + kHugePage - 1) & ~(kHugePage - 1);

@@ -1,4 +1,4 @@
-// An owning byte buffer that is not zeroed: a file of a gigabyte would overwrite the zeros at once.
+// An owning byte buffer. Its memory is not zeroed, because a file's bytes overwrite it at once.
 #pragma once
 
 #include <cstddef>

@@ -7,7 +7,7 @@
 
 namespace fcm::formats {
 
-// The checksum of `bytes`, at several gigabytes a second.
+// The checksum of `bytes`, computed at several GB/s (libdeflate).
 uint32_t crc32(std::span<const std::byte> bytes);
 
 }  // namespace fcm::formats

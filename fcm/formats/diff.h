@@ -12,17 +12,16 @@ namespace fcm::formats {
 struct TensorDifference {
   std::string name;
   bool equal_bits = false;  // type, shape and bytes
-  // If types or shapes differ: "F32 [2, 3] and BF16 [2, 3]". Values of different shapes are not
-  // compared.
-  std::string note;
-  // Largest |a - b|, and that divided by the largest finite |b|. Infinite if only one of a, b is
-  // finite or shapes differ; two NaNs and equal infinities count as equal. Both may be 0 although
-  // bits differ: -0 and 0.
+  std::string note;         // if types or shapes differ: "F32 [2, 3] and BF16 [2, 3]"
+  // max_abs: the largest |a - b|. max_rel: max_abs divided by the largest finite |b|. Two NaNs and
+  // equal infinities count as equal; another non-finite difference counts as infinite. Both are
+  // infinite if shapes differ, or if bits differ in a type that is not converted to double (U16,
+  // F8_E4M3, C64, ...). Both may be 0 although bits differ: -0 and 0.
   double max_abs = 0, max_rel = 0;
 };
 
 struct Comparison {
-  std::vector<TensorDifference> common;  // in the order of the first
+  std::vector<TensorDifference> common;  // in the order of the first file
   std::vector<std::string> only_in_first, only_in_second;
 
   bool equal() const;

@@ -1,4 +1,4 @@
-// XXH3-128: detects damage, not forgery.
+// The XXH3-128 hash, computed chunk by chunk. It detects damage, but not forgery.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ class Digest {
   Digest& operator=(Digest&&) noexcept;
 
   void update(std::span<const std::byte> bytes);
-  std::string hex() const;  // 32 hexadecimal digits of everything so far, as `xxhsum -H2` prints
+  std::string hex() const;  // of all bytes so far: 32 hexadecimal digits, as `xxhsum -H2` prints
 
  private:
   struct State;

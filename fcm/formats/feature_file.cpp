@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kFeatures = "features";
-constexpr size_t kLeast = 128;  // bytes of an .npy header, enough for any shape
+constexpr size_t kLeast = 128;  // bytes of every .npy header here: enough for any shape
 
 // The bytes of a little-endian number.
 template <typename Number>
@@ -67,7 +67,7 @@ FeatureFile::FeatureFile(fs::path path, int64_t width, int64_t most_rows,
   file_->write(start);
 }
 
-// The header has the same length for any number of rows up to most_rows_.
+// The header for `rows` rows, padded to the same length for any number up to most_rows_.
 std::string FeatureFile::header(int64_t rows) const {
   if (is_npy()) return npy_header("<f4", fmt::format("{}, {}", rows, width_));
   std::string text = safetensors_json(rows, width_, metadata_);

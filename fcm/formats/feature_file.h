@@ -1,4 +1,4 @@
-// Feature rows with a label each, streamed to .npy (numpy) or .safetensors.
+// Streams feature rows, each with a label, to .npy (numpy) or .safetensors.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,10 @@ namespace fcm::formats {
 // F.npy:          float32 [N, width] in F.npy, int64 [N] in F.labels.npy (numpy's format 1.0).
 // F.safetensors:  tensors "features" F32 [N, width] and "labels" I64 [N], and metadata.
 //
-// N is known only at the end, so headers are written with spare room and filled in then. Files
-// appear at finish(), each atomically and F last: if F exists, its labels do too. Only the labels
-// are held in memory. Throws Error(kUsage), which names path and reason.
+// N is known only in finish(), which rewrites the header in place; the header is padded to the
+// length for `most_rows`. Files appear in finish(), each atomically and F last: if F exists, its
+// labels do too. Only the labels are held in memory. Throws Error(kUsage), which names path and
+// reason.
 class FeatureFile {
  public:
   // `most_rows`: upper bound on the number of rows. `metadata` is written to a .safetensors file

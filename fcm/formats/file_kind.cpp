@@ -22,7 +22,8 @@ struct Signature {
   std::string_view what;
 };
 
-// Other formats that may hold weights, with advice what to do; base/content knows the rest.
+// Formats other than PyTorch's and safetensors that may hold weights, with advice on what to do.
+// base/content.h recognises formats that hold none (a web page, an image, ...).
 constexpr std::array kSignatures = {
     Signature{0, "\x93NUMPY"sv,
               "a numpy array (.npy), which holds one tensor without a name; save a state_dict with "
@@ -46,7 +47,7 @@ bool is_protobuf_model(std::string_view bytes) {
   return bytes[2] == '\x12' || bytes[2] == '\x1a' || bytes[2] == '\x3a' || bytes[2] == '\x22';
 }
 
-// Msgpack of Flax weights: a map with few entries whose first key is a short word.
+// Flax writes weights as msgpack: a map with few entries whose first key is a short word.
 bool is_msgpack(std::string_view bytes) {
   if (bytes.size() < 4) return false;
   const auto map = static_cast<unsigned char>(bytes[0]), key = static_cast<unsigned char>(bytes[1]);
@@ -57,7 +58,7 @@ bool is_msgpack(std::string_view bytes) {
   return map > 0x80 && map < 0x90 && key > 0xa0 && key < 0xc0 && is_word;
 }
 
-// Weights of other programs that have no magic bytes; empty: not recognised.
+// Recognises weights of other programs in formats without magic bytes; empty: not recognised.
 std::string_view other_weights(std::string_view bytes) {
   const bool json = bytes.starts_with("{") && bytes.find("\"weight_map\"") != bytes.npos;
   if (json) return "an index of several weight files: give the folder that contains it";

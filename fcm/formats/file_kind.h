@@ -1,4 +1,4 @@
-// Recognises a file of weights by its content, not its name.
+// Recognises a file of weights by its first bytes; its name is ignored.
 #pragma once
 
 #include <cstddef>
@@ -15,12 +15,12 @@ enum class WeightsKind {
   kOther,
 };
 
-// From the beginning of a file; 16 bytes are enough.
+// `beginning`: the first bytes of the file; 16 are enough.
 WeightsKind weights_kind(std::span<const std::byte> beginning);
 
-// Describes a file of `size` bytes that was expected to hold weights, from its beginning (up to
-// kBeginningBytes), with advice: "a Git LFS pointer: run git lfs pull to fetch the file itself".
-// Empty if it is not recognised.
+// Describes a file of `size` bytes that was expected to hold weights, with advice: "a Git LFS
+// pointer: run git lfs pull to fetch the file itself". Reads up to kBeginningBytes of `beginning`.
+// Empty: the format is not recognised.
 std::string what_it_is(std::span<const std::byte> beginning, uint64_t size);
 inline constexpr size_t kBeginningBytes = 4096;
 

@@ -1,7 +1,7 @@
 // SAX handler that accepts only the schema of a safetensors header:
 //   {"__metadata__": {key: text}, name: {"dtype": text, "shape": [n...], "data_offsets": [n, n]}}
-// A general JSON tree would accept duplicate keys, turn 2^64 into a float and grow with any
-// nesting. Private to this folder.
+// A parser for general JSON would accept duplicate keys, convert 2^64 to a float and allocate for
+// any nesting. Private to this folder.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +47,7 @@ class HeaderEvents {
   std::string key_;                // of the current metadata entry
   bool key_names_tensor_ = false;  // the latest key at the top level names a tensor
   unsigned seen_ = kNone;          // fields of the current tensor so far
-  unsigned field_ = kNone;
+  unsigned field_ = kNone;         // whose value is read
   bool metadata_seen_ = false;
   std::vector<uint64_t> offsets_;
   std::string reason_ = "the header is not valid JSON";

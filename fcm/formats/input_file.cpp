@@ -27,9 +27,9 @@ namespace {
 
 }  // namespace
 
-// Small enough to be still in cache when it is hashed.
+// Bytes per read; few enough to stay in cache until they are hashed.
 constexpr size_t kReadBytes = 256 << 10;
-constexpr size_t kChunkBytes = 4 << 20;  // two huge pages
+constexpr size_t kChunkBytes = 4 << 20;  // per turn of a thread: two huge pages
 constexpr int64_t kMaxReaders = 4;
 
 InputFile::InputFile(const std::filesystem::path& path, Digest* digest, int64_t threads)
@@ -75,7 +75,7 @@ void InputFile::read(std::span<std::byte> bytes) {
   }
 }
 
-// Most of the time goes into page faults of fresh memory, which threads take in parallel.
+// Page faults of fresh memory take most of the time; several threads handle them in parallel.
 void InputFile::read_by_threads(std::span<std::byte> bytes) const {
   std::atomic<size_t> next{0};
   const auto work = [&] {

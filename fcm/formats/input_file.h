@@ -1,4 +1,4 @@
-// Reads a file once from beginning to end and optionally hashes it. Private to this folder.
+// Reads a file once from beginning to end and optionally hashes it. For formats/ and checkpoint/.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,7 @@
 
 namespace fcm::formats {
 
-// The file exists but the system cannot read it (permission, disk error), so nothing is known about
-// its content.
+// The file exists but the system cannot read it (permission, disk error); its content may be fine.
 class CannotRead : public Error {
  public:
   using Error::Error;
@@ -23,8 +22,8 @@ class InputFile {
  public:
   // Regular files only: a pipe could block and a device might never end. Throws Error(kCheckpoint),
   // as a CannotRead if the file exists but cannot be read. `digest` (may be null) is updated with
-  // every byte read. `threads`: readers, at most four; 0: one per core this process may use, at
-  // most four.
+  // every byte read. `threads`: reading threads, at most four; 0: one per core that this process
+  // may use, at most four.
   InputFile(const std::filesystem::path& path, Digest* digest, int64_t threads = 0);
 
   uint64_t size() const { return size_; }
@@ -34,7 +33,7 @@ class InputFile {
   // Fills `bytes` with the next bytes of the file; large reads use several threads unless hashed.
   // Throws Error(kCheckpoint) if the file ends early.
   void read(std::span<std::byte> bytes);
-  // Reads to the end, to complete the digest.
+  // Reads to the end of the file, so that the digest covers all of it.
   void skip_rest();
 
  private:

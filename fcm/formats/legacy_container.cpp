@@ -67,7 +67,7 @@ void check_machine(const Value& facts, const std::string& file) {
   if (!*flag) fail(ExitCode::kCheckpoint, "{}: big-endian files are not read", file);
 }
 
-// Reads the storage of `key`: its number of elements, then its bytes.
+// Reads the storage of `key`, stored as its number of elements, then its bytes.
 void take_storage(Stream& stream, const Value& key, PthParts& parts, const std::string& file) {
   const auto* text = std::get_if<std::string>(&key.data);
   const auto place =

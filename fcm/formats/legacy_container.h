@@ -1,5 +1,5 @@
-// PyTorch's container before 1.6: pickles of the magic number, protocol version, system
-// information, the object and the list of storage keys, then the storages. Private to this folder.
+// The container of PyTorch before 1.6: five pickles (magic number, protocol version, system
+// information, the saved object, storage keys), then the storages. Private to this folder.
 #pragma once
 
 #include <cstddef>

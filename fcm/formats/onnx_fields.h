@@ -1,5 +1,5 @@
-// Field numbers of onnx.proto for the fields that are written, by message. Private to this folder
-// and its tests.
+// Field numbers of onnx.proto, by message, for the fields that onnx_file.h writes. Private to this
+// folder and its tests.
 #pragma once
 
 #include <protozero/types.hpp>

@@ -23,12 +23,12 @@ constexpr int64_t kIrVersion = 8;  // the IR version released with this operator
 constexpr const char* kBatchName = "N";
 constexpr const char* kOnnxWriter = "onnx";  // name in failpoints
 constexpr uint64_t kLeastExternal = 1024;    // bytes; smaller tensors stay in the model
-constexpr uint64_t kAlignment =
-    4096;  // bytes; of tensors in the data file, so that it can be mapped
+// Bytes; tensors at such multiples in the data file can be mapped into memory.
+constexpr uint64_t kAlignment = 4096;
 
 uint64_t aligned(uint64_t offset) { return (offset + kAlignment - 1) / kAlignment * kAlignment; }
 
-// The header of a length-delimited field: its tag and the length of its bytes.
+// The header of a length-delimited field: its tag and its length in bytes.
 std::string head_of_field(onnx::Tag tag, uint64_t length) {
   constexpr uint32_t kLengthDelimited = 2;
   std::string head;
@@ -98,9 +98,9 @@ std::string pair_of(const std::string& key, const std::string& value) {
   return bytes;
 }
 
-// Offsets of tensors in the data file; an empty location: all tensors are in the model.
+// Where tensors are stored: in the data file at an offset, or in the model.
 struct Places {
-  std::string location;                        // the data file's name
+  std::string location;                        // the data file's name; empty: there is none
   std::vector<std::optional<uint64_t>> first;  // offset of each tensor; nullopt: in the model
   bool external(size_t i) const { return !location.empty() && first[i].has_value(); }
 };
@@ -119,7 +119,8 @@ Places external_places(const OnnxModel& model, const std::string& location) {
   return places;
 }
 
-// A tensor message without its bytes. Unless it is external, they follow the returned header.
+// A tensor message. For a tensor in the model the message ends with the header of its bytes; the
+// caller writes the bytes after it.
 std::string tensor_of(const OnnxInitializer& tensor, const Places& places, size_t i) {
   namespace field = onnx::tensor;
   std::string bytes;
@@ -206,7 +207,7 @@ void write_data(FileWriter& file, const OnnxModel& model, const Places& places) 
   }
 }
 
-// A temporary file beside its destination; removed unless move() was reached.
+// A temporary file beside its destination; the destructor removes it unless move() succeeded.
 class Beside {
  public:
   explicit Beside(fs::path place)

@@ -1,4 +1,4 @@
-// Writes ONNX models as nodes, names and bytes; knows nothing of operators. Source: onnx.proto of
+// Writes ONNX models as nodes, names and bytes, whatever their operators. Source: onnx.proto of
 // ONNX 1.12 (IR version 8, operator set 17); its field numbers are in onnx_fields.h.
 #pragma once
 
@@ -32,8 +32,8 @@ struct OnnxInitializer {
   std::string name;
   OnnxType type = OnnxType::kFloat;
   std::vector<int64_t> shape;
-  // Passes all of its bytes (row-major, little-endian) to `Take`, in any number of chunks. Called
-  // once, when the tensor is written, so that only one tensor need exist at a time.
+  // Passes all bytes of the tensor (row-major, little-endian) to `Take`, in any number of chunks.
+  // Called once, when the tensor is written, so that one tensor at a time suffices in memory.
   std::function<void(const Take&)> write_to;
 
   uint64_t bytes() const;
@@ -68,9 +68,9 @@ std::filesystem::path onnx_data_path(const std::filesystem::path& file);
 bool needs_onnx_data(const OnnxModel& model, uint64_t most_bytes = kMostOnnxBytes);
 
 // Writes the model; if it would exceed `most_bytes`, its larger tensors go to onnx_data_path. Each
-// file is written to a temporary, synced and renamed. Of two files the data are renamed first,
-// after an older model was removed, so that no model is ever paired with another model's data.
-// Throws Error(kCheckpoint).
+// file is written to a temporary file, synced and renamed. With two files, an older model file is
+// removed first, then the data file and the model file are renamed, so that no model is ever paired
+// with another model's data. Throws Error(kCheckpoint).
 void write_onnx(const std::filesystem::path& file, const OnnxModel& model,
                 uint64_t most_bytes = kMostOnnxBytes);
 

@@ -40,7 +40,7 @@ bool is_bool(const PickleGraph& graph, NodeRef ref) {
   return graph.nodes[ref].kind == NodeKind::kBool;
 }
 
-// Hooks and metadata would change what a tensor means, so tensors are read only without them.
+// Hooks and metadata would change what a tensor means, so tensors are read only if both are empty.
 bool is_empty_dict(const PickleGraph& graph, NodeRef ref) {
   const Node& node = graph.nodes[ref];
   return (node.kind == NodeKind::kOrderedDict || node.kind == NodeKind::kDict) &&
@@ -88,7 +88,7 @@ CallResult rebuild_tensor(PickleGraph& graph, Refs arguments, bool v2) {
   return {{NodeKind::kTensor, 0, graph.tensors.size() - 1}, {}};
 }
 
-// A tensor that is not read, for a known reason.
+// Whether an opaque node stands for a tensor or a storage.
 bool is_unread_tensor(const PickleGraph& graph, NodeRef ref) {
   return is_unread(graph, ref) && graph.nodes[ref].length >= static_cast<uint32_t>(Unread::kHooks);
 }
@@ -105,7 +105,8 @@ CallResult rebuild_parameter(const PickleGraph& graph, Refs arguments) {
   return {{NodeKind::kParameter, 0, graph.nodes[arguments[0]].value}, {}};
 }
 
-// A parameter from a tensor; the other arguments (requires_grad, attributes) are ignored.
+// The parameter made from the first argument, a tensor. The other arguments (requires_grad,
+// attributes) are ignored.
 CallResult parameter_of_first(const PickleGraph& graph, Refs arguments) {
   if (!arguments.empty() && is_unread_tensor(graph, arguments[0])) {
     return {graph.nodes[arguments[0]], {}};
@@ -172,7 +173,7 @@ std::optional<Node> unread_tensor(PickleGraph& graph, NodeRef callee, NodeRef ar
   return unread(Unread::kTensorType, graph.containers.size() - 1);
 }
 
-// The result of calling an opaque callable: an opaque object of that class, which BUILD may fill.
+// Calling an opaque class or function returns an opaque object, which BUILD may fill.
 CallResult unread_object(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
   const Node node = graph.nodes[callee];
   if (node.length > static_cast<uint32_t>(Unread::kTexts)) return {node, {}};
@@ -216,7 +217,7 @@ CallResult encode(const PickleGraph& graph, Refs arguments) {
   return {bytes, {}};
 }
 
-// Registers a storage. A storage that occurred before must have the same type and size.
+// Registers a storage. If its key occurred before, type and size must be the same.
 CallResult add_storage(PickleGraph& graph, PickledStorage storage) {
   const auto [place, is_new] = graph.storage_places.emplace(storage.key, graph.storages.size());
   if (is_new) {
@@ -300,7 +301,8 @@ CallResult new_object(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
 
 namespace {
 
-// Stores the attributes of an opaque object: a dict, or a pair of that and the slots.
+// Stores the attributes of an opaque object. `state` is a dict, or a pair of which one is a dict
+// (attributes and __slots__).
 void fill_unread(PickleGraph& graph, const Node& object, NodeRef state) {
   if (!graph.is_object(object) || graph.containers[object.value].size() > 1) return;
   const auto is_dict = [&](NodeRef ref) {

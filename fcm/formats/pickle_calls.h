@@ -1,5 +1,5 @@
-// Emulates the Python calls of a pickle as operations on the graph: REDUCE, NEWOBJ, BUILD and
-// persistent ids. Private to this folder.
+// Emulates the opcodes that call Python (REDUCE, NEWOBJ, BUILD, BINPERSID) as operations on the
+// graph. Private to this folder.
 #pragma once
 
 #include <string>
@@ -10,20 +10,22 @@ namespace fcm::formats {
 
 struct CallResult {
   Node node;           // result of the call
-  std::string reason;  // why the call is refused; empty: it is accepted
+  std::string reason;  // why the call is refused; empty: the call is accepted
 };
 
-// callee(*arguments). Only callees of the allow-list are emulated; others give opaque objects.
+// callee(*arguments). Emulates callees of the allow-list; others return opaque objects.
 CallResult reduce(PickleGraph& graph, NodeRef callee, NodeRef arguments);
 
-// callee.__new__(callee, *arguments), likewise.
+// callee.__new__(callee, *arguments), by the same rule.
 CallResult new_object(PickleGraph& graph, NodeRef callee, NodeRef arguments);
 
-// Sets the members of a Namespace (TorchScript modules are read as one). The attributes of an
-// OrderedDict (a state_dict's `_metadata`) must be a dict and are dropped.
+// Sets the members of a Namespace (TorchScript modules are read as one) or the attributes of an
+// opaque object. The attributes of an OrderedDict (a state_dict's `_metadata`) must be a dict and
+// are dropped.
 CallResult build(PickleGraph& graph, NodeRef object, NodeRef state);
 
-// ("storage", type, key, location, elements[, None]); the location is ignored.
+// The storage with the persistent id ("storage", type, key, location, elements[, None]); the
+// location is ignored.
 CallResult persistent_storage(PickleGraph& graph, NodeRef id);
 
 }  // namespace fcm::formats

@@ -1,5 +1,5 @@
-// The allow-list of Python names. No Python is ever called: the machine itself builds the data that
-// an allowed name stands for; any other name becomes an opaque node. Private to this folder.
+// The allow-list of Python names. No Python is ever called: the interpreter itself builds the data
+// that an allowed name stands for; any other name becomes an opaque node. Private to this folder.
 #pragma once
 
 #include <optional>
@@ -43,8 +43,8 @@ std::span<const AllowedGlobal> allowed_globals();
 // read.
 std::optional<size_t> find_global(std::string_view module, std::string_view name);
 
-// Whether the name can run commands or code. No honest weight file contains such a name, so the
-// file is refused even if the name is unused.
+// Whether the name can run commands or code. Files of weights do not need such names, so a file
+// that contains one is refused even if nothing uses the name.
 bool is_hostile(std::string_view module, std::string_view name);
 
 }  // namespace fcm::formats

@@ -1,6 +1,6 @@
 // The result of executing a pickle: a graph of nodes. An opcode creates at most one node of
-// constant size and copies no earlier nodes; otherwise the memo would let a few bytes grow to
-// gigabytes. Private to this folder.
+// constant size and copies no earlier nodes; otherwise a few bytes that fetch from the memo could
+// expand to gigabytes. Private to this folder.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +31,7 @@ enum class NodeKind : uint8_t {
   kText,    // value: offset in the pickle, length: bytes
   kBytes,   // as kText
   kLatin1,  // as kText: UTF-8 whose code points are the byte values
-  kList,    // value: index into `containers`, as for all kinds up to kWindowsPath
+  kList,    // value: index into `containers`, as for all kinds from here to kWindowsPath
   kTuple,
   kDict,  // keys and values alternate
   kOrderedDict,
@@ -43,20 +43,22 @@ enum class NodeKind : uint8_t {
   kParameter,  // value: index into `tensors`
   kStorage,    // value: index into `storages`
   kGlobal,     // value: index into allowed_globals()
-  kOpaque,     // not read; length: an Unread, which defines `value`
+  kOpaque,     // not read; length: an Unread, which tells what `value` is
 };
 
+// What an opaque node stands for, and its `value`.
 enum class Unread : uint32_t {
-  kObject,  // index into `containers`: its class (kLine or kTexts) and, if it has members, their
-  // dict
-  kLine,   // a class or function: offset of the line with its module; its name is the next line
-  kTexts,  // a class or function: index into `containers`: module and name as texts
-  kLongNumber,   // value unused, as for those that follow unless noted
+  // An object; index into `containers`: its class (kLine or kTexts) and, if it has members, their
+  // dict.
+  kObject,
+  kLine,   // a class or function; offset of the line with its module, before the line of its name
+  kTexts,  // a class or function; index into `containers`: module and name as texts
+  kLongNumber,   // an integer of more than 8 bytes; value unused, as below unless noted
   kHooks,        // a tensor with backward hooks
   kMetadata,     // a tensor with metadata
   kPartsUnread,  // a tensor whose storage or shape is not read
-  kStorageType,  // index into `containers`: the type, a kLine or kTexts
-  kTensorType,   // a tensor of such a type: the same, or the callable that rebuilds it
+  kStorageType,  // a storage of another type; index into `containers`: the type (kLine or kTexts)
+  kTensorType,   // a tensor of another type; as kStorageType, or the callable that rebuilds it
   kQuantised,    // a quantised tensor
 };
 
@@ -72,7 +74,7 @@ struct PickledStorage {
   uint64_t elements = 0;
 };
 
-// As the pickle claims; not yet checked against the storage.
+// A tensor as the pickle describes it, not yet checked against its storage.
 struct PickledTensor {
   uint64_t storage = 0;             // index into `storages`
   int64_t offset = 0;               // in elements, like the strides
@@ -97,8 +99,8 @@ struct PickleGraph {
   bool is_object(const Node& node) const {
     return node.kind == NodeKind::kOpaque && node.length == static_cast<uint32_t>(Unread::kObject);
   }
-  // For an opaque node: the name of its class or function ("numpy.dtype") or a description; and the
-  // reason for refusing it where it would be used: "global "numpy.dtype" is not allowed".
+  // For an opaque node. name_unread: the name of its class or function ("numpy.dtype"), or a
+  // description. why_unread: why it cannot be used, "global "numpy.dtype" is not allowed".
   std::string name_unread(const Node& opaque) const;
   std::string why_unread(const Node& opaque) const;
 };

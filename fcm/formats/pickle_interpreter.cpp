@@ -45,7 +45,7 @@ class PickleInterpreter {
     reader_.require_end_of_frame();
     graph_.root = stack_.back();
     const Node& root = graph_.nodes[graph_.root];
-    // An opaque object with members may hold weights: a module that was saved whole.
+    // An opaque object with members may hold weights: it may be a module that was saved whole.
     const bool filled = graph_.is_object(root) && graph_.containers[root.value].size() > 1;
     if (root.kind == NodeKind::kOpaque && !filled) reader_.refuse("{}", graph_.why_unread(root));
     graph_.end = reader_.place();
@@ -198,7 +198,7 @@ class PickleInterpreter {
     add_to(dict, items);
   }
 
-  // A dict of an unknown class: its items are kept, since they may be weights.
+  // Stores the items of a dict of an unknown class, since they may be weights.
   void fill_opaque(NodeRef target, const std::vector<NodeRef>& items) {
     if (!graph_.is_object(graph_.nodes[target])) return;
     const uint64_t object = graph_.nodes[target].value;
@@ -297,7 +297,7 @@ class PickleInterpreter {
       return push({NodeKind::kGlobal, 0, *index});
     }
     if (is_hostile(module, name)) {
-      reader_.refuse("{}: it runs code in Python; do not load this file there",
+      reader_.refuse("{}: it runs code in Python; do not load this file with Python",
                      graph_.why_unread(otherwise));
     }
     push(otherwise);
@@ -306,7 +306,7 @@ class PickleInterpreter {
   PickleReader reader_;
   PickleGraph graph_;
   std::vector<NodeRef> stack_;
-  std::vector<size_t> marks_;  // sizes of the stack
+  std::vector<size_t> marks_;  // the stack's size at each MARK
   std::vector<NodeRef> memo_;
   size_t memoized_ = 0;
 };

@@ -10,8 +10,8 @@
 
 namespace fcm::formats {
 
-// Runs from the first byte to STOP; more bytes may follow. Throws Error(kCheckpoint), which names
-// `what` (file and part), the byte and the violated rule.
+// Executes `bytes` up to STOP; more bytes may follow. Throws Error(kCheckpoint), which names `what`
+// (file and part), the byte and the violated rule.
 PickleGraph run_pickle(std::span<const std::byte> bytes, const std::string& what);
 
 }  // namespace fcm::formats

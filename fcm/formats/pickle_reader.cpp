@@ -42,7 +42,7 @@ namespace {
 
 Node int_node(int64_t value) { return {NodeKind::kInt, 0, static_cast<uint64_t>(value)}; }
 
-// Two's complement of any length; integers of more than 64 bits are not read.
+// Two's complement of `count` bytes; more than 8 become an opaque node.
 Node long_node(size_t count, PickleReader& reader) {
   const auto bytes = reader.take(count);
   if (count > sizeof(int64_t)) return unread(Unread::kLongNumber);

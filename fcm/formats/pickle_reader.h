@@ -1,5 +1,5 @@
-// Reads the bytes of a pickle in order, never beyond the current frame, and the opcodes that carry
-// a constant. Private to this folder.
+// Reads the bytes of a pickle in order, never beyond the current frame, and executes the opcodes
+// that carry a constant. Private to this folder.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,8 @@ namespace fcm::formats {
 
 class PickleReader {
  public:
-  // Reads at most kMaxPickleBytes of `bytes`. `what` begins messages and must outlive this.
+  // Reads at most kMaxPickleBytes of `bytes`. Messages begin with `what`, which must outlive this
+  // reader.
   PickleReader(std::span<const std::byte> bytes, const std::string& what)
       : pickle_(bytes.first(std::min(bytes.size(), kMaxPickleBytes))), what_(what) {}
 
@@ -42,7 +43,7 @@ class PickleReader {
   }
   std::string_view line();  // without the newline; at most kMaxNameBytes
 
-  // A frame is meant as a hint for buffered readers, but Python enforces its bounds, so this does
+  // Frames are hints for buffered readers, but Python enforces their bounds, so this reader does
   // too.
   void begin_frame(uint64_t bytes);
   void require_end_of_frame() const;

@@ -113,8 +113,8 @@ class Expander {
     return mended;
   }
 
-  // Lone surrogates, which Python uses for undecodable bytes of file names, become U+FFFD. Both
-  // take three bytes.
+  // Replaces lone surrogates, which Python uses for undecodable bytes of file names, by U+FFFD.
+  // Each takes three bytes in UTF-8.
   static std::string without_surrogates(std::string_view text) {
     std::string result(text);
     for (size_t i = 0; i + 2 < result.size(); ++i) {
@@ -150,7 +150,7 @@ class Expander {
     return values;
   }
 
-  // strict: keys that are equal in Python are refused; otherwise later ones are skipped.
+  // Of keys that are equal in Python, the second one is refused if `strict`, else skipped.
   Value::Dict dict(const Node& node, size_t depth, bool strict = true) {
     Value::Dict dict;
     dict.ordered = node.kind == NodeKind::kOrderedDict;
@@ -215,7 +215,7 @@ class Expander {
     return size;
   }
 
-  // Joins parts as pathlib does; a root or drive already ends in the separator.
+  // Joins parts as pathlib does. A root or drive already ends in a separator.
   std::string path(const Node& node, char separator) {
     std::string joined;
     for (const NodeRef part : graph_.items(node)) {

@@ -10,7 +10,7 @@
 
 namespace fcm::formats {
 
-// Budgets of the tree (README.md): a value that is referred to twice counts twice.
+// Budgets of the tree (README.md). A value with two references counts twice.
 constexpr size_t kMaxTreeValues = 1 << 18;
 constexpr size_t kMaxTreeTensors = 1 << 16;
 constexpr size_t kMaxDepth = 64;

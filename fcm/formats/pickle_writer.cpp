@@ -72,7 +72,7 @@ class Writer {
     number(__builtin_bswap64(std::bit_cast<uint64_t>(value)));
   }
 
-  // Protocol 2 has no bytes; they are written as text with a call that encodes it.
+  // Protocol 2 has no opcode for bytes; writes them as text, with a call that encodes it.
   void put_one(const Value::Bytes& bytes, size_t) {
     put_global("_codecs", "encode");
     put_text(utf8_from_latin1(bytes.data));
@@ -172,7 +172,7 @@ class Writer {
     op(Opcode::kBinPersId);
   }
 
-  // As in PyTorch: an extent of 0 counts as 1.
+  // As in PyTorch, an extent of 0 counts as 1.
   static std::vector<int64_t> row_major_strides(const std::vector<int64_t>& shape) {
     std::vector<int64_t> strides(shape.size(), 1);
     for (size_t i = shape.size(); i-- > 1;) {
@@ -224,7 +224,7 @@ class Writer {
              [&] { text_ += fmt::format("c{}\n{}\n", module, name); });
   }
 
-  // Written at the first use, fetched from the memo afterwards.
+  // Calls `action` at the first use of `what`; later uses fetch the result from the memo.
   template <typename Action>
   void put_once(const std::string& what, const Action& action) {
     const auto [place, is_new] = memo_.emplace(what, static_cast<uint8_t>(memo_.size()));
@@ -246,7 +246,7 @@ class Writer {
 PickledObject to_pickle(const Value& root, std::span<const TensorView> tensors,
                         const std::string& file) {
   PickledObject object = Writer(tensors, file).run(root);
-  // Runs the reader on the result, so that nothing is written that could not be read.
+  // Reads the new pickle, so that no file is written that could not be read.
   const std::string what = file + ": cannot be written";
   expand(run_pickle(std::as_bytes(std::span(object.pickle)), what), what);
   return object;

@@ -18,8 +18,8 @@ struct PickledObject {
 };
 
 // Tensors of the same bytes and type share a storage. Throws Error(kCheckpoint) for values that
-// weights_only=True or our own reader would refuse, and for views whose size does not match shape
-// and type.
+// weights_only=True or read_pth would refuse, and for tensors whose size does not match shape and
+// type.
 PickledObject to_pickle(const Value& root, std::span<const TensorView> tensors,
                         const std::string& file);
 

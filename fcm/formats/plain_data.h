@@ -1,4 +1,4 @@
-// Converts Python values to JSON and back, without tensors.
+// Converts Python values (value.h) to JSON and back, except tensors.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -18,9 +18,9 @@
 namespace fcm::formats {
 namespace {
 
-// Tensors that are not contiguous are copied; an expanded one may be far larger than the file. The
-// budget for copies is the file's size (enough for a file entirely in channels-last order) plus
-// this, in bytes.
+// Non-contiguous tensors are copied, and an expanded tensor may be far larger than the file. The
+// copies may have as many bytes as the file (enough if all its tensors are channels-last) plus
+// kMaxCopiedBytes.
 constexpr uint64_t kMaxCopiedBytes = 16 << 20;
 
 std::string_view text_of(std::span<const std::byte> bytes) {
@@ -57,8 +57,8 @@ PthParts parts_of_zip(const ZipDirectory& directory, const std::string& file) {
   return parts;
 }
 
-// Converts descriptions of tensors into views: of the storage if they are contiguous, else of a
-// copy. Memory for all copies is allocated at once, after all checks.
+// Converts descriptions of tensors into views: of the storage if the tensor is contiguous, else of
+// a copy. Memory for all copies is allocated at once, after all checks.
 class TensorBuilder {
  public:
   TensorBuilder(const PthParts& parts, uint64_t file_bytes, const std::string& file)
@@ -130,15 +130,15 @@ class TensorBuilder {
   const std::string& file_;
   std::vector<Plan> plans_;
   std::vector<TensorView> views_;
-  std::map<size_t, uint64_t> copies_;  // offset of a tensor's copy; a shared tensor has one
+  std::map<size_t, uint64_t> copies_;  // tensor -> offset of its copy; several names share one copy
   uint64_t copied_ = 0;
 };
 
-// Recognises a zip archive that PyTorch did not write by member names, such as those of numpy and
-// Keras. Empty: PyTorch's, or too truncated to tell.
+// Recognises by its member names a zip archive that PyTorch did not write, such as those of numpy
+// and Keras. Empty: PyTorch wrote it.
 std::string other_zip(std::span<const std::byte> bytes) {
-  constexpr size_t kNames =
-      1 << 16;  // bytes at the end, where the central directory lists all members
+  // Bytes at the end of the file, where the central directory lists all members.
+  constexpr size_t kNames = 1 << 16;
   const std::string_view text = text_of(bytes),
                          last = text.substr(text.size() - std::min(text.size(), kNames));
   const std::string_view first = text.substr(0, 512);

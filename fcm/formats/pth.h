@@ -1,5 +1,5 @@
-// Reads and writes PyTorch's .pth files: the zip container of torch >= 1.6; reading also the legacy
-// one.
+// Reads and writes PyTorch's .pth files in the zip container of torch >= 1.6; also reads the legacy
+// container.
 #pragma once
 
 #include <cstddef>
@@ -30,8 +30,8 @@ struct PthFile {
 };
 
 // Throws Error(kCheckpoint), which names `path` and the violated rule. Executes no code from the
-// file; memory is bounded by the file's size and the budgets in README.md. `threads`: readers; 0:
-// as many as this process may use, at most four.
+// file; memory is bounded by the file's size and the budgets in README.md. `threads`: reading
+// threads, at most four; 0: one per core that this process may use.
 PthFile read_pth(const std::filesystem::path& path, int64_t threads = 0);
 PthFile parse_pth(std::span<const std::byte> bytes, const std::string& name_for_errors);  // copies
 
@@ -39,9 +39,10 @@ PthFile parse_pth(std::span<const std::byte> bytes, const std::string& name_for_
 // legacy container has none.) Throws Error(kCheckpoint).
 void verify_pth(const std::filesystem::path& path, int64_t threads = 0);
 
-// Writes a zip container that `torch.load(weights_only=True)` reads: to a temporary beside `path`,
-// synced and renamed. `root` must not contain Namespace or Path, which that mode refuses (use Dict
-// and text), nor Opaque. Tensor indices refer to `tensors`. Throws Error(kCheckpoint).
+// Writes a zip container that `torch.load(weights_only=True)` reads. Writes a temporary file beside
+// `path`, syncs and renames it. `root` must not contain Opaque, nor Namespace or Path, which
+// weights_only=True refuses (use Dict and text). Tensor indices refer to `tensors`. Throws
+// Error(kCheckpoint).
 void write_pth(const std::filesystem::path& path, const Value& root,
                std::span<const TensorView> tensors);
 

@@ -1,5 +1,5 @@
-// The content of either container: the pickle's graph and the bytes of its storages. Private to
-// this folder.
+// What the zip and the legacy container hold: the pickle's graph and the bytes of its storages.
+// Private to this folder.
 #pragma once
 
 #include <cstddef>

@@ -14,8 +14,8 @@
 namespace fcm::formats {
 namespace {
 
-constexpr size_t kChunkBytes =
-    256 << 10;  // bytes; small enough to be written while in cache after hashing
+// Bytes per write; few enough to stay in cache between hashing and writing.
+constexpr size_t kChunkBytes = 256 << 10;
 
 // What is wrong with the header length at the beginning of a file; empty: it is valid.
 std::string length_fault(uint64_t length, uint64_t file_bytes) {
@@ -33,8 +33,8 @@ std::string length_fault(uint64_t length, uint64_t file_bytes) {
   return {};
 }
 
-// The header length at the beginning of the file, checked against the file's size. `beginning`
-// returns the file's first bytes; on failure they tell what the file is instead.
+// The header length at the beginning of the file, checked against the file's size. On failure,
+// beginning() returns the file's first bytes, by which the message describes the file.
 template <typename Beginning>
 uint64_t checked_header_length(std::span<const std::byte> length_bytes, uint64_t file_bytes,
                                const std::string& file, Beginning&& beginning) {
@@ -162,7 +162,7 @@ void check_size(const std::filesystem::path& path, const FileRecord& expected) {
 
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorView> tensors,
                        const std::map<std::string, std::string>& metadata) {
-  // To a temporary first, so that an existing file is replaced as a whole or not at all.
+  // Writes a temporary file first, so that an existing file is replaced as a whole or not at all.
   const std::filesystem::path temporary = path.string() + ".tmp";
   write_tensor_file(temporary, tensors, metadata);
   move_into_place(temporary, path, ExitCode::kCheckpoint, "checkpoint");

@@ -1,4 +1,4 @@
-// The safetensors file format: 8 bytes header length, a JSON header, the bytes of the tensors.
+// The safetensors file format: the header's length (8 bytes), a JSON header, the tensors' bytes.
 #pragma once
 
 #include <cstdint>

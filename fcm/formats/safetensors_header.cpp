@@ -62,7 +62,7 @@ void check_span(const TensorPlace& tensor, const std::string& file) {
   }
 }
 
-// Spans must cover the data exactly: no byte of the file is unaccounted for or used twice.
+// Every byte of the data must belong to exactly one tensor.
 void check_cover(const std::vector<TensorPlace>& tensors, uint64_t data_bytes,
                  const std::string& file) {
   uint64_t covered = 0;
@@ -125,7 +125,7 @@ SafetensorsHeader parse_safetensors_header(std::string_view text, uint64_t data_
   if (text.empty() || text.front() != '{') {
     fail(ExitCode::kCheckpoint, "{}: the header does not begin with {{", file);
   }
-  // This JSON parser would stop at a zero byte where others read on.
+  // This JSON parser would stop at a zero byte where other parsers continue.
   if (std::memchr(text.data(), 0, text.size()) != nullptr) {
     fail(ExitCode::kCheckpoint, "{}: the header contains a zero byte", file);
   }

@@ -8,8 +8,7 @@
 namespace fcm::formats {
 namespace {
 
-// Number of elements. The overflow check ignores sizes of 0, so [2^62, 2^62, 0] is refused in any
-// order.
+// The overflow check ignores sizes of 0, so [2^62, 2^62, 0] is refused in any order.
 uint64_t count_elements(const std::vector<int64_t>& sizes, const std::string& what) {
   uint64_t elements = 1;
   bool empty = false;

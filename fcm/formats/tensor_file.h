@@ -1,4 +1,4 @@
-// Named tensors as bytes: the common currency of the file formats here. Links no LibTorch.
+// Named tensors as bytes, as all file formats here read and write them. Links no LibTorch.
 #pragma once
 
 #include <cstddef>

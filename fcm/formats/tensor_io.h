@@ -1,5 +1,5 @@
-// Reads and writes tensor files together with the size and hash that a manifest records. Private to
-// this folder.
+// Reads and writes tensor files together with the size and hash that a manifest records. For
+// formats/ and checkpoint/.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +24,11 @@ FileRecord write_tensor_file(const std::filesystem::path& path, std::span<const 
 // Reads and hashes in one pass. Throws Error(kCheckpoint) if size, header or hash are wrong.
 TensorFile read_tensor_file(const std::filesystem::path& path, const FileRecord& expected);
 
-// The same checks without loading the tensors: constant memory apart from the header.
+// Checks as read_tensor_file does, but without loading the tensors: constant memory apart from the
+// header.
 void check_tensor_file(const std::filesystem::path& path, const FileRecord& expected);
 
-// The cheap check: a regular file of the recorded size exists. Throws Error(kCheckpoint).
+// Checks only that a regular file of the recorded size exists. Throws Error(kCheckpoint).
 void check_size(const std::filesystem::path& path, const FileRecord& expected);
 
 }  // namespace fcm::formats

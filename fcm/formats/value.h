@@ -1,4 +1,4 @@
-// The content of a .pth file without the bytes of its tensors, as plain data.
+// The content of a .pth file as plain data, without the bytes of its tensors.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +36,7 @@ struct Value {
   };
   struct Opaque {      // a value that is not read, such as an object of an unknown class
     std::string what;  // class name or description, "numpy.dtype"; UTF-8
-    Dict members;      // its attributes, or its items if it is a kind of dict
+    Dict members;      // its attributes, or its items if its class is a kind of dict
   };
   struct Tensor {
     size_t index = 0;        // index into PthFile::tensors

@@ -14,7 +14,7 @@ constexpr const char* kWho = "checkpoint";
 void write_pth(const std::filesystem::path& path, const Value& root,
                std::span<const TensorView> tensors) {
   const PickledObject object = to_pickle(root, tensors, path.string());
-  // To a temporary first, so that an existing file is replaced as a whole or not at all.
+  // Writes a temporary file first, so that an existing file is replaced as a whole or not at all.
   const std::filesystem::path temporary = path.string() + ".tmp";
   FileWriter file(temporary, ExitCode::kCheckpoint, kWho);
   ZipWriter archive(file);

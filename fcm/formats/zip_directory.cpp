@@ -29,7 +29,7 @@ struct DirectoryPlace {
   uint64_t members = 0;
 };
 
-// A 16 or 32-bit field must repeat the zip64 value, or hold the sentinel that refers to it.
+// A 16 or 32-bit field must repeat the zip64 value or hold the sentinel that refers to that value.
 void check_twin(uint64_t narrow, uint64_t sentinel, uint64_t wide, const std::string& file) {
   if (narrow != wide && narrow != sentinel) {
     refuse(file, "end record and zip64 end record disagree ({} and {})", narrow, wide);
@@ -113,7 +113,7 @@ void check_name(std::string_view name, const std::string& file) {
   }
 }
 
-// Reads members in order; each must begin where the one before it ended.
+// Reads members in order. Each must begin where the previous one ends.
 class MemberReader {
  public:
   MemberReader(std::span<const std::byte> bytes, const DirectoryPlace& place,

@@ -1,6 +1,6 @@
 // Reads the kind of zip file that PyTorch writes: stored members, one after another without gaps,
-// zip64 where needed. Everything else is refused, because two readers could then see two different
-// contents in one file. Private to this folder.
+// zip64 where needed. Everything else is refused, because two readers of the same file could
+// disagree about its content. Private to this folder.
 #pragma once
 
 #include <cstddef>
@@ -41,7 +41,7 @@ bool begins_as_zip(std::span<const std::byte> bytes);
 // `bytes`: the whole file. Throws Error(kCheckpoint), which names `file` and the violated rule:
 //   - the end record is the last 22 bytes, the central directory ends right before it (and before
 //     the zip64 records), and numbers that are recorded twice agree;
-//   - members tile the file from byte 0 to the central directory, in its order;
+//   - members tile the file from byte 0 to the central directory, in the directory's order;
 //   - each is stored (TorchScript's source text, "code/X", may be deflated: it is not decompressed)
 //     and not encrypted, and its local header, its central header and, if announced, its data
 //     descriptor agree in name, flags, method, sizes and CRC;

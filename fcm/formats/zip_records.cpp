@@ -24,8 +24,8 @@ std::string_view text_of(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// The zip64 field among the extra fields. Padding is skipped; other fields are refused, since they
-// could give the member a second meaning.
+// The zip64 field among the extra fields. Padding is skipped; other fields are refused, since
+// another reader could interpret the member differently because of them.
 std::optional<Bytes> zip64_field(Bytes extra, std::string_view member, const std::string& file) {
   std::optional<Bytes> found;
   while (!extra.empty()) {
@@ -80,9 +80,9 @@ void widen(CentralHeader& header, Bytes extra, const std::string& file) {
   }
 }
 
-// Local zip64 values must be values of the central header, in the same order. PyTorch writes those
-// beyond 32 bits, with 0 for the packed size, which then follows in the descriptor; Python's
-// zipfile writes both sizes.
+// The zip64 values of the local header must occur in the central header, in the same order. PyTorch
+// writes only values beyond 32 bits, with 0 as packed size; the data descriptor then has the packed
+// size. Python's zipfile writes both sizes.
 void check_local_zip64(Bytes field, const CentralHeader& central, const std::string& file) {
   const std::array<uint64_t, 3> due = {central.size, central.packed, central.offset};
   const bool later = (central.flags & kDescriptorFlag) != 0;
@@ -117,8 +117,8 @@ void check_local_numbers(Bytes header, bool wide, const CentralHeader& central,
   }
 }
 
-// The data descriptor follows the data if the flag announces it; PyTorch omits it for empty
-// members. Returns the offset after it.
+// Checks the data descriptor, which follows the data if the flag announces one; PyTorch omits it
+// for empty members. Returns the offset after the descriptor.
 uint64_t check_descriptor(Bytes bytes, uint64_t offset, bool wide, const CentralHeader& central,
                           const std::string& file) {
   if ((central.flags & kDescriptorFlag) == 0) return offset;

@@ -22,7 +22,7 @@ constexpr uint64_t kZip64EndBytes = 56;
 constexpr uint64_t kZip64LocatorBytes = 20;
 constexpr uint64_t kEndBytes = 22;
 
-constexpr uint64_t kSentinel16 = 0xffff;  // the value is in the zip64 field
+constexpr uint64_t kSentinel16 = 0xffff;  // in place of a value that is in the zip64 field
 constexpr uint64_t kSentinel32 = 0xffffffff;
 constexpr uint16_t kZip64Extra = 0x0001;
 constexpr uint16_t kPaddingExtra = 0x4246;    // "FB": PyTorch's padding, which aligns the data
@@ -47,12 +47,12 @@ struct LocalSpan {
   uint64_t end = 0;   // offset after the bytes and the data descriptor
 };
 
-// The central header at `offset`; `bytes` ends where the directory ends. Throws Error(kCheckpoint).
+// Reads the central header at `offset`; `bytes` ends with the directory. Throws Error(kCheckpoint).
 CentralHeader read_central(std::span<const std::byte> bytes, uint64_t offset,
                            const std::string& file);
 
-// Reads the local header that `central` refers to and compares the two; `bytes` ends where the
-// members end. Throws Error(kCheckpoint).
+// Reads the local header that `central` refers to and compares both headers; `bytes` ends with the
+// last member. Throws Error(kCheckpoint).
 LocalSpan read_local(std::span<const std::byte> bytes, const CentralHeader& central,
                      const std::string& file);
 

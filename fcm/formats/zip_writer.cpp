@@ -21,7 +21,7 @@ void put(std::string& text, T value) {
   text.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-// The value; if it needs more than 32 bits, appends it to `zip64` and returns the sentinel.
+// Returns the value. If it needs more than 32 bits, appends it to `zip64` and returns the sentinel.
 uint32_t narrow(uint64_t value, std::string& zip64) {
   if (value < kSentinel32) return static_cast<uint32_t>(value);
   put(zip64, value);
@@ -36,7 +36,7 @@ std::string zip64_field(const std::string& values) {
   return field + values;
 }
 
-// The fields from flags to sizes, which local and central header have in common.
+// Appends the fields from flags to sizes, which are the same in local and central headers.
 void put_common(std::string& text, uint32_t crc, uint32_t size) {
   put(text, zip::kUtf8Flag);
   put(text, uint16_t{0});  // stored
@@ -92,7 +92,7 @@ void ZipWriter::add(std::string_view name, std::span<const std::byte> bytes) {
   ++members_;
 }
 
-// Always writes the zip64 records, as PyTorch does; the narrow fields repeat the values that fit.
+// Always writes the zip64 records, as PyTorch does. 16 and 32-bit fields repeat values that fit.
 void ZipWriter::finish() {
   std::string end;
   put(end, zip::kZip64End);

@@ -21,7 +21,7 @@ class ZipWriter {
   void add(std::string_view name, std::string_view text) {
     add(name, std::as_bytes(std::span(text)));
   }
-  void finish();  // the central directory; does not finish the file
+  void finish();  // writes the central directory; the caller finishes `file`
 
  private:
   FileWriter& file_;

@@ -1,5 +1,6 @@
-// The head of upstream's linear probe (ConvMAE's and MAE's main_linprobe.py), trained by LARS steps
-// on augmented images. linear_probe.h is the deterministic probe.
+// The head of upstream's linear probe (ConvMAE's and MAE's main_linprobe.py), trained with LARS on
+// augmented images. eval/linear_probe.h has the deterministic probe, which is solved to its
+// optimum.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,14 +17,14 @@ class BatchNormProbe {
  public:
   BatchNormProbe(const nn::Scope& scope, int64_t dim, int64_t classes);
 
-  // features [B, D] -> logits [B, classes]. Normalises by the batch's own mean and (biased)
-  // variance, and moves the running mean and (unbiased) variance a tenth of the way to the batch's.
-  // Needs at least two images.
+  // features [B, D] -> logits [B, classes]. Normalises by the mean and (biased) variance of the
+  // batch, and moves the running mean and variance a tenth of the way to the batch's mean and
+  // (unbiased) variance. Needs at least two images.
   at::Tensor train(const at::Tensor& features_BD);
   // Normalises by the running mean and variance.
   at::Tensor evaluate(const at::Tensor& features_BD) const;
 
-  int64_t batches() const { return batches_; }  // in training: upstream's num_batches_tracked
+  int64_t batches() const { return batches_; }  // calls of train(): upstream's num_batches_tracked
 
  private:
   at::Tensor running_mean_D_, running_variance_D_, weight_CD_, bias_C_;

@@ -8,7 +8,7 @@
 namespace fcm::heads {
 namespace {
 
-// Upstream's columns of fc1 are ordered channel, row, column; here maps have their channels last.
+// Upstream orders the columns of fc1 by channel, row, column; maps here have their channels last.
 nn::Layout channels_last_columns(const BoxHeadOptions& options) {
   const int64_t positions = options.bins * options.bins;
   nn::Layout layout{nn::Layout::Kind::kColumns, {}};
@@ -28,7 +28,7 @@ at::Tensor fc1_weight(const nn::Scope& scope, const BoxHeadOptions& options) {
 nn::Linear deltas_of_classes(const nn::Scope& scope, const BoxHeadOptions& options) {
   nn::Linear deltas(scope, options.width, 4 * options.classes, nn::Init::kNormal01);
   const at::NoGradGuard no_grad;
-  deltas.weights().weight_OI.mul_(0.1);  // std .001
+  deltas.weights().weight_OI.mul_(0.1);  // std 0.001
   return deltas;
 }
 

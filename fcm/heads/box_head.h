@@ -22,7 +22,7 @@ struct BoxHeadOptions {
 
 struct BoxPredictions {
   at::Tensor features_RF;  // after the linear layer and its ReLU, of the input's dtype
-  // float32, or float64 if the regions are.
+  // The next two are float32, or float64 if the regions are.
   at::Tensor scores_RC;  // [R, K + 1] logits, the background last
   at::Tensor deltas_RD;  // [R, 4 * K] boxes::kRegionDeltas, class-major
 };
@@ -32,9 +32,9 @@ class BoxHead {
   // `scope`: upstream's "roi_heads", to which it adds "box_head.*" and "box_predictor.*".
   BoxHead(const nn::Scope& scope, const BoxHeadOptions& options);
 
-  // Pooled features of regions (RoIAlign) [R, bins, bins, channels]; R may be 0. Without ranks uses
-  // running statistics. In training all ranks have to call it, forward and backward, even without
-  // regions.
+  // Pooled features of regions (RoIAlign) [R, bins, bins, channels]; R may be 0. `ranks`: those of
+  // training; null: uses running statistics. In training all ranks have to run forward and
+  // backward, even without regions.
   BoxPredictions operator()(const at::Tensor& pooled_RPPC, const nn::Ranks& ranks) const;
 
   const BoxHeadOptions& options() const { return options_; }

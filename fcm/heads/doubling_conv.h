@@ -1,5 +1,5 @@
-// A 2 x 2 transposed convolution with stride 2: its windows do not overlap, so it is one matrix
-// product with four outputs per position.
+// A 2 x 2 transposed convolution with stride 2. The 2 x 2 outputs of neighbouring positions do not
+// overlap, so the convolution is one matrix product with four outputs per position.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,7 +11,7 @@
 
 namespace fcm::heads {
 
-// Upstream's weight [in, out, 2, 2] and bias [out].
+// Has upstream's parameters: weight [in, out, 2, 2] and bias [out].
 class DoublingConv {
  public:
   DoublingConv(const nn::Scope& scope, int64_t in, int64_t out,
@@ -19,7 +19,7 @@ class DoublingConv {
   // [B, h, w, in] -> [B, 2 h, 2 w, out]
   at::Tensor operator()(const at::Tensor& map_BHWI) const;
   // The same values before they are interleaved, [B, h, w, 4, out]: the four outputs of a position,
-  // row by row. For callers to which positions do not matter.
+  // row by row. For callers that treat all positions alike.
   at::Tensor cells(const at::Tensor& map_BHWI) const;
 
  private:

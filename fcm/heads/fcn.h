@@ -23,7 +23,7 @@ struct FcnOptions {
 
 class Fcn {
  public:
-  // Adds upstream's keys below "auxiliary_head." to the scope, in their order.
+  // Adds upstream's keys below "auxiliary_head." to the scope, in upstream's order.
   Fcn(const nn::Scope& scope, const FcnOptions& options);
   // A map [B, H, W, in] -> logits [B, H, W, classes], float32, or float64 if the map is. The
   // observer sees "convs.0".

@@ -51,7 +51,8 @@ std::vector<at::Tensor> FeaturePyramid::operator()(const std::vector<at::Tensor>
     const nn::ConvNormAct& lateral = laterals_[i];
     nn::Recomputed merged = lateral.deferred(lateral.conv()(maps_BHWC[i]), ranks);
     if (coarser_BhwC.defined()) merged = plus_level(merged, coarser_BhwC);
-    // The next finer level reads the sum; the finest one is only read by its own convolution.
+    // The next finer level reads this sum too. Only the output convolution reads the finest sum,
+    // which is therefore not stored.
     if (i > 0) {
       coarser_BhwC = merged.value();
       merged = nn::Recomputed(coarser_BhwC);

@@ -17,18 +17,19 @@ namespace fcm::heads {
 struct FeaturePyramidOptions {
   std::array<int64_t, 4> in{256, 384, 768, 768};  // channels of the backbone's maps, finest first
   int64_t channels = 256;
-  nn::MapNormOptions norm = {};  // statistics over all ranks: one batch
+  nn::MapNormOptions norm = {};  // by default batch normalisation over the images of all ranks
 };
 
 class FeaturePyramid {
  public:
-  // `scope`: upstream's "backbone", to which it adds "fpn_lateral<l>.*" and "fpn_output<l>.*" for l
-  // = 2..5, both of a level before the next.
+  // `scope`: upstream's "backbone", to which it adds "fpn_lateral<l>.*", then "fpn_output<l>.*",
+  // for l = 2, 3, 4, 5.
   FeaturePyramid(const nn::Scope& scope, const FeaturePyramidOptions& options);
 
-  // s0..s3, [B, H, W, in], each twice the size of the next, of one dtype -> p2..p6, [B, H, W,
-  // channels]: p2..p5 of the same sizes, p6 half of p5, rounded up. Without ranks uses running
-  // statistics. At p2's size, backward saves the outputs of the two convolutions and p2.
+  // Four maps [B, H, W, in] of one dtype, each twice the size of the next -> p2..p6, [B, H, W,
+  // channels]. p2..p5 have the sizes of the inputs, p6 half the size of p5, rounded up. Null ranks:
+  // uses running statistics. At p2's size, the outputs of the two convolutions and p2 are saved for
+  // backward.
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& maps_BHWC,
                                      const nn::Ranks& ranks) const;
 

@@ -1,5 +1,5 @@
-// The coarsest of ConvViT's four maps, half the size of its last stage; upstream's backbone makes
-// it with its `fpn`.
+// The coarsest of a ConvViT's four maps in segmenters, half the size of its last stage. Upstream
+// computes it with the module `fpn` of the backbone.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,7 +13,7 @@ namespace fcm::heads {
 
 class FourthMap {
  public:
-  // `scope`: the backbone's, to which it adds "fpn.0.*" and "fpn.1.*".
+  // `scope`: upstream's "backbone", to which it adds "fpn.0.*" and "fpn.1.*".
   FourthMap(const nn::Scope& scope, int64_t channels);
   // [B, h, w, C] -> [B, (h - 3) / 2 + 1, (w - 3) / 2 + 1, C]: 3 x 3 convolution with stride 2
   // without padding, batch normalisation (in training over all of `ranks`), exact GELU. Throws

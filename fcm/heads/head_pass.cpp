@@ -12,7 +12,7 @@ at::Tensor draw_dropout(double rate, int64_t channels, const std::string& name, 
   if (rate == 0) return {};
   at::Tensor scales_BC = at::empty({std::ssize(sample_ids), channels}, at::kFloat);
   auto* out = scales_BC.mutable_data_ptr<float>();
-  // Drop path draws with the same key; hashing the head's name into the seed separates them.
+  // Drop path has the same key, so the head's name is hashed into the seed to get other numbers.
   const uint64_t own_seed = seed ^ fnv1a64(name.data(), name.size());
   for (const int64_t id : sample_ids) {
     KeyedRandom random(own_seed, Purpose::kDropPath, epoch, static_cast<uint64_t>(id));

@@ -1,4 +1,4 @@
-// The head of fine-tuning: one pooled vector per image, a linear layer. Source: ConvMAE's
+// The head of fine-tuning: one pooled vector per image, then a linear layer. Source: ConvMAE's
 // models_convvit.py, MAE's models_vit.py, SimMIM's models/swin_transformer.py.
 #pragma once
 
@@ -22,17 +22,17 @@ enum class Pool {
 class LinearHead {
  public:
   // Adds "head" to the scope, followed by "fc_norm" for kMeanOfTokens, in upstream's order. The
-  // layer is initialised from a normal of std 2e-5, Swin's of std 0.02.
+  // linear layer is initialised from a normal distribution of std 2e-5, or 0.02 for kMeanOfLatents.
   LinearHead(const nn::Scope& scope, int64_t dim, int64_t classes, Pool pool,
              double norm_epsilon = nn::kNormEpsilon);
 
-  // The encoder outputs that it needs.
+  // The encoder outputs that this pooling needs.
   static encoder::Outputs wanted(Pool pool) { return {.norm = pool != Pool::kMeanOfTokens}; }
 
-  // One vector per image, [B, C], of type `wide`. The observer sees "fc_norm".
+  // One vector per image, [B, C], of dtype `wide`. The observer sees "fc_norm".
   at::Tensor pool(const encoder::Features& seen, at::ScalarType wide,
                   const nn::Observer& observer = {}) const;
-  // Logits [B, classes] of those vectors.
+  // The result of pool() [B, C] -> logits [B, classes].
   at::Tensor operator()(const at::Tensor& features_BC) const { return head_(features_BC); }
 
  private:

@@ -26,8 +26,8 @@ class MaskHead {
 
   // Pooled features of regions [R, P, P, channels] and the class of each, int64 [R] -> logits of
   // that class, [R, 2 P, 2 P], float32, or float64 if the regions are. Upstream computes the logits
-  // of all K classes; this is a K-th of its last product. R may be 0. In training all ranks have to
-  // call it, forward and backward, even without regions.
+  // of all K classes, which makes the last product K times as expensive. R may be 0. In training
+  // all ranks have to run forward and backward, even without regions.
   at::Tensor operator()(const at::Tensor& pooled_RPPC, const at::Tensor& classes_R,
                         const nn::Ranks& ranks) const;
   // Logits of all classes: [R, 2 P, 2 P, K].

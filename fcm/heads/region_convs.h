@@ -12,7 +12,7 @@
 
 namespace fcm::heads {
 
-// Upstream's norm in both heads: statistics over the regions of all ranks.
+// Upstream's norm in the box and the mask head: statistics over the regions of all ranks.
 inline constexpr nn::MapNormOptions kRegionNorm{nn::MapNormOptions::Kind::kBatch,
                                                 nn::OverRanks::kWeightedRanks};
 
@@ -21,8 +21,8 @@ class RegionConvs {
   // Adds "<stem>1.*" to "<stem>4.*" to the scope.
   RegionConvs(const nn::Scope& scope, std::string_view stem, int64_t channels,
               const nn::MapNormOptions& norm);
-  // [R, P, P, C] -> [R, P, P, C]; R may be 0. In training, backward saves each convolution's output
-  // and the result; norms and ReLUs are recomputed.
+  // [R, P, P, C] -> [R, P, P, C]; R may be 0. In training, each convolution's output and the result
+  // are saved for backward; norms and ReLUs are recomputed.
   at::Tensor operator()(const at::Tensor& pooled_RPPC, const nn::Ranks& ranks) const;
 
  private:

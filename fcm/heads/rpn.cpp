@@ -35,7 +35,7 @@ RpnHead::RpnHead(const nn::Scope& scope, const RpnOptions& options)
 AnchorPredictions RpnHead::operator()(const at::Tensor& map_BHWC) const {
   const int64_t batch = map_BHWC.size(0), anchors = options_.anchors,
                 all = map_BHWC.size(1) * map_BHWC.size(2) * anchors;
-  // ReLU in place: backward does not need the convolutions' outputs before it.
+  // ReLU in place, because backward does not need the convolutions' outputs before the ReLU.
   const at::Tensor mixed = conv1_(conv0_(map_BHWC).relu_()).relu_();
   // Logits and deltas as one product, which reads the map once.
   const at::Tensor both = ops::linear(mixed, at::cat({logits_weight_AC_, deltas_weight_DC_}),

@@ -31,7 +31,7 @@ class RpnHead {
   // "conv.conv1.*", "objectness_logits.*" and "anchor_deltas.*".
   RpnHead(const nn::Scope& scope, const RpnOptions& options = {});
 
-  // A map [B, H, W, channels] -> predictions for H * W * anchors anchors. Saves two maps for
+  // A map [B, H, W, channels] -> predictions for all H * W * `anchors` anchors. Saves two maps for
   // backward.
   AnchorPredictions operator()(const at::Tensor& map_BHWC) const;
   // Applies the same head to every level.

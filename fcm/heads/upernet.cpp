@@ -27,7 +27,7 @@ std::vector<nn::ConvNormAct> several(size_t count, const nn::Scope& scope, const
   return all;
 }
 
-// A map plus a coarser one upsampled to its size.
+// A map plus a coarser map upsampled to the same size.
 nn::Recomputed plus_upsampled(const nn::Recomputed& map, const at::Tensor& coarser_BHWC) {
   std::vector<at::Tensor> from = map.from;
   from.push_back(coarser_BHWC);
@@ -38,7 +38,7 @@ nn::Recomputed plus_upsampled(const nn::Recomputed& map, const at::Tensor& coars
           }};
 }
 
-// Materialises a recomputed map for the observer only.
+// Computes the values of a recomputed map only if there is an observer.
 void observe_made(const nn::Observer& observer, const char* stem, size_t index,
                   const nn::Recomputed& map) {
   if (observer) nn::observe(observer, stem, static_cast<int64_t>(index), map.value());

@@ -1,6 +1,6 @@
 // The decode head of semantic segmentation: UperNet (Xiao et al., "Unified perceptual parsing for
-// scene understanding", ECCV 2018) as in mmsegmentation's UPerHead: pyramid pooling of the coarsest
-// level, a pyramid from coarse to fine, all levels concatenated at the finest size.
+// scene understanding", ECCV 2018) as in mmsegmentation's UPerHead. It pools the coarsest level at
+// four sizes, adds coarser levels to finer ones, and mixes all levels at the finest size.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -25,11 +25,11 @@ struct UperNetOptions {
 
 class UperNet {
  public:
-  // Adds upstream's keys below "decode_head." to the scope, in their order.
+  // Adds upstream's keys below "decode_head." to the scope, in upstream's order.
   UperNet(const nn::Scope& scope, const UperNetOptions& options);
 
   // Maps [B, H_i, W_i, in_i], finest first, of one dtype -> logits [B, H_0, W_0, classes], float32,
-  // or float64 if the maps are. Maps may have any sizes: coarser ones are upsampled to finer ones.
+  // or float64 if the maps are. Maps may have any sizes: a coarser map is upsampled to the finer.
   // The observer sees "psp_modules.<i>", "bottleneck", "lateral_convs.<i>", "fpn_convs.<i>" and
   // "fpn_bottleneck" after their ReLU. Throws Error(kUsage) in training if batch normalisation gets
   // one image over all ranks (BatchNorm::moments).
@@ -41,8 +41,8 @@ class UperNet {
  private:
   at::Tensor coarsest(const at::Tensor& map_BHWC, const HeadPass& pass,
                       const nn::Observer& observer) const;
-  // Maps with all channels at the finest size are by far the largest. Backward saves only the
-  // outputs of convolutions; norm, ReLU, addition and dropout are recomputed.
+  // Maps with all channels at the finest size are by far the largest. Of these, only the outputs of
+  // convolutions are saved for backward; norm, ReLU, addition and dropout are recomputed.
   nn::Recomputed finest(const at::Tensor& map_BHWC, const at::Tensor& coarser_BHWC,
                         const HeadPass& pass, const nn::Observer& observer) const;
 

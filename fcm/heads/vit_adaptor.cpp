@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kGroups = 32;
 constexpr double kGroupEpsilon = 1e-5;
 
-// Group normalisation: per image and channel group, over all positions; computed in the wider of
+// Group normalisation of each image and channel group over all positions, computed in the wider of
 // the input's and the weights' dtypes.
 at::Tensor group_normed(const at::Tensor& map_BHWC, const at::Tensor& weight_C,
                         const at::Tensor& bias_C) {

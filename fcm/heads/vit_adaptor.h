@@ -1,5 +1,6 @@
 // Four maps of different sizes from four layers of a ViT, for detection: the neck of MIMDet's
-// BenchmarkingViTDet (models/benchmarking.py, ms_adaptor). vit_neck.h is the one for segmentation.
+// BenchmarkingViTDet (models/benchmarking.py, ms_adaptor). vit_neck.h has the neck for
+// segmentation.
 #pragma once
 
 #include <ATen/core/Tensor.h>

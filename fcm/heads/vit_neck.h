@@ -1,5 +1,5 @@
-// Four maps of different sizes from four layers of a ViT, which all have one size: upstream's neck
-// of MAE's segmentation (mmsegmentation's Feature2Pyramid).
+// Four maps of different sizes from four layers of a ViT, whose outputs all have the same size: the
+// neck of MAE's segmentation (mmsegmentation's Feature2Pyramid).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,7 +18,7 @@ class VitNeck {
   // `scope`: upstream's "neck", to which it adds "upsample_4x.*" and "upsample_2x.*".
   VitNeck(const nn::Scope& scope, int64_t channels);
   // Four maps [B, h, w, C], shallowest first -> the same maps scaled by 4, 2, 1 and 1/2 (rounded
-  // down). Batch normalisation in training is over all of `ranks`.
+  // down). Batch normalisation takes statistics over `ranks`; null: running statistics.
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& maps_BHWC,
                                      const nn::Ranks& ranks) const;
 

@@ -1,5 +1,5 @@
-// The images and classes that weights come from, stored beside the weights in files of other
-// formats: one JSON text that other programs ignore. Links no LibTorch.
+// The images and classes that weights come from. Files of other formats store them beside the
+// weights as one JSON text, which other programs ignore. Links no LibTorch.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -13,7 +13,7 @@ inline constexpr const char* kAboutKey = "about";
 // The members checkpoint::kAbout of a checkpoint's state as text; empty: none.
 std::string about_text(const nlohmann::json& state);
 
-// The inverse: copies the members into `state`. Text in another form changes nothing.
+// The inverse of about_text: copies the members into `state`. Invalid text changes nothing.
 void take_about(const std::string& text, nlohmann::json& state);
 
 }  // namespace fcm::interop

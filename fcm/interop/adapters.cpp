@@ -30,12 +30,13 @@ constexpr std::array<std::string_view, 3> kInnerWrappers = {
 
 constexpr std::string_view kEncoder = "encoder.";  // EasyCV
 
-// Prefixes of decoder names; the first that matches applies. All are EasyCV's except the first.
+// Prefixes of decoder names; the first rule that matches applies. The first is SimMIM's, the others
+// are EasyCV's.
 struct Prefix {
   std::string_view from, to;
 };
 constexpr std::array kDecoder = {
-    Prefix{"decoder.0.", "decoder_pred."},  // SimMIM
+    Prefix{"decoder.0.", "decoder_pred."},
     Prefix{"decoder.mask_token", "mask_token"},
     Prefix{"decoder.decoder_", "decoder_"},
     Prefix{"decoder.", "decoder_"},
@@ -47,8 +48,8 @@ bool take_off(std::string& name, std::string_view prefix) {
   return true;
 }
 
-// The words of upstream names, ordered so that sorting names word by word gives the order in which
-// upstream modules register their parameters.
+// The words between the dots of upstream names. Sorting names word by word in this order gives the
+// order in which upstream modules register their parameters.
 constexpr std::array kWords = {
     "backbone",
     "neck",

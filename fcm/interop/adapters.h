@@ -1,5 +1,5 @@
-// From other programs' tensor names to the upstream names, and the upstream order. Rules are
-// tables; a new layout is a new row. Links no LibTorch.
+// Converts other programs' tensor names to the upstream names, and sorts tensors in the upstream
+// order. Rules are tables; a new layout is a new row. Links no LibTorch.
 #pragma once
 
 #include <span>
@@ -11,13 +11,13 @@
 
 namespace fcm::interop {
 
-// Removes what wrappers of submodules insert inside names: FSDP, activation checkpointing,
+// Removes the parts of a name that wrappers of submodules insert: FSDP, activation checkpointing,
 // torch.compile.
 std::string without_inner_wrappers(std::string name);
 
 // Removes the prefixes "module.", "_orig_mod.", "model." and "state_dict.", in any order and
-// number; without_wrappers also removes "backbone.", which is part of the names of segmenters and
-// detectors only.
+// number. without_wrappers also removes "backbone."; segmenters and detectors have that prefix in
+// their upstream names, so they need without_outer_wrappers.
 std::string without_outer_wrappers(std::string name);
 std::string without_wrappers(std::string name);
 
@@ -26,41 +26,45 @@ std::string without_wrappers(std::string name);
 // "decoder_X".
 std::string published_name(std::string_view name);
 
-// Whether a tensor is one that Swin computes from its window size but stores in its files all the
-// same: the table row of each pair of cells, and the mask of shifted windows.
+// Whether a tensor is a buffer that Swin computes from its window size but also stores in its
+// files: the table row of each pair of cells, or the mask of shifted windows.
 bool is_window_buffer(std::string_view name);
 
-// timm numbers the merge that ends a Swin stage with the next stage, and nests the head one level
-// deeper. These convert to the upstream names, and back.
+// timm numbers the merge between two Swin stages by the second stage, upstream by the first:
+// "layers.1.downsample" is upstream's "layers.0.downsample". timm also calls the head "head.fc".
+// These functions convert to the upstream names and back.
 void from_timm_swin(std::vector<formats::TensorView>& tensors);
 void to_timm_swin(std::vector<formats::TensorView>& tensors);
 
-// The name in files of the program that pretrained a model, if it has a prefix that we drop:
-// "encoder." in SimMIM and GreenMIM. `model`: all of its tensors.
+// The name of a tensor in files of the program that pretrained the model. It differs from the name
+// here for SimMIM and GreenMIM, which have the prefix "encoder.". `model`: all tensors of the
+// model.
 std::string name_in_program(std::string_view name, std::span<const formats::TensorView> model);
 
-// Renames all tensors. Throws Error(kCheckpoint) if two get the same name; `source` is the file.
+// Gives all tensors their published_name. Throws Error(kCheckpoint) if two get the same name;
+// `source` is the file.
 void rename_as_published(std::vector<formats::TensorView>& tensors, const std::string& source);
 
-// Sorts by the order of the upstream state_dict, by which optimizers number parameters. Unknown
-// names come last, in their original order.
+// Sorts tensors in the order of the upstream state_dict, by which optimizers number parameters.
+// Unknown names come last, in their original order.
 void sort_as_published(std::vector<formats::TensorView>& tensors);
 
-// Whether this is a sine-cosine table that `model` does not train: it is in the state_dict, but not
-// in the optimizer. Pretraining freezes its tables; a classifier (with head.weight) trains its
-// positions.
+// Whether `name` is a position table that `model` does not train: the table is in the state_dict,
+// but not in the optimizer. Pretraining freezes its tables; a classifier (with head.weight) trains
+// its positions.
 bool is_frozen_table(std::string_view name, std::span<const formats::TensorView> model);
 
-// The upstream program's parameter groups: the value of optim.no_decay, and which group comes
-// first.
+// The parameter groups of the upstream program that trains `model`: the value of optim.no_decay,
+// and which group comes first.
 struct OptimizerRule {
   std::string no_decay = "vectors";
   bool decayed_first = false;
 };
 OptimizerRule optimizer_rule(std::span<const formats::TensorView> model);
 
-// The parameters of an upstream optimizer in numeric order: one group after the other, each in the
-// order of `model` (the state_dict's), without the tables that are not trained (is_frozen_table).
+// The parameters of an upstream optimizer, by number: one group after the other, each in the order
+// of `model`, which must be that of the state_dict. Tables that are not trained (is_frozen_table)
+// are left out.
 std::vector<const formats::TensorView*> optimizer_order(std::span<const formats::TensorView> model);
 
 }  // namespace fcm::interop

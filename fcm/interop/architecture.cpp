@@ -15,12 +15,12 @@
 namespace fcm::interop {
 namespace {
 
-// Where blocks of a decoder stand: what all targets share, then what each has of its own.
+// Prefixes of decoder blocks: those that all targets share, then those of each target.
 constexpr std::array kDecoderBlocks = {"decoder_blocks", "reconstructors.rgb.blocks",
                                        "reconstructors.clip.blocks", "reconstructors.dino.blocks",
                                        "reconstructors.ema.blocks"};
 
-// Of a decoder whose hidden patches attend to visible ones alone.
+// Recognises a decoder whose hidden patches attend to visible patches only.
 std::optional<DecoderArchitecture> cross_decoder(const encoder::Shapes& shapes) {
   for (const std::string stem : kDecoderBlocks) {
     const std::string query = stem + ".0.cross_attn.q.weight";
@@ -103,7 +103,7 @@ bool is_patch_embedding(std::string_view name) {
   return std::ranges::find(kEmbeddings, name) != kEmbeddings.end();
 }
 
-// What is foreign about the images or the patches that the network reads.
+// A sentence about images or patches that no network here reads; empty: networks here read them.
 std::string foreign_patches(std::span<const formats::TensorView> tensors,
                             const Architecture& found) {
   for (const formats::TensorView& tensor : tensors) {
@@ -182,7 +182,7 @@ std::optional<Architecture> recognise(std::span<const formats::TensorView> tenso
 
 namespace {
 
-// A sentence if the patch embedding is there, but as another kind of layer; empty: it is not.
+// Describes a patch embedding that is not a 2D convolution; empty: there is none.
 std::string other_patch_embedding(std::span<const formats::TensorView> tensors) {
   for (const formats::TensorView& tensor : tensors) {
     if (!is_patch_embedding(tensor.name) || tensor.shape.size() == 4) continue;
@@ -201,7 +201,7 @@ std::string other_patch_embedding(std::span<const formats::TensorView> tensors) 
   return {};
 }
 
-// Whether the tensors are those that fastconvmae features writes.
+// Whether the file was written by the command `fastconvmae features`.
 bool are_features(std::span<const formats::TensorView> tensors) {
   return tensors.size() == 2 && std::ranges::all_of(tensors, [](const formats::TensorView& tensor) {
            return tensor.name == "features" || tensor.name == "labels";

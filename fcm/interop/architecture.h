@@ -19,11 +19,11 @@ struct DecoderArchitecture {
   bool mixes = false;   // blocks read a mix of the encoder's blocks (decoder.reads = "mix")
 };
 
-// A masked autoencoder, or a classifier on its encoder. Tensors do not tell how pixels and targets
-// are normalised.
+// A masked autoencoder, or a classifier on its encoder. The normalisation of pixels and targets
+// cannot be inferred.
 struct Architecture {
   std::string kind;                 // of the encoder, as in encoder/registry.h
-  encoder::EncoderOptions encoder;  // heads are 0, except for a Swin, whose bias tables tell
+  encoder::EncoderOptions encoder;  // heads: 0, except for a Swin, whose bias tables have them
   int64_t channels = 3;
   int64_t patches = 0;  // rows of the position table without the class token; 0: no table
   bool class_token = false;
@@ -33,14 +33,14 @@ struct Architecture {
   int64_t classes = 0;   // outputs of a classifier's head; 0: no head
   std::optional<DecoderArchitecture> decoder;
   bool mask_token = false;
-  std::string foreign;  // a sentence about a part that no network here has; empty: none
+  std::string foreign;  // a sentence about a part that no network here has; empty: there is none
 };
 
-// For tensors with upstream names. nullopt: no encoder of a known kind.
+// `tensors` must have upstream names. nullopt: they have no encoder of a known kind.
 std::optional<Architecture> recognise(std::span<const formats::TensorView> tensors);
 
-// The message when recognise() found nothing: the first names in the file, and those expected.
-// `source` is the file.
+// The message if recognise() found nothing: what the file holds instead, or the first names in it
+// and the names that were expected. `source` is the file.
 std::string why_unknown(std::span<const formats::TensorView> tensors, const std::string& source);
 
 }  // namespace fcm::interop

@@ -29,7 +29,7 @@ using nlohmann::json;
 std::vector<TensorView> encoder_of(const checkpoint::Checkpoint& checkpoint) {
   std::vector<TensorView> tensors;
   for (const TensorView& tensor : checkpoint.model.tensors) {
-    // The fusing layers only feed the decoder.
+    // Only the decoder reads the output of the fusing layers.
     const bool of_pretraining =
         has_role(tensor.name, {TensorRole::kFusion, TensorRole::kDecoder, TensorRole::kTarget});
     if (!of_pretraining) tensors.push_back(tensor);
@@ -68,11 +68,11 @@ void write_folder(const fs::path& out, const std::vector<formats::TensorView>& t
   folders.keep();
 }
 
-// timm's name for these sizes; other sizes are vit_base with model_args.
+// timm's name for these sizes; sizes without a name there are called vit_base, with model_args.
 std::string timm_name(const encoder::EncoderOptions& sizes) {
   const bool tiny = sizes.dims.front() == 192 && sizes.depths.front() == 12 &&
                     sizes.heads == config::OneOrMore(3);
-  if (tiny) return "vit_tiny_patch16_224";  // a size without a name here
+  if (tiny) return "vit_tiny_patch16_224";  // encoder::size_like has no such size
   const encoder::EncoderOptions* named = encoder::size_like("vit", sizes);
   if (named == nullptr) return "vit_base_patch16_224";
   return fmt::format("vit_{}_patch{}_224", named->size, named->strides.front());
@@ -103,8 +103,8 @@ json timm_arguments(const recipe::Recipe& recipe, const Architecture& architectu
   return arguments;
 }
 
-// Read by timm.create_model("local-dir:FOLDER"). model_args are always present, so sizes never
-// depend on the architecture's name.
+// config.json for timm.create_model("local-dir:FOLDER"). model_args are always present, so sizes
+// never depend on the architecture's name.
 json timm_config(const recipe::Recipe& recipe, const Architecture& architecture) {
   const encoder::EncoderOptions& encoder = recipe.encoder;
   const auto& image = recipe.data.image_size;
@@ -191,7 +191,8 @@ json preprocessor_config(const recipe::Recipe& recipe) {
           {"image_std", recipe.data.stddev}};
 }
 
-// Their Swins have a single MLP ratio, double the channels at every stage, and have one window.
+// timm's and transformers' Swins have a single MLP ratio and double the channels at every stage;
+// transformers' also has a single window size.
 void refuse_uneven_swin(const std::string& format, const recipe::Recipe& recipe,
                         std::span<const TensorView> tensors) {
   const encoder::EncoderOptions& encoder = recipe.encoder;
@@ -217,7 +218,7 @@ void refuse_uneven_swin(const std::string& format, const recipe::Recipe& recipe,
   }
 }
 
-// ViTModel's pooler reads the class token after the last norm; there is no other head.
+// ViTModel pools by reading the class token after the last norm and has no other pooling.
 void refuse_mean_token(const Architecture& architecture) {
   if (architecture.kind == "swin") return;
   if (!architecture.fc_norm && architecture.norm) return;

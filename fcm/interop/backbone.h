@@ -1,4 +1,4 @@
-// Exports an encoder to programs that build on one.
+// Exports an encoder to other programs.
 #pragma once
 
 #include <filesystem>
@@ -17,9 +17,9 @@ namespace fcm::interop {
 //   transformers  the same for Hugging Face's ViTModel or SwinModel, with preprocessor_config.json
 bool is_backbone_format(const std::string& format);
 
-// timm and transformers are for ViT and Swin. Throws Error(kUsage) for a ConvViT, and for anything
-// that the other program's model cannot hold; Error(kCheckpoint) if writing fails. Returns the
-// number of tensors written. `recipe_text` is stored too unless it is empty.
+// Writes the encoder to `out` and returns the number of tensors written. `recipe_text` is stored
+// too unless it is empty. Throws Error(kUsage) if the other program has no such model (timm and
+// transformers have ViT and Swin, but no ConvViT), Error(kCheckpoint) if writing fails.
 size_t write_backbone(const std::string& format, const std::filesystem::path& out,
                       const checkpoint::Checkpoint& checkpoint, const recipe::Recipe& recipe,
                       const std::string& recipe_text, Reporter& reporter);

@@ -1,5 +1,5 @@
 // Names of a detector's tensors: those of detectron2's Mask R-CNN as built by ConvMAE's DET folder,
-// MIMDet and Official-ConvMAE-Det. models::Detector has the same. Links no LibTorch.
+// MIMDet and Official-ConvMAE-Det. models::Detector uses the same names. Links no LibTorch.
 #pragma once
 
 #include <span>
@@ -13,15 +13,15 @@
 namespace fcm::interop {
 
 inline constexpr std::string_view kDetectorClasses = "roi_heads.box_predictor.cls_score.weight";
-// Prefixes of the encoder: with shared tables, and in the decomposed form.
+// Prefixes of the encoder's names: with shared bias tables, and in the decomposed form.
 inline constexpr std::string_view kDetectorEncoder = "backbone.bottom_up.";
 inline constexpr std::string_view kDecomposedEncoder = "backbone.net.";
 
 // Whether tensors are a detector's, with or without wrapper prefixes.
 bool are_of_detector(std::span<const formats::TensorView> tensors);
 
-// Removes wrapper prefixes from a detector's tensors, and drops what is computed from sizes:
-// relative_position_index, cells of anchors, mean and std of pixels. int64 batch counts become
+// Removes wrapper prefixes from a detector's tensors. Drops tensors that are not weights:
+// relative_position_index, cells of anchors, mean and std of pixels. Converts int64 batch counts to
 // float32, in the returned buffer. Throws Error(kCheckpoint) that names `source` if two tensors get
 // the same name.
 formats::Buffer from_detectron2(std::vector<formats::TensorView>& tensors,

@@ -21,7 +21,7 @@ constexpr const char* kWindowTable =
     "backbone.bottom_up.windowed_rel_pos_bias.relative_position_bias_table";
 constexpr const char* kGlobalTable =
     "backbone.bottom_up.global_rel_pos_bias.relative_position_bias_table";
-constexpr int64_t kDecomposedWindow = 14;  // windows are padded, so no shape tells their size
+constexpr int64_t kDecomposedWindow = 14;  // upstream's value, not inferred from the tensors
 
 // The encoder's tensors under their pretraining names, without those that detection adds.
 std::vector<TensorView> encoder_tensors_of(std::span<const TensorView> tensors,
@@ -47,7 +47,7 @@ Architecture encoder_of_detector(std::span<const TensorView> tensors, std::strin
          "{}patch_embed1.proj.weight (ConvMAE) or {}patch_embed.proj.weight (MAE, Swin)",
          source, prefix, prefix);
   }
-  // A detector's ViT lacks a class token; elsewhere that makes a ViT foreign.
+  // A detector's ViT has no class token; any other ViT without one is foreign.
   const bool bare_vit = found->kind == "vit" && !found->class_token;
   if (!bare_vit && !found->foreign.empty()) {
     fail(ExitCode::kCheckpoint, "{}: {}", source, found->foreign);
@@ -98,7 +98,7 @@ bool is_set(const std::vector<std::string>& overrides, std::string_view key) {
 
 bool has_own_recipe(const Checkpoint& checkpoint) { return checkpoint.state.contains("recipe"); }
 
-// The upstream blocks for depth 11; for other depths the last block of each quarter.
+// Upstream's global blocks for a ConvViT of depth 11; otherwise the last block of each quarter.
 std::vector<int64_t> global_blocks_of(const DetectorArchitecture& found) {
   const std::string& kind = found.encoder.kind;
   const int64_t depth = found.encoder.encoder.depths.back();

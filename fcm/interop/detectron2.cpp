@@ -27,7 +27,7 @@ void write_detectron2(const std::filesystem::path& path, const Detectron2File& c
   std::vector<TensorView> model(content.model.begin(), content.model.end());
   sort_as_published(model);
   std::vector<TensorView> written;
-  std::deque<int64_t> counts;  // a deque: addresses stay valid
+  std::deque<int64_t> counts;  // a deque, so that addresses stay valid when it grows
   std::vector<std::pair<std::string_view, Value>> state;
   for (const TensorView& tensor : model) {
     TensorView one = tensor;

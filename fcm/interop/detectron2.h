@@ -13,8 +13,8 @@
 
 namespace fcm::interop {
 
-// Sets the checkpoint's step from a file's "iteration", the index of its last finished iteration.
-// Without one, does nothing.
+// Sets the checkpoint's step from a file's "iteration", the index of the last finished iteration.
+// Does nothing if the file has no such entry.
 void take_iteration(const formats::Value& root, checkpoint::Checkpoint& checkpoint);
 
 // The content to write.
@@ -27,10 +27,10 @@ struct Detectron2File {
 };
 
 // Writes a file that detectron2's DetectionCheckpointer loads and torch.load(weights_only=True)
-// reads: "model" under upstream names, batch counts as int64, "iteration". Integer tables that the
-// programs compute from sizes are left out (relative_position_index has 134 MB at the upstream
-// size); the checkpointer reports them as missing and keeps its own. No optimizer. Throws
-// Error(kCheckpoint) that names `path` if a count is not a whole number.
+// reads: "model" with upstream names and batch counts as int64, and "iteration"; no optimizer.
+// Integer tables that upstream computes from sizes are left out (relative_position_index has 134 MB
+// at the upstream size); the checkpointer reports them as missing and keeps the computed ones.
+// Throws Error(kCheckpoint) that names `path` if a count is not a whole number.
 void write_detectron2(const std::filesystem::path& path, const Detectron2File& content);
 
 }  // namespace fcm::interop

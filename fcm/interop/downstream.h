@@ -1,5 +1,6 @@
-// Tells weights of downstream models (segmenters and detectors) from others: their encoders have
-// tables and scales that no other encoder has. The one place for this decision. Links no LibTorch.
+// Tells the weights of downstream models (segmenters and detectors) from other weights: their
+// encoders have tables and scales that no other encoder has. All code that needs this decision uses
+// this header. Links no LibTorch.
 #pragma once
 
 #include <span>
@@ -21,8 +22,8 @@ inline bool is_downstream(const checkpoint::Checkpoint& checkpoint) {
 // "a segmenter", "a detector"; for kNone "an encoder".
 const char* name_of(Downstream downstream);
 
-// Throws Error(kCheckpoint) for weights of a downstream model other than `unless`. For commands
-// that need a pretrained encoder or a classifier.
+// Throws Error(kCheckpoint) for weights of a downstream model, except of the kind `unless`. For
+// commands that need a pretrained encoder or a classifier.
 void refuse_downstream(const checkpoint::Checkpoint& checkpoint,
                        Downstream unless = Downstream::kNone);
 

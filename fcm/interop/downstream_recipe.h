@@ -1,5 +1,4 @@
-// Recipe, assumptions and encoder of a segmenter or a detector: dispatches to segmenters.h and
-// detectors.h.
+// Recipe, assumptions and encoder of a segmenter or a detector: calls segmenters.h or detectors.h.
 #pragma once
 
 #include <string>
@@ -11,12 +10,12 @@
 
 namespace fcm::interop {
 
-// The weights must be of one of the two (downstream.h).
+// The weights must be a segmenter's or a detector's (downstream.h).
 recipe::Recipe downstream_recipe(const checkpoint::Checkpoint& checkpoint,
                                  const std::vector<std::string>& overrides);
 std::vector<std::string> downstream_assumptions(const checkpoint::Checkpoint& checkpoint,
                                                 const std::vector<std::string>& overrides);
-// Its encoder's architecture, with the number of classes.
+// The architecture of the model's encoder, with the number of classes.
 Architecture downstream_encoder(const checkpoint::Checkpoint& checkpoint);
 
 }  // namespace fcm::interop

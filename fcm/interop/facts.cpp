@@ -64,14 +64,14 @@ json notes_of(const json& stored) {
   return notes;
 }
 
-// The file's own words for a key; without any, "<source> says <key> = <value>".
+// The file's own words for a key; if there are none, "<source> says <key> = <value>".
 std::string words_for(const json& facts, const char* key, const json& value) {
   const std::string words = text_in(member(member(facts, "names"), key));
   if (!words.empty()) return words;
   return fmt::format("{} says {} = {}", text_in(member(facts, "source")), key, value.dump());
 }
 
-// Why a fact cannot hold for these tensors; empty: it can.
+// Why a fact cannot be true for these tensors; empty: it can be.
 std::string misfit(const json& facts, const char* key, const Architecture& architecture) {
   const json& value = member(member(facts, "keys"), key);
   const std::string_view name(key);
@@ -114,8 +114,8 @@ json facts_in(const checkpoint::Checkpoint& checkpoint) {
   }
   json all = facts.take_all();
   fit_normalisation(checkpoint, all);
-  // Sentences are kept as they were made from the files. Faults of stored values themselves are
-  // dropped: such a value counts as absent.
+  // Keeps the stored sentences, which were made from the files. Sentences about faults of the
+  // stored values are dropped: such a value counts as absent.
   for (const char* key : {"names", "unusable", "notes"}) all.erase(key);
   for (const char* key : {"names", "unusable"}) {
     if (json texts = texts_of(member(stored, key)); !texts.empty()) all[key] = std::move(texts);

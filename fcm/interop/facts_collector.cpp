@@ -31,7 +31,7 @@ std::string lower(std::string text) {
   return text;
 }
 
-// Names Pillow's filters, given by number or by name, with or without a class prefix.
+// The name of a Pillow filter that is given as a number or as a name, with or without its class.
 std::string filter_named(const json& value) {
   constexpr std::array kFilters = {"nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"};
   const std::optional<double> number = finite(value);
@@ -53,7 +53,8 @@ bool any_above(const std::vector<double>& numbers, double bound) {
   return std::any_of(numbers.begin(), numbers.end(), [&](double one) { return one > bound; });
 }
 
-// Some files give values for pixels from 0 to 255, although their programs use 0 to 1.
+// The range of pixels that mean and std refer to: 0 to 1, or 0 to 255. Some files have values for 0
+// to 255, although their programs use 0 to 1.
 enum class Units { kOne, k255, kMixed };
 
 Units units_of(const std::vector<double>& means, const std::vector<double>& stddevs) {
@@ -141,7 +142,7 @@ std::string FactsCollector::says(const char* name, const json& value) const {
 
 void FactsCollector::take_heads(const char* key, const json& object, const char* name) {
   const json& value = member(object, name);
-  // Only Swin has a list; its tensors tell the heads of each stage.
+  // Only a Swin's config has a list; its heads are inferred from the tensors.
   if (value.is_null() || value.is_array()) return;
   if (const auto heads = whole(value)) {
     take(key, *heads);

@@ -18,8 +18,8 @@ namespace fcm::interop {
 // The member, or null if there is none.
 const nlohmann::json& member(const nlohmann::json& object, std::string_view key);
 
-// Finite numbers, also written as text ("12"); a whole number must be above 0. nullopt: no such
-// number.
+// A finite number, also one written as text ("12"); a whole number must be above 0. nullopt: the
+// value is no such number.
 std::optional<int64_t> whole(const nlohmann::json& value);
 std::optional<double> finite(const nlohmann::json& value);
 
@@ -31,7 +31,7 @@ std::string text_in(const nlohmann::json& value);  // empty: not a string
 // Rows and columns: 224, [224, 224] or {"height": 224, "width": 224}.
 std::optional<std::array<int64_t, 2>> extent(const nlohmann::json& value);
 
-// One value per channel, or one for all.
+// Numbers per channel, or one number for all channels; nullopt: neither.
 std::optional<std::vector<double>> by_channel(const nlohmann::json& value);
 
 // How a pixel from 0 to 255 is scaled before normalisation: pixel * factor - offset.
@@ -42,15 +42,16 @@ struct Rescaling {
 
 class FactsCollector {
  public:
-  // file: its name in sentences. inside: the prefix of its keys, such as "vision_config.".
+  // file: the file's name in sentences. inside: the prefix of keys, such as "vision_config.".
   explicit FactsCollector(std::string file, std::string inside = "");
-  void continue_with(std::string file, std::string inside = "");  // another file
+  // Further sentences name another file or prefix.
+  void continue_with(std::string file, std::string inside = "");
 
   template <typename T>
   void take(const char* key, const T& value) {
     facts_["keys"][key] = value;
   }
-  // Reads member `name` of `object`; `key` is the recipe key.
+  // These read member `name` of `object` and keep it if it is usable; `key` is the recipe key.
   void take_heads(const char* key, const nlohmann::json& object, const char* name);
   void take_epsilon(const nlohmann::json& object, const char* name);
   void take_normalisation(const nlohmann::json& object, const char* mean, const char* stddev,
@@ -60,22 +61,24 @@ class FactsCollector {
   void take_pool(const nlohmann::json& value);
   void take_crop(const nlohmann::json& value);
 
-  // A feature of the weights that no network of this program has.
+  // Records a feature of the weights that no network of this program has.
   template <typename... Args>
   void refuse(fmt::format_string<Args...> format, Args&&... args) {
     facts_["refused"].push_back(fmt::format(format, std::forward<Args>(args)...));
   }
-  // A value that cannot be used; the user has to set `key`.
+  // Records a value that cannot be used; the user has to set `key`.
   void cannot(const char* key, std::string sentence) { facts_["unusable"][key] = sentence; }
-  // Something this program does differently; not shown if `key` is set. Empty key: none changes it.
+  // Records what this program does differently. The note is not shown if `key` is set; with an
+  // empty key it is always shown.
   void note(const char* key, std::string sentence) {
     facts_["notes"].push_back({{"key", key}, {"sentence", std::move(sentence)}});
   }
   // "config.json says vision_config.num_heads = 12"
   std::string says(const char* name, const nlohmann::json& value) const;
 
+  // Refuses any activation but the exact GELU.
   void check_activation(const char* name, const std::string& activation);
-  // A feature that tensors would show too, but not under the name that users know.
+  // Refuses a feature. Tensors would show it too, but not under the name that users know.
   void check_absent(const nlohmann::json& arguments, const char* name, const char* what);
   // Refuses BGR images, in any of the spellings that programs use.
   void check_channel_order(const nlohmann::json& object);

@@ -35,7 +35,7 @@ Part first_part(const json& config, const std::array<const char*, kCount>& names
   return {&config, ""};
 }
 
-// In a model of several parts, the image part.
+// The image part of a model of several parts; otherwise the whole configuration.
 Part vision_part(const json& config) {
   constexpr std::array<const char*, 2> kSigns = {"hidden_size", "num_attention_heads"};
   const Part named = first_part(config, std::array{"vision_config", "vision_config_dict"}, kSigns);
@@ -54,7 +54,7 @@ Part image_processor(const json& preprocessor) {
                     kOfImages);
 }
 
-// Such files hold many other things, and often nothing about images.
+// Files of this name often describe a tokenizer and nothing about images.
 bool is_image_processor(const json& preprocessor) {
   const json& part = *image_processor(preprocessor).object;
   return std::any_of(kOfImages.begin(), kOfImages.end(),
@@ -63,11 +63,11 @@ bool is_image_processor(const json& preprocessor) {
 
 // --- timm ---
 
-// From model_args; `architecture` decides what they leave open.
+// Takes facts from model_args. `architecture`, timm's model name, decides what they leave open.
 void take_timm_arguments(const json& arguments, const std::string& architecture,
                          FactsCollector& facts) {
   facts.take_heads("encoder.heads", arguments, "num_heads");
-  const bool swin = architecture.starts_with("swin_");  // its sizes are those of the first stage
+  const bool swin = architecture.starts_with("swin_");  // timm gives sizes of its first stage
   if (!swin) {
     facts.take_size("dim", member(arguments, "embed_dim"));
     facts.take_size("depth", member(arguments, "depth"));
@@ -124,7 +124,7 @@ void take_timm_images(const json& images, FactsCollector& facts) {
 json timm_facts(const json& config, const char* file) {
   FactsCollector facts(file);
   const json& nested = member(config, "pretrained_cfg");
-  const json& images = nested.is_object() ? nested : config;  // older: no pretrained_cfg
+  const json& images = nested.is_object() ? nested : config;  // older files have no pretrained_cfg
   std::string architecture = text_in(member(config, "architecture"));
   if (architecture.empty()) architecture = text_in(member(images, "architecture"));
   facts.continue_with(file, nested.is_object() ? "pretrained_cfg." : "");
@@ -148,14 +148,14 @@ Rescaling rescaling_of(const json& processor, FactsCollector& facts) {
     rescaling.factor = *factor;
   }
   if (truth(member(processor, "do_rescale")) == false) rescaling.factor = 1;
-  // Processors with such an offset subtract 1 after the multiplication.
+  // Processors with one of these options subtract 1 after the multiplication.
   for (const char* name : {"offset", "rescale_offset", "do_offset"}) {
     if (truth(member(processor, name)) == true) rescaling.offset = 1;
   }
   return rescaling;
 }
 
-// How images are resized: shorter side plus crop, or squeezed to the size.
+// Whether images are resized by their shorter side and cropped, or squeezed to a size.
 void take_resizing(const json& processor, FactsCollector& facts) {
   const json& size = member(processor, "size");
   const json& crop = member(processor, "crop_size");
@@ -207,7 +207,7 @@ json transformers_facts(const json& config, const char* config_file, const json&
   FactsCollector facts(config.is_object() ? config_file : file, part.inside);
   facts.take_heads("encoder.heads", vision, "num_attention_heads");
   facts.take_heads("decoder.heads", vision, "decoder_num_attention_heads");
-  // In a Swin these count stages, and cells of the first stage.
+  // In a Swin's config these have other meanings: they count stages, and pixels of a cell.
   if (text_in(member(vision, "model_type")) != "swin") {
     facts.take_size("dim", member(vision, "hidden_size"));
     facts.take_size("depth", member(vision, "num_hidden_layers"));
@@ -229,7 +229,7 @@ json transformers_facts(const json& config, const char* config_file, const json&
   return facts.take_all();
 }
 
-// Written by conversions of this program that had no recipe.
+// Facts in a config.json that this program wrote when it converted weights without a recipe.
 json own_facts(const json& config, const char* file) {
   FactsCollector facts(file);
   facts.take_normalisation(config, "image_mean", "image_std");
@@ -307,7 +307,7 @@ json facts_of_arguments(const json& args) {
   facts.take_heads("encoder.heads", model, "num_heads");
   facts.check_activation("act_layer", text_in(member(model, "act_layer")));
   json all = facts.take_all();
-  all.erase("unusable");  // a name such as std may mean something else elsewhere
+  all.erase("unusable");  // in another program's args, a name such as std may mean something else
   return all.size() > 1 ? all : json::object();
 }
 

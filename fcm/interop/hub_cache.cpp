@@ -79,7 +79,7 @@ std::optional<fs::path> snapshot_in(const fs::path& folder) {
   if (plain.filename() == "snapshots" && has_folder(plain / "..", "blobs")) {
     return snapshot_of(plain.parent_path());
   }
-  if (has_folder(folder, "hub")) return snapshot_in(folder / "hub");  // HF_HOME
+  if (has_folder(folder, "hub")) return snapshot_in(folder / "hub");  // `folder` is HF_HOME
   std::vector<std::string> models = folders_in(folder);
   std::erase_if(models, [](const std::string& name) { return !name.starts_with("models--"); });
   if (!models.empty()) refuse_whole_cache(folder, models);

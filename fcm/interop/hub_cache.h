@@ -7,10 +7,10 @@
 
 namespace fcm::interop {
 
-// The folder of model files behind a folder of the cache: for a model's folder or its snapshots/,
-// the snapshot that refs/main names, or the only one. nullopt: not a folder of the cache. Throws
-// Error(kCheckpoint), with the names to choose from, if the snapshot is ambiguous or if the folder
-// is the whole cache.
+// Finds the model files for a folder of the cache. For a model's folder or its snapshots/, returns
+// the snapshot that refs/main names, or the only snapshot. nullopt: `folder` is not a folder of the
+// cache. Throws Error(kCheckpoint), with the names to choose from, if the snapshot is ambiguous or
+// if the folder is the whole cache.
 std::optional<std::filesystem::path> snapshot_in(const std::filesystem::path& folder);
 
 }  // namespace fcm::interop

@@ -30,7 +30,7 @@ char last_before(std::string_view text, size_t at) {
   return at == 0 ? '\0' : text[at - 1];
 }
 
-// Describes the text where parsing failed, in the words of whoever wrote it.
+// Describes what is wrong at the position where parsing failed.
 std::string what_stands_at(std::string_view text, size_t at) {
   if (at >= text.size()) return "the text ends there: it was cut, or a bracket is missing";
   const char one = text[at];
@@ -53,7 +53,7 @@ std::string what_stands_at(std::string_view text, size_t at) {
   return fmt::format("\"{}\" is not expected there", printable(shown));
 }
 
-// Line and column, from 1, columns in bytes.
+// Line and column of a position, both counted from 1, columns in bytes.
 std::string place_of(std::string_view text, size_t at) {
   const std::string_view before = text.substr(0, std::min(at, text.size()));
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');

@@ -1,4 +1,4 @@
-// JSON that other programs and people write beside weights. Links no LibTorch.
+// Reads JSON that other programs or people wrote beside weights. Links no LibTorch.
 #pragma once
 
 #include <filesystem>
@@ -12,10 +12,10 @@ struct JsonFile {
   std::string fault;      // a sentence with file, line and column; empty: none
 };
 
-// Reads the object in a file. Never throws: the caller decides whether a fault matters.
+// Never throws: the caller decides whether a fault matters.
 JsonFile read_json_object(const std::filesystem::path& file);
 
-// The same for text that was read from `file`.
+// The same for `text`, which was read from `file`.
 JsonFile parse_json_object(const std::string& text, const std::string& file);
 
 }  // namespace fcm::interop

@@ -32,7 +32,7 @@ using formats::WeightsKind;
 // Separates a file's name from the name of the weights to take.
 constexpr std::string_view kChoice = "::";
 
-constexpr const char* kAverageName = "ema";  // in our own folders
+constexpr const char* kAverageName = "ema";  // of the moving average in this program's checkpoints
 
 struct Requested {
   fs::path path;
@@ -49,7 +49,7 @@ Requested requested_of(const fs::path& path, int64_t threads) {
   return {text.substr(0, at), text.substr(at + kChoice.size()), threads};
 }
 
-// Facts of another model are worse than none.
+// Adds facts to a checkpoint, unless they belong to another model. `must_fit`: fails in that case.
 void attach_facts(const nlohmann::json& facts, Checkpoint& loaded, bool must_fit,
                   Reporter& reporter) {
   if (facts.empty() || loaded.state.contains("recipe")) return;
@@ -58,8 +58,7 @@ void attach_facts(const nlohmann::json& facts, Checkpoint& loaded, bool must_fit
   const std::string fault = architecture ? disagreement(facts, *architecture) : "";
   if (fault.empty()) {
     loaded.state[kFactsKey] = facts;
-    // A config that our own conversion wrote for other programs does not tell how the weights were
-    // trained.
+    // A config that this program wrote for another one does not tell how the weights were trained.
     const auto producer = loaded.model.metadata.find("producer");
     const bool ours = producer != loaded.model.metadata.end() && producer->second == "fastconvmae";
     if (ours) loaded.state[kFactsKey].erase("notes");
@@ -71,8 +70,8 @@ void attach_facts(const nlohmann::json& facts, Checkpoint& loaded, bool must_fit
   }
 }
 
-// AdamW's moments have the names and shapes of weights. From an optimizer's file the moving average
-// may be used as weights, the moments must not.
+// Without their prefixes, AdamW's moments would look like weights. Of an optimizer's file only the
+// moving average may be used as weights.
 void drop_moments(std::vector<formats::TensorView>& tensors, const fs::path& path) {
   const auto is_moment = [](const formats::TensorView& tensor) {
     return tensor.name.starts_with("exp_avg.") || tensor.name.starts_with("exp_avg_sq.");
@@ -86,7 +85,7 @@ void drop_moments(std::vector<formats::TensorView>& tensors, const fs::path& pat
   std::erase_if(tensors, is_moment);
 }
 
-// Only weights, plus the recipe if this program stored it with them.
+// Loads weights, and the recipe and facts that the file's metadata may hold.
 Checkpoint load_tensors(formats::TensorFile file, const fs::path& path, const Requested& requested,
                         Reporter& reporter) {
   Checkpoint loaded;
@@ -115,7 +114,7 @@ WeightsKind kind_of(const fs::path& path) {
   const std::string beginning = formats::beginning_of(path);
   const WeightsKind kind = formats::weights_kind(std::as_bytes(std::span(beginning)));
   if (kind != WeightsKind::kOther) return kind;
-  // its reader reports faults
+  // Decides by the extension; the reader then reports what is wrong with the file.
   if (path.extension() == ".safetensors") return WeightsKind::kSafetensors;
   return ends_like_weights(path) ? WeightsKind::kTorch : kind;
 }
@@ -128,7 +127,8 @@ std::string first_bytes_of(std::string_view bytes) {
   return text;
 }
 
-// The checkpoint or run that a file or folder is a part of, which is probably meant; empty: none.
+// Names the checkpoint or run that contains a file or folder, which the user probably meant; empty:
+// there is none.
 std::string checkpoint_around(const fs::path& path) {
   constexpr int kLevels = 3;
   fs::path level = path.has_filename() ? path : path.parent_path();
@@ -144,7 +144,7 @@ std::string checkpoint_around(const fs::path& path) {
   return {};
 }
 
-// Detects the format by content; the file's extension only matters if that is inconclusive.
+// Detects the format by the file's first bytes; its extension matters only if these do not decide.
 Checkpoint load_weights(const Requested& requested, const fs::path& named, bool with_optimizer,
                         Reporter& reporter) {
   if (is_index(requested.path)) {
@@ -214,7 +214,7 @@ Checkpoint load_newest_or_fail(const fs::path& folder, bool with_optimizer, Repo
   return std::move(*newest);
 }
 
-// Replaces the weights by their moving average, if asked for by name.
+// Replaces the weights by their moving average if that was requested by name.
 Checkpoint with_requested_weights(Checkpoint loaded, const Requested& requested,
                                   const fs::path& named) {
   if (requested.weights.empty()) return loaded;
@@ -278,7 +278,7 @@ std::string entries_of(const fs::path& folder) {
                                        is_data ? ", so it may be a data set, for --data" : ""));
 }
 
-// What there is instead of a path that does not exist.
+// For the message about a path that does not exist: what exists instead.
 std::string found_instead(const fs::path& path) {
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   if (!is_there(folder, ExitCode::kCheckpoint)) {
@@ -298,7 +298,7 @@ Checkpoint load_folder(const Requested& requested, const fs::path& named, bool w
   if (checkpoint::is_step(path)) {
     return with_requested_weights(checkpoint::load_step(path, with_optimizer), requested, named);
   }
-  std::error_code ignored;  // a dangling link exists too: reading it reports that
+  std::error_code ignored;  // a dangling link counts as existing, so that reading reports it
   const bool has_config = fs::exists(fs::symlink_status(path / kConfigFile, ignored));
   const std::optional<FoundWeights> weights = has_config ? find_weights(path) : std::nullopt;
   if (weights) {
@@ -332,7 +332,7 @@ Checkpoint load_folder(const Requested& requested, const fs::path& named, bool w
   refuse_folder(path);
 }
 
-// Damage that only the checksums in PyTorch's files show.
+// Compares the CRC-32 checksums in PyTorch's files, which load_any does not.
 void verify_checksums(const fs::path& path, int64_t threads) {
   if (is_folder(path, ExitCode::kCheckpoint)) {
     if (const auto weights = find_weights(snapshot_in(path).value_or(path)))
@@ -344,8 +344,8 @@ void verify_checksums(const fs::path& path, int64_t threads) {
   }
 }
 
-// Finds files that were allocated and never filled, or lost their content. A bias may well be zero,
-// and a head may start as zeros.
+// Warns of a file that was allocated and never filled, or that lost its content. Biases and heads
+// are not considered, because they may be zero.
 void warn_of_zeros(const Checkpoint& loaded, Reporter& reporter) {
   if (loaded.format == "native") return;
   size_t weights = 0, zeros = 0;
@@ -374,7 +374,7 @@ Checkpoint load_any(const fs::path& path, bool with_optimizer, Reporter& reporte
     fail(ExitCode::kCheckpoint, "checkpoint {} does not exist{}", path.string(),
          found_instead(requested.path));
   }
-  // The weights file of one of our checkpoints: load the whole step, which has the facts beside it.
+  // For the weights file of one of this program's checkpoints, load the whole step with its state.
   const fs::path step = requested.path.parent_path();
   if (requested.path.filename() == kModelFile && checkpoint::is_step(step)) requested.path = step;
   Checkpoint loaded = is_folder(requested.path, ExitCode::kCheckpoint)

@@ -1,4 +1,4 @@
-// Loads whatever --checkpoint may name, ours or another program's, as a Checkpoint with upstream
+// Loads whatever --checkpoint may name, of this or another program, as a Checkpoint with upstream
 // names.
 #pragma once
 
@@ -11,17 +11,17 @@
 
 namespace fcm::interop {
 
-// `path` is a step-N folder, a run folder (its newest valid step is loaded), a .pth or .safetensors
-// file of any name, or a folder in the layout of Hugging Face or timm (model_folder.h). A suffix
-// "::NAME" selects other weights than the best match: see weight_sets.h; for a run "ema". Facts
-// beside the weights are in `state` (facts.h). Reads with `threads` threads; 0: as many as this
-// process may use. Reports other weights in the file and tensors that are left out. Throws
-// Error(kCheckpoint).
+// `path` is a step-N folder, a run folder (its newest valid step is loaded), a PyTorch or
+// safetensors file of any name, or a folder in the layout of Hugging Face or timm (model_folder.h).
+// A suffix "::NAME" selects other weights than the best match: a name of weight_sets.h, or "ema"
+// for a run. Facts beside the weights are in `state` (facts.h). `threads`: reading threads; 0: one
+// per core that this process may use. Reports other weights in the file and tensors that are left
+// out. Throws Error(kCheckpoint).
 checkpoint::Checkpoint load_any(const std::filesystem::path& path, bool with_optimizer,
                                 Reporter& reporter, int64_t threads = 0);
 
-// Checks everything that can be checked of whatever --checkpoint may name; for a run folder all its
-// checkpoints: manifest, sizes and hashes of ours, every rule of the format for other files. Throws
+// Checks whatever --checkpoint may name: manifest, sizes and hashes of this program's checkpoints
+// (all of them for a run folder), every rule of the format for other files. Throws
 // Error(kCheckpoint) with the first violated rule. Returns the paths checked.
 std::vector<std::filesystem::path> verify_any(const std::filesystem::path& path,
                                               int64_t threads = 0);

@@ -69,7 +69,7 @@ void take_meta(const Value& root, checkpoint::Checkpoint& checkpoint) {
 
 namespace {
 
-// Only Python comments, because mmcv reads this text as a configuration when it resumes.
+// The recipe as Python comments, because mmcv reads this text as a configuration when it resumes.
 std::string config_text(const MmsegFile& content) {
   std::string text =
       fmt::format("# Written by fastconvmae. Recipe: {}\n",
@@ -134,7 +134,7 @@ class MmsegWriter {
                     {"time", text_of(time_text())}});
   }
 
-  // JSON only has lists; class names have to be a tuple again.
+  // JSON has only lists, but mmsegmentation expects a tuple of class names.
   Value meta_as_it_was() const {
     Value value = formats::from_json(content_.meta);
     for (Value::Item& item : std::get<Value::Dict>(value.data).items) {
@@ -168,7 +168,7 @@ class MmsegWriter {
     return {Value::Tensor{tensors_.size() - 1, false}};
   }
 
-  // Entries are views of their names, which have to stay alive.
+  // Stores a name, because the entries of a dict only view their keys.
   std::string_view kept(std::string name) { return names_.emplace_back(std::move(name)); }
 
   TensorView as_integer(const TensorView& tensor) {
@@ -177,8 +177,7 @@ class MmsegWriter {
     return {tensor.name, "I64", tensor.shape, std::as_bytes(std::span(&count, 1))};
   }
 
-  // The table row of each (query, key) pair. It is the same for all blocks, so the file stores it
-  // once.
+  // The table row of each (query, key) pair. It is the same for all blocks, which share a storage.
   Value index_of(const TensorView& table) {
     const int64_t rows = content_.rows, cols = content_.cols,
                   of_patches = (2 * rows - 1) * (2 * cols - 1);
@@ -203,7 +202,7 @@ class MmsegWriter {
         if (query >= 0 && key >= 0) {
           const int64_t down = query / cols - key / cols, right = query % cols - key % cols;
           index_.push_back((down + rows - 1) * (2 * cols - 1) + right + cols - 1);
-        } else {  // class token as query, as key, as both
+        } else {  // three rows after those of patches: class token as query, as key, as both
           const int64_t last = query >= 0 ? 1 : 2;
           index_.push_back(of_patches + (key >= 0 ? 0 : last));
         }

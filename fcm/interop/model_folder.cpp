@@ -54,7 +54,7 @@ std::vector<fs::path> candidates_in(const fs::path& folder) {
   return found;
 }
 
-// Pairs of tensor and file.
+// The pairs (tensor, file) of an index.
 std::vector<std::pair<std::string, std::string>> map_of(const fs::path& index) {
   const JsonFile read = read_json_object(index);
   if (!read.fault.empty()) fail(ExitCode::kCheckpoint, "{}", read.fault);
@@ -117,7 +117,7 @@ std::string why_no_weights_of(const fs::path& index) {
   return {};
 }
 
-// The end of a sentence about what a file is instead of weights; empty: it begins like weights.
+// What a file is instead of weights, "is a Git LFS pointer ..."; empty: it begins like weights.
 std::string why_no_weights(const fs::path& file) try {
   std::error_code ignored;
   if (fs::is_symlink(file, ignored) && !fs::exists(file, ignored)) {

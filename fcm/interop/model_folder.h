@@ -17,23 +17,23 @@ inline constexpr const char* kModelFile = "model.safetensors";  // also in our o
 
 struct FoundWeights {
   std::filesystem::path file;
-  std::vector<std::string> skipped;  // skipped candidates, and why
+  std::vector<std::string> skipped;  // "NAME is ...": candidates that hold no weights
 };
 
-// The weights file in a folder, or the index of several (*.index.json): the first of the two
-// libraries' usual names that holds weights, else the only file with a weights extension and
-// content. nullopt: none, or several that cannot be told apart. Throws Error(kCheckpoint) if the
-// folder cannot be read.
+// The weights file in a folder, or the index of several files (*.index.json). Tries the file names
+// of Hugging Face, timm and open_clip in turn and takes the first file that holds weights, else the
+// only file with the extension and content of weights. nullopt: there is none, or several are
+// equally good. Throws Error(kCheckpoint) if the folder cannot be read.
 std::optional<FoundWeights> find_weights(const std::filesystem::path& folder);
 
 bool is_index(const std::filesystem::path& file);
 
-// The files that an index names, each once, in its order. Throws Error(kCheckpoint) for an invalid
-// index, or for a name that is not that of a file beside it.
+// The files that an index names, each once, in the order of the index. Throws Error(kCheckpoint)
+// for an invalid index, or if a named file is not beside the index.
 std::vector<std::filesystem::path> files_of_index(const std::filesystem::path& index);
 
-// All tensors of these files, in one buffer, distributed as the index says. Throws
-// Error(kCheckpoint) if a file is missing or lacks a tensor, or if two files have the same tensor.
+// All tensors of the files of an index, in one buffer. Throws Error(kCheckpoint) if a file is
+// missing or lacks a tensor that the index puts into it, or if two files have the same tensor.
 formats::TensorFile read_indexed(const std::filesystem::path& index, int64_t threads);
 
 // Names of files in a folder that may be weights, for messages: "a.bin, b.bin".

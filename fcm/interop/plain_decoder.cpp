@@ -14,7 +14,7 @@ using formats::TensorView;
 constexpr std::string_view kPrefix = "decoder_blocks.";
 constexpr std::string_view kPixels = "reconstructors.rgb.";
 
-// Where the upstream name begins, after "exp_avg." or "exp_avg_sq.".
+// The offset of the upstream name, after "exp_avg." or "exp_avg_sq.".
 size_t published_part(const std::string& name) {
   for (const std::string_view moment : {"exp_avg.", "exp_avg_sq."}) {
     if (name.starts_with(moment)) return moment.size();

@@ -18,8 +18,8 @@ namespace fcm::interop {
 // The key of a moving average of weights in a training file.
 inline constexpr const char* kAverageKey = "model_ema";
 
-// Takes the weights called `wanted`; if that is empty, those that choose_weights (weight_sets.h)
-// finds. Reports other weights in the file and dropped tensors.
+// Takes the weights that choose_weights (weight_sets.h) returns for `wanted`. Reports other weights
+// in the file and dropped tensors.
 //
 // Moments get the names of their parameters. An upstream optimizer numbers parameters group by
 // group (first those without weight decay, in SimMIM first those with it), each group in the order
@@ -29,19 +29,21 @@ inline constexpr const char* kAverageKey = "model_ema";
 // `state.optimizer_left_out` then says why. A moving average of weights ("model_ema", a state_dict)
 // is stored after the moments, its names with the prefix "ema.".
 //
-// A segmenter's tensors get the names of segmenter_names.h; its meta is stored as mmseg.h says.
+// A segmenter's tensors get the names of segmenter_names.h, and its metadata is read by take_meta
+// (mmseg.h). A detector's tensors get the names of detector_names.h.
 //
-// state, as far as the file has it: "published_epoch" (the last finished epoch, from 0), "epoch"
-// (epochs done), "optimizer_steps", "optimizer" (lr, weight_decay, betas, eps), "scaler", "args"
-// (plain data), "recipe" (text, in this program's own files) and the members listed in about.h.
+// The state gets, as far as the file has them: "published_epoch" (the last finished epoch, from 0),
+// "epoch" (epochs done), "optimizer_steps", "optimizer" (lr, weight_decay, betas, eps), "scaler",
+// "args" (plain data), and from this program's own files "recipe" (text), "facts" (facts.h) and the
+// members of about.h.
 checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::path& path,
                                 bool with_optimizer, Reporter& reporter,
                                 const std::string& wanted = {});
 
 // The steps common to files of all formats: chooses the weights, renames them to upstream names,
-// and drops heads that this program does not have (take_out_heads). `checkpoint.path` and its state
-// must be set already. Nothing is reported if the state has a recipe, because this program then
-// wrote the file.
+// and drops heads that this program does not have (take_out_heads). `checkpoint.path` and
+// `checkpoint.state` must be set. If the state has a recipe, this program wrote the file; then
+// nothing is dropped or reported.
 void take_weights(std::vector<NamedTensors> dicts, const std::string& wanted,
                   checkpoint::Checkpoint& checkpoint, Reporter& reporter);
 
@@ -54,7 +56,7 @@ struct PublishedOptimizer {
 struct PublishedFile {
   std::span<const formats::TensorView> model;  // upstream names, any order
   std::span<const formats::TensorView>
-      moments;  // "exp_avg.<name>", "exp_avg_sq.<name>"; empty: none
+      moments;  // "exp_avg.<name>", "exp_avg_sq.<name>"; empty: no optimizer is written
   PublishedOptimizer optimizer;
   int64_t epoch = 0;      // the last finished epoch, from 0; -1: none
   nlohmann::json scaler;  // GradScaler state; null: its initial state
@@ -67,8 +69,8 @@ struct PublishedFile {
 };
 
 // Writes a file that upstream's --resume accepts and torch.load(weights_only=True) reads. The
-// average is the extra entry "model_ema", the name that timm and forks of MAE use; programs without
-// an average ignore it. Throws Error(kCheckpoint).
+// moving average becomes the entry "model_ema", the name that timm and forks of MAE use; other
+// programs ignore it. Throws Error(kCheckpoint).
 void write_published(const std::filesystem::path& path, const PublishedFile& content);
 
 }  // namespace fcm::interop

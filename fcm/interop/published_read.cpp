@@ -165,7 +165,7 @@ std::vector<formats::TensorView> average_of(const formats::PthFile& file,
   return average;
 }
 
-// Takes the settings of the last group, the one with weight decay.
+// Takes the settings of the last parameter group.
 void take_settings(const formats::Value& optimizer, json& state) {
   const formats::Value* groups = optimizer.find("param_groups");
   const auto* list = groups ? std::get_if<formats::Value::List>(&groups->data) : nullptr;
@@ -187,7 +187,7 @@ void take_facts(const formats::Value& root, json& state) {
   for (const char* key : {"scaler", "args"}) {
     if (const formats::Value* found = root.find(key)) state[key] = formats::to_json(*found);
   }
-  // In conversions by this program: facts about the weights (facts.h).
+  // Files that this program converted have facts about the weights (facts.h).
   const formats::Value* facts = root.find("facts");
   if (const auto* text = facts ? std::get_if<std::string>(&facts->data) : nullptr) {
     json read = json::parse(*text, nullptr, false);
@@ -254,7 +254,7 @@ void take_weights(std::vector<NamedTensors> dicts, const std::string& wanted,
                                                         : take_out_heads;
   std::vector<formats::TensorView> left_out = take_out(tensors);
   left_out.insert(left_out.end(), weights.beside.begin(), weights.beside.end());
-  // Counters and losses: no weight is a scalar, except batch counts of batch normalisation.
+  // Drops scalars, which are counters and losses, except the batch counts of batch normalisation.
   const auto scalars =
       std::stable_partition(tensors.begin(), tensors.end(), [](const formats::TensorView& tensor) {
         return !tensor.shape.empty() || tensor.name.ends_with(kBatchesSeen);

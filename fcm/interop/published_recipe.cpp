@@ -46,7 +46,7 @@ config::OneOrMore encoder_heads(const Architecture& architecture,
   return 1;
 }
 
-// Images whose last stage is exactly one window, as the bias tables imply.
+// The size of images whose last stage is exactly one window, as the bias tables imply.
 std::vector<int64_t> swin_image_size(const Architecture& architecture) {
   const int64_t side = architecture.encoder.window * architecture.encoder.patch_side();
   return {side, side};
@@ -81,7 +81,7 @@ std::vector<int64_t> image_size(const Architecture& architecture,
   return {side * architecture.encoder.patch_side(), side * architecture.encoder.patch_side()};
 }
 
-// ImageNet's mean and std are those of RGB, and there are none that everybody uses for grey images.
+// ImageNet's mean and std are for RGB images; no such values are in common use for grey images.
 void refuse_unknown_mean(const Architecture& architecture,
                          const std::vector<std::string>& overrides, const std::string& source) {
   if (architecture.channels != 1) return;
@@ -93,7 +93,7 @@ void refuse_unknown_mean(const Architecture& architecture,
        source);
 }
 
-// Each sets `field` if the arguments have a value of its type.
+// Sets `field` if the arguments have a value of the field's type.
 void take(const json& args, const char* key, bool& field) {
   const auto found = args.find(key);
   if (found != args.end() && found->is_boolean()) found->get_to(field);
@@ -124,7 +124,7 @@ void take_args(const json& args, recipe::Recipe& recipe) {
   take(args, "accum_iter", accumulated);
   take(args, "world_size", processes);
   recipe.optim.batch_size = std::max<int64_t>(batch * accumulated * processes, 1);
-  double lr = recipe.optim.lr();  // the programs store the lr computed from blr
+  double lr = recipe.optim.lr();  // "lr" in args is the value that upstream computed from blr
   take(args, "lr", lr);
   recipe.optim.base_lr = lr * 256 / static_cast<double>(recipe.optim.batch_size);
   recipe.optim.warmup_epochs = std::min(recipe.optim.warmup_epochs, recipe.optim.epochs);
@@ -172,8 +172,8 @@ recipe::Recipe published_recipe(const Architecture& architecture, const json& ar
 
 namespace {
 
-// Whether these are arguments of the upstream pretraining or fine-tuning programs, which fix
-// everything else.
+// Whether these are arguments of the upstream pretraining or fine-tuning programs, for whose files
+// nothing has to be assumed.
 bool are_published(const json& args) {
   return args.is_object() && (args.contains("norm_pix_loss") || args.contains("nb_classes"));
 }
@@ -227,7 +227,7 @@ std::vector<std::string> assumptions(const recipe::Recipe& recipe, const Archite
 
 namespace {
 
-// The upstream programs of a kind: the beginnings of their factories' names.
+// The upstream programs for a kind of encoder: how the names of their factory functions begin.
 struct Program {
   std::string_view kind, one_view, all_views;
 };

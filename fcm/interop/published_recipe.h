@@ -1,4 +1,4 @@
-// From upstream files to recipes, and from recipes to upstream command lines.
+// Makes recipes for upstream files, and upstream arguments from recipes.
 #pragma once
 
 #include <cstdint>
@@ -12,30 +12,31 @@
 
 namespace fcm::interop {
 
-// A recipe for a file without one. Sizes come from the tensors; everything else from `args` (as
-// main_pretrain.py stores them; may be null) and from upstream's defaults: ImageNet's mean and std,
-// normalised pixels, images as large as the position table or 224 pixels, 16 heads in the decoder.
-// The encoder has the heads of the named size with these channels, or one head per 64 channels.
-// `facts` (facts.h; may be null) override all that, `overrides`, as in --set, override everything.
-// Throws Error(kUsage) that names `source` if heads or image size are neither known nor set.
+// A recipe for a file without one. Sizes come from the tensors. Everything else comes from `args`
+// (as main_pretrain.py stores them; may be null) and from upstream's defaults: ImageNet's mean and
+// std, normalised pixels, images as large as the position table or 224 pixels, 16 heads in the
+// decoder. The encoder has the heads of the named size with these channels, or one head per 64
+// channels. `facts` (facts.h; may be null) override these values, and `overrides` (as in --set)
+// override everything. Throws Error(kUsage) that names `source` if heads, image size, or mean and
+// std of grey images are neither known nor set.
 recipe::Recipe published_recipe(const Architecture& architecture, const nlohmann::json& args,
                                 const std::vector<std::string>& overrides,
                                 const std::string& source, const nlohmann::json& facts = nullptr);
 
-// The assumptions in published_recipe, for keys that neither arguments nor facts nor overrides
-// decide: one sentence each, with the key that changes it. None for the upstream programs' own
-// files (recognised by `args`). for_decoder: include those that only a decoder needs.
+// The assumptions in published_recipe about keys that neither facts nor overrides decide: one
+// sentence each, with the key that changes it. There are none for the upstream programs' own files,
+// which are recognised by `args`. for_decoder: also the assumptions that only a decoder needs.
 std::vector<std::string> assumptions(const recipe::Recipe& recipe, const Architecture& architecture,
                                      const nlohmann::json& args,
                                      const std::vector<std::string>& overrides,
                                      const nlohmann::json& facts, bool for_decoder);
 
-// The arguments of main_pretrain.py that correspond to a recipe. `model` names upstream's factory
-// of the recipe's named size; without a named size the name leaves it out.
+// The arguments of main_pretrain.py that correspond to a recipe. "model" is the name of upstream's
+// factory function, without a size if the recipe's sizes have no name.
 nlohmann::json published_args(const recipe::Recipe& recipe);
 
-// The optimizer's settings in a checkpoint's `state`: those of the upstream file it was read from,
-// or the recipe's at the last step.
+// The optimizer's settings for a checkpoint with this `state`: those of the upstream file that it
+// was read from, or those of the recipe at the last step.
 PublishedOptimizer published_optimizer(const recipe::Recipe& recipe, const nlohmann::json& state);
 
 }  // namespace fcm::interop

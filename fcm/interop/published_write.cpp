@@ -60,7 +60,8 @@ class Writer {
 
   formats::Value state_dict(const std::vector<formats::TensorView>& tensors) {
     std::vector<std::pair<std::string_view, formats::Value>> entries;
-    // A segmenter's tables are for whole maps, a detector's for windows and maps.
+    // Only a Swin's tables are for windows: a segmenter's are for whole maps, a detector's for
+    // both.
     const bool windows = downstream_of(tensors) == Downstream::kNone;
     for (const formats::TensorView& tensor : tensors) {
       entries.emplace_back(keep(name_in_program(tensor.name, tensors)), add(tensor));
@@ -69,8 +70,8 @@ class Writer {
     return dict_of(std::move(entries), true);
   }
 
-  // GreenMIM resumes strictly, so each table needs its buffer: the table row of each pair of cells
-  // in a window.
+  // GreenMIM's --resume loads strictly, so a file must also have the buffer of each table: the
+  // table row of each pair of cells in a window.
   void add_index(const formats::TensorView& table, const std::vector<formats::TensorView>& all,
                  std::vector<std::pair<std::string_view, formats::Value>>& entries) {
     const int64_t window = window_of_table(table.shape.at(0)), side = 2 * window - 1,
@@ -89,10 +90,10 @@ class Writer {
                          add({"", "I64", {cells, cells}, std::as_bytes(std::span(index))}));
   }
 
-  // Entries are views of their names, which have to stay alive.
+  // Stores a name, because the entries of a dict only view their keys.
   std::string_view keep(std::string name) { return names_.emplace_back(std::move(name)); }
 
-  // Each parameter needs its own tensor and bytes: after loading, counts are incremented in place.
+  // Each parameter's step count has its own bytes, because optimizers increment it in place.
   formats::Value step(size_t number) {
     return add({"step", "F32", {}, std::as_bytes(std::span(steps_).subspan(number, 1))});
   }
@@ -153,7 +154,7 @@ class Writer {
     return {std::move(list)};
   }
 
-  // The initial state of torch's GradScaler.
+  // The given state, or the initial state of torch's GradScaler.
   formats::Value scaler() const {
     if (!content_.scaler.is_null()) return formats::from_json(content_.scaler);
     return dict_of({{"scale", formats::Value{65536.0}},

@@ -15,7 +15,7 @@ namespace {
 
 using formats::TensorView;
 
-// Prefixes of names after "backbone." or after a block's number.
+// A rule that replaces a prefix of a name, after "backbone." or after a block's number.
 struct VitRename {
   std::string_view ours, theirs;
 };
@@ -36,7 +36,7 @@ std::optional<std::string> with_other_front(std::string_view name, const VitRena
   return std::string(rule.*to) + std::string(name.substr((rule.*from).size()));
 }
 
-// Leaves other names unchanged.
+// Converts a name of the ViT in a segmenter; leaves other names unchanged.
 std::string vit_renamed(std::string_view name, Side from, Side to) {
   const std::string same(name);
   if (!name.starts_with(kSegmenterEncoder)) return same;

@@ -20,13 +20,13 @@ inline constexpr std::string_view kSegmenterEncoder = "backbone.";
 bool are_of_segmenter(std::span<const formats::TensorView> tensors);
 
 // Renames a segmenter's tensors, with any wrapper prefixes, to the names of models::Segmenter.
-// Drops relative_position_index, which the grid determines; converts int64 batch counts to float32,
-// because all values of a model here have one floating type; the tensors then point into the
-// returned buffer. Throws Error(kCheckpoint) that names `source` if two tensors get the same name.
+// Drops relative_position_index, which the grid determines. Converts int64 batch counts to float32
+// (counts_as_floats in batch_counts.h) in the returned buffer. Throws Error(kCheckpoint) that names
+// `source` if two tensors get the same name.
 formats::Buffer from_mmseg(std::vector<formats::TensorView>& tensors, const std::string& source);
 
-// Removes tensors outside of a segmenter's own modules (moving averages of a hook, losses), and
-// returns them.
+// Removes tensors outside of a segmenter's own modules (such as averages of mmcv's EMAHook,
+// losses), and returns them.
 std::vector<formats::TensorView> take_out_beside_segmenter(
     std::vector<formats::TensorView>& tensors);
 

@@ -47,8 +47,8 @@ Architecture encoder_of_segmenter(std::span<const TensorView> tensors, const std
   return *found;
 }
 
-// Heads and grid from the first table: it has one column per head, and (2 * rows - 1) * (2 * cols -
-// 1) rows, three more with a class token.
+// Takes heads and grid from the first bias table. It has one column per head and (2 * rows - 1) *
+// (2 * cols - 1) rows, plus three with a class token.
 void take_table(const encoder::Shapes& shapes, const std::string& source,
                 SegmenterArchitecture& found) {
   Architecture& encoder = found.encoder;
@@ -87,7 +87,8 @@ bool sets_this(const std::vector<std::string>& overrides, std::string_view key) 
   });
 }
 
-// mmsegmentation's four blocks for depths 12 and 24; scaled to other depths.
+// The four blocks whose outputs are the maps: mmsegmentation's for depths 12 and 24, scaled for
+// other depths.
 std::vector<int64_t> taps_of(int64_t depth) {
   const auto before = [](int64_t count) { return std::max<int64_t>(count - 1, 0); };
   return {before(depth / 3), before(depth / 2), before((2 * depth + 2) / 3), before(depth)};
@@ -113,7 +114,7 @@ recipe::Recipe recipe_of_sizes(const SegmenterArchitecture& found, const std::st
                 cols = found.cols * patch;
   if (rows == 0) return recipe;
   recipe.data.image_size = {rows, cols};
-  // Scaled from windows of 512 pixels with stride 341, and images that fit into 2048 x 512.
+  // Scales upstream's values: windows of 512 pixels with stride 341, images fit into 2048 x 512.
   section.stride = {rows * 2 / 3, cols * 2 / 3};
   recipe.segment().pipeline.scale = {4 * rows, rows};
   return recipe;

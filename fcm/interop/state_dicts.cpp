@@ -9,8 +9,8 @@ namespace {
 using formats::TensorView;
 using formats::Value;
 
-constexpr size_t kDeepest = 5;        // nesting of dicts
-constexpr size_t kLongestList = 256;  // of dicts
+constexpr size_t kDeepest = 5;        // levels of nesting that are searched
+constexpr size_t kLongestList = 256;  // longer lists are not searched
 
 class Collector {
  public:
@@ -62,8 +62,8 @@ class Collector {
     tensors.back().name = std::move(name);
   }
 
-  // Attributes of a TorchScript module, or of a Python module with its three dicts, under their
-  // state_dict names.
+  // Adds the tensors of a module with the names of its state_dict: the attributes of a TorchScript
+  // module, or the contents of the three dicts of a Python module.
   void add_module(const Value& module, const std::string& path, size_t depth,
                   std::vector<TensorView>& tensors) const {
     const Value::Dict* members = module.entries();

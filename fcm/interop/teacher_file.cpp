@@ -75,8 +75,8 @@ void read_tower_tensors(const fs::path& file, TeacherFile& teacher) {
 
 // --- the tower among the tensors ---
 
-// Names of patch embeddings, by which towers are found; the prefix of one is the prefix of its
-// whole tower.
+// Names of patch embeddings. A tower is found by its patch embedding: what stands before this name
+// is the prefix of all names of the tower.
 constexpr std::array<std::string_view, 5> kPatchEmbeddings = {
     "patch_embed.proj.weight", "conv1.weight", "embeddings.patch_embeddings.projection.weight",
     "embeddings.patch_embeddings.weight", "embeddings.patch_embedding.weight"};
@@ -146,7 +146,7 @@ std::optional<TowerCandidate> best_candidate(const std::vector<TensorView>& tens
   return std::move(all.front());
 }
 
-// --- what it is ---
+// --- the kind of tower ---
 
 struct TowerForeign {
   std::string_view part, sentence;
@@ -167,7 +167,7 @@ constexpr std::array kTowerForeign = {
     TowerForeign{"mlp.norm.", "a norm inside its MLPs, as EVA-02 has"},
 };
 
-// What a file without a tower's patch embedding holds.
+// What a file without a tower holds instead; empty: unknown.
 std::string what_else(const std::vector<TensorView>& tensors) {
   const auto any = [&](std::string_view part) {
     return std::ranges::any_of(tensors, [&](const TensorView& tensor) {
@@ -213,7 +213,7 @@ void refuse_foreign(const TowerTensors& tower, const std::string& source) {
   }
 }
 
-// The features that distinguish the kinds, compared all at once: only an exact match counts.
+// The features that distinguish the kinds. All of them must match.
 struct TowerSigns {
   bool class_token, registers, positions, norm_before, layer_scale;
   bool operator==(const TowerSigns&) const = default;
@@ -258,7 +258,8 @@ int64_t blocks_in(const std::vector<TensorView>& tensors) {
   return count;
 }
 
-// timm's giant has gated MLPs under the names of plain ones; its first layer is twice as wide.
+// timm's giant has gated MLPs with the names of plain ones: fc1 has twice as many outputs as fc2
+// has inputs.
 void refuse_packed_gates(const std::vector<TensorView>& tensors, const std::string& source) {
   const int64_t made = extent_of(tensors, "blocks.0.mlp.fc1.weight", 0);
   const int64_t taken = extent_of(tensors, "blocks.0.mlp.fc2.weight", 1);
@@ -291,7 +292,7 @@ TeacherOptions sizes_of(const std::vector<TensorView>& tensors, const std::strin
   options.stride = patches->shape[2];
   options.depth = blocks_in(tensors);
   options.heads = 0;
-  // Slightly above the quotient, so that truncating the product gives the same integer.
+  // Slightly above the quotient, so that mlp_ratio * dim, truncated, is the same integer.
   const auto hidden = static_cast<double>(extent_of(tensors, "blocks.0.mlp.fc1.weight", 0));
   options.mlp_ratio = (hidden + 0.5) / static_cast<double>(options.dim);
   options.registers = extent_of(tensors, "reg_token", 1);
@@ -303,7 +304,7 @@ TeacherOptions sizes_of(const std::vector<TensorView>& tensors, const std::strin
   return options;
 }
 
-// --- what the files beside it say ---
+// --- facts in the files beside the weights ---
 
 std::string misfit_of_tower(const TowerFacts& facts, const TeacherOptions& options) {
   const auto differs = [](const std::optional<int64_t>& said, int64_t is) {
@@ -350,7 +351,7 @@ void add_tower_facts(const fs::path& path, const fs::path& weights, TeacherFile&
   const TowerFacts facts = tower_facts(weights.parent_path(), teacher.options.kind);
   const std::string fault = misfit_of_tower(facts, teacher.options);
   if (fault.empty()) return take_tower_facts(facts, path.string(), teacher);
-  if (weights != path) {  // a folder is one model
+  if (weights != path) {  // the user named a folder, whose files must belong together
     fail(ExitCode::kCheckpoint, "{}: {}: they do not belong together", path.string(), fault);
   }
   teacher.remarks.push_back(
@@ -373,7 +374,7 @@ TeacherFile read_teacher(const fs::path& path) {
   TowerTensors tower = tower_tensors(best->tensors, source);
   refuse_foreign(tower, source);
   if (what_else(tensors).starts_with("a CLIP") && best->understood < 8) {
-    refuse_tensors(tensors, source);  // a ResNet has a conv1 too
+    refuse_tensors(tensors, source);  // the "tower" was found by the conv1 of a ResNet
   }
   teacher.options = sizes_of(tower.tensors, source);
   if (beside > 0) {

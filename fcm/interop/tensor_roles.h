@@ -1,5 +1,6 @@
-// The part of a network that a tensor belongs to, by its upstream name: one table, used wherever a
-// part of a file is taken, dropped or written. A new module is a new row. Links no LibTorch.
+// The part of a network that a tensor belongs to, by its upstream name. The one table for this is
+// used wherever a part of a file is read, dropped or written. A new module is a new row. Links no
+// LibTorch.
 #pragma once
 
 #include <initializer_list>
@@ -12,7 +13,7 @@ namespace fcm::interop {
 
 enum class TensorRole {
   kEncoder,      // positions, class token, patch embeddings, blocks
-  kEncoderNorm,  // after the encoder's blocks; classifiers with mean_pool lack it
+  kEncoderNorm,  // after the encoder's blocks; not in classifiers with mean_pool
   kFusion,       // layers that fuse the first stages with the last; not in classifiers
   kDecoder,      // mask token, positions, and the parts shared by all targets
   kTarget,       // a target's own blocks, norm and prediction; the mimic layers too

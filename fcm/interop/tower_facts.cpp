@@ -45,7 +45,8 @@ const json& vision_config_of(const json& config) {
   return vision.is_object() ? vision : config;
 }
 
-// The default of transformers' class: its files only name settings that differ from it.
+// The default of transformers' class: files of transformers name only settings that differ from the
+// defaults.
 Gelu gelu_of_class(TeacherKind kind) { return targets::of_kind(kind).gelu; }
 
 void take_tower_of_transformers(const json& config, const std::string& file, TeacherKind kind,
@@ -63,8 +64,8 @@ void take_tower_of_transformers(const json& config, const std::string& file, Tea
   if (epsilon && *epsilon >= 1e-15 && *epsilon <= 0.1) facts.norm_epsilon = epsilon;
 }
 
-// timm's CLIPs have the exact GELU unless their name says otherwise. So do its smaller SigLIPs,
-// although the weights were trained with the tanh approximation upstream.
+// timm's CLIPs have the exact GELU unless their name says otherwise. timm's smaller SigLIPs have it
+// too, but upstream trained their weights with the tanh approximation, which is used here.
 void take_tower_of_timm(const json& config, const std::string& file, TeacherKind kind,
                         TowerFacts& facts) {
   const std::string activation = text_in(member(member(config, "model_args"), "act_layer"));

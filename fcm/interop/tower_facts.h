@@ -1,4 +1,5 @@
-// Facts about an image tower in the files beside it that tensors do not tell. Links no LibTorch.
+// Reads facts about an image tower from the files beside its weights: facts that cannot be inferred
+// from tensors. Links no LibTorch.
 #pragma once
 
 #include <array>
@@ -20,10 +21,10 @@ struct TowerFacts {
   std::optional<std::array<double, 3>> mean, stddev;
 };
 
-// Facts in config.json, preprocessor_config.json and open_clip_config.json in that folder, as
-// written by transformers, timm and open_clip. If no file names the GELU, it is the default of the
-// library's class. Throws Error(kCheckpoint) for invalid JSON, an unknown activation, and an
-// invalid mean or std.
+// Facts in config.json, preprocessor_config.json and open_clip_config.json in `folder`, as
+// transformers, timm and open_clip write them. If these files exist but do not name the GELU, it is
+// the default of the library's class. Throws Error(kCheckpoint) for invalid JSON, an unknown
+// activation, and an invalid mean or std.
 TowerFacts tower_facts(const std::filesystem::path& folder, targets::TeacherKind kind);
 
 }  // namespace fcm::interop

@@ -124,7 +124,7 @@ size_t elements_in(const TensorView& tensor) {
   return count;
 }
 
-// Collects tensors by their names here; make() adds tensors with new values.
+// Collects tensors by this program's names; make() adds tensors with new values.
 class TowerBuilder {
  public:
   TowerBuilder(TowerTensors& result, const std::string& source)
@@ -168,7 +168,7 @@ void copy_bytes_to(std::span<std::byte> place, const TensorView& tensor) {
   std::ranges::copy(tensor.bytes, place.begin());
 }
 
-// Joins separate q, k and v to "<block>attn.qkv.<leaf>". A missing bias is zero.
+// Joins separate q, k and v to "<attention>qkv.<leaf>". A missing bias is zero.
 void join_thirds(TowerBuilder& builder, const std::string& attention, const std::string& leaf) {
   std::array<const TensorView*, 3> thirds{};
   const TensorView* any = nullptr;
@@ -196,7 +196,7 @@ void join_thirds(TowerBuilder& builder, const std::string& attention, const std:
   for (const char third : {'q', 'k', 'v'}) builder.all().erase(attention + third + "." + leaf);
 }
 
-// DINOv3's own files have a key bias that a mask disables: zeroes it.
+// Upstream's DINOv3 files have a key bias that a mask disables. Sets it to zero.
 void clear_key_bias(TowerBuilder& builder, const std::string& attention) {
   const TensorView* bias = builder.find(attention + "qkv.bias");
   if (bias == nullptr || bias->bytes.size() % 3 != 0) return;
@@ -222,7 +222,7 @@ void widen_table(TowerBuilder& builder, const std::string& name) {
   while (!shape.empty() && shape.size() < 3) shape.insert(shape.begin(), 1);
 }
 
-// timm's no_embed_class: the table lacks a row for the class token; adds a zero row.
+// With timm's no_embed_class the table has no row for the class token. Adds a row of zeros.
 void add_class_row(TowerBuilder& builder) {
   const TensorView* table = builder.find("pos_embed");
   if (table == nullptr || builder.find("cls_token") == nullptr || table->shape.size() != 3) return;

@@ -17,20 +17,20 @@
 
 namespace fcm::interop {
 
-// `name` is without the tower's prefix. Separate queries, keys and values get names of their own,
-// "blocks.0.attn.q.weight". nullopt: not part of a tower.
+// The name here of a tensor; `name` is without the tower's prefix. Separate queries, keys and
+// values get names of their own, "blocks.0.attn.q.weight". nullopt: not part of a tower.
 std::optional<std::string> name_in_tower(std::string_view name);
 
 struct TowerTensors {
-  std::vector<formats::TensorView> tensors;  // in this program's form
+  std::vector<formats::TensorView> tensors;  // with this program's names and shapes
   std::vector<std::string> left_out;         // names of all other tensors
-  std::vector<formats::Buffer> owners;       // bytes of tensors that differ from the file's
+  std::vector<formats::Buffer> owners;       // memory of tensors that are not in the file
 };
 
 // Renames tensors, gives tables and tokens the shape [1, T, C], joins queries, keys and values, and
 // adds zeros that some programs leave out: biases, key biases, the class token's row of positions.
-// Throws Error(kCheckpoint) that names `source` if two tensors get one name, or if queries, keys
-// and values do not fit together.
+// Throws Error(kCheckpoint) that names `source` if two tensors get the same name, or if queries,
+// keys and values differ in shape or dtype.
 TowerTensors tower_tensors(const std::vector<formats::TensorView>& tensors,
                            const std::string& source);
 

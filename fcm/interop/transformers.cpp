@@ -37,8 +37,8 @@ constexpr std::array kInBlock = {
     Rename{"attn.relative_position_bias_table", "attention.self.relative_position_bias_table"},
 };
 
-// Prefixes before a block's number. In a Swin this is the stage's number, followed by "blocks." and
-// the block's.
+// Prefixes before a block's number. In a Swin the prefix is followed by the stage's number,
+// "blocks." and the block's number.
 constexpr std::array kBlocks = {
     Rename{"blocks.", "encoder.layer."},
     Rename{"decoder_blocks.", "decoder.decoder_layers."},
@@ -105,7 +105,8 @@ std::string_view without_vit(std::string_view name) {
 
 using Thirds = std::array<const formats::TensorView*, 3>;
 
-// Whether `tensor` is a query, key or value; stores it under the upstream name of the joint tensor.
+// If `tensor` is a query, key or value, stores it in `parts` under the upstream name of the joint
+// tensor and returns true.
 bool take_third(const formats::TensorView& tensor, const InBlock& place,
                 std::map<std::string, Thirds>& parts) {
   std::string_view rest = place.part;

@@ -1,4 +1,4 @@
-// Builds trees of Python values to be written. Private to this folder. Links no LibTorch.
+// Builds trees of Python values for files to write. Private to this folder. Links no LibTorch.
 #pragma once
 
 #include <string>

@@ -21,8 +21,8 @@ namespace {
 
 using formats::TensorView;
 
-// Tensors that identify an encoder, a segmenter or a detector; the prefix of one is the prefix of
-// the whole set.
+// Names by which an encoder, a segmenter or a detector is found. What stands before such a name is
+// the prefix of the whole set.
 constexpr std::string_view kTransformers = "embeddings.patch_embeddings.projection.weight";
 constexpr std::array<std::string_view, 5> kAnchors = {"patch_embed.proj.weight",
                                                       "patch_embed1.proj.weight", kTransformers,
@@ -51,13 +51,13 @@ bool is_average(const std::string& label) {
                      [&](std::string_view word) { return has_word(label, word); });
 }
 
-// Whether the prefix consists of wrappers only, which renaming removes anyway.
+// Whether the prefix consists only of wrappers that published_name removes.
 bool is_plain(std::string_view prefix) {
   return published_name(std::string(prefix) + "pos_embed") == "pos_embed";
 }
 
-// Whether a prefix without a dot at its end, "ema_" of "ema_patch_embed.proj.weight", names a copy
-// rather than a part of the module's name.
+// Whether a prefix that does not end in a dot names a copy of the weights, as "ema_" in
+// "ema_patch_embed.proj.weight", and is no part of the module's name.
 bool is_copy(const std::string& prefix) {
   return prefix.ends_with('_') && (is_average(prefix) || has_word(prefix, "student"));
 }
@@ -83,8 +83,8 @@ std::vector<AnchorPrefix> prefixes_with_wrappers(const std::vector<TensorView>& 
   return prefixes;
 }
 
-// Wrappers in front of the only set are removed by renaming. If two sets differ by their wrappers
-// alone ("model." and "backbone."), these tell them apart.
+// Whether two sets differ only by their wrappers ("model." and "backbone."). Then the wrappers must
+// stay part of the prefixes; otherwise they are dropped, because renaming removes them later.
 bool wrappers_tell_apart(const std::vector<AnchorPrefix>& prefixes) {
   for (const AnchorPrefix& one : prefixes) {
     for (const AnchorPrefix& other : prefixes) {
@@ -118,12 +118,13 @@ std::vector<std::string> prefixes_of(const std::vector<TensorView>& tensors) {
 
 // --- copies with flat names ---
 
-// Averages that are kept as buffers of the network cannot have dots in their names. mmcv's EMAHook
-// writes "ema_backbone_norm_weight" beside "backbone.norm.weight", LitEma "model_ema.normweight".
+// Averages that are stored as buffers of the network cannot have dots in their names. For
+// "backbone.norm.weight", mmcv's EMAHook writes "ema_backbone_norm_weight"; for "norm.weight",
+// LitEma writes "model_ema.normweight".
 struct FlatCopy {
   std::string front;           // "ema_", "model_ema."
   std::string_view separator;  // in place of the dots
-  std::string skipped;         // of the original's name, in front of what the copy's name contains
+  std::string skipped;         // prefix of the original's name that the copy's name does not have
 };
 
 std::string flattened(std::string_view name, std::string_view separator) {
@@ -138,8 +139,8 @@ std::string flattened(std::string_view name, std::string_view separator) {
   return flat;
 }
 
-// `original` ends in `anchor`, all of which the copy's name contains. nullopt: `copy` is not the
-// name of a copy of `original`.
+// How the name `copy` was made from `original`, which ends with `anchor`; nullopt: it was not. The
+// copy's name must contain the whole anchor.
 std::optional<FlatCopy> flat_copy(const std::string& original, std::string_view anchor,
                                   const std::string& copy) {
   for (const std::string_view separator : {"_", ""}) {
@@ -177,7 +178,7 @@ std::optional<FlatCopy> first_flat_copy(const std::vector<TensorView>& tensors) 
   return std::nullopt;
 }
 
-// Moves the tensors of `copy` out of `dict`, under the names of what they are copies of.
+// Moves the tensors of `copy` out of `dict` and gives them the names of their originals.
 NamedTensors take_flat_copy(NamedTensors& dict, const FlatCopy& copy) {
   std::map<std::string, const TensorView*> originals;
   for (const TensorView& tensor : dict.tensors) {
@@ -206,7 +207,7 @@ NamedTensors take_flat_copy(NamedTensors& dict, const FlatCopy& copy) {
   return taken;
 }
 
-// Makes every copy with flat names a dict of its own.
+// Moves every copy with flat names to a new dict.
 void split_flat_copies(std::vector<NamedTensors>& dicts) {
   constexpr size_t kMostCopies = 8;
   std::vector<NamedTensors> taken;
@@ -234,7 +235,8 @@ size_t bytes_of_all(const std::vector<TensorView>& tensors) {
   return bytes;
 }
 
-// The set with `prefix`, one of `all`. The empty prefix gets everything that is in no other set.
+// The set of tensors with `prefix`, one of `all` prefixes. The empty prefix gets all tensors that
+// are in no other set.
 Candidate candidate_of(const NamedTensors& dict, const std::string& prefix,
                        const std::vector<std::string>& all) {
   Candidate candidate;
@@ -296,7 +298,7 @@ std::string labels_of(const std::vector<Candidate>& candidates) {
   return labels.empty() ? "none" : fmt::format("{}", fmt::join(labels, ", "));
 }
 
-// Without an encoder: the largest dict, so that at least it can be shown.
+// The largest dict, for files without an encoder, so that its names can be shown.
 Weights largest(std::vector<NamedTensors> dicts) {
   Weights weights;
   const auto most = std::max_element(
@@ -311,7 +313,7 @@ Weights largest(std::vector<NamedTensors> dicts) {
 
 std::string_view first_word(std::string_view name) { return name.substr(0, name.find('.')); }
 
-// First words of modules that follow an encoder, or are only used to train it.
+// First words of the names of modules that follow an encoder or are only used to train it.
 constexpr std::array<std::string_view, 34> kHeads = {"heads",
                                                      "head_dist",
                                                      "classifier",

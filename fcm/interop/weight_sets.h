@@ -1,5 +1,5 @@
-// Chooses the model's weights among a file's tensors, which may also hold averages, other towers
-// and training state. The best match is taken, not the first. Links no LibTorch.
+// Chooses the model's weights among a file's tensors, which may also hold averages, other networks
+// and training state. The order of the file does not matter. Links no LibTorch.
 #pragma once
 
 #include <cstddef>
@@ -18,22 +18,22 @@ struct Weights {
     std::string label;
     size_t tensors = 0;
   };
-  std::vector<Other> others;                // sets of the same kind that were not chosen
-  std::string remark;                       // a sentence for the line that names the others
-  std::vector<formats::TensorView> beside;  // tensors of their dict that belong to no set
-  bool found = false;                       // false: no encoder among them; everything is returned
+  std::vector<Other> others;                // sets that were not chosen
+  std::string remark;                       // a sentence for the message that names the others
+  std::vector<formats::TensorView> beside;  // tensors of the chosen set's dict that are in no set
+  bool found = false;                       // false: no set has an encoder; `tensors`: largest dict
 };
 
-// The weights called `wanted`; if empty, the best match: raw weights before averages, a teacher
-// before its student (because DINO uses the teacher), larger sets before smaller ones. Copies may
-// lie in one dict with the weights: under a prefix ("momentum_backbone.", "ema_"), or under names
-// without dots ("ema_backbone_norm_weight"). Throws
-// Error(kCheckpoint), with `source` and the available names, if `wanted` does not exist.
+// The set of weights called `wanted`. If `wanted` is empty, the best match: weights before their
+// averages, a teacher before its student (because DINO uses the teacher), larger sets before
+// smaller ones. Copies may be in the same dict as the weights, with a prefix ("momentum_backbone.",
+// "ema_") or with names without dots ("ema_backbone_norm_weight"). Throws Error(kCheckpoint), with
+// `source` and the available names, if `wanted` does not exist.
 Weights choose_weights(std::vector<NamedTensors> dicts, const std::string& wanted,
                        const std::string& source);
 
-// Removes tensors (with upstream names) that no encoder, decoder or head of this program has and no
-// features depend on: other heads, projectors, queues. Returns them.
+// Removes tensors (with upstream names) that no network of this program has and that do not affect
+// an encoder's output: other heads, projectors, queues. Returns the removed tensors.
 std::vector<formats::TensorView> take_out_heads(std::vector<formats::TensorView>& tensors);
 
 // "momentum_backbone (30), queue (1)": the number of tensors by the first word of their names.

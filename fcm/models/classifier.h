@@ -1,5 +1,5 @@
-// The model of fine-tuning and linear probing: an encoder that sees every patch, one vector per
-// image, a linear head. Source: ConvMAE's models_convvit.py, MAE's models_vit.py.
+// The model of fine-tuning and linear probing: an encoder that sees every patch, pooling to one
+// vector per image, and a linear head. Source: ConvMAE's models_convvit.py, MAE's models_vit.py.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -31,14 +31,15 @@ struct ClassifierOptions {
   // Upstream's global_pool. True: the mean of all patch tokens, then fc_norm (Swin: norm, then the
   // mean). False: norm, then one token: the class token of a ViT, else the top left patch.
   bool mean_pool = true;
-  // Fine-tuning trains positions. Linear probing has its own head (heads::BatchNormProbe).
+  // True in fine-tuning.
   bool trainable_positions = true;
   double drop_path = 0;  // drop probability of the last block, nn::drop_path_rates
 };
 
 // Parameters have the upstream names in the upstream order (the head comes before fc_norm) and are
-// stored as in a MaskedAutoencoder. The head is initialised as for fine-tuning, a normal of std
-// 2e-5 (Swin: 0.02); everything else as in pretraining, to be overwritten by pretrained weights.
+// stored as in a MaskedAutoencoder. The head is initialised from a normal distribution of std 2e-5
+// (Swin: 0.02), everything else as in pretraining, to be overwritten by pretrained weights. Linear
+// probing uses features() with its own head (heads::BatchNormProbe).
 class Classifier {
  public:
   Classifier(const ClassifierOptions& options, uint64_t seed,
@@ -50,19 +51,19 @@ class Classifier {
   at::Device device() const { return parameters_->device(); }
   nn::Parameters& parameters() { return *parameters_; }
   const nn::Parameters& parameters() const { return *parameters_; }
-  // The layer of a parameter, for layer decay; head and fc_norm are the last.
+  // The layer of a parameter, for layer decay; head and fc_norm belong to the last layer.
   nn::LayerOf layer_of() const { return encoder::layer_of(options_.kind, options_.encoder); }
 
   heads::Pool pool() const;
 
-  // Draws the branches that a training pass drops for these images, on the model's device; empty at
-  // rate 0.
+  // Draws which residual branches a training pass drops for these images, on the model's device;
+  // empty if drop_path is 0.
   nn::DropPath draw_drop_path(uint64_t seed, uint64_t epoch,
                               std::span<const int64_t> sample_ids) const;
 
-  // The head's input: [B, C], float32 at least. pixels [B, L, P, D] in the order of `plan`, which
-  // must be masks::full_plan. The encoder runs in `compute`, pooling and everything after it in
-  // float32 at least. The observer sees the encoder (encoder/encoder.h), and "fc_norm" [B, C].
+  // pixels [B, L, P, D] in the order of `plan`, which must be masks::full_plan -> the head's input,
+  // [B, C]. The encoder runs in `compute`, pooling and everything after it in float32 at least. The
+  // observer sees the encoder (encoder/encoder.h), and "fc_norm" [B, C].
   at::Tensor features(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                       at::ScalarType compute, const nn::DropPath& drop_path = {},
                       const nn::Observer& observer = {}) const;

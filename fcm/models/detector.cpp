@@ -18,7 +18,7 @@ namespace {
 constexpr int64_t kLevels = 5;       // p2 to p6
 constexpr size_t kRegionLevels = 4;  // regions are pooled from p2 to p5
 constexpr int64_t kBoxBins = 7, kMaskBins = 14;
-constexpr double kSideOfAnchors = 8;  // in units of the level's stride
+constexpr double kSideOfAnchors = 8;  // in units of the stride of the pyramid level
 
 std::array<int64_t, 4> backbone_channels(const DetectorBackboneOptions& options) {
   const std::vector<int64_t>& dims = options.encoder.dims;
@@ -73,7 +73,7 @@ Detector::Detector(const DetectorOptions& options, uint64_t seed, const at::Tens
 }
 
 masks::Grid Detector::positions_grid() const {
-  // Official-ConvMAE-Det was pretrained on 224-pixel images.
+  // Official-ConvMAE-Det keeps the table of pretraining, on images of 224 pixels.
   constexpr int64_t kPretrained = 14;
   if (options_.backbone.form == BackboneForm::kDecomposed) return {kPretrained, kPretrained};
   return backbone_->grid();
@@ -185,7 +185,7 @@ Detector::Regions Detector::sampled_regions(const std::vector<boxes::Proposals>&
   int64_t before = 0;
   for (size_t i = 0; i < truths.size(); ++i) {
     const FrameTruth& truth = truths[i];
-    // The truths themselves are candidates, so that there are always positives to learn from.
+    // Ground-truth boxes are candidates too, so that an image with objects always has positives.
     const at::Tensor candidates_N4 =
         at::cat({proposals[i].boxes_P4, truth.boxes_T4.to(proposals[i].boxes_P4.scalar_type())});
     const boxes::Match match = boxes::match(truth.boxes_T4.to(at::kFloat),
@@ -221,8 +221,8 @@ Detector::Regions Detector::sampled_regions(const std::vector<boxes::Proposals>&
 
 namespace {
 
-// The anchors' targets for each image. Matching is always done in float32: several anchors may
-// overlap a truth equally except for rounding, and the ties must not depend on the dtype.
+// The anchors' targets for each image. Matching always runs in float32: several anchors may overlap
+// an object equally except for rounding, and the choice among them must not depend on the dtype.
 std::vector<loss::AnchorTargets> anchor_targets(const at::Tensor& anchors_A4,
                                                 const std::vector<FrameTruth>& truths,
                                                 const std::vector<boxes::Choice>& choices,
@@ -386,7 +386,7 @@ std::vector<Detections> Detector::detect(const at::Tensor& pixels_BLPD, const ma
 
 namespace {
 
-// Cost of the pyramid and the heads for one image.
+// The cost of the pyramid and the heads for one image.
 nn::Cost detection_heads_cost(const DetectorOptions& options) {
   const auto of = [](int64_t count) { return static_cast<double>(count); };
   const DetectorBackboneOptions& backbone = options.backbone;

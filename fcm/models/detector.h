@@ -1,7 +1,7 @@
-// The model of object detection: Mask R-CNN on a pretrained encoder: the encoder's feature maps, a
-// pyramid, proposals, and for each region a class, a box and a mask. Sources: ConvMAE's DET folder,
-// hustvl/MIMDet, OpenGVLab/Official-ConvMAE-Det, all on detectron2; He et al., "Mask R-CNN", ICCV
-// 2017.
+// The model of object detection: Mask R-CNN on a pretrained encoder. It computes the encoder's
+// feature maps, a pyramid, proposals, and for each region a class, a box and a mask. A frame is an
+// image as the model sees it, padding included. Sources: ConvMAE's DET folder, hustvl/MIMDet,
+// OpenGVLab/Official-ConvMAE-Det, all on detectron2; He et al., "Mask R-CNN", ICCV 2017.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -36,7 +36,8 @@
 namespace fcm::models {
 
 struct DetectorOptions {
-  // Proposals per image: the best of each level considered, and how many are kept overall.
+  // Proposals per image: how many of the best of each level are considered, and how many of all
+  // levels are kept.
   struct ProposalCounts {
     int64_t per_level = 0, kept = 0;
   };
@@ -50,7 +51,7 @@ struct DetectorOptions {
   int64_t detections = 100;  // per image, at most
 };
 
-// Ground truth of one image, on the model's device. Boxes are x0, y0, x1, y1 in pixels of the
+// The ground truth of one image, on the model's device. Boxes are x0, y0, x1, y1 in pixels of the
 // frame.
 struct FrameTruth {
   at::Tensor boxes_T4;   // float32; float64 if the model is
@@ -77,49 +78,51 @@ class Detector {
   const DetectorOptions& options() const { return options_; }
   const ops::PatchGeometry& geometry() const { return backbone_->geometry(); }
   const std::vector<int64_t>& strides() const { return strides_; }  // of p2 to p6, in pixels
-  // The grid of its position table, to which a checkpoint's table is resized.
+  // The grid of the position table, to which a checkpoint's table is resized.
   masks::Grid positions_grid() const;
   at::Device device() const { return parameters_->device(); }
   nn::Parameters& parameters() { return *parameters_; }
   const nn::Parameters& parameters() const { return *parameters_; }
-  nn::LayerOf layer_of() const;  // all parameters; those outside of the backbone last
+  // The layer of a parameter, for layer decay; those outside of the backbone belong to the last.
+  nn::LayerOf layer_of() const;
   masks::ViewPlan plan(int64_t batch) const { return backbone_->plan(batch); }
 
-  // The random draws of a training pass, for each image.
+  // The random numbers of a training pass.
   struct Draws {
     nn::DropPath drop_path;                       // on the model's device
-    std::vector<boxes::Choice> anchors, regions;  // samples for the losses
+    std::vector<boxes::Choice> anchors, regions;  // one per image: the samples for the losses
   };
-  // Keyed by seed, step and sample: independent of the number of threads and ranks.
+  // Keyed by seed, step and sample id, so independent of the number of threads and ranks.
   Draws draw(uint64_t seed, uint64_t step, std::span<const int64_t> sample_ids) const;
 
-  // Ground-truth masks of an image's truths (indices, [M]) within boxes [M, 4]: [M, S, S] of 0 and
-  // 1, of any dtype, on the model's device.
+  // Returns ground-truth masks for boxes [M, 4] of an image: mask m is that of object truths_M[m],
+  // cropped to box m and resampled to S x S, of 0 and 1. [M, S, S], any dtype, on the model's
+  // device.
   using MaskTargets = std::function<at::Tensor(int64_t image, const at::Tensor& boxes_M4,
                                                const at::Tensor& truths_M)>;
 
-  // This rank's shares of the means over all ranks' images. Summed over the ranks they equal the
-  // upstream loss of one process with all images. Scalars with an autograd graph.
+  // Scalars with an autograd graph: this rank's shares of means over the images of all ranks. Their
+  // sums over the ranks are the upstream losses of one process with all images.
   struct Losses {
     at::Tensor rpn_class, rpn_box, box_class, box_deltas, mask;
     int64_t images = 0;      // over all ranks
-    int64_t not_finite = 0;  // of this rank's best anchors: proposals with inf or NaN
+    int64_t not_finite = 0;  // proposals with inf or NaN among this rank's best anchors
     at::Tensor total() const { return rpn_class + rpn_box + box_class + box_deltas + mask; }
-    // By their upstream names without "loss_".
+    // The losses with their upstream names without "loss_".
     std::vector<std::pair<std::string, at::Tensor>> named() const;
   };
   // pixels [B, L, P, D] in the order of `plan`, which must be plan(B); B truths and draws. Batch
-  // normalisation takes statistics over the images of all ranks of `group`, all of which have to
-  // call it. The observer sees the encoder (encoder/encoder.h), "p2" to "p6" [B, H, W, C],
-  // "proposals.<image>" and "objectness.<image>", "box_scores", "box_deltas", and "mask_logits" of
-  // the region's own class.
+  // normalisation takes statistics over the images of all ranks of `group`, so all of them have to
+  // call train(). The observer sees the encoder (encoder/encoder.h), "p2" to "p6" [B, H, W, C],
+  // "proposals.<image>", "objectness.<image>", "box_scores", "box_deltas", and "mask_logits" of
+  // each region's true class.
   Losses train(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan, at::ScalarType compute,
                const Draws& draws, const std::vector<FrameTruth>& truths,
                const MaskTargets& mask_targets, const std::shared_ptr<dist::Group>& group,
                const nn::Observer& observer = {});
 
   // One result per image, with running statistics and without gradients. The observer sees the
-  // encoder, the pyramid and proposals.
+  // encoder, the pyramid and the proposals.
   std::vector<Detections> detect(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                                  at::ScalarType compute, const nn::Observer& observer = {}) const;
 
@@ -152,7 +155,7 @@ class Detector {
   std::unique_ptr<boxes::Anchors> anchors_;
 };
 
-// Cost of training on one image.
+// The cost of training on one image.
 nn::Cost cost(const DetectorOptions& options);
 
 }  // namespace fcm::models

@@ -35,7 +35,7 @@ masks::Grid grid_of(const DetectorBackboneOptions& options) {
       options.cols % side != 0) {
     fail(ExitCode::kUsage,
          "a detector for images of {} x {} pixels, which do not divide into patches of {} x {}; "
-         "take "
+         "use "
          "multiples of {}",
          options.rows, options.cols, side, side, side);
   }
@@ -47,7 +47,7 @@ void check_detector_backbone(const DetectorBackboneOptions& options) {
   if (is_swin(options)) return;
   if (is_decomposed(options) && has_one_stage(options)) {
     fail(ExitCode::kUsage,
-         "a detector of kind \"{}\" with bias tables per block, which only conv_vit has; take "
+         "a detector of kind \"{}\" with bias tables per block, which only conv_vit has; use "
          "shared "
          "tables",
          options.kind);
@@ -100,7 +100,7 @@ encoder::Embeddings positions_of(const nn::Scope& scope, const DetectorBackboneO
   embeddings.windowed = windowed_of(options);
   at::Tensor table;
   if (has_one_stage(options)) {
-    // MIMDet's own table: rows in the first half of the channels, where MAE has columns.
+    // MIMDet encodes rows in the first half of the channels, in which MAE encodes columns.
     const std::vector<at::Tensor> halves =
         nn::sincos_positions(grid.rows, grid.cols, dim).chunk(2, 2);
     table = at::cat({halves[1], halves[0]}, 2);
@@ -223,7 +223,7 @@ std::vector<at::Tensor> DetectorBackbone::operator()(const at::Tensor& pixels_BL
   const encoder::Features seen = (*encoder_)(pixels_BLPD.to(compute), plan, watch, drop_path);
   if (!has_one_stage(options_)) return maps_of_stages(seen, plan);
   std::vector<at::Tensor> maps;
-  // The output of a windowed block has one row per window, that of a global block one per image.
+  // The output of a windowed block is one sequence per window, of a global block one per image.
   for (const at::Tensor& tokens : taps.results()) {
     const at::Tensor x_BLC = tokens.reshape({plan.batch(), plan.patches(), -1});
     maps.push_back(encoder::in_raster_order(x_BLC, plan).unflatten(1, {grid_.rows, grid_.cols}));
@@ -236,7 +236,8 @@ nn::LayerOf DetectorBackbone::layer_of() const {
           decomposed = is_decomposed(options_)](std::string_view name) {
     nn::Layer layer = of_encoder(name);
     if (decomposed && name == "pos_embed") layer.index = layer.last;
-    // The last name of a norm's module begins with "norm": "blocks3.0.norm1", "patch_embed1.norm".
+    // A norm's module has a name whose last part begins with "norm": "blocks3.0.norm1",
+    // "patch_embed1.norm".
     const std::string_view module = name.substr(0, name.rfind('.'));
     const std::string_view leaf = module.substr(module.rfind('.') + 1);
     layer.exempt =
@@ -251,7 +252,7 @@ nn::Cost cost(const DetectorBackboneOptions& options) {
   plan.grid = grid_of(options);
   plan.sizes = {plan.grid.patches()};
   plan.kept = 1;
-  // Without the transformer, whose blocks attend over different numbers of tokens.
+  // Counts all but the transformer, whose blocks attend over different numbers of tokens.
   encoder::EncoderOptions before = sizes;
   if (!is_swin(options)) before.depths.back() = 0;
   nn::Cost sum =
@@ -264,7 +265,7 @@ nn::Cost cost(const DetectorBackboneOptions& options) {
                                  : patches;
   const auto global = std::ssize(options.global_blocks);
   sum += nn::blocks_cost(global, patches, patches, sizes.dims.back(), sizes.mlp_ratios.back());
-  // With padded windows, attention counts the padding too.
+  // Attention in padded windows counts the padding too.
   sum +=
       nn::blocks_cost(sizes.depths.back() - global, patches, window * window * in_windows / patches,
                       sizes.dims.back(), sizes.mlp_ratios.back());

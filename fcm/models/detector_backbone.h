@@ -1,4 +1,4 @@
-// The backbones of upstream detectors: an encoder most of whose blocks attend inside windows, and
+// The backbones of upstream detectors: an encoder in which most blocks attend inside windows, and
 // its feature maps. Sources: ConvMAE's DET (models/convmae.py ConvViTDet), hustvl/MIMDet
 // (models/benchmarking.py BenchmarkingViTDet), OpenGVLab/Official-ConvMAE-Det (modeling/convmae.py
 // ConvViT), and for Swin mmdetection's SwinTransformer.
@@ -27,13 +27,14 @@ namespace fcm::models {
 
 // The transformer blocks and feature maps of one upstream program.
 enum class BackboneForm {
-  // ConvMAE's and MIMDet's: two bias tables that all blocks share; windows have to divide the grid.
-  // conv_vit: positions are frozen; the maps are the outputs of the three stages, and the last one
-  // pooled. vit: positions are trained; the maps are the outputs after each quarter of the blocks.
+  // ConvMAE's and MIMDet's: all blocks share two bias tables; windows have to divide the grid.
+  // conv_vit: positions are frozen; the maps are the outputs of the three stages, and the last
+  // output after 2 x 2 max pooling. vit: positions are trained; the maps are the outputs after each
+  // quarter of the blocks.
   kSharedTables,
-  // Official-ConvMAE-Det's, conv_vit only: bias tables per block for rows and columns; windows are
-  // padded if they do not divide the grid; positions of 14 x 14 patches are trained and resized in
-  // every pass. The only map is the last stage's.
+  // Official-ConvMAE-Det's, conv_vit only: each block has bias tables for rows and for columns;
+  // windows that do not divide the grid are padded; positions of 14 x 14 patches are trained and
+  // resized in every pass. The only map is the output of the last stage.
   kDecomposed,
 };
 
@@ -43,16 +44,17 @@ struct DetectorBackboneOptions {
   int64_t rows = 1024, cols = 1024;  // of all images, padding included
   int64_t channels = 3;              // of the images
   BackboneForm form = BackboneForm::kSharedTables;
-  // Both unused for a Swin, whose windows have encoder.window cells a side, padded at the border.
+  // A Swin ignores the next two: its windows have encoder.window cells a side, padded at the
+  // border.
   int64_t window = 16;                              // side of a window, in patches
   std::vector<int64_t> global_blocks{0, 3, 6, 10};  // indices of transformer blocks, ascending
   double drop_path = 0.1;                           // of the last block, nn::drop_path_rates
 };
 
-// Parameters have the upstream names in the upstream order, below `scope`: backbone_place() in the
-// detector. (The upstream state also has integer tables computed from the sizes,
-// "relative_position_index".) It does not own its parameters: their owner calls
-// Parameters::flatten, and Parameters::round before a pass.
+// Parameters have the upstream names in the upstream order, below `scope`, which is
+// "backbone.<backbone_place()>" in a detector. (The upstream state_dict also has integer tables
+// computed from the sizes, "relative_position_index".) The owner of the parameters, which is not
+// this class, calls Parameters::flatten, and Parameters::round before each pass.
 class DetectorBackbone {
  public:
   // Throws Error(kUsage) if patches or windows do not divide the images, or for an invalid block
@@ -62,27 +64,28 @@ class DetectorBackbone {
   const DetectorBackboneOptions& options() const { return options_; }
   masks::Grid grid() const { return grid_; }
   const ops::PatchGeometry& geometry() const { return geometry_; }
-  std::vector<int64_t> map_channels() const;  // per map; the stride is in pixels
-  std::vector<int64_t> map_strides() const;
+  std::vector<int64_t> map_channels() const;  // one per map
+  std::vector<int64_t> map_strides() const;   // one per map, in pixels
 
   // The plan of `batch` images, on the CPU; it does not depend on their content.
   masks::ViewPlan plan(int64_t batch) const;
-  // Drop path factors of a training pass, keyed by seed, epoch and sample. Blocks with window
-  // attention and shared tables have one draw per window, [B * windows], others one per image.
+  // Drop path factors of a training pass, keyed by seed, epoch and sample id. Blocks with window
+  // attention and shared tables have one factor per window, [B * windows]; others one per image.
   nn::DropPath draw(uint64_t seed, uint64_t epoch, std::span<const int64_t> sample_ids,
                     at::Device device = at::kCPU) const;
 
   // pixels [B, L, P, D] in the order of `plan`, which must be plan(B). Returns feature maps, finest
-  // first, [B, H, W, C] in raster order, of the compute type. conv_vit and swin: strides 4, 8, 16,
-  // 32; vit: four of stride 16; kDecomposed: one of stride 16. The observer sees the encoder
+  // first, [B, H, W, C] in raster order, of dtype `compute`. For patches of 16 pixels: conv_vit
+  // returns strides 4, 8, 16 and 32; vit four maps of stride 16; kDecomposed one map of stride 16.
+  // swin (patches of 32 pixels) returns strides 4, 8, 16 and 32. The observer sees the encoder
   // (encoder/encoder.h).
   std::vector<at::Tensor> operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                                      at::ScalarType compute, const nn::DropPath& drop_path = {},
                                      const nn::Observer& observer = {}) const;
 
-  // The layer of a parameter, by its name below the scope. kDecomposed: embeddings and convolution
-  // blocks are layer 0, transformer block i is i + 1, positions are the last. Exempt from weight
-  // decay: norms, positions and shared bias tables only; biases decay.
+  // The layer of a parameter, by its name below the scope: as in Family::layer_of, but positions
+  // belong to the last layer with kDecomposed. Only norms, positions and shared bias tables are
+  // exempt from weight decay; biases decay.
   nn::LayerOf layer_of() const;
 
  private:
@@ -99,7 +102,7 @@ class DetectorBackbone {
 // Scope of the backbone in a detector: "bottom_up", or "net" for kDecomposed.
 const char* backbone_place(BackboneForm form);
 
-// Cost of training on one image.
+// The cost of training on one image.
 nn::Cost cost(const DetectorBackboneOptions& options);
 
 }  // namespace fcm::models

@@ -16,8 +16,8 @@ at::Tensor images_of(const loader::Batch& batch) {
 
 at::Tensor to_device(const at::Tensor& images_BHWC, at::Device device) {
   if (!device.is_cuda()) return images_BHWC.to(device);
-  // From pinned memory the copy overlaps with the CPU making plans; LibTorch keeps that memory
-  // until the copy is done.
+  // The copy from pinned memory overlaps with the CPU's work on plans. LibTorch does not reuse the
+  // pinned memory before the copy is done.
   return images_BHWC.pin_memory().to(device, /*non_blocking=*/true);
 }
 

@@ -1,4 +1,4 @@
-// From loaded batches to the models' inputs.
+// Converts loaded batches to the models' inputs, and runs models on them without gradients.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,15 +20,16 @@ ops::Normalisation normalisation(const loader::DataOptions& options);
 // A loaded batch as a tensor that shares its memory: uint8 [B, H, W, C].
 at::Tensor images_of(const loader::Batch& batch);
 
-// Copies images to a model's device; asynchronous if that is CUDA.
+// Copies images to a model's device, asynchronously if the device is CUDA.
 at::Tensor to_device(const at::Tensor& images_BHWC, at::Device device);
 
-// Images of a batch cut into patches by a plan, as fp32 [B, L, P, D]. All on one device.
+// The patches of images [B, H, W, C] in plan order, normalised: fp32 [B, L, P, D]. Images and plan
+// must be on the same device.
 at::Tensor pixels_of(const at::Tensor& images_BHWC, const masks::ViewPlan& plan,
                      const ops::PatchGeometry& geometry, const loader::DataOptions& options);
 
-// A batch's images as a classifier's input, on its device: fp32 [B, L, P, D], patches in raster
-// order.
+// A batch's images as a classifier's input, on the model's device: fp32 [B, L, P, D], patches in
+// raster order.
 at::Tensor pixels_of(const loader::Batch& batch, const Classifier& model,
                      const loader::DataOptions& options);
 

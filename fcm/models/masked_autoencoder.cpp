@@ -11,8 +11,9 @@
 namespace fcm::models {
 namespace {
 
-// Pixels are predicted in storage order, a pixel's channels next to each other. Upstream has them
-// row by row; with a linear decoder one channel after another, as its pixel shuffle expects.
+// The decoder predicts pixels in storage order, with a pixel's channels next to each other.
+// Upstream predicts them row by row, and with a linear decoder one channel after another, as its
+// pixel shuffle expects. The layout converts weights between the two orders.
 nn::Layout pixel_layout(const ops::PatchGeometry& geometry, const AutoencoderOptions& options) {
   const std::vector<int64_t> pixels = geometry.pixel_order();
   if (!options.decoder.linear()) {
@@ -78,7 +79,8 @@ MaskedAutoencoder::MaskedAutoencoder(const AutoencoderOptions& options, uint64_t
       parameters_(std::make_unique<nn::Parameters>(seed, held)) {
   const nn::Scope scope(*parameters_);
   const int64_t encoder_dim = options.encoder.dims.back();
-  // Upstream's state_dict lists these first. Tables keep float32 precision in any compute type.
+  // Upstream's state_dict lists the embeddings first. Tables keep float32 precision in any compute
+  // type.
   encoder::Embeddings of_encoder = encoder::add_embeddings(scope, options.kind, encoder_dim, grid_,
                                                            /*trainable_positions=*/false);
   if (options.decoder.linear()) encoder::add_mask_token(scope, options.encoder, of_encoder);

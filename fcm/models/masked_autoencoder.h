@@ -1,6 +1,6 @@
-// The pretraining model: patches, encoder, decoder, loss. One class for Fast ConvMAE (all views
-// kept) and ConvMAE (one view kept), or with a ViT as encoder Fast MAE and MAE: the plan says how
-// many views are kept.
+// The pretraining model: patches, encoder, decoder, loss. With a ConvViT as encoder it is Fast
+// ConvMAE (all views kept) or ConvMAE (one view kept), with a ViT Fast MAE or MAE, with a Swin
+// GreenMIM or SimMIM. The plan says how many views are kept.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -35,11 +35,11 @@ struct AutoencoderOptions {
   int64_t channels = 3;
 };
 
-// Cost for one image: encoder and decoder, without the mimic loss's linear layer. Reads only
+// The cost of encoder and decoder for one image, without the mimic loss's linear layer. Reads only
 // `sizes`, `kept` and `grid` of the plan.
 nn::Cost cost(const AutoencoderOptions& options, const masks::ViewPlan& plan);
 
-// Initial values are drawn with `seed`. `held` is the dtype of the parameters (float32, or float64
+// Initial values are drawn with `seed`. `held`: the dtype of the parameters (float32, or float64
 // for checks) and the device of the model, on which all inputs must be.
 class MaskedAutoencoder {
  public:
@@ -64,11 +64,11 @@ class MaskedAutoencoder {
   // pixels [B, L, P, D] in plan order (ops::patchify), float32 or float64. Encoder and decoder run
   // in `compute` (float32, float64, bfloat16), targets and loss in the dtype of the pixels. The
   // observer sees intermediate results of encoder and decoder (encoder/encoder.h, decoder.h).
-  // `features`: one entry for each of options().targets.features().
+  // `features`: the teachers' features, one entry for each of options().targets.features().
   Result forward(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan, at::ScalarType compute,
                  const nn::Observer& observer = {}, const targets::Features& features = {}) const;
 
-  // The two halves of forward.
+  // forward is encode, then reconstruct.
   encoder::Features encode(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                            at::ScalarType compute, const nn::Observer& observer = {}) const;
   Result reconstruct(const encoder::Features& features, const at::Tensor& pixels_BLPD,

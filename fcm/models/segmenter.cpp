@@ -61,7 +61,8 @@ Segmenter::Segmenter(const SegmenterOptions& options, uint64_t seed, const at::T
 
 nn::LayerOf Segmenter::layer_of() const {
   return [of_encoder = encoder::layer_of(options_.kind, options_.encoder)](std::string_view name) {
-    // Upstream's exemptions never match, because its names there have the prefix "backbone.".
+    // Upstream's rules for exemption from weight decay never match, because the names in its
+    // segmenters begin with "backbone.".
     const bool inside = name.starts_with(kBackbone);
     nn::Layer layer = of_encoder(inside ? name.substr(kBackbone.size() + 1) : name);
     layer.exempt = false;
@@ -133,7 +134,7 @@ at::Tensor Segmenter::evaluate(const at::Tensor& pixels_BLPD, const masks::ViewP
 
 namespace {
 
-// Cost of the heads for one image of `patches` patches of 16 x 16 pixels.
+// The cost of the heads for one image of `patches` patches of 16 x 16 pixels.
 nn::Cost heads_cost(const SegmenterOptions& options, int64_t patches) {
   const auto of = [](int64_t count) { return static_cast<double>(count); };
   const std::array<int64_t, 4> in = map_channels(options);
@@ -163,7 +164,7 @@ nn::Cost cost(const SegmenterOptions& options) {
   plan.grid = {options.rows / geometry.patch_side(), options.cols / geometry.patch_side()};
   plan.sizes = {plan.grid.patches()};
   plan.kept = 1;
-  // Counts the fused stages of pretraining too.
+  // Slightly too high: counts the fused stages of pretraining, which a segmenter does not have.
   nn::Cost sum = encoder::family(options.kind)
                      .cost(options.encoder, options.channels, plan, {.norm = true, .fuse = true});
   sum += heads_cost(options, plan.grid.patches());

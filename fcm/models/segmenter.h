@@ -1,5 +1,5 @@
 // The model of semantic segmentation: an encoder that sees every patch, four feature maps, UperNet
-// on them and, in training, an auxiliary head on the third map. Source: ConvMAE's SEG folder;
+// on these maps and, in training, an auxiliary head on the third one. Source: ConvMAE's SEG folder;
 // mmsegmentation's mae.py and upernet_mae-base.
 #pragma once
 
@@ -32,13 +32,13 @@ namespace fcm::models {
 struct SegmenterOptions {
   std::string kind = encoder::kDefaultKind;  // conv_vit or vit
   encoder::EncoderOptions encoder;
-  int64_t rows = 512, cols = 512;  // size it is trained for: that of positions and tables
+  int64_t rows = 512, cols = 512;  // of training images: the size of positions and bias tables
   int64_t channels = 3;            // of the images
   int64_t classes = 150;
   int64_t head_channels = 768, aux_channels = 256;
   std::vector<int64_t> taps;  // vit: the four blocks whose outputs are the maps
   double drop_path = 0;       // of the last block, nn::drop_path_rates
-  double dropout = 0.1;       // of channels, before the class logits
+  double dropout = 0.1;       // rate for channels, before the class logits
 };
 
 // Parameters have the upstream names ("backbone.", "decode_head.", "auxiliary_head.") in the
@@ -49,15 +49,15 @@ class Segmenter {
             const at::TensorOptions& held = at::kFloat);
 
   const SegmenterOptions& options() const { return options_; }
-  masks::Grid grid() const { return grid_; }  // of the size it is trained for
+  masks::Grid grid() const { return grid_; }  // of training images
   const ops::PatchGeometry& geometry() const { return geometry_; }
   at::Device device() const { return parameters_->device(); }
   nn::Parameters& parameters() { return *parameters_; }
   const nn::Parameters& parameters() const { return *parameters_; }
-  // The layer of a parameter, for layer decay; heads, neck and fourth map are the last.
+  // The layer of a parameter, for layer decay; heads, neck and fourth map belong to the last layer.
   nn::LayerOf layer_of() const;
 
-  // The random draws of a training pass for these images, on the model's device.
+  // The random factors of a training pass for these images, on the model's device.
   struct Draws {
     nn::DropPath drop_path;
     at::Tensor decode_BC, aux_BC;  // dropout factors; undefined at rate 0
@@ -66,17 +66,17 @@ class Segmenter {
 
   // Logits before they are resized to the image, float32 at least.
   struct Logits {
-    at::Tensor decode_BHWK;  // a quarter of the image's rows and columns
-    at::Tensor aux_BHWK;     // a sixteenth; undefined in evaluation
+    at::Tensor decode_BHWK;  // of the decode head, at stride 4
+    at::Tensor aux_BHWK;     // of the auxiliary head, at stride 16
   };
   // pixels [B, L, P, D] in the order of `plan`, which must be masks::full_plan. Batch normalisation
-  // takes statistics over the images of all ranks of `group`, all of which have to call it. The
-  // observer sees the encoder (encoder/encoder.h) and "feature.0" to "feature.3", [B, H, W, C].
+  // takes statistics over the images of all ranks of `group`, so all of them have to call train().
+  // The observer sees the encoder (encoder/encoder.h) and "feature.0" to "feature.3", [B, H, W, C].
   Logits train(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan, at::ScalarType compute,
                const Draws& draws, const std::shared_ptr<dist::Group>& group,
                const nn::Observer& observer = {});
-  // Logits [B, H / 4, W / 4, K] for a grid of any size: positions are interpolated, distances
-  // beyond the bias tables are clamped. Without the auxiliary head, with running statistics.
+  // Logits of the decode head, [B, H / 4, W / 4, K], with running statistics. The plan's grid may
+  // have any size: positions are interpolated, distances beyond the bias tables are clamped.
   at::Tensor evaluate(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                       at::ScalarType compute, const nn::Observer& observer = {}) const;
 
@@ -98,7 +98,7 @@ class Segmenter {
   std::optional<heads::Fcn> aux_;
 };
 
-// Cost of training on one image, auxiliary head included.
+// The cost of training on one image, auxiliary head included.
 nn::Cost cost(const SegmenterOptions& options);
 
 }  // namespace fcm::models

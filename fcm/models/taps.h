@@ -1,4 +1,4 @@
-// Outputs of some of an encoder's last blocks, for heads that use several of them.
+// The outputs of chosen blocks of an encoder's last stage, for heads that read several of them.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,7 +12,8 @@
 
 namespace fcm::models {
 
-// An observer that keeps the outputs of `blocks` and forwards everything to `onward`.
+// An observer that stores the outputs of `blocks` and passes everything on to the observer
+// `onward`.
 class Taps {
  public:
   Taps(const std::string& kind, const encoder::EncoderOptions& options,

@@ -16,9 +16,9 @@ namespace {
 constexpr std::array<Colour, 5> kHeat{
     {{0, 0, 8}, {84, 16, 109}, {187, 55, 84}, {249, 142, 9}, {252, 255, 200}}};
 constexpr int64_t kPartOfHeat = 64;
-constexpr int kOfHeat = 3, kOfImage = 1;  // parts of a pixel, of 4
+constexpr int kOfHeat = 3, kOfImage = 1;  // shares of a pixel: 3/4 heat, 1/4 image
 
-// The weight that one patch in a hundred exceeds; 1 if it is not above 0.
+// The 99th percentile of the weights; 1 if that is not above 0.
 float end_of_scale(std::span<const float> weights_L) {
   std::vector<float> sorted(weights_L.begin(), weights_L.end());
   const auto place = sorted.begin() + (std::ssize(sorted) - 1) * 99 / 100;

@@ -1,4 +1,4 @@
-// The attention of a query to each patch of an image, drawn. Plain arrays, no tensors.
+// Draws the attention of a query to each patch of an image. Plain arrays, no tensors.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,12 @@
 
 namespace fcm::viz {
 
-// The colour of a heat from 0 to 255, ordered by lightness: black, purple, red, orange, pale
-// yellow.
+// The colour of a heat from 0 to 255: black, purple, red, orange, pale yellow. Lightness increases
+// with heat.
 Colour heat_colour(int64_t heat);
 
-// Weights of patches, in raster order, as squares of heat colours blended with the image in greys.
-// The scale ends at the weight that one patch in a hundred exceeds, so that a single patch does not
+// Draws the weights of patches, in raster order, as squares of heat colours blended with the image
+// in greys. The scale ends at the 99th percentile of the weights, so that a single patch does not
 // make all others black. The image's sides must be multiples of `side`.
 image::Image attention_image(const image::Image& image, std::span<const float> weights_L,
                              int64_t side);

@@ -65,7 +65,7 @@ Axis linear_axis(double low, double high, int wanted, bool to_ticks, double leas
   low = std::clamp(low, -kLargest, kLargest);
   high = std::clamp(high, -kLargest, kLargest);
   const double size = std::max(std::abs(low), std::abs(high));
-  // Below a millionth of the values' size the labels of ticks would be equal.
+  // For a range below a millionth of the values the labels of all ticks would be equal.
   if (high - low < std::max(size * 1e-6, 1e-290)) {
     const double middle = low / 2 + high / 2;
     const double reach = size < 1e-290 ? 1 : std::abs(middle) * 0.1;
@@ -93,7 +93,7 @@ Axis linear_axis(double low, double high, int wanted, bool to_ticks, double leas
 Axis log_axis(double low, double high, int wanted) {
   require(low > 0 && std::isfinite(high) && low <= high,
           "a logarithmic axis from {} to {} cannot be drawn", low, high);
-  // Smaller values lack the digits for ticks between them; larger ones cannot be widened.
+  // Smaller values are denormal or nearly so; larger ones leave no room to widen the range.
   low = std::clamp(low, kLeastLog, kLargest);
   high = std::clamp(high, kLeastLog, kLargest);
   const auto decades = [&] { return std::log10(high) - std::log10(low); };
@@ -103,9 +103,8 @@ Axis log_axis(double low, double high, int wanted) {
   }
   Axis axis = linear_axis(low, high, wanted, false);
   axis.log = true;
-  if (decades() < 0.8)
-    return axis;  // too narrow for powers of ten: evenly spaced ticks read
-                  // better
+  // Less than a decade has too few powers of ten for ticks: it keeps the evenly spaced ones.
+  if (decades() < 0.8) return axis;
   axis.ticks.clear();
   axis.labels.clear();
   const int first = static_cast<int>(std::floor(std::log10(low)));

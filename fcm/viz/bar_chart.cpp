@@ -17,7 +17,8 @@ constexpr double kBar = 16;
 constexpr double kBarGap = 3;
 constexpr double kGroupGap = 16;
 
-// The last series has the accent colour; the baselines are greys, darker towards it.
+// The last series has the accent colour. The others, which are baselines, have greys that get
+// darker towards the last.
 std::string fill_of(size_t series, size_t count) {
   return series + 1 == count ? "f0" : fmt::format("n{}", std::min<size_t>(series, 2));
 }

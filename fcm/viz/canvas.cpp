@@ -39,8 +39,8 @@ image::Image enlarge(const image::Image& image, int64_t factor) {
   require(image.channels == 1 || image.channels == 3,
           "expected an image of 1 or 3 channels, got {}", image.channels);
   require(static_cast<int64_t>(image.pixels.size()) == image.rows * image.cols * image.channels,
-          "an image of {} x {} x {} has {} bytes", image.rows, image.cols, image.channels,
-          image.pixels.size());
+          "expected one byte per value of an image of {} x {} x {}, got {} bytes", image.rows,
+          image.cols, image.channels, image.pixels.size());
   require(factor >= 1, "expected a factor of at least 1 for enlarging, got {}", factor);
   image::Image large{image.rows * factor, image.cols * factor, 3, {}};
   large.pixels.resize(static_cast<size_t>(large.rows * large.cols * 3));

@@ -1,4 +1,4 @@
-// The canvas of sheets and legends: RGB images with common colours.
+// Drawing operations on RGB images, and the colours that sheets and legends share.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ inline constexpr Colour kGround{252, 252, 250};  // nearly white
 inline constexpr Colour kInk{32, 33, 36};
 inline constexpr Colour kSoftInk{95, 99, 104};
 
-// rows x cols pixels of one colour.
+// An image of rows x cols pixels of one colour.
 image::Image blank(int64_t rows, int64_t cols, Colour colour = kGround);
 
 // Fills a box with one colour; parts outside the image are clipped.

@@ -1,4 +1,5 @@
-// Line and bar charts as SVG text. They follow the page's light or dark scheme and need no script.
+// Line charts, bar charts and timelines as SVG text. They follow the page's light or dark scheme
+// and need no script.
 #pragma once
 
 #include <string>
@@ -13,7 +14,7 @@ enum class ChartUse { kInPage, kFile };
 
 enum class Scale {
   kLinear,
-  kLog,  // values up to 0 are left out
+  kLog,  // leaves out values <= 0
 };
 
 struct Series {
@@ -22,13 +23,13 @@ struct Series {
   std::vector<double> y;    // same length; NaN or infinity: a gap in the line
   bool background = false;  // a faint line behind the others (raw values behind their average)
   bool dots = false;        // marks every value
-  // Which of kRunLooks, the same in every chart of a page that compares runs; the line's end gets a
-  // mark. -1: the next colour of the chart.
+  // In a page that compares runs: the index of the run, which selects one of kRunLooks in every
+  // chart and marks the line's end. -1: the next colour of the chart.
   int run = -1;
 };
 
-// Four colours that colour-blind readers can tell apart, each solid, dashed, dotted and
-// dash-dotted.
+// The number of distinguishable lines: four colours that colour-blind readers can tell apart, each
+// solid, dashed, dotted and dash-dotted.
 inline constexpr size_t kRunLooks = 16;
 
 struct LineChart {
@@ -40,8 +41,8 @@ struct LineChart {
   Scale x_scale = Scale::kLinear;
   bool whole_x = false;        // x is a count: ticks only at integers
   bool from_zero = false;      // the y axis includes 0 (linear only)
-  bool trim_outliers = false;  // rare outliers are drawn at the edge, and counted below
-  bool has_legend = true;      // false: the page has the legend
+  bool trim_outliers = false;  // rare outliers are drawn at the edge and counted below the chart
+  bool has_legend = true;      // false: the legend is elsewhere on the page
   size_t most_points = 1500;   // per line; more than the chart has pixels
   double width = 720, height = 280;
 };
@@ -49,7 +50,7 @@ struct LineChart {
 // Without any finite value the chart says "no data".
 std::string line_chart(const LineChart& chart, ChartUse use = ChartUse::kInPage);
 
-// A sample of a run's line, for a legend outside of charts.
+// A short line in the look of a run, for a legend outside of charts.
 std::string run_swatch(size_t run);
 
 struct BarGroup {
@@ -60,10 +61,10 @@ struct BarGroup {
 struct BarChart {
   std::string title;
   std::string unit;
-  std::vector<std::string> series;  // the last one is the main series and gets the accent
+  std::vector<std::string> series;  // the last is the main series and gets the accent colour
   std::vector<BarGroup> groups;
   int decimals = 1;       // of the labels at the bars' ends
-  double full_scale = 0;  // end of the axis unless a value is larger; 0: fits the values
+  double full_scale = 0;  // end of the axis unless a value is larger; 0: the axis fits the values
   double width = 720;     // the height follows from the number of bars
 };
 
@@ -77,7 +78,7 @@ struct Span {
 struct TimelineRow {
   std::string label;
   std::vector<Span> spans;
-  bool is_compared = false;  // drawn in grey, for comparison with the main rows
+  bool is_compared = false;  // a row for comparison, drawn in grey with labels on its spans
 };
 
 // A bar for each span, on a common axis that starts at 0.
@@ -93,9 +94,10 @@ std::string timeline(const Timeline& chart, ChartUse use = ChartUse::kInPage);
 // CSS of all charts, for the head of a page with kInPage charts.
 std::string_view chart_style();
 
-// Interquartile mean over `window` neighbours: unlike an exponential average it does not lag
-// behind, and single spikes do not bend it. The window narrows at the ends so that it stays
-// centred. Skips non-finite values; a long series keeps at most 600 points.
+// The interquartile mean over `window` neighbours. Unlike an exponential average it does not lag
+// behind the values, and single spikes do not affect it. The window narrows at the ends to stay
+// centred, to at least two neighbours on each side that has them. Skips non-finite values; returns
+// at most 600 points.
 Series smoothed(const Series& series, size_t window);
 
 }  // namespace fcm::viz

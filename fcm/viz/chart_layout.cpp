@@ -4,7 +4,7 @@ namespace fcm::viz::report {
 
 namespace {
 
-constexpr double kHalfWidth = 460;  // so that text is as large as in paired charts
+constexpr double kHalfWidth = 460;  // of paired charts, and of wide charts on narrow screens
 constexpr double kHalfHeight = 230;
 constexpr double kFullWidth = 952;
 

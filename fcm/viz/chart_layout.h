@@ -8,10 +8,11 @@
 
 namespace fcm::viz::report {
 
-// An empty chart half as wide as the page, for pairs.
+// A chart without series, half as wide as the page, for pair().
 LineChart line_chart_over(const char* x_label, const std::string& title, const char* unit);
 
-// A chart across the page, drawn twice: on a narrow screen the wide one would be too small to read.
+// A chart across the page, drawn at two widths: on a narrow screen the wide chart would be too
+// small to read, so the page shows the other one.
 std::string wide(const LineChart& chart);
 std::string wide(const BarChart& chart);
 

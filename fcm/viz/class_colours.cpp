@@ -38,7 +38,8 @@ struct Candidate {
   double nearest = std::numeric_limits<double>::infinity();  // distance to the nearest taken colour
 };
 
-// A grid of colours, without those so dark or light that hues vanish, and without glaring ones.
+// A grid of colours, without very dark and very light ones, whose hues are hard to tell apart, and
+// without the most saturated ones.
 std::vector<Candidate> candidates() {
   constexpr double kDarkest = 0.4, kLightest = 0.93, kMostChroma = 0.22;
   constexpr int kStep = 15;

@@ -8,9 +8,9 @@
 
 namespace fcm::viz {
 
-// One colour per class, each perceptually as far as possible from the earlier ones and from black,
-// white and grey. A class's colour does not depend on the number of classes; the first ones are the
-// furthest apart.
+// One colour per class. Each is perceptually as far as possible from the colours before it and from
+// black, white and grey. A class's colour does not depend on the number of classes; the first
+// colours are the furthest apart.
 std::vector<Colour> class_colours(int64_t classes);
 
 // Perceptual distance of two colours, in Oklab (Ottosson, "A perceptual color space for image

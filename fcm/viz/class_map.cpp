@@ -14,9 +14,9 @@
 namespace fcm::viz {
 namespace {
 
-constexpr int64_t kEdge = 8;         // around the whole, in units of the text
-constexpr int64_t kLegendGap = 6;    // also between image and legend
-constexpr int64_t kLeastSide = 400;  // of an image's longer side
+constexpr int64_t kEdge = 8;         // margin around everything, in text_unit
+constexpr int64_t kLegendGap = 6;    // between image and legend, in text_unit
+constexpr int64_t kLeastSide = 400;  // pixels of an image's longer side
 constexpr int64_t kSideOfBorder = 700;
 constexpr Colour kNone{0, 0, 0};
 
@@ -59,7 +59,7 @@ std::string share_text(int64_t pixels, int64_t all) {
   return fmt::format("{:.1f} %", percent);
 }
 
-// Image and legend, one below or beside the other, on the background of sheets.
+// The image with the legend below or beside it, on the background of sheets.
 image::Image joined(const image::Image& image, const image::Image& legend, TextSize text,
                     bool below) {
   const int64_t edge = kEdge * text_unit(text), gap = kLegendGap * text_unit(text);

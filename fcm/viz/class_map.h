@@ -1,7 +1,7 @@
-// Class maps over their images.
+// Draws class maps over their images.
 //
-// A map is a grey image::Image of class indices, kNoClass for pixels without a class. Written by
-// image::encode_png as it is, it is the plain map that other programs read.
+// A map is a grey image::Image of class indices, with kNoClass for pixels without a class.
+// image::encode_png writes it as the plain map that other programs read.
 #pragma once
 
 #include <cstdint>
@@ -21,22 +21,22 @@ inline constexpr uint8_t kNoClass = 255;
 std::vector<Colour> colours_of_classes(const std::vector<std::string>& names,
                                        const std::vector<Colour>& colours);
 
-// Blends the image in greys (its colours would look like those of classes) with the classes'
-// colours, half each. Regions have borders in their full colour, `border` pixels wide; pixels
+// Blends the image in greys (its own colours would look like those of classes) with the colours of
+// the classes, half each. Regions have borders in their full colour, `border` pixels wide; pixels
 // without a class are darkened. Throws std::logic_error unless the map has the image's size and
 // classes below colours.size().
 image::Image tinted(const image::Image& image, const image::Image& map,
                     const std::vector<Colour>& colours, int64_t border);
 
-// The classes in the maps, largest first; with `with_shares` also their percentage of all pixels.
-// Pixels without a class come last.
+// Legend entries for the classes in the maps, largest first; with `with_shares` also their
+// percentage of all pixels. Pixels without a class are the last entry.
 std::vector<LegendEntry> legend_of(const std::vector<const image::Image*>& maps,
                                    const std::vector<std::string>& names,
                                    const std::vector<Colour>& colours, bool with_shares);
 
-// An image of any size, its map over it, and a legend below or beside it, whichever makes the
-// result smaller. Small images are enlarged; the text size follows the image. `colours` may be
-// empty.
+// Draws the map over the image, and a legend below or beside it, whichever makes the result
+// smaller. The image may have any size: small ones are enlarged, and the text size follows.
+// `colours` may be empty.
 image::Image map_over_image(const image::Image& image, const image::Image& map,
                             const std::vector<std::string>& names,
                             const std::vector<Colour>& colours);

@@ -71,13 +71,13 @@ std::string render_comparison(const ComparisonInput& input) {
   std::string notes;
   for (const std::string& note : input.notes) notes += "<p>" + escape(note) + "</p>\n";
   body += report::section("Runs", report::run_table(input, report::facts(runs)));
-  body += report::section("To be kept in mind", notes);
+  body += report::section("Notes", notes);
   body += report::section("Accuracies, %", report::run_table(input, report::accuracies(runs)));
   body += report::section("Curves", report::curves(runs, report::legend_of(input)));
   std::vector<report::RunRow> differences;
   for (const Difference& one : input.differences) differences.push_back({one.name, one.values, {}});
   const std::string none = "<p>The recipes, and the images they name, are the same.</p>";
-  body += report::section("Where they differ",
+  body += report::section("Differences",
                           differences.empty() ? none : report::run_table(input, differences));
   return report::page(title, body, report::comparison_style());
 }

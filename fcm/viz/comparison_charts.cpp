@@ -1,4 +1,4 @@
-// Curves of several runs, over steps, images and hours.
+// Charts with the curves of several runs, over steps, images and hours.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,8 +29,8 @@ constexpr std::array<AxisChoice, 3> kAxes = {
     AxisChoice{"by-images", "images seen", "images seen", &Places::images, true},
     AxisChoice{"by-hours", "hours", "hours of training", &Places::hours, false}};
 
-// If one run is much longer than another, a linear axis would show the short one as a stroke at the
-// edge.
+// If one run is much longer than another, a linear axis would squeeze the short run into a few
+// pixels at the edge.
 bool needs_log_axis(const std::vector<RunLines>& runs, const AxisChoice& axis) {
   constexpr double kManyTimes = 20;
   double shortest = INFINITY, longest = 0;
@@ -43,7 +43,7 @@ bool needs_log_axis(const std::vector<RunLines>& runs, const AxisChoice& axis) {
   return longest > kManyTimes * shortest;
 }
 
-// An empty chart over this axis.
+// A chart over this axis, without series.
 LineChart chart_over(const std::vector<RunLines>& runs, const AxisChoice& axis,
                      const std::string& title, const char* unit) {
   LineChart chart = line_chart_over(axis.label, title, unit);
@@ -83,7 +83,7 @@ void add_step_lines(LineChart& chart, const std::vector<RunLines>& runs, const A
   }
 }
 
-// In order of first appearance.
+// The distinct names of all runs, in the order of their first appearance.
 template <class Names>
 std::vector<std::string> distinct(const std::vector<RunLines>& runs, Names names_of) {
   std::vector<std::string> all;

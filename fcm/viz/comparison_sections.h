@@ -23,11 +23,11 @@ std::vector<RunLines> lines_of(const ComparisonInput& input);
 // The legend of all runs.
 std::string legend_of(const ComparisonInput& input);
 
-// The charts over each of the three axes, with the switch between them; empty if no run has logged
-// anything.
+// The charts over each of the three axes, with the switch between the axes; empty if no run has
+// logged anything.
 std::string curves(const std::vector<RunLines>& runs, const std::string& legend);
 
-// A row per fact, a column per run.
+// A row of a table with one column per run.
 struct RunRow {
   std::string name;
   std::vector<std::string> values;

@@ -1,4 +1,4 @@
-// Facts and results of runs, one column per run.
+// Tables of facts and results, one column per run.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kNone = "–";  // as text.h formats missing numbers
 
-// The total steps of the run, as its last line estimates them; NaN: unknown.
+// The total number of steps of the run, estimated from the last logged eta and speed; NaN: unknown.
 double expected_steps(const RunLines& run) {
   const double left = last_finite(run.log.step_column("eta_seconds")),
                speed = last_finite(run.log.step_column("images_per_second"));
@@ -63,7 +63,8 @@ void add_accuracy(std::vector<RunRow>& rows, const std::vector<RunLines>& runs,
   rows.push_back(std::move(row));
 }
 
-// The last measured value, and the best one if some run had a better one before.
+// Adds a row with the last measured values, and a row with the best ones if some run had a better
+// value before its last.
 void add_measured_meanwhile(std::vector<RunRow>& rows, const std::vector<RunLines>& runs,
                             const std::string& key) {
   const auto column = [&](const RunLines& run) { return run.log.epoch_column(key); };
@@ -77,7 +78,7 @@ void add_measured_meanwhile(std::vector<RunRow>& rows, const std::vector<RunLine
                [&](const RunLines& run) { return largest(column(run)); });
 }
 
-// Inserts places where a name or a path may wrap.
+// Inserts <wbr> where a name or a path may wrap.
 std::string breakable(const std::string& escaped) {
   std::string text;
   for (size_t i = 0; i < escaped.size(); ++i) {
@@ -108,7 +109,7 @@ std::vector<RunRow> facts(const std::vector<RunLines>& runs) {
           [](const RunLines& run) { return format_count(last_finite(run.steps.steps)); });
   add_row(rows, runs, "images seen",
           [](const RunLines& run) { return format_short(last_finite(run.steps.images)); });
-  add_row(rows, runs, "time of training",
+  add_row(rows, runs, "training time",
           [](const RunLines& run) { return format_seconds(3600 * last_finite(run.steps.hours)); });
   add_row(rows, runs, "images per second, median", [&](const RunLines& run) {
     return format_value(median_of_finite(column(run, "images_per_second")), 3);

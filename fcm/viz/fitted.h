@@ -11,11 +11,11 @@ struct FittedSize {
   int64_t rows = 0, cols = 0;
 };
 
-// The display size of an image whose longer side should be about `place` pixels: small ones grow by
-// integer factors, so that their pixels stay squares; large ones shrink to it.
+// The display size of an image whose longer side should have about `place` pixels. Small images
+// grow by an integer factor, so that their pixels stay squares; large images shrink to `place`.
 FittedSize fitted_size(int64_t rows, int64_t cols, int64_t place);
 
-// Resized, as RGB.
+// The image resized to a size of fitted_size, as RGB.
 image::Image fitted_image(const image::Image& image, const FittedSize& size);
 
 // Resizes a grey class map by nearest neighbour, since classes have no order.

@@ -17,10 +17,10 @@ constexpr int kWhole = 15;  // coverage of a fully covered pixel
 
 const Face& face_of(TextSize size) { return faces()[static_cast<size_t>(size)]; }
 
-// A character's position on a line; nullptr glyph: drawn as a box.
+// A character and its position on a line.
 struct PlacedGlyph {
-  const Glyph* glyph = nullptr;
-  int64_t left = 0;  // of its pixels
+  const Glyph* glyph = nullptr;  // nullptr: drawn as a box
+  int64_t left = 0;              // column of its first pixel
 };
 
 struct Line {
@@ -48,7 +48,7 @@ Line placed(std::string_view text, TextSize size) {
     pen += glyph ? glyph->advance : box_cols(face) + 2;
     line.cols = std::max({line.cols, pen, right});
   }
-  // A letter that reaches left of the pen (a j) shifts the line to the right.
+  // If the first letter reaches left of the pen (a j), the whole line is shifted to the right.
   for (PlacedGlyph& one : line.glyphs) one.left -= first;
   line.cols -= first;
   return line;

@@ -9,16 +9,16 @@ namespace fcm::viz {
 
 struct Glyph {
   char32_t code = 0;
-  int16_t left = 0, top = 0;  // of its first pixel: right of the pen, above the baseline
+  int16_t left = 0, top = 0;  // of its first pixel: right of the pen, rows above the baseline
   int16_t rows = 0, cols = 0;
-  int16_t advance = 0;  // of the pen; 0: an accent on the letter before
+  int16_t advance = 0;  // of the pen; 0: an accent on the previous letter
   uint32_t first = 0;   // index of its first value in packed_coverage()
 };
 
 // The glyphs of one size, by code.
 struct Face {
   int16_t pixels = 0;  // of an em
-  // Rows above and below the baseline of the tallest glyphs; rows above it of capitals.
+  // Rows of the tallest glyphs above and below the baseline; rows of capitals above it.
   int16_t ascent = 0, descent = 0, capital = 0;
   std::span<const Glyph> glyphs;
 };

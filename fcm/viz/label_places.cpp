@@ -10,7 +10,7 @@
 namespace fcm::viz {
 namespace {
 
-constexpr int64_t kGridStep = 4;  // of the positions tried over the whole image
+constexpr int64_t kGridStep = 4;  // pixels between the positions tried over the whole image
 
 // Pixels of `place` covered by others.
 int64_t covered(const image::Box& place, const std::vector<image::Box>& others) {
@@ -38,10 +38,10 @@ struct Search {
   FittedSize label, image;
   const std::vector<image::Box>& taken;
   image::Box best{};
-  int64_t least = std::numeric_limits<int64_t>::max();  // covered there
+  int64_t least = std::numeric_limits<int64_t>::max();  // pixels that `best` covers
 
-  // Whether the position is free; if not, remembers it if it is the best so far. Columns may be
-  // shifted into the image, rows are not.
+  // Whether the position is free. Remembers the position if it is the best so far. A label that is
+  // partly left or right of the image is shifted into it.
   bool takes(int64_t top, int64_t left) {
     if (top < 0 || top + label.rows > image.rows) return false;
     const int64_t most = std::max<int64_t>(0, image.cols - label.cols);
@@ -74,7 +74,7 @@ struct Search {
     return false;
   }
 
-  // The free position nearest to the box; of equally near ones the upper left.
+  // Finds the free position nearest to the box; of equally near ones the uppermost, then leftmost.
   bool anywhere() {
     std::optional<image::Box> nearest;
     for (int64_t top = 0; top + label.rows <= image.rows; top += kGridStep) {

@@ -1,4 +1,4 @@
-// Placement of box labels in an image without overlaps.
+// Places the labels of boxes in an image without overlaps.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,11 @@
 
 namespace fcm::viz {
 
-// One position per box, in an image of size `image`; `labels` are the labels' sizes. A label is
-// placed at its box: above, inside, below or beside it. If earlier labels take all of these, it
-// goes to the nearest free position in the image; if there is none, to where it covers least of
-// them. It extends beyond the image only if it is larger.
+// Returns the rectangle of each box's label, in an image of size `image`; `labels` are the labels'
+// sizes. A label is placed at its box: above, inside, below or beside it. If earlier labels cover
+// all of these positions, the label goes to the nearest free position in the image, or, if there is
+// none, to the tried position where it covers least of earlier labels. A label extends beyond the
+// image only if it is larger than the image.
 std::vector<image::Box> place_labels(const std::vector<image::Box>& boxes,
                                      const std::vector<FittedSize>& labels,
                                      const FittedSize& image);

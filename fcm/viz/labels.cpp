@@ -15,7 +15,7 @@ namespace {
 constexpr int64_t kLeastSideOfImage = 320;
 constexpr int64_t kLeastCols = 320;    // room for names, bars and figures
 constexpr int64_t kEdgeUnits = 6;      // around everything, and next to bars
-constexpr double kShareOfNames = 0.5;  // of the width, at most
+constexpr double kShareOfNames = 0.5;  // of the width: at most for names
 constexpr const char* kWidestFigure = "100.0 %";
 constexpr Colour kBar{38, 110, 185}, kBarGround{226, 229, 233};
 

@@ -1,4 +1,4 @@
-// A classifier's predictions below an image.
+// Draws a classifier's predictions below an image.
 #pragma once
 
 #include <string>

@@ -7,8 +7,7 @@
 namespace fcm::viz {
 namespace {
 
-// Width of names that may be cut. All values here are in units of the text (text_unit); 7 are an
-// em.
+// Limits for the width of names. All values here are in text_unit; 7 units are an em.
 constexpr int64_t kMostOfName = 14 * 7, kLeastOfName = 7 * 7;
 constexpr int64_t kSwatchGap = 3;
 constexpr int64_t kFigureGap = 6;
@@ -23,7 +22,7 @@ int64_t widest(const std::vector<LegendEntry>& entries, std::string LegendEntry:
   return cols;
 }
 
-// A swatch is a square as tall as capitals.
+// The width of swatch and gap. A swatch is a square as tall as capitals.
 int64_t before_name(TextSize text) { return capital_rows(text) + kSwatchGap * text_unit(text); }
 
 // A column as wide as its texts, at most `most_cols`.

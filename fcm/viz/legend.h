@@ -1,4 +1,4 @@
-// Legends of colours: swatches and names in columns.
+// Draws legends of colours: swatches and names in columns.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace fcm::viz {
 struct LegendEntry {
   Colour colour{};
   std::string name;
-  std::string figure;  // in soft ink, right-aligned in the column; may be empty
+  std::string figure;  // a number in soft ink, right-aligned in the column; may be empty
 };
 
 // Layout in pixels of the legend. Entries go down the columns; all columns have one width.
@@ -25,15 +25,16 @@ struct LegendLayout {
   int64_t rows = 0, cols = 0;
 };
 
-// As many columns as needed and as fit into `most_cols`. Names are cut to 14 em, and further down
-// to 7 em if a single column would be too wide; if it still is, the legend exceeds `most_cols`.
+// A legend of at most `most_cols` pixels in width, with as few rows as possible. Names are cut to
+// 14 em, or to as little as 7 em if a single column would be too wide. If it is still too wide, the
+// legend exceeds `most_cols`.
 LegendLayout legend_below(const std::vector<LegendEntry>& entries, TextSize text,
                           int64_t most_cols);
-// As few columns as possible within `most_rows`.
+// A legend of at most `most_rows` pixels in height, with as few columns as possible.
 LegendLayout legend_beside(const std::vector<LegendEntry>& entries, TextSize text,
                            int64_t most_rows);
 
-// On the background of sheets; rows x cols pixels of the layout.
+// Draws the legend on the background of sheets, with the layout's rows x cols pixels.
 image::Image draw_legend(const std::vector<LegendEntry>& entries, const LegendLayout& layout);
 
 }  // namespace fcm::viz

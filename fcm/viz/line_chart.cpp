@@ -17,8 +17,8 @@ namespace {
 
 constexpr size_t kColours = 6;
 constexpr size_t kRunColours = 4;
-constexpr size_t kMostHits = 80;   // points of a line with a tooltip
-constexpr size_t kLeastHits = 12;  // if several lines share them
+constexpr size_t kMostHits = 80;   // points with a tooltip per line, or of all compared runs
+constexpr size_t kLeastHits = 12;  // per compared run, even if the sum exceeds kMostHits
 
 constexpr double kGap = std::numeric_limits<double>::quiet_NaN();
 
@@ -43,7 +43,8 @@ Series without_values(const Series& series) {
   return {series.name, {}, {}, series.background, series.dots, series.run};
 }
 
-// The series with non-drawable values replaced by single NaNs, where the line breaks.
+// The series without values that cannot be drawn. A single NaN replaces each stretch of them; the
+// line has a gap there.
 Series shown(const Series& series, Scale x_scale, Scale y_scale) {
   require(series.x.size() == series.y.size(),
           "series {}: expected as many x as y values, got {} and {}", series.name, series.x.size(),
@@ -58,7 +59,7 @@ Series shown(const Series& series, Scale x_scale, Scale y_scale) {
   return out;
 }
 
-// Keeps the lowest and the highest value of each stretch of a long line, so peaks stay visible.
+// Thins a long line: keeps the lowest and the highest value of each stretch, so peaks stay visible.
 Series thinned(const Series& series, size_t most_points) {
   if (series.y.size() <= most_points) return series;
   Series out = without_values(series);
@@ -99,7 +100,8 @@ struct Range {
   }
 };
 
-// If at most one value in a hundred is an outlier, the range excludes outliers.
+// The range of values. With `trim` it excludes outliers, if at most one value in a hundred is an
+// outlier at each end.
 Range range_of(std::vector<double> values, bool trim) {
   Range range;
   if (values.empty()) return range;
@@ -107,7 +109,7 @@ Range range_of(std::vector<double> values, bool trim) {
   const size_t cut = values.size() >= 20 && trim ? std::max<size_t>(1, values.size() / 100) : 0;
   const double inner_low = values[cut];
   const double inner_high = values[values.size() - 1 - cut];
-  // halved, because the difference of two large numbers may overflow
+  // Halved, because the difference of two large numbers may overflow.
   const double reach = inner_high / 2 - inner_low / 2;
   const auto far_off = [&](double value) {
     return cut > 0 &&
@@ -237,7 +239,7 @@ Look look_of_run(size_t run) {
   return {fmt::format("r{} d{}", colour, dashes), fmt::format("q{}", colour)};
 }
 
-// Background series have the colour of the next series that is not in the background.
+// A background series has the colour of the next series that is not in the background.
 std::vector<Look> looks_of(const std::vector<Series>& series) {
   std::vector<Look> looks;
   size_t next = 0;
@@ -259,8 +261,8 @@ Axis y_axis(const LineChart& chart, const Range& range) {
 }
 
 Axis x_axis(const LineChart& chart, Range range) {
-  // Starts the axis at 0 if the first line is near it (step 20 of 1000), or if there is only one
-  // line.
+  // Starts a linear axis at 0 if the first x is near 0 (step 20 of 1000), or if there is only one
+  // x.
   const bool near_zero = range.low < 0.15 * range.high || range.low == range.high;
   if (range.low > 0 && near_zero && chart.x_scale == Scale::kLinear) range.low = 0;
   const int wanted = std::max(2, static_cast<int>(chart.width / 90));
@@ -298,8 +300,7 @@ std::string line_chart(const LineChart& chart, ChartUse use) {
   }
   frame.x = x_axis(chart, x_range);
   if (!frame.x.ticks.empty() && frame.x.place(frame.x.ticks.back()) > 0.96) {
-    frame.right -=
-        svg::text_width(frame.x.labels.back(), 12) / 2;  // room for all of the last label
+    frame.right -= svg::text_width(frame.x.labels.back(), 12) / 2;  // room for the whole last label
   }
   out += names.markup + axes(frame, chart);
   std::string hits;

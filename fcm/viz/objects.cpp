@@ -24,7 +24,7 @@ constexpr int64_t kShareOfLabels = 5;   // labels cover at most one fifth of the
 constexpr int64_t kObjectColours = 32;  // then colours repeat
 constexpr double kTint = 0.45;          // opacity of an object's colour in its mask
 
-// Colours distinguish objects, not classes: two persons side by side must be distinguishable.
+// Every object has a colour of its own, so that two persons side by side are distinguishable.
 Colour colour_of(size_t object, const std::vector<Colour>& colours) {
   return colours[object % colours.size()];
 }
@@ -84,7 +84,7 @@ std::string label_of(const ShownObject& object) {
   return fmt::format("{} {:.0f}%", object.name, 100 * *object.score);
 }
 
-// Labels as drawn, each on a plate of its object's colour.
+// Labels as drawn. Each is on a plate: a filled rectangle of its object's colour.
 struct Labels {
   TextSize text = TextSize::kSmall;
   std::vector<std::string> lines;
@@ -104,7 +104,7 @@ Labels labels_of(const std::vector<ShownObject>& objects, const image::Image& im
   return labels;
 }
 
-// With many objects, labels get smaller so that they fit and leave the image visible.
+// With many objects the text size decreases, so that labels fit and leave the image visible.
 Labels fitting_labels(const std::vector<ShownObject>& objects, const image::Image& image) {
   TextSize text = text_size_for(std::max(image.rows, image.cols));
   Labels labels = labels_of(objects, image, text);
@@ -115,7 +115,8 @@ Labels fitting_labels(const std::vector<ShownObject>& objects, const image::Imag
   return labels;
 }
 
-// From a label that is apart from its box to the nearest point of the box.
+// Draws a line from a label's centre to the nearest point of its box. The label covers the line
+// unless it is apart from the box.
 void draw_leader(image::Image& out, const image::Box& label, const image::Box& box, int64_t line,
                  Colour colour) {
   const int64_t from_row = label.top + label.rows / 2, from_col = label.left + label.cols / 2;
@@ -131,7 +132,7 @@ void draw_leader(image::Image& out, const image::Box& label, const image::Box& b
   }
 }
 
-// The first objects matter most: their names are placed first and drawn last.
+// The first objects are the most important: their names are placed first and drawn last.
 void write_labels(image::Image& out, const std::vector<ShownObject>& objects,
                   const std::vector<image::Box>& boxes, const std::vector<Colour>& colours,
                   int64_t line) {

@@ -16,8 +16,8 @@ void check_image(const image::Image& image, int64_t side) {
           "an image of {} x {} pixels does not divide into patches of {} x {}", image.rows,
           image.cols, side, side);
   require(static_cast<int64_t>(image.pixels.size()) == image.rows * image.cols * image.channels,
-          "an image of {} x {} x {} has {} bytes", image.rows, image.cols, image.channels,
-          image.pixels.size());
+          "expected one byte per value of an image of {} x {} x {}, got {} bytes", image.rows,
+          image.cols, image.channels, image.pixels.size());
 }
 
 void check_mask(const image::Image& image, std::span<const uint8_t> hidden_L, int64_t side) {
@@ -233,7 +233,7 @@ std::vector<SheetColumn> reconstruction_columns(int64_t views) {
 namespace {
 
 constexpr const char* kSeen =
-    "Grey patches are hidden from the view, which reconstructs them from those that are visible.";
+    "Grey patches are hidden from the view; the model reconstructs them from the visible patches.";
 constexpr const char* kComponents =
     " Features: the first three principal components of the target of each image, as red, green "
     "and blue; reconstructions of all views merged.";

@@ -11,7 +11,7 @@ namespace fcm::viz {
 
 namespace {
 
-// Makes a browser refuse anything the page might try to load, which enforces that it is
+// With this policy a browser refuses everything that a page tries to load, so pages must be
 // self-contained.
 constexpr const char* kPolicy =
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action "
@@ -38,7 +38,7 @@ std::string render_report(const ReportInput& input) {
   out += report::section("Results", report::results(input));
   out += report::section("Accuracy during training", report::accuracy(log));
   out += report::section("Training", report::training(log));
-  out += report::section("Pictures", report::images(input));
+  out += report::section("Images", report::images(input));
   out += report::section("Throughput", report::throughput(log));
   out += report::section("Faults", report::faults(input, log));
   out += report::section("Classes", report::classes(input));

@@ -1,4 +1,4 @@
-// One self-contained HTML page about a run: no script, nothing loaded from elsewhere.
+// One self-contained HTML page about a run: it has no scripts and loads no other file.
 #pragma once
 
 #include <cstdint>
@@ -21,17 +21,19 @@ struct ReportTable {
 };
 
 // Everything but the title may be empty, and any key of `summary` may be missing or null. Missing
-// values are taken from the log if possible, or left out of the page.
+// values are computed from the log if possible, else left out of the page.
 //
 // Keys of `summary`:
 //   name               a sentence about the run, below the title
-//   data, machine, device, precision, revision, finished   text, in the line below
+//   data, machine, device, precision, revision, finished   text, in the line below the name
 //   threads, batch_size, seed                              numbers, in the same line
 //   images_seen, seconds, images_per_second, parameters, final_loss, peak_memory_bytes
 //   command            the command that repeats the run: text, or a list of lines
-//   knn, linprobe      {"raw", "untrained", "pretrained"} in percent, of the better features
-//   mIoU, mAcc, aAcc, images               segmentation; the first three in percent
-//   classes            [{"class", "iou", "accuracy", "pixels"}] of it, percent, null: undefined
+//   knn, linprobe      {"raw", "untrained", "pretrained"}: accuracies in percent, each for the
+//                      better of "mean" and "flattened" features
+//   mIoU, mAcc, aAcc, images               of segmentation; the first three in percent
+//   classes            [{"class", "iou", "accuracy", "pixels"}] of segmentation; IoU and accuracy
+//                      in percent, null: undefined
 //   features           {"flattened": {"knn": {"raw", ...}, "linprobe": {...}}, "mean": {...}}, or
 //                      with the two levels exchanged
 struct ReportInput {
@@ -48,7 +50,7 @@ struct ReportInput {
 // Every page's generator tag.
 inline constexpr const char* kGenerator = "<meta name=\"generator\" content=\"fastconvmae\">";
 
-// The page, in UTF-8. In log lines data_wait and utilisation are shares of 1; skipped_samples and
+// The page, in UTF-8. In log lines data_wait and utilisation are from 0 to 1; skipped_samples and
 // skipped_updates count from the start of the run.
 std::string render_report(const ReportInput& input);
 

@@ -1,4 +1,4 @@
-// Sections with charts of the log, and the comparison of accuracies.
+// The report's sections with charts of the log, and with the comparison of accuracies.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,7 +19,7 @@ LineChart over_steps(const char* title, const char* unit) {
   return chart;
 }
 
-// Adds the raw values behind a smoothed line; with few values only these. True if it is smoothed.
+// Adds a smoothed line over faint raw values and returns true; few values are not smoothed (false).
 bool add_smoothed(LineChart& chart, const std::string& name, const std::vector<double>& x,
                   const std::vector<double>& y) {
   const size_t count = finite_count(y);
@@ -33,7 +33,7 @@ bool add_smoothed(LineChart& chart, const std::string& name, const std::vector<d
 
 bool is_method(const std::string& key) { return key == "knn" || key == "linprobe"; }
 
-// The accuracies of a test, one per series; false if the object has none of them.
+// Adds a group of bars, one accuracy per series; false if the object has none of them.
 bool read_bars(const nlohmann::json& object, const std::string& label, BarChart& chart) {
   BarGroup group{label, {}};
   for (const std::string& key : chart.series) group.values.push_back(number_at(object, key));
@@ -58,7 +58,7 @@ void read_features(const nlohmann::json& features, BarChart& chart) {
                    });
 }
 
-// One sentence per method, with the actual sign of the difference.
+// One sentence per method: top-1 with pretrained features and with the baselines.
 std::string lead(const nlohmann::json& summary) {
   std::string out;
   for (const char* method : {"knn", "linprobe"}) {
@@ -81,7 +81,7 @@ std::string lead(const nlohmann::json& summary) {
   return out;
 }
 
-// Segmentation: pixel accuracy during training.
+// Adds the chart of a segmenter's pixel accuracy in training, if it was logged.
 void add_right_pixels(const RunLog& log, std::vector<std::string>& charts) {
   if (!log.has_step_numbers("decode_acc")) return;
   LineChart right = over_steps("Pixel accuracy in training", "%");
@@ -110,7 +110,7 @@ std::string results(const ReportInput& input) {
     if (!chart.groups.empty()) out += wide(chart);
     if (has_lead && several) {
       out +=
-          "<p class=\"note\">The sentences give, for each number, the better of the features "
+          "<p class=\"note\">Each number in the sentences is for the better of the features "
           "shown here.</p>\n";
     }
   }
@@ -119,7 +119,7 @@ std::string results(const ReportInput& input) {
 }
 
 std::string accuracy(const RunLog& log) {
-  // Over steps, like all other curves, unless a line lacks its step.
+  // Over steps, like all other curves; over epochs if a line has no step.
   const std::vector<double> steps = log.epoch_column("step");
   const bool by_step = finite_count(steps) == log.epoch_count;
   const std::vector<double> places = by_step ? steps : log.epoch_column("epoch");
@@ -128,7 +128,7 @@ std::string accuracy(const RunLog& log) {
   chart.height = 280;
   for (const auto& [key, values] : log.epochs) {
     if (!is_accuracy(key) || finite_count(values) == 0) continue;
-    std::vector<double> x;  // epochs without a measurement are no gaps
+    std::vector<double> x;  // without epochs that have no measurement, so the line has no gaps
     std::vector<double> y;
     for (size_t i = 0; i < values.size(); ++i) {
       if (!std::isfinite(values[i])) continue;
@@ -211,7 +211,7 @@ std::string throughput(const RunLog& log) {
     charts.push_back(line_chart(shares));
   }
   if (log.has_step_numbers("utilisation")) {
-    shares.title = "FLOP/s, of the machine's peak";
+    shares.title = "FLOP/s, share of the machine's peak";
     shares.series = {{"", steps, times(log.step_column("utilisation"), 100), false, false}};
     charts.push_back(line_chart(shares));
   }

@@ -1,4 +1,5 @@
-// The report's sections on semantic segmentation: the means, and every class.
+// The report's sections on semantic segmentation: the sentence with the means, the table of
+// classes.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -20,13 +21,13 @@ std::string one_decimal(double value) {
 
 // A percentage with a bar of that length behind it.
 std::string bar_cell(double percent) {
-  constexpr double kLongest = 0.92;  // of the cell, so that full bars do not touch the next
+  constexpr double kLongest = 0.92;  // share of the cell, so that a full bar ends before the next
   const double length = std::isfinite(percent) ? kLongest * std::clamp(percent, 0.0, 100.0) : 0;
   return fmt::format("<td class=\"bar\"><i style=\"width:{:.1f}%\"></i><span>{}</span></td>",
                      length, one_decimal(percent));
 }
 
-// Classes with IoU; the lines of other tasks lack these keys.
+// The classes that have an IoU; those of other tasks do not.
 std::vector<nlohmann::json> measured_classes(const nlohmann::json& summary) {
   std::vector<nlohmann::json> lines;
   if (!summary.is_object() || !summary.contains("classes")) return lines;
@@ -95,10 +96,10 @@ std::string classes(const ReportInput& input) {
   }
   out += "</div>\n";
   return out +
-         "<p class=\"note\">In the order of class indices. Pixels: share of labelled pixels with "
-         "this label. IoU: pixels that are both labelled and predicted as the class, of "
-         "those that are either; the mean leaves out classes that are neither. Accuracy: of the "
-         "class's labelled pixels, those predicted correctly.</p>\n";
+         "<p class=\"note\">In the order of class indices. Pixels: share of the labelled pixels that "
+         "have this label. IoU: pixels labelled and predicted as the class, divided by pixels "
+         "labelled or predicted as the class; the mean leaves out classes without such pixels. "
+         "Accuracy: share of the class's labelled pixels that are predicted correctly.</p>\n";
 }
 
 }  // namespace fcm::viz::report

@@ -16,8 +16,8 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 using Lines = std::vector<const nlohmann::json*>;
 
-// `lines` ascend by `key`. Removes those from `place` on, which the next line replaces; true if
-// there were any.
+// `lines` ascend by `key`. Removes lines with a value of at least `place`, which the next line
+// replaces. True if there were any.
 bool drop_replaced(Lines& lines, const std::string& key, double place) {
   const size_t before = lines.size();
   while (!lines.empty() && number_at(*lines.back(), key) >= place) lines.pop_back();

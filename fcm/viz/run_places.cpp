@@ -29,7 +29,8 @@ std::vector<double> hours_of(const RunLog& log, const std::vector<double>& image
   return hours;
 }
 
-// The value at `place` of a line through (0, 0) and (x, y); beyond its end the last value.
+// The value at x = `place` of the line through (0, 0) and the points (x, y); beyond the last point
+// its y.
 double value_at(const std::vector<double>& x, const std::vector<double>& y, double place) {
   if (x.empty() || !std::isfinite(place)) return std::numeric_limits<double>::quiet_NaN();
   const auto next = static_cast<size_t>(std::lower_bound(x.begin(), x.end(), place) - x.begin());

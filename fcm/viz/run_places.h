@@ -1,4 +1,4 @@
-// The position of log lines on three axes. Private to viz.
+// The positions of log lines on three axes: steps, images and hours. Private to viz.
 #pragma once
 
 #include <vector>
@@ -7,13 +7,13 @@
 
 namespace fcm::viz::report {
 
-// One entry per step line, or epoch line; NaN: unknown.
+// One entry per line; NaN: unknown.
 struct Places {
   std::vector<double> steps, images, hours;
 };
 
-// Positions of the step lines. Hours: "train_seconds" if a line has it, else the images since the
-// previous line divided by "images_per_second".
+// Positions of the step lines. Hours are "train_seconds" of the line; if it has none, the images
+// since the previous line divided by "images_per_second" are added to the previous hours.
 Places places_of_steps(const RunLog& log, double batch_size);
 
 // Positions of the epoch lines, from their steps; hours are interpolated between step lines.

@@ -158,7 +158,7 @@ std::string faults(const ReportInput& input, const RunLog& log) {
   if (log.restarts > 0) {
     lines.push_back("The run resumed from an earlier step " +
                     plural(log.restarts, "time", "times") +
-                    "; the curves show the steps that count.");
+                    "; the curves show the last value of each step.");
   }
   if (log.ignored > 0) {
     lines.push_back(plural(log.ignored, "line", "lines") + " of the log could not be used.");

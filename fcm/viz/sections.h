@@ -1,4 +1,4 @@
-// The sections of the report, each as HTML; empty if there is nothing to show. Private to viz.
+// The sections of a report, each as HTML; empty if there is nothing to show. Private to viz.
 #pragma once
 
 #include <string>
@@ -9,18 +9,19 @@
 
 namespace fcm::viz::report {
 
-// A complete page around `body`, with the styles of page and charts and `more_style`. Escapes the
+// A complete page around `body`, with the styles of page and charts, and `more_style`. Escapes the
 // title.
 std::string page(std::string_view title, const std::string& body, std::string_view more_style = "");
 
-// <section> with a heading; empty if the body is.
+// A <section> with a heading; empty if the body is empty.
 std::string section(std::string_view heading, const std::string& body);
 
 std::string header(const ReportInput& input);
 std::string headline(const ReportInput& input, const RunLog& log);
 std::string results(const ReportInput& input);  // bars and tables
 std::string table(const ReportTable& input);
-// Of segmentation, in percent: the result's, else the last logged one; NaN if there is neither.
+// The mean IoU of segmentation in percent: that of the summary, else the last one in the log; NaN
+// if there is neither.
 double mean_iou(const ReportInput& input, const RunLog& log);
 std::string segmentation_lead(const nlohmann::json& summary);  // the mean IoU in a sentence
 std::string classes(const ReportInput& input);                 // the table of classes

@@ -12,8 +12,8 @@
 namespace fcm::viz {
 namespace {
 
-constexpr int64_t kPlace = 384;  // longer side of an image
-constexpr int64_t kAround = 16;  // as in sheet.cpp
+constexpr int64_t kPlace = 384;  // pixels of an image's longer side
+constexpr int64_t kAround = 16;  // margin, as in sheet.cpp
 constexpr int64_t kAboveLegend = 4;
 
 void check_row(const SegmentationRow& row) {

@@ -1,4 +1,4 @@
-// Images, their ground truth and their predictions side by side.
+// Draws images, their ground truth and their predictions side by side.
 #pragma once
 
 #include <string>
@@ -16,9 +16,9 @@ struct SegmentationRow {
   image::Image predicted;
 };
 
-// One row per image, resized to a common size, below the titles of the columns, and a legend of the
-// classes that occur. No column of truths if no row has one. `rows` must not be empty; `colours`
-// may be empty (class_colours).
+// One row per image, resized to a common size, below the captions of the columns, and a legend of
+// the classes that occur. If no row has a truth, there is no column for it. `rows` must not be
+// empty; `colours` may be empty (class_colours).
 image::Image segmentation_sheet(const std::vector<SegmentationRow>& rows,
                                 const std::vector<std::string>& names,
                                 const std::vector<Colour>& colours, const std::string& title = {});

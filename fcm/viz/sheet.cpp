@@ -22,15 +22,15 @@ constexpr TextSize kTitleSize = TextSize::kMedium;
 
 void check(const image::Image& tile) {
   require(tile.channels == 1 || tile.channels == 3 || tile.pixels.empty(),
-          "a tile has 1 or 3 channels, not {}", tile.channels);
+          "expected a tile of 1 or 3 channels, got {}", tile.channels);
   require(static_cast<int64_t>(tile.pixels.size()) == tile.rows * tile.cols * tile.channels,
-          "a tile of {} x {} x {} holds {} bytes", tile.rows, tile.cols, tile.channels,
-          tile.pixels.size());
+          "expected one byte per value of a tile of {} x {} x {}, got {} bytes", tile.rows,
+          tile.cols, tile.channels, tile.pixels.size());
 }
 
 int64_t caption_cols(int64_t tile_cols) { return std::max<int64_t>(tile_cols - kCaptionGap, 1); }
 
-// Captions are larger if every word of them fits over its column.
+// Captions have the larger size if every one of their words then fits over its column.
 TextSize caption_size(const Sheet& sheet, int64_t tile_cols) {
   for (const SheetColumn& column : sheet.columns) {
     std::string_view left = column.caption;
@@ -68,7 +68,7 @@ int64_t block_rows(const std::vector<std::string>& lines, TextSize size) {
   return std::ssize(lines) * line_rows(size);
 }
 
-// Height of a block of text with the gap after it: 0 if it is empty.
+// The height of a block of text with the gap after it; 0 if the block is empty.
 int64_t block_and_gap(int64_t rows) { return rows == 0 ? 0 : rows + kTextGap; }
 
 // Height of the lines below the tiles of a row.
@@ -113,7 +113,7 @@ SheetGeometry sheet_geometry(const Sheet& sheet) {
     right += geometry.tile_cols;
   }
   geometry.text = caption_size(sheet, geometry.tile_cols);
-  // A sheet of one narrow column still has room for its title.
+  // At least 240 pixels, so that the title of a sheet with one narrow column has room.
   const int64_t text_room = std::max<int64_t>(right - kMargin, 240);
   geometry.cols = text_room + 2 * kMargin;
 

@@ -1,4 +1,4 @@
-// Contact sheets: rows of small images under captions, as one image.
+// Draws contact sheets: rows of small images (tiles) under captions, as one image.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct SheetColumn {
 // missing at the end of a row.
 struct SheetRow {
   std::vector<image::Image> tiles;
-  // Lines below each tile, cut if they are wider; may be empty.
+  // Lines of text below each tile, cut if they are wider than a cell; may be empty.
   std::vector<std::vector<std::string>> labels = {};
 };
 
@@ -28,11 +28,11 @@ struct Sheet {
   std::vector<SheetColumn> columns;
   std::vector<SheetRow> rows;
   std::string note;   // one paragraph below the tiles
-  int64_t scale = 0;  // every pixel becomes scale x scale; 0: the smallest that makes tiles at
-                      // least 112 wide
+  int64_t scale = 0;  // every pixel becomes scale x scale; 0: the smallest with which the widest
+                      // tile has at least 112 columns
 };
 
-// Layout in pixels of the sheet.
+// Layout of a sheet, in pixels of the sheet.
 struct SheetGeometry {
   int64_t rows = 0, cols = 0;        // of the whole sheet
   int64_t scale = 1;                 // of tiles

@@ -4,10 +4,10 @@
 
 namespace fcm::viz {
 
-// Colours: the set of Okabe and Ito, which colour-blind readers can distinguish, lightened on a
-// dark background. Those of compared runs (r, q) are four colours at least 0.19 apart in Oklab,
-// also for readers without red, green or blue cones. Everything that is not data has the text's
-// colour, faded.
+// The colours are the set of Okabe and Ito, which colour-blind readers can distinguish, lightened
+// on a dark background. Compared runs (classes r and q) have four colours that are at least 0.19
+// apart in Oklab, also for readers without red, green or blue cones. Axes, grids and labels have
+// the text's colour, faded.
 std::string_view chart_style() {
   return R"(
 .fv{font:12px/1.3 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;

@@ -10,7 +10,7 @@
 
 namespace fcm::viz::svg {
 
-// Coordinates with at most two decimals.
+// A coordinate as text with at most two decimals.
 std::string coordinate(double value);
 
 std::string line(std::string_view css_class, double x1, double y1, double x2, double y2);
@@ -19,10 +19,10 @@ enum class Anchor { kStart, kMiddle, kEnd };
 std::string text(std::string_view css_class, double x, double y, Anchor anchor,
                  std::string_view content);
 
-// Rough advance of `content` in pixels at `size`, enough to lay out a legend.
+// The approximate width of `content` in pixels at font size `size`, for layout.
 double text_width(std::string_view content, double size);
 
-// The opening tag with the title as accessible name; title and unit at the top left.
+// The opening tag, with the title as accessible name, and the title and unit at the top left.
 std::string open(double width, double height, const std::string& title, const std::string& unit,
                  ChartUse use);
 

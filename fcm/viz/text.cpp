@@ -55,7 +55,7 @@ std::string strip_zeros(std::string digits) {
   return digits == "-0" ? "0" : digits;
 }
 
-// Three significant digits, with the unit that puts the value into [1, step).
+// Three significant digits, with the unit in which the value is below `step`.
 template <size_t N>
 std::string with_unit(double value, double step, const std::array<const char*, N>& units) {
   size_t unit = 0;

@@ -1,4 +1,4 @@
-// Text for people and for markup: escaping, base64, readable numbers.
+// Text for pages and charts: escaping, base64, human-readable numbers.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace fcm::viz {
 
-// Safe in XML and HTML, inside elements and inside attributes with either quote. Bytes that are not
-// UTF-8, and control characters that XML forbids, become U+FFFD.
+// Escapes text for XML and HTML, inside elements and inside attributes with either quote. Bytes
+// that are not UTF-8, and control characters that XML forbids, become U+FFFD.
 std::string escape(std::string_view text);
 
 // RFC 4648, with padding, without line breaks.
@@ -18,7 +18,7 @@ std::string base64(std::span<const uint8_t> bytes);
 // "60 000", with narrow no-break spaces; "–" for a non-finite number.
 std::string format_count(double value);
 
-// At most `digits` significant digits, without needless zeros: "0.5312", "12.4", "1.5e-4", "1 234";
+// At most `digits` significant digits, without trailing zeros: "0.5312", "12.4", "1.5e-4", "1 234";
 // "–" for a non-finite number.
 std::string format_value(double value, int digits = 4);
 

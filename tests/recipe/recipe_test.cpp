@@ -353,9 +353,9 @@ INSTANTIATE_TEST_SUITE_P(
         Combination{
             "WindowReachesTooFar",
             {"encoder.strides=[4,2,1]"},
-            "encoder.strides = [4, 2, 1] leaves stage 2 one cell a patch, but its 5x5 "
-            "convolutions need at least 2x2; make a later stride 2 or more, or that entry of "
-            "encoder.depths 0"},
+            "encoder.strides = [4, 2, 1] gives stage 2 one cell per patch, but its 5x5 "
+            "convolutions need at least 2x2; use a later stride of 2 or more, or 0 for that stage "
+            "in encoder.depths"},
         Combination{"Channels",
                     {"data.channels=2", "data.mean=[0,0]", "data.deviation=[1,1]"},
                     "data.channels = 2 must be 1 (grey) or 3 (RGB)"},

@@ -10,8 +10,8 @@
 namespace fcm::interop::onnx {
 namespace {
 
-// [size, size, head_dim] from a table [2 * size - 1, head_dim]: the entry of every pair of
-// positions.
+// The entries of a table [2 * size - 1, head_dim] for every pair of positions: [size, size,
+// head_dim].
 Value entries_of_pairs(Graph& graph, const std::string& table, int64_t size) {
   const at::Tensor places = at::arange(size, at::kLong);
   const at::Tensor index_SS = places.unsqueeze(1) - places.unsqueeze(0) + (size - 1);
@@ -85,7 +85,7 @@ Value relative_biases(Graph& graph, const std::string& table, masks::Grid map, b
   const at::Tensor patches = at::arange(map.patches(), at::kLong);
   const at::Tensor place_T = patches.div(map.cols, "floor") * across + patches.remainder(map.cols);
   const int64_t itself = (map.rows - 1) * across + map.cols - 1;
-  // Table rows: a difference of indices for every pair of patches.
+  // The table row of every pair of patches is a difference of indices.
   Value rows = graph.add(table, "Sub",
                          {graph.constant(table + "/query", (place_T + itself).unsqueeze(1)),
                           graph.constant(table + "/key", place_T.unsqueeze(0))});

@@ -14,19 +14,20 @@ namespace fcm::interop::onnx {
 // Biases of the attention scores before the softmax.
 struct Biases {
   Value fixed = {};  // [heads, T, T]; empty: none
-  // If set, sequences are the windows of images, one image's after another, and masked by
-  // windows->apart. Not owned.
+  // If set, the sequences are the windows of one image after another, and windows->apart is added.
+  // Not owned.
   const Windows* windows = nullptr;
-  // Per-block tables for distances in rows and columns of `map`, multiplied with the queries.
+  // If set, adds products of the queries with the block's tables for distances in rows and columns
+  // of `map`.
   bool decomposed = false;
   masks::Grid map = {};
 };
 
-// x [S, T, C] -> [S, T, C]; `place` is for example "blocks.0.attn", with the weights "qkv" and
-// "proj" below it.
 struct Heads {
-  int64_t heads = 1, dim = 0;
+  int64_t heads = 1, dim = 0;  // dim: channels of all heads together
 };
+// x [S, T, C] -> [S, T, C]. `place` is for example "blocks.0.attn", with the weights "qkv" and
+// "proj" below it.
 Value attention(Graph& graph, const std::string& place, const Value& x_STC, const Heads& heads,
                 const Biases& biases = {});
 
@@ -35,7 +36,8 @@ Value attention(Graph& graph, const std::string& place, const Value& x_STC, cons
 Value relative_biases(Graph& graph, const std::string& table, masks::Grid map,
                       bool class_token = false);
 
-// x + gamma_1 * attend(norm1(x)), then + gamma_2 * mlp(norm2(..)); gammas only with LayerScale.
+// y = x + gamma_1 * attend(norm1(x)); returns y + gamma_2 * mlp(norm2(y)). Gammas are 1 without
+// `layer_scale`.
 Value block(Graph& graph, const std::string& place, const Value& x, double epsilon,
             const std::function<Value(const Value& normed)>& attend, bool layer_scale = false);
 

@@ -13,7 +13,7 @@ namespace {
 
 using formats::kAnyBatch;
 
-// The mean of tokens [N, L, C].
+// The mean of tokens [N, L, C] -> [N, C].
 Value mean_of(Graph& graph, const std::string& place, const Value& tokens_NLC) {
   return graph.add(place, "ReduceMean", {tokens_NLC},
                    {{"axes", Shape{1}}, {"keepdims", int64_t{0}}});

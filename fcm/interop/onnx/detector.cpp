@@ -38,7 +38,7 @@ Value group_norm(Graph& graph, const std::string& place, const Value& x_NCHW, in
   return graph.add(place, "Add", {scaled, by_channel(".bias")});
 }
 
-// MIMDet's neck of a ViT (heads/vit_adaptor.h).
+// The four maps of MIMDet's neck of a ViT (heads/vit_adaptor.h).
 std::vector<TrunkMap> adapted(Graph& graph, const std::string& prefix, const Encoded& seen,
                               int64_t dim, masks::Grid grid, int64_t stride) {
   std::vector<Value> maps;
@@ -184,7 +184,7 @@ formats::OnnxModel trunk_graph(const models::Detector& model, const Pixels& pixe
   const std::vector<Value> levels = backbone.form == BackboneForm::kDecomposed
                                         ? add_simple_pyramid(graph, maps.back().value)
                                         : add_pyramid(graph, maps, options);
-  // The coarsest level takes every second position of the one before, starting with the first.
+  // The coarsest level has every second position of the level before it, from the first on.
   const int64_t finest = maps.size() == 1 ? maps[0].stride / 4 : maps[0].stride;
   for (size_t i = 0; i < levels.size(); ++i) {
     const bool coarsest = i + 1 == levels.size();

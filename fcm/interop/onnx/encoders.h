@@ -20,15 +20,15 @@ struct EncoderGraph {
   std::string prefix = {};  // prefix of the weights' names: "", "backbone."
   encoder::EncoderOptions options = {};
   masks::Grid grid = {};            // patches of the image
-  masks::Grid positions = {};       // grid of the position table if it differs; empty: `grid`
+  masks::Grid positions = {};       // grid of the position table; 0 x 0: the same as `grid`
   bool norm = false, fuse = false;  // as in encoder::Outputs
-  // As in encoder::Embeddings.
+  // The last two as in encoder::Embeddings.
   bool class_token = false, relative_blocks = false, attends_to_padding = false;
   std::optional<encoder::Windowed> windowed = {};
-  std::vector<int64_t> taps = {};  // ViT: blocks to output
+  std::vector<int64_t> taps = {};  // ViT: indices of the blocks whose outputs are exported
 };
 
-// The outputs.
+// The outputs of an encoder.
 struct Encoded {
   Value tokens_NLC;              // patch tokens after the last block
   Value latent_NLC;              // with EncoderGraph::norm, else empty

@@ -1,5 +1,5 @@
 // A graph of ONNX nodes under construction: names of values, weights with their upstream names,
-// small constants. Knows no network.
+// small constants. Other files here build networks with it.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -25,20 +25,20 @@ inline constexpr int64_t kTheRest = -1;  // inferred from the rest
 
 class Graph {
  public:
-  // A weight is taken from the first of these that has its name. Values are shared, not copied.
+  // A weight is taken from the first of `weights` that has its name. Values are shared, not copied.
   explicit Graph(std::vector<const nn::Parameters*> weights) : weights_(std::move(weights)) {}
 
-  // Adds a node at that place in the module tree ("blocks.0.attn"); returns the name of its single
-  // output.
+  // Adds a node and returns the name of its single output. `place`: the module's name
+  // ("blocks.0.attn"), which begins the output's name.
   Value add(const std::string& place, const std::string& op, const std::vector<Value>& inputs,
             const Attributes& attributes = {});
   // Adds a node with several outputs.
   std::vector<Value> add_parts(const std::string& place, const std::string& op, size_t parts,
                                const std::vector<Value>& inputs, const Attributes& attributes = {});
 
-  // The weight with that upstream name, in upstream's layout. transposed(): an [O, I] matrix as [I,
-  // O], the layout that MatMul expects, called "<name>.transposed". Throws std::logic_error if
-  // there is no such weight.
+  // The weight with that upstream name, in upstream's layout. transposed() adds an [O, I] matrix as
+  // [I, O], the layout that MatMul expects, with the name "<name>.transposed". Both throw
+  // std::logic_error if there is no such weight.
   Value weight(const std::string& name);
   Value transposed(const std::string& name);
   // A weight's value, float32 or wider, for computing constants.
@@ -56,11 +56,11 @@ class Graph {
   Value transpose(const std::string& place, const Value& x, const Shape& order);
 
   void add_input(const std::string& name, const Shape& shape);
-  // Names a value as an output of the graph, with the `type` and `shape` to declare.
+  // Makes a value an output of the graph, with this name and the declared `type` and `shape`.
   void add_output(const std::string& name, const Value& value, const Shape& shape,
                   formats::OnnxType type = formats::OnnxType::kFloat);
 
-  // Returns the graph without nodes that no output needs; the Graph must not be used afterwards.
+  // Returns the graph without nodes that no output needs. This object must not be used afterwards.
   formats::OnnxModel take();
 
  private:
@@ -70,7 +70,7 @@ class Graph {
   Value fresh(const std::string& stem);
 
   std::vector<const nn::Parameters*> weights_;
-  std::set<std::string> names_;           // of all values
+  std::set<std::string> names_;           // of all values so far
   std::map<std::string, int64_t> again_;  // suffixes in use, by name
   formats::OnnxModel model_;
 };

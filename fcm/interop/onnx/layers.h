@@ -24,7 +24,7 @@ struct Convolution {
   int64_t side = 1, stride = 1, padding = 0, groups = 1;
   bool bias = true;
 };
-// On maps [N, C, H, W], like all of the following.
+// On maps [N, C, H, W], like all functions below up to halved_by_maximum.
 Value convolution(Graph& graph, const std::string& place, const Value& x,
                   const Convolution& options);
 // 2 x 2 transposed convolution with stride 2: doubles rows and columns.

@@ -13,15 +13,15 @@
 
 namespace fcm::interop::onnx {
 
-// Normalisation of every graph's input, "pixels" [N, channels, rows, cols], float32, values in
-// 0..1, RGB or grey: its first nodes subtract the mean and divide by the std, one value per
+// The normalisation of every graph's input: "pixels" [N, channels, rows, cols], float32, RGB or
+// grey, from 0 to 1. The first nodes of a graph subtract the mean and divide by the std of each
 // channel.
 struct Pixels {
   std::vector<double> mean, stddev;
 };
 
-// The graphs hold nodes, inputs, outputs and weights; the caller adds the producer. Weights are
-// shared with the model. Evaluation in float32: no drop path, running statistics.
+// The graphs evaluate models in float32, without drop path and with running statistics. They share
+// weights with the model. The caller adds the producer.
 
 // The encoder of a pretraining run with all patches visible: "tokens" [N, L, C] in raster order
 // after the norm; "features" [N, C], their mean; for a ViT "class_token" [N, C].
@@ -29,7 +29,7 @@ formats::OnnxModel features_graph(const models::MaskedAutoencoder& model, const 
 
 // "logits" [N, classes].
 formats::OnnxModel classes_graph(const models::Classifier& model, const Pixels& pixels);
-// An upstream linear probe: the encoder's and the head's parameters (heads/batch_norm_probe.h).
+// The same for an upstream linear probe: `head` has the parameters of heads/batch_norm_probe.h.
 formats::OnnxModel classes_graph(const models::Classifier& encoder, const nn::Parameters& head,
                                  int64_t classes, const Pixels& pixels);
 

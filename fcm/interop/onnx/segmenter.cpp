@@ -28,8 +28,8 @@ Value conv_module(Graph& graph, const std::string& place, const Value& x, int64_
   return relu(graph, place + ".activate", batch_norm(graph, place + ".bn", mixed));
 }
 
-// Multiplies by one matrix for the rows and one for the columns: resizing and pooling are linear in
-// both.
+// Resizes or pools a map, both of which are linear: multiplies by one matrix for the rows and one
+// for the columns.
 Value resampled(Graph& graph, const std::string& place, const Value& x, const at::Tensor& rows_RH,
                 const at::Tensor& cols_SW) {
   const Value down = graph.add(place, "MatMul", {graph.constant(place + "/rows", rows_RH), x});
@@ -37,7 +37,7 @@ Value resampled(Graph& graph, const std::string& place, const Value& x, const at
                    {down, graph.constant(place + "/columns", cols_SW.t().contiguous())});
 }
 
-// Bilinear, align_corners off.
+// Bilinear upsampling, with align_corners off.
 Value upsampled(Graph& graph, const std::string& place, const Map& map, int64_t rows,
                 int64_t cols) {
   if (map.rows == rows && map.cols == cols) return map.value;
@@ -45,7 +45,8 @@ Value upsampled(Graph& graph, const std::string& place, const Map& map, int64_t 
                    nn::bilinear_matrix(map.cols, cols));
 }
 
-// Concatenates the coarsest map with its means over 1, 2 x 2, 3 x 3 and 6 x 6 bins.
+// UperNet's pyramid pooling: concatenates the coarsest map with its means over 1, 2 x 2, 3 x 3 and
+// 6 x 6 bins, and mixes them.
 Map coarsest(Graph& graph, const std::string& place, const Map& map) {
   constexpr std::array<int64_t, 4> kPools{1, 2, 3, 6};
   std::vector<Value> all{map.value};
@@ -86,7 +87,8 @@ Map add_upernet(Graph& graph, const std::string& place, const std::vector<Map>& 
   return {convolution(graph, place + ".conv_seg", mixed, {}), levels[0].rows, levels[0].cols};
 }
 
-// The stages of a ConvViT, and a fourth map of half the last one's size (heads/fourth_map.h).
+// The outputs of a ConvViT's three stages, and a fourth map of half the size of the third
+// (heads/fourth_map.h).
 std::vector<Map> maps_of_stages(Graph& graph, const std::string& prefix, const Encoded& seen,
                                 const encoder::EncoderOptions& options, masks::Grid grid) {
   std::vector<Map> maps;
@@ -103,7 +105,7 @@ std::vector<Map> maps_of_stages(Graph& graph, const std::string& prefix, const E
   return maps;
 }
 
-// Upstream's neck (heads/vit_neck.h).
+// The four maps of upstream's neck of a ViT (heads/vit_neck.h).
 std::vector<Map> maps_of_taps(Graph& graph, const Encoded& seen, int64_t dim, masks::Grid grid) {
   std::vector<Value> maps;
   for (size_t i = 0; i < seen.taps_NLC.size(); ++i) {

@@ -14,7 +14,7 @@
 namespace fcm::interop::onnx {
 namespace {
 
-// The attention branch of a block, given the block's place and number and its normed tokens.
+// Adds the attention of a block, given the block's place, its index and its normed tokens.
 using Attend = std::function<Value(const std::string& place, int64_t number, const Value& normed)>;
 
 Attend plain(Graph& graph, const Heads& heads) {
@@ -23,7 +23,7 @@ Attend plain(Graph& graph, const Heads& heads) {
   };
 }
 
-// Global attention with biases from a table per block.
+// Global attention; each block has its own table of relative position biases.
 Attend relative(Graph& graph, const EncoderGraph& wanted, const Heads& heads) {
   return [&graph, &wanted, heads](const std::string& place, int64_t, const Value& normed) {
     const std::string attn = place + ".attn";
@@ -44,7 +44,7 @@ Value attend_in_windows(Graph& graph, const std::string& place, const Value& nor
                         heads.dim);
 }
 
-// Window and global attention, with two tables that the blocks share.
+// Window and global attention; window blocks share one bias table, global blocks another.
 Attend windowed(Graph& graph, const EncoderGraph& wanted, const Heads& heads) {
   const encoder::Windowed& windowed = *wanted.windowed;
   const auto table = [&](const char* name, masks::Grid map) {
@@ -63,7 +63,7 @@ Attend windowed(Graph& graph, const EncoderGraph& wanted, const Heads& heads) {
   };
 }
 
-// The same with tables per block for rows and columns, and padded windows.
+// Window and global attention; each block has tables for rows and columns, and windows are padded.
 Attend decomposed(Graph& graph, const EncoderGraph& wanted, const Heads& heads) {
   const encoder::Windowed& windowed = *wanted.windowed;
   const Windows windows = add_windows(graph, wanted.prefix + "windows",

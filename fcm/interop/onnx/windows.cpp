@@ -7,7 +7,7 @@
 namespace fcm::interop::onnx {
 namespace {
 
-// One axis of `size` cells after padding and shifting: index in the windows -> cell, -1 for
+// One axis of `size` cells after padding and shifting: position in the windows -> cell, -1 for
 // padding.
 std::vector<int64_t> moved_axis(int64_t size, int64_t side, int64_t shift) {
   const int64_t filled = (size + side - 1) / side * side;
@@ -19,8 +19,8 @@ std::vector<int64_t> moved_axis(int64_t size, int64_t side, int64_t shift) {
   return cells;
 }
 
-// Numbers the regions of a shifted axis: cells attend to each other if their numbers are equal.
-// Cells wrapped around from the opposite border have different ones.
+// Numbers the regions of a shifted axis. Cells of a window attend to each other if their numbers
+// are equal; cells that were wrapped around from the opposite border have another number.
 std::vector<int64_t> regions(int64_t size, int64_t side, int64_t shift, bool filled) {
   const int64_t whole = (size + side - 1) / side * side;
   std::vector<int64_t> region;
