@@ -30,7 +30,7 @@ constexpr std::array<uint32_t, 256> kCrcTable = [] {
   return table;
 }();
 
-// CRC-32C, rotated and offset as the TFRecord format wants it.
+// CRC-32C, rotated and offset as the TFRecord format requires.
 uint32_t masked_crc(std::string_view bytes) {
   uint32_t crc = ~0U;
   for (const unsigned char byte : bytes) crc = (crc >> 8) ^ kCrcTable[(crc ^ byte) & 0xff];
@@ -96,7 +96,7 @@ EventWriter::EventWriter(const std::filesystem::path& folder) {
   const double time = now();
   const std::string name = fmt::format("{}{:010d}.{}.{}", kBeginning, static_cast<int64_t>(time),
                                        host_name(), ::getpid());
-  // A second writer of this process in the same second appends a number to its name.
+  // A second writer that this process creates within the same second appends a number to the name.
   for (int attempt = 0; !file_.is_open(); ++attempt) {
     path_ = folder / (attempt == 0 ? name : fmt::format("{}.{}", name, attempt));
     file_ = Descriptor(system_call::open(kEvents, path_, O_WRONLY | O_CREAT | O_EXCL | O_APPEND));
@@ -151,7 +151,8 @@ void EventWriter::append(std::string_view message) {
     size_ += put;
     return;
   }
-  // TensorBoard stops reading at a torn record, so the file is cut back to the last whole one.
+  // TensorBoard stops reading at an incomplete record, so truncate to the end of the last whole
+  // one.
   const int reason = put < 0 ? errno : ENOSPC;
   system_call::truncate(kEvents, file_.get(), size_, path_);
   fail(ExitCode::kCheckpoint, "cannot write {}: {}", path_.string(), std::strerror(reason));

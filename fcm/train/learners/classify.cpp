@@ -18,8 +18,8 @@
 namespace fcm::train {
 namespace {
 
-// The images of a batch as network input: bytes if only crops, flips and byte-valued augmentations
-// were applied, else float values.
+// The images of a batch as network input: float values if random erasing, mixup or cutmix is
+// applied, else the bytes that were loaded.
 class Images {
  public:
   Images(const loader::Batch& batch, const recipe::Recipe& recipe,
