@@ -16,7 +16,7 @@ Action recipe_check(Flags& flags) {
     RecipeChoice changes;  // the same for all
   };
   const auto arguments = std::make_shared<Arguments>();
-  flags.describe("Find unknown, missing and impossible keys",
+  flags.describe("Find unknown keys, missing keys and invalid values",
                  "Example:\n  fastconvmae recipe check mine.toml");
   flags.add_words("recipes", arguments->names, "NAME|FILE",
                   "Names or files; default: all shipped recipes");
