@@ -74,7 +74,7 @@ Action linprobe(Flags& flags) {
       }
     }
     request.machine.group = output.group;
-    refuse(of_training, "is for a trained probe: --recipe linprobe_*");
+    refuse(of_training, "is only for --recipe linprobe_*, which trains a probe");
     dist::Group& group = *output.group;
     dist::on_first(group, [&] {
       if (!request.out.empty()) tasks::refuse_foreign_result(request.out);

@@ -8,8 +8,8 @@
 
 namespace fcm::eval {
 
-// Top-1 accuracy in percent, on both kinds of features of a FeatureSet; the values of a kind that
-// is undefined are 0.
+// Top-1 accuracy in percent, on both kinds of features of a FeatureSet. The values of mean tokens
+// are 0 if mean_ND is undefined.
 struct FrozenAccuracy {
   double knn_flattened = 0, knn_mean = 0;
   double probe_flattened = 0, probe_mean = 0;

@@ -79,9 +79,9 @@ ClassMatch match_classes(const TrainedClasses& classes, int64_t answers,
     const auto place = places.find(name);
     if (place == places.end()) {
       fail(ExitCode::kData,
-           "the classes of {} differ from those that {} was trained on: it does not have \"{}\" "
-           "({} has {}; it has {}); measure it on images of its own classes, or train a head "
-           "for these with fastconvmae finetune",
+           "the classes of {} differ from those that {} was trained on: the classifier does not "
+           "have \"{}\" ({} has {}; the classifier has {}); measure it on images of its own "
+           "classes, or train a head for the new ones with fastconvmae finetune",
            data, classifier, name, data, class_list(names), class_list(trained));
     }
     answer_of.push_back(place->second);

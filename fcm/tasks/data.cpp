@@ -74,7 +74,7 @@ std::string only_in(const char* where, Lines from, Lines other) {
       std::ssize(only) > kShown ? fmt::format(" and {} more", only.end() - shown) : "");
 }
 
-// If the names are the same in another order: the first difference.
+// Part of a message: the first difference, if the names are the same but in another order.
 std::string other_order(const Lines& train, const Lines& val) {
   if (train == val || !std::ranges::is_permutation(train, val)) return "";
   return "; they are the same in another order: " + first_difference(train, val);
@@ -119,7 +119,7 @@ std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, lo
   auto dataset = open_images(data, split, machine, reporter, loader::TargetKind::kLabel);
   need_labels(data, *dataset, reporter);
   if (dataset->classes().size() == 1) {
-    reporter.warn(fmt::format("{} has only one class ({}), so every answer is right", data,
+    reporter.warn(fmt::format("{} has only one class ({}), so accuracy is always 100 %", data,
                               class_list(printable(dataset->classes()))));
   }
   return dataset;

@@ -1,5 +1,5 @@
-// result.json: the result of a run, in its folder, or of a command that measures accuracy, in the
-// folder --out.
+// result.json: the result of a run, in the run folder, or of a command that measures accuracy, in
+// its folder --out.
 #pragma once
 
 #include <filesystem>
@@ -9,8 +9,8 @@
 
 namespace fcm::tasks {
 
-// JSON cannot represent NaN and infinity: such values become null; their names are listed in
-// "not_finite" and in a warning.
+// Replaces NaN and infinity, which JSON cannot represent, by null. Lists the names of these values
+// in "not_finite" and in a warning.
 void replace_non_finite(nlohmann::json& result, Reporter& reporter);
 
 // Checks that a result can be written to the folder; call it before measuring. An earlier result of
@@ -24,7 +24,7 @@ void refuse_foreign_result(const std::filesystem::path& folder);
 // folder or the file cannot be written.
 void write_result(const std::filesystem::path& folder, const nlohmann::json& result);
 
-// The run's own result.json.
+// Writes the result.json of a run into its folder.
 void write_run_result(const std::filesystem::path& run, const nlohmann::json& result);
 
 }  // namespace fcm::tasks

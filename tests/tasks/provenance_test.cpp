@@ -134,13 +134,14 @@ TEST_F(Provenance, TrainingImagesThatAreMeasuredAreSaid) {
   // The training images, under another path.
   fs::rename(scratch_ / "abc" / "train", scratch_ / "moved");
   EXPECT_TRUE(measured(scratch_ / "moved", scratch_ / "run").contains("notes"));
-  EXPECT_TRUE(said_.has("are the same it was trained on")) << said_.all;
+  EXPECT_TRUE(said_.has("are the same that the network was trained on")) << said_.all;
 
   RememberingReporter said;
   const nlohmann::json result = finetune(finetuning(scratch_ / "moved", "flat"), said);
-  EXPECT_TRUE(said.has("are the same it was trained on")) << said.all;
+  EXPECT_TRUE(said.has("are the same that the network was trained on")) << said.all;
   EXPECT_EQ(result.at("notes").size(), 1u);
-  EXPECT_NE(page_of("flat").find("are the same it was trained on"), std::string::npos);
+  EXPECT_NE(page_of("flat").find("are the same that the network was trained on"),
+            std::string::npos);
 
   said.all.clear();
   const nlohmann::json neighbours =
@@ -238,7 +239,7 @@ TEST_F(Provenance, ARunThatGoesOnSaysOtherImages) {
   EXPECT_EQ(set.at("images"), 48);
   ASSERT_EQ(set.at("earlier").size(), 1u);
   EXPECT_EQ(set.at("earlier")[0].at("until_step"), 3);
-  EXPECT_NE(page_of("run").find("up to step 3 it was trained on 24 other images"),
+  EXPECT_NE(page_of("run").find("up to step 3 the network was trained on 24 other images"),
             std::string::npos);
   // The same number of images with other names.
   RememberingReporter said;
