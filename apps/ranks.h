@@ -1,4 +1,4 @@
-// This process as one of several ranks.
+// Runs this process as one of several ranks.
 #pragma once
 
 #include <memory>

@@ -13,7 +13,7 @@ namespace fcm::apps::commands {
 Action recipe_check(Flags& flags) {
   struct Arguments {
     std::vector<std::string> names;
-    RecipeChoice changes;  // the same for all
+    RecipeChoice changes;  // applied to every recipe
   };
   const auto arguments = std::make_shared<Arguments>();
   flags.describe("Find unknown keys, missing keys and invalid values",

@@ -1,9 +1,10 @@
 // Groups of processes that train or measure together. A single process is a group of one, so the
 // same code serves one process and several.
 //
-// Everything that changes control flow must be the same in every process, or some wait forever.
-// Each such decision (skip a step, roll back, stop, micro-batch size, too many bad images, which
-// checkpoint to resume from) goes through agree(); nothing else may branch differently by rank.
+// Decisions that change control flow must be the same in every process; otherwise some processes
+// would wait for the others without end. A decision from values of one process (stop, micro-batch
+// size, unreadable images, loss spikes, the checkpoint to resume from) goes through agree(). All
+// other decisions (such as skipping a step) use only values that are equal in every process.
 #pragma once
 
 #include <ATen/core/Tensor.h>

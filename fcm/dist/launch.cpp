@@ -167,7 +167,8 @@ class Ranks {
   std::vector<pid_t> pids_;  // by rank; 0: ended
 };
 
-// With too few descriptors the store accepts no connection, and all ranks hang.
+// Raises the limit of open files if needed. With too few descriptors the store accepts no
+// connection, and all ranks hang.
 void allow_descriptors(int64_t processes) {
   constexpr rlim_t kOfOneProcess = 24, kOfEachRank = 4;
   const rlim_t wanted = kOfOneProcess + kOfEachRank * static_cast<rlim_t>(processes);

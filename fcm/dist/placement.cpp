@@ -92,7 +92,7 @@ std::vector<int64_t> tasks_by_node(const std::string& name, const std::string& t
   return tasks;
 }
 
-// Tasks on this machine.
+// The number of tasks on this machine.
 int64_t slurm_local_size(const Environment& environment, const Placement& placement) {
   for (const char* name : {"SLURM_STEP_TASKS_PER_NODE", "SLURM_TASKS_PER_NODE"}) {
     const auto text = given(environment, name);

@@ -101,7 +101,7 @@ struct Introduction {
 
 std::string key_of(int64_t rank) { return fmt::format("ranks/{}", rank); }
 
-// What to do if a rank does not connect.
+// Advice for the messages about ranks that do not connect.
 std::string advice_of(const Placement& placement) {
   if (placement.source == "Slurm") {
     return fmt::format("Slurm promises {} tasks, and srun starts them: put srun before the command",
@@ -110,7 +110,7 @@ std::string advice_of(const Placement& placement) {
   return fmt::format("start as many processes as {} says", placement.source);
 }
 
-// Publishes this rank and waits until all have done so.
+// Publishes this rank in the store and waits until all ranks have done so.
 std::vector<Introduction> meet(c10d::Store& store, const Placement& placement,
                                const JoinOptions& options, Reporter& reporter) {
   const Introduction mine{host_name(), options.program, std::to_string(::getpid())};

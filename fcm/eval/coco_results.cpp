@@ -209,7 +209,7 @@ class ResultEvents {
   Key key_ = Key::kOther;
   unsigned seen_ = 0;   // bits: keys seen in the entry and its mask
   size_t skipped_ = 0;  // nesting depth inside the value of an unknown key
-  size_t numbers_ = 0;  // how many of the list that is being read
+  size_t numbers_ = 0;  // elements of the current list read so far
   std::array<int64_t, 2> size_{};
   std::vector<int64_t> counts_;
   std::optional<std::string> counts_text_;

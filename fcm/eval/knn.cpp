@@ -61,10 +61,10 @@ at::Tensor unit_rows(const at::Tensor& features_ND) {
   return unit;
 }
 
-// Error bound of rapid_products. The error of a sum of n terms, in any order, is at most n u / (1 -
-// n u) times the sum of the terms' magnitudes, where u is half a unit in the last place. That sum
-// is at most 1 here, except for the rounding of the unit vectors. n is the width of a slice plus
-// the number of slices.
+// Error bound of rapid_products. The error of a sum of n terms, in any order, is at most
+// n u / (1 - n u) times the sum of the terms' magnitudes, where u is half a unit in the last
+// place. The sum of magnitudes is at most 1 here, except for the rounding of the unit vectors. n is
+// the width of a slice plus the number of slices.
 double error_bound(int64_t width) {
   constexpr double kUnit = std::numeric_limits<float>::epsilon() / 2.0;
   const auto terms =

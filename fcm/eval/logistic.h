@@ -22,8 +22,8 @@ class Logistic {
   double mean_loss(const at::Tensor& weights) const;      // cross-entropy, without penalty
   // mean_loss + l2 / 2 * squared weights (without biases), and its gradient.
   Evaluation evaluate(const at::Tensor& weights, double l2) const;
-  // Mean of p (1 - p) over images and classes, p being the predicted probability of a class. It
-  // scales with the curvature of the mean loss.
+  // Mean of p (1 - p) over images and classes, where p is the predicted probability of a class. The
+  // curvature of the mean loss is approximately proportional to it.
   double mean_curvature(const at::Tensor& weights) const;
   int64_t images() const { return features_ND_.size(0); }
 

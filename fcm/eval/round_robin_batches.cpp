@@ -69,7 +69,7 @@ bool RoundRobinBatches::next(loader::Batch& batch) {
     next_ = {};
     more_ = loader_->next(next_);
   }
-  if (round_ == rounds_) {  // unreadable images after the last batch
+  if (round_ == rounds_) {  // adds the unreadable images after the last batch
     batch.bad.insert(batch.bad.end(), next_.bad.begin(), next_.bad.end());
   }
   return true;

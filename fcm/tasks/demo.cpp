@@ -168,7 +168,7 @@ nlohmann::json demo(const DemoRequest& request, Reporter& reporter) {
   const std::optional<int64_t>& images = request.images;
   if (images) recipe.run.max_steps = std::max<int64_t>(1, *images / recipe.optim.batch_size);
 
-  loader::open_dataset(kData, loader::Split::kTrain, {});  // fails early
+  loader::open_dataset(kData, loader::Split::kTrain, {});  // throws before training starts
   const RunLock lock = lock_run_folder({.out = out, .overwrite = request.overwrite}, reporter);
   const bool replace = request.overwrite || finished(out, request.finetune.has_value());
   if (replace && is_run(out)) remove_finetune_demo(out, reporter);

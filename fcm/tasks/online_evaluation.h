@@ -41,7 +41,8 @@ class OnlineEvaluation {
   int64_t threads_;
   Reporter& reporter_;
   eval::Selection bank_, queries_;
-  std::shared_ptr<const loader::Dataset> val_;  // as queries_.dataset, which a stop request ends
+  // The images of queries_.dataset; reading them does not end on a stop request.
+  std::shared_ptr<const loader::Dataset> val_;
 };
 
 }  // namespace fcm::tasks

@@ -21,7 +21,7 @@ namespace fcm::tasks {
 
 // File endings of predictions, which follow the image's base name.
 inline constexpr const char* kDrawnEnding = ".png";    // the prediction drawn into the image
-inline constexpr const char* kMapEnding = ".map.png";  // a segmenter's plain map
+inline constexpr const char* kMapEnding = ".map.png";  // a segmenter's class map
 
 class Predictor {
  public:

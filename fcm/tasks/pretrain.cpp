@@ -72,7 +72,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   std::optional<checkpoint::Checkpoint> start;
   if (request.resume != "auto" && request.resume != "never") {
     start = interop::load_any(request.resume, true, reporter);
-    learner.restore(*start);  // fails early
+    learner.restore(*start);  // throws before the run writes anything
   }
   const OnlineEvaluation online_evaluation(request, threads, reporter);
   RunFacts facts;

@@ -17,7 +17,7 @@ void replace_non_finite(nlohmann::json& result, Reporter& reporter);
 // this program may be replaced. Throws Error(kUsage) if the folder is a run folder, if its
 // result.json is not from this program, or if it has an image or list of detections (confusion.png,
 // segmentation.png, detection.png, detections.json) that its result.json does not name. Also throws
-// if one of these files is a link or has a temporary file beside it.
+// if one of these files is a link or has a temporary file next to it.
 void refuse_foreign_result(const std::filesystem::path& folder);
 
 // Creates the folder if it is missing. Throws Error(kUsage) as refuse_foreign_result, or if the

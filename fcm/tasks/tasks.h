@@ -214,9 +214,9 @@ nlohmann::json show_checkpoint(const std::filesystem::path& path, Reporter& repo
 nlohmann::json verify_checkpoint(const std::filesystem::path& path, Reporter& reporter,
                                  int64_t threads = 0);
 
-// Compares two checkpoints: "equal" (whether all bits are), "tensors" that differ with their
-// largest differences, and the names of tensors that only one has. Moments are compared if both
-// have them.
+// Compares two checkpoints. Returns "equal" (whether all bits are equal), the "tensors" that differ
+// with their largest differences, and the names of tensors that only one checkpoint has. Moments
+// are compared if both checkpoints have them.
 nlohmann::json diff_checkpoints(const std::filesystem::path& first,
                                 const std::filesystem::path& second, Reporter& reporter,
                                 int64_t threads = 0);

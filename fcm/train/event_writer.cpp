@@ -61,7 +61,7 @@ void put_bytes(std::string& out, uint64_t field, std::string_view bytes) {
   out += bytes;
 }
 
-// Event: wall_time = 1, step = 2, file_version = 3, summary = 5, session_log = 7.
+// Field numbers of Event: wall_time = 1, step = 2, file_version = 3, summary = 5, session_log = 7.
 std::string event(double wall_time, int64_t step) {
   std::string out;
   put_key(out, 1, Wire::kFixed64);
@@ -110,7 +110,7 @@ EventWriter::EventWriter(const std::filesystem::path& folder) {
 }
 
 void EventWriter::resume_at(int64_t step) {
-  std::string start;  // SessionLog: status = 1, of which 1 is START
+  std::string start;  // SessionLog: field 1 is status, value 1 is START
   put_key(start, 1, Wire::kVarint);
   put_varint(start, 1);
   std::string session = event(now(), step);
@@ -119,7 +119,8 @@ void EventWriter::resume_at(int64_t step) {
 }
 
 void EventWriter::add(int64_t step, std::span<const Scalar> scalars, double wall_time) {
-  std::string summary;  // value = 1, repeated; a value: tag = 1, simple_value = 2
+  // Summary: field 1 is value (repeated). Value: field 1 is tag, field 2 is simple_value.
+  std::string summary;
   for (const Scalar& scalar : scalars) {
     std::string value;
     put_bytes(value, 1, scalar.tag);

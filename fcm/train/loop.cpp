@@ -150,7 +150,7 @@ class Loop {
           group_.agree(recipe::choose_micro_batch(recipe_, compute_, memory), dist::Agree::kMin);
     }
     peak_flops_ = ops::peak_flops(compute_, learner_.device()) * static_cast<double>(group_.size());
-    // Reference ops may wait for the device, so there is nothing to enqueue or record.
+    // Reference ops may wait for the device, so a step cannot be enqueued ahead or recorded.
     const bool queued = request_.queued && !recipe_.debug.reference_ops;
     if (queued) execution_ = learner_.queue(counters_.micro_batch, request_.record);
     if (!execution_) execution_ = std::make_unique<EagerExecution>(learner_);
