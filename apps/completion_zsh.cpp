@@ -70,8 +70,7 @@ std::string value_spec(const FlagFacts& flag) {
   return fmt::format("{}:{}", described(flag.kind), action_of(flag));
 }
 
-// The _arguments specifications of a flag; those of an argument without a flag have only a
-// position.
+// The _arguments specifications of a flag, or of an argument, which is specified by its position.
 Words specs_of(const FlagFacts& flag, int& argument) {
   Words specs;
   for (const std::string& name : flag.names) {

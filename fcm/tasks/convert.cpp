@@ -51,7 +51,7 @@ bool is_pth(const std::string& format) {
 // Throws Error(kUsage) if --to and the file's ending disagree, because one of them is a mistake.
 void refuse_ending_of_another(const ConvertRequest& request) {
   if (request.to == "safetensors") return refuse_other_ending(request.out, {".safetensors"});
-  if (is_pth(request.to)) {  // these are all endings that are read as .pth
+  if (is_pth(request.to)) {  // accepts every ending that is read as .pth
     return refuse_other_ending(request.out, {".pth", ".pt", ".bin", ".ckpt", ".tar"});
   }
   if (request.to == "onnx") return refuse_other_ending(request.out, {".onnx"});

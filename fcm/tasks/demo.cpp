@@ -67,8 +67,9 @@ Measured measure_all(const recipe::Recipe& recipe, const TrainedModel& trained, 
   return measured;
 }
 
-// For kNN and the probe {"raw", "untrained", "pretrained"}, each on the better kind of features;
-// the figures of both kinds are under "features".
+// The accuracies of kNN ("knn") and the probe ("linprobe") on the features of raw pixels, the
+// untrained and the pretrained network, each with the better kind of tokens. "features" has the
+// accuracies with both kinds.
 nlohmann::json accuracies(const Measured& measured) {
   using Member = double eval::FrozenAccuracy::*;
   const auto three = [&](Member member, bool raw) {

@@ -77,7 +77,7 @@ std::unique_ptr<SupervisedTask> make_supervised_task(const SupervisedTaskRequest
 
 nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   const int64_t threads = set_up_machine(asked.machine);
-  // Everything up to prepare_run_folder can fail, and leaves the run folder unchanged.
+  // An error before prepare_run_folder leaves the run folder unchanged.
   refuse_resume_from_elsewhere(asked);
   std::optional<checkpoint::Checkpoint> start;
   if (!asked.checkpoint.empty()) start = interop::load_any(asked.checkpoint, false, reporter);

@@ -21,8 +21,8 @@ namespace {
 
 int64_t threads_of(const MachineOptions& machine) {
   if (machine.threads > 0) return machine.threads;
-  // If the usable cores fit this rank's share of the machine, they are its own and all are used.
-  // Otherwise the ranks share the cores, which are divided among them.
+  // A rank that may use no more cores than its share of the machine is bound to them and uses all.
+  // Otherwise the ranks on this machine may use the same cores, so the cores are divided.
   const int64_t usable = usable_cores().count, ranks = machine.group->ranks_here();
   const int64_t cores = std::thread::hardware_concurrency();
   return usable <= cores / ranks ? usable : std::max<int64_t>(usable / ranks, 1);
@@ -33,7 +33,7 @@ int64_t threads_of(const MachineOptions& machine) {
 void refuse_more_threads_than_there_are(int64_t threads, const std::string& set_by) {
   // Threads in addition to this one: LibTorch's pool, OpenMP's pool, and the loader's threads.
   const auto beside = [](int64_t count) { return count == 1 ? 1 : 2 * (count - 1) + count; };
-  const int64_t there = running_threads() - 1;  // threads of those pools that already run
+  const int64_t there = running_threads() - 1;  // those of these threads that already run
   const int64_t wanted = beside(threads) - there;
   const int64_t startable = startable_threads(wanted);
   if (startable >= wanted) return;

@@ -10,8 +10,8 @@
 namespace fcm::tasks {
 
 // Throws Error(kUsage) if images written below `out` would be images of the data at the next start,
-// or if the data is in a subfolder of `out` that a run uses for its own files. Warns if one folder
-// is inside the other but neither is the case.
+// or if the data is in a subfolder of `out` that a run uses for its own files. If one folder is
+// inside the other without such a conflict, only warns.
 void refuse_nested(const std::filesystem::path& out, const std::string& data,
                    const loader::Dataset& dataset, Reporter& reporter);
 

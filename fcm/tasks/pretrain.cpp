@@ -49,7 +49,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   const int64_t threads = set_up_machine(request.machine);
   const recipe::Recipe& recipe = request.recipe;
   recipe::check_pretraining(recipe);
-  // Everything up to prepare_run_folder can fail, and leaves the run folder unchanged.
+  // An error before prepare_run_folder leaves the run folder unchanged.
   std::shared_ptr<const loader::Dataset> dataset =
       open_images(request.data, loader::Split::kTrain, request.machine, reporter);
   dist::Group& group = *request.machine.group;

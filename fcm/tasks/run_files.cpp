@@ -146,7 +146,7 @@ void mark_as_run(const fs::path& folder) {
 namespace {
 
 // Throws Error(kUsage) if a step-N was not written by this program. Call it before anything is
-// removed. Does not look behind a link in place of the folder, which will only be removed itself.
+// removed. Does not follow a link in place of the folder, because only the link is removed later.
 void refuse_foreign_steps(const fs::path& checkpoints) {
   if (type_of(checkpoints) != fs::file_type::directory) return;
   if (const auto foreign = checkpoint::first_foreign_step(checkpoints)) {

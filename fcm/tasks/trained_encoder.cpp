@@ -19,7 +19,7 @@
 namespace fcm::tasks {
 namespace {
 
-// A forward pass of a network, with pixels in the order of a plan and an observer.
+// A network's forward pass over pixels in the order of `plan`; `observer` gets intermediate values.
 using Pass = std::function<void(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                                 at::ScalarType compute, const nn::Observer& observer)>;
 

@@ -40,7 +40,7 @@ class PretrainLearner final : public Learner {
   // Creates recorders of CUDA graphs if `wanted`, on a GPU and without teachers; else empty.
   MakeRecorded recording(bool wanted) const;
 
-  void configure_loader(loader::LoaderRequest& /*request*/) const override {}  // only images
+  void configure_loader(loader::LoaderRequest& /*request*/) const override {}  // needs only images
   at::Device device() const override { return model_.device(); }
   int64_t trainable_elements() const override { return model_.parameters().trainable_elements(); }
   int64_t updates() const override { return optimizer_.steps(); }
