@@ -119,7 +119,7 @@ Flag Flags::add_value(const char* names, const std::string& kind, const char* he
   const std::string name = name_among(names);
   const auto take_one = [name, take](const CLI::results_t& words) {
     if (words.size() > 1) {
-      fail(ExitCode::kUsage, "{} is given {} times; once is right", name, words.size());
+      fail(ExitCode::kUsage, "{} is given {} times; give it once", name, words.size());
     }
     take(words.front());
     return true;
@@ -143,7 +143,7 @@ Flag Flags::add(const char* names, std::filesystem::path& value, const char* kin
       [&value, name](const std::string& word) {
         if (word.empty()) {
           fail(ExitCode::kUsage,
-               "{}: the path is empty; if a script's variable stands there, it is not set", name);
+               "{}: the path is empty; if a script passes a variable, it is not set", name);
         }
         value = word;
       },

@@ -191,7 +191,7 @@ void expect_room_for_store() {
   if (room != MAP_FAILED) ::munmap(room, kBytes);
   if (room != MAP_FAILED && startable_threads(kThreads) == kThreads) return;
   fail(ExitCode::kDevice,
-       "the system has no room for the store where the processes meet: {} MB and {} threads ({}); "
+       "the store where the processes meet needs {} MB and {} threads, more than is left ({}); "
        "raise that limit",
        kBytes >> 20, kThreads, limits_of_threads());
 }

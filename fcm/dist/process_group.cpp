@@ -66,9 +66,9 @@ c10::intrusive_ptr<c10d::TCPStore> awaited_store(const Placement& placement,
     try {
       return store_at(address, placement.port, kQuiet);
     } catch (const std::exception&) {
-      reporter.warn(fmt::format("no store at {}:{} yet, where the ranks meet ({}); trying for {} s",
-                                address, placement.port, placement.source,
-                                patience.count() / 1000));
+      reporter.warn(
+          fmt::format("the store of the ranks, {}:{} ({}), is not up yet; trying for {} s", address,
+                      placement.port, placement.source, patience.count() / 1000));
     }
   }
   return store_at(address, placement.port, patience);
@@ -104,8 +104,9 @@ std::string key_of(int64_t rank) { return fmt::format("ranks/{}", rank); }
 // Advice for the messages about ranks that do not connect.
 std::string advice_of(const Placement& placement) {
   if (placement.source == "Slurm") {
-    return fmt::format("Slurm promises {} tasks, and srun starts them: put srun before the command",
-                       placement.size);
+    return fmt::format(
+        "Slurm allocated {} tasks, which only srun starts: put srun before the command",
+        placement.size);
   }
   return fmt::format("start as many processes as {} says", placement.source);
 }

@@ -146,10 +146,10 @@ class ResultEvents {
   bool other(const char* what) const {
     if (skips()) return true;
     if (place_ == Place::kOutside || place_ == Place::kList || place_ == Place::kDone) {
-      fail(ExitCode::kData, "{} is not a list of results: it has {} where a{} is due", file_, what,
-           place_ == Place::kList ? "n entry" : " list");
+      fail(ExitCode::kData, "{} is not a list of results: it has {} where a{} is expected", file_,
+           what, place_ == Place::kList ? "n entry" : " list");
     }
-    refuse("it has {} where {} is due", what,
+    refuse("it has {} where {} is expected", what,
            place_ == Place::kBox || key_ == Key::kScore         ? "a number"
            : place_ == Place::kCounts || place_ == Place::kSize ? "a whole number"
            : key_ == Key::kImage || key_ == Key::kCategory      ? "a whole number"

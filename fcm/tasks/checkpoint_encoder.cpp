@@ -116,8 +116,8 @@ void say_other_values(const recipe::Recipe& recipe, const Checkpoint& checkpoint
     const auto theirs = said_beside(checkpoint, key, ours);
     if (theirs == ours) return;
     reporter.warn(fmt::format(
-        "{} was trained with {} = {}, the recipe {} has {}: set it, or take all that is known of "
-        "the encoder with --set encoder.size=checkpoint",
+        "{} was trained with {} = {}, the recipe {} has {}: change the recipe, or use all values "
+        "of the checkpoint's encoder with --set encoder.size=checkpoint",
         checkpoint.path.string(), key, nlohmann::json(theirs).dump(), recipe.row.name,
         nlohmann::json(ours).dump()));
   };

@@ -155,7 +155,7 @@ void need_instances(const std::string& data, const loader::Dataset& dataset) {
   if (dataset.has_instances()) return;
   fail(ExitCode::kData,
        "{} has no annotated objects, which detection needs: COCO's layout is supported, "
-       "annotations/instances_train2017.json beside train2017/ (docs/tour/02-loader.md)",
+       "annotations/instances_train2017.json next to train2017/ (docs/tour/02-loader.md)",
        data);
 }
 
@@ -222,14 +222,13 @@ void warn_of_unlearnt(const std::string& data, const std::vector<int64_t>& train
   }
   if (unlearnt.empty()) return;
   const int64_t count = std::ssize(unlearnt);
-  reporter.warn(
-      fmt::format("{}: {} of the {} with objects in the validation images {} none in {} ({}): {}",
-                  data, count, counted(std::ssize(occur), "category", "categories"),
-                  noun(count, "has", "have"), trained_on, class_list(printable(unlearnt)),
-                  unlearnt.size() == occur.size()
-                      ? "nothing that is measured was learnt, so AP can only be 0.00"
-                  : count == 1 ? "its AP can only be 0.00"
-                               : "their AP can only be 0.00"));
+  reporter.warn(fmt::format(
+      "{}: {} of the {} with objects in the validation images {} none in {} ({}): {}", data, count,
+      counted(std::ssize(occur), "category", "categories"), noun(count, "has", "have"), trained_on,
+      class_list(printable(unlearnt)),
+      unlearnt.size() == occur.size() ? "no measured category was trained, so AP can only be 0.00"
+      : count == 1                    ? "its AP can only be 0.00"
+                                      : "their AP can only be 0.00"));
 }
 
 LabelledData open_instance_splits(const std::string& data, const MachineOptions& machine,

@@ -51,9 +51,9 @@ void go_on(const RunFacts& facts, const json& state, const std::string& whose, j
   const std::optional<std::string> other = same_list ? other_pixels(*before, now) : std::nullopt;
   if (!same_list || other) {
     const int64_t step = step_of(state);
-    const std::string count = other ? fmt::format("as many with the same names, but {}", *other)
+    const std::string count = other ? fmt::format("the same number and names, but {}", *other)
                               : before->images == now.images
-                                  ? "as many, but another list of them"
+                                  ? "the same number of images, but a different list"
                                   : counted(now.images, "image", "images");
     reporter.warn(fmt::format(
         "{} continues with other data: up to step {} it had {} ({}), now it has "

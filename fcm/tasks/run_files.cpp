@@ -67,7 +67,7 @@ bool is_own_folder(const fs::path& folder, Reporter& reporter) {
   std::error_code ignored;
   const fs::path target = fs::read_symlink(folder, ignored);
   if (system_call::unlink(kWho, folder) != 0) fail_to_remove(folder);
-  reporter.warn(fmt::format("{} was a link to {}: the link is removed, what it led to stays",
+  reporter.warn(fmt::format("{} was a link to {}: the link is removed, its target stays",
                             folder.string(), target.string()));
   return false;
 }

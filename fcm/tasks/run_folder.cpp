@@ -90,7 +90,7 @@ void refuse_what_is_not_ours(const RunFolderRequest& request) {
   if (const auto first = request.overwrite ? first_name_in(out) : std::nullopt) {
     fail(ExitCode::kUsage,
          "--out {} holds {} but no run of this program that --overwrite could replace; choose "
-         "another name, or leave out --overwrite to start a run beside it",
+         "another name, or leave out --overwrite to start a run next to it",
          out.string(), *first);
   }
 }

@@ -262,8 +262,8 @@ TEST_F(LabelledDataTest, WhatIsMeasuredButNotTrainedOnIsSaid) {
             "the training images (emu): its AP can only be 0.00\n");
   EXPECT_EQ(said({0, 5, 0}),
             "warning: d: 2 of the 2 categories with objects in the validation images have none in "
-            "the training images (cat, emu): nothing that is measured was learnt, so AP can only "
-            "be 0.00\n");
+            "the training images (cat, emu): no measured category was trained, so AP can only be "
+            "0.00\n");
 }
 
 }  // namespace
