@@ -29,7 +29,7 @@ int Output::print_run(const nlohmann::json& result) const {
     print(result);
   } catch (const Error& error) {
     if (!stopped) throw;
-    reporter.warn(error.what());  // scripts look at the exit status
+    reporter.warn(error.what());  // scripts need the exit status of a stopped run
   }
   if (!stopped) return static_cast<int>(ExitCode::kDone);
   reporter.info("stopped early; the same command resumes from the newest checkpoint");
@@ -78,9 +78,9 @@ std::vector<Command> all_commands() {
 }
 
 std::vector<Group> all_groups() {
-  return {{"recipe", "Look at recipes"},
+  return {{"recipe", "Show and check recipes"},
           {"data", "Check data sets and pack them"},
-          {"checkpoint", "Look at checkpoints and convert them"},
+          {"checkpoint", "Inspect and convert checkpoints"},
           {"bench", "Measure speed"}};
 }
 

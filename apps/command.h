@@ -13,20 +13,20 @@
 
 namespace fcm::apps {
 
-// Where results and messages go.
+// Where a command sends results and messages.
 struct Output {
-  Reporter& reporter;  // stderr
+  Reporter& reporter;  // messages, on stderr
   bool json = false;   // results on stdout as JSON
   // The processes that share the command's work.
   std::shared_ptr<dist::Group> group = dist::group_of_one();
-  bool quiet = false;  // the reporter is already set so
+  bool quiet = false;  // --quiet; `reporter` already applies it
 
-  // Prints to stdout, rank 0 only. Returns 0, the exit status of success. Non-finite values become
-  // null, with a warning.
+  // Prints the result to stdout, in rank 0 only. Returns 0, the exit status of success. Non-finite
+  // values become null, with a warning.
   int print(nlohmann::json result) const;
-  // The same, with another text for people.
+  // Prints `result` with --json, else `text`.
   int print(const nlohmann::json& result, const std::string& text) const;
-  // For a run that can be stopped: returns 75 if result["stopped"] is true.
+  // Like print, for a run that can be stopped: returns 75 if result["stopped"] is true.
   int print_run(const nlohmann::json& result) const;
 };
 
@@ -36,7 +36,7 @@ using Action = std::function<int(const Output&)>;
 
 struct Command {
   std::string name;           // as typed: "recipe show"
-  Action (*declare)(Flags&);  // describes it, adds its flags, returns its action
+  Action (*declare)(Flags&);  // sets its help, adds its flags and returns its action
   bool in_group = false;      // several processes share its work; else only rank 0 runs it
 };
 
@@ -47,10 +47,10 @@ struct Declared {
 };
 Declared declared(const Command& command);
 
-// In the order of the help.
+// All commands, in the order of the help.
 std::vector<Command> all_commands();
 
-// The words like "recipe" of "recipe show", and what the help says about them.
+// A group of commands, like "recipe" of "recipe show", with its description in the help.
 struct Group {
   std::string name, about;
 };

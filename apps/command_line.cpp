@@ -43,7 +43,7 @@ std::map<std::string, KnownFlag> known_flags() {
   return known;
 }
 
-// "bench", or "" for the program: the words that may follow it.
+// The words that may follow a group like "bench", or the program's name if `group` is "".
 Words words_behind(const std::string& group) {
   Words names;
   for (const Command& command : all_commands()) {
@@ -71,15 +71,15 @@ std::string see_help(const std::string& command) {
        meant ? fmt::format("did you mean {}?", *meant) : see_help(command));
 }
 
-// `arguments` split into a command and its flags, before and after it.
+// The arguments, split into a command and its flags, which may precede and follow it.
 struct Split {
   std::string group;               // "recipe"; empty: none
   std::optional<Command> command;  // nullopt: the arguments end before a command
   Words words;
 };
 
-// The number of words, from the flag at `first` on, of the flag and its value. Throws Error(kUsage)
-// if no command has this flag.
+// The number of words of the flag at `first`: 2 if its value is the next word, else 1. Throws
+// Error(kUsage) if no command has this flag.
 size_t length_of_flag(const Words& words, size_t first, const std::string& group) {
   const std::string& word = words[first];
   const auto known = known_flags();
@@ -122,7 +122,8 @@ Split split(const Words& arguments) {
   return result;
 }
 
-// The program and groups like `recipe` only show their help.
+// The command line of arguments without a command: the program and groups like `recipe` can only
+// show their help or the version. Throws Error(kUsage) if neither is requested.
 CommandLine without_command(const Split& split) {
   CommandLine line;
   for (const std::string& word : split.words) {

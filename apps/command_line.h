@@ -10,8 +10,8 @@
 namespace fcm::apps {
 
 struct CommandLine {
-  std::string command;  // "recipe show"; empty: none, for example with --version
-  std::string help;     // to be printed instead of running anything; empty: not requested
+  std::string command;  // "recipe show"; empty: no command, for example with --version alone
+  std::string help;     // the help text to print instead of running the command; empty: none
   bool version = false;
   bool json = false;
   bool quiet = false;
@@ -20,7 +20,7 @@ struct CommandLine {
   std::unique_ptr<Flags> flags;  // of the command; must live as long as the action
 };
 
-// `arguments` without the program's name. Flags may also precede the command. Throws Error(kUsage)
+// `arguments`: without the program's name. Flags may also precede the command. Throws Error(kUsage)
 // for an unknown command or flag, a flag that the command does not use, and a wrong or missing
 // value.
 CommandLine parse_command_line(const std::vector<std::string>& arguments);

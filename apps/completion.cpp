@@ -24,7 +24,8 @@ std::vector<std::string> recipe_names() {
   return names;
 }
 
-// "optim.epochs=", and "model.precision=bf16" where a key has few values.
+// Adds "optim.epochs=" for every key, and "model.precision=bf16" for keys with a fixed set of
+// values.
 void add_keys(Candidates& candidates) {
   std::vector<recipe::Recipe> tasks = one_of_each_task();
   for (const config::Field& field : all_keys(tasks)) {

@@ -19,7 +19,7 @@ constexpr const char* kBashHead =
 )";
 
 constexpr const char* kBashFunctions = R"(
-# The words of the line up to the cursor. Readline cuts them at = and :, where they belong together.
+# Sets words to the words of the line up to the cursor. Readline splits words at = and :; this joins them again.
 _fastconvmae_words() {
   local i piece blanks rest=${COMP_LINE:0:COMP_POINT}
   words=()
@@ -39,8 +39,8 @@ _fastconvmae_words() {
   done
 }
 
-# The position of the cursor: the command before it, the flag whose value is typed or else the
-# index of the argument, and the part of the word that is typed already.
+# Sets command to the command before the cursor, flag to the flag whose value is being typed (or
+# argument to the index of the argument), and current to the part of the word before the cursor.
 _fastconvmae_place() {
   local word i last=$((${#words[@]} - 1))
   for ((i = 0; i < last; ++i)); do
@@ -125,7 +125,7 @@ Words flag_names(const CommandFacts& command) {
   return names;
 }
 
-// The body of a case: sets the candidates.
+// The body of a case in the script, which sets the candidates.
 std::string body_of(const Candidates& candidates) {
   std::string body;
   if (!candidates.words.empty()) body += fmt::format(" list='{}'", joined(candidates.words));
@@ -138,7 +138,8 @@ std::string body_of(const Candidates& candidates) {
   return body;
 }
 
-// "command flag" and "command argument-index" patterns, by the body of their case.
+// Patterns "COMMAND FLAG" and "COMMAND ARGUMENT-INDEX" of the script's case statement, grouped by
+// the body of their case.
 std::map<std::string, Words> places_by_body(const std::vector<CommandFacts>& tree) {
   std::map<std::string, Words> places;
   for (const CommandFacts& command : tree) {

@@ -46,7 +46,7 @@ end
 complete -c fastconvmae -f
 )";
 
-// Quotes for fish, whose single quotes need backslashes before \ and '.
+// Quotes text for fish, which needs backslashes before \ and ' within single quotes.
 std::string fish_quoted(const std::string& text) {
   std::string result = "'";
   for (const char letter : text) {

@@ -14,7 +14,7 @@ using Words = std::vector<std::string>;
 constexpr const char* kZshHead = R"(#compdef fastconvmae
 # zsh completion of fastconvmae, written by: fastconvmae completion zsh
 
-# Keys of a recipe with "=" behind them, and behind that what some of them may be.
+# Completes keys of a recipe up to the "=", and after it the values of keys with a fixed set of values.
 _fastconvmae_keys() {
   if compset -P '(#b)([^=]#)='; then
     local -a values
@@ -35,7 +35,7 @@ _fastconvmae_teacher() {
 
 )";
 
-// Quotes for the shell.
+// Quotes text for the shell.
 std::string zsh_quoted(const std::string& text) {
   std::string result = "'";
   for (const char letter : text) {
@@ -44,7 +44,7 @@ std::string zsh_quoted(const std::string& text) {
   return result + "'";
 }
 
-// Escapes characters with a meaning in descriptions of _arguments.
+// Escapes characters that are special in the descriptions of zsh's _arguments.
 std::string described(const std::string& text) {
   std::string result;
   for (const char letter : text) {
@@ -54,7 +54,7 @@ std::string described(const std::string& text) {
   return result;
 }
 
-// The action of such a description: how a value is completed.
+// The action in an _arguments specification: how a value is completed.
 std::string action_of(const FlagFacts& flag) {
   if (flag.kind == "SECTION.KEY=VALUE") return "_fastconvmae_keys";
   const Candidates candidates = candidates_for(flag);
@@ -70,7 +70,7 @@ std::string value_spec(const FlagFacts& flag) {
   return fmt::format("{}:{}", described(flag.kind), action_of(flag));
 }
 
-// The lines of _arguments for a flag; for an argument without a name, only its position.
+// The _arguments specifications of a flag, or of an argument, which is specified by its position.
 Words specs_of(const FlagFacts& flag, int& argument) {
   Words specs;
   for (const std::string& name : flag.names) {
@@ -134,16 +134,17 @@ std::string function_name(std::string command) {
   return command.empty() ? "_fastconvmae" : "_fastconvmae_" + command;
 }
 
-// The function of the program or a group: completes the next word, then calls that one's function.
+// The function of the program or of a group: completes the next word, then calls the function of
+// the command or group that the word names.
 std::string group_function(const std::string& name, const std::string& commands) {
   return fmt::format(R"({0}() {{
   local curcontext=$curcontext state line
   typeset -A opt_args
   _arguments -C \
-    '(- *)'{{-h,--help}}'[Show this and exit]' \
+    '(- *)'{{-h,--help}}'[Show this help and exit]' \
     '--json[Results as JSON on stdout]' \
     '--quiet[Only warnings and errors on stderr]' \
-    '(- *)--version[Versions and what this build can do]' \
+    '(- *)--version[Show versions and features of this build]' \
     '1: :{1}' '*:: :->another'
   [[ $state == another ]] && _fastconvmae_behind {0} "$line[1]"
 }}
@@ -164,7 +165,8 @@ std::string zsh_completion() {
   text +=
       fmt::format("typeset -ga _fastconvmae_beginnings=({})\n", fmt::join(keys.beginnings, " "));
   text += fmt::format("typeset -ga _fastconvmae_values=({})\n\n", fmt::join(keys.words, " "));
-  text += R"(# A command or a group, whose words _arguments has left in $words.
+  text +=
+      R"(# Calls the function of the command or group $2 inside $1; _arguments has left its words in $words.
 _fastconvmae_behind() {
   curcontext="${curcontext%:*:*}:fastconvmae-$2:"
   (( $+functions[${1}_$2] )) && "${1}_$2"

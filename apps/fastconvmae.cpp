@@ -1,4 +1,4 @@
-// main(); everything else is in the library fcm_app, so that tests can call it.
+// main(). All other code of the program is in the library fcm_app, so that tests can call it.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -14,7 +14,7 @@
 int main(int count, char** values) {
   fcm::apps::fill_closed_streams();
   fcm::apps::ignore_sigpipe();
-  // A file beyond RLIMIT_FSIZE becomes an error message, not a signal.
+  // Writing a file beyond RLIMIT_FSIZE then gives an error message instead of a signal.
   std::signal(SIGXFSZ, SIG_IGN);
   fcm::apps::keep_memory();
   fcm::apps::fix_cublas_workspaces();

@@ -19,7 +19,7 @@ using Words = std::vector<std::string>;
 
 constexpr const char* kOfEveryCommand = "Flags of every command";
 
-// The name for messages: the last one, "--data" of "data,--data".
+// The name to use in messages: the last of `names`, for example "--data" of "data,--data".
 std::string name_among(const std::string& names) { return names.substr(names.rfind(',') + 1); }
 
 template <typename Number>
@@ -34,9 +34,9 @@ Number number_of(const std::string& name, const std::string& word, Between<Numbe
   return value;
 }
 
-// Our wording where CLI11's is unclear.
+// The message for a parse error. Where CLI11's wording is unclear, this is our own.
 std::string sentence(const CLI::ParseError& error, const Words& words) {
-  // CLI11 means a missing value of the last flag; repeated flags are checked in add_value.
+  // This error means that the last flag has no value; add_value checks for repeated flags.
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
     return fmt::format("{}: its value is missing", words.back());
   }
@@ -48,8 +48,8 @@ std::string sentence(const CLI::ParseError& error, const Words& words) {
   return text;
 }
 
-// CLI11's layout with two changes: a value that may stand without its flag is described once, and
-// the excluded options are sorted by name (CLI11 sorts them by address).
+// CLI11's layout with two changes: a value that may be given without its flag is described only
+// once, and excluded options are sorted by name (CLI11 sorts them by address).
 class Layout final : public CLI::Formatter {
  public:
   Layout() {
@@ -119,7 +119,7 @@ Flag Flags::add_value(const char* names, const std::string& kind, const char* he
   const std::string name = name_among(names);
   const auto take_one = [name, take](const CLI::results_t& words) {
     if (words.size() > 1) {
-      fail(ExitCode::kUsage, "{} is given {} times; once is right", name, words.size());
+      fail(ExitCode::kUsage, "{} is given {} times; give it once", name, words.size());
     }
     take(words.front());
     return true;
@@ -143,7 +143,7 @@ Flag Flags::add(const char* names, std::filesystem::path& value, const char* kin
       [&value, name](const std::string& word) {
         if (word.empty()) {
           fail(ExitCode::kUsage,
-               "{}: the path is empty; if a script's variable stands there, it is not set", name);
+               "{}: the path is empty; if a script passes a variable, it is not set", name);
         }
         value = word;
       },
@@ -240,10 +240,10 @@ void Flags::add_those_of_every_command() {
   const auto add_one = [&](const char* names, const char* help) {
     app_->add_flag(names)->description(help)->group(kOfEveryCommand);
   };
-  add_one("-h,--help", "Show this and exit");
+  add_one("-h,--help", "Show this help and exit");
   add_one("--json", "Results as JSON on stdout");
   add_one("--quiet", "Only warnings and errors on stderr");
-  add_one("--version", "Versions and what this build can do; also as --json");
+  add_one("--version", "Show versions and features of this build; with --json as JSON");
 }
 
 Words Flags::parse(const Words& words) {
@@ -256,7 +256,7 @@ Words Flags::parse(const Words& words) {
     fault = error.what();
   }
   if (wants_help() || wants_version()) return {};
-  // A mistyped flag also shows up as a missing one, so unknown words are reported first.
+  // A mistyped required flag is also reported as missing, so unknown words are reported first.
   Words left = app_->remaining();
   if (rest_ != nullptr &&
       (left.empty() || left.front() == "--" || !left.front().starts_with('-'))) {

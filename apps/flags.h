@@ -25,7 +25,7 @@ struct Between {
   Number low, high;
 };
 
-// A flag that was added. Valid as long as its Flags object.
+// A handle of a flag that was added. Valid as long as its Flags object.
 class Flag {
  public:
   explicit Flag(CLI::Option* option) : option_(option) {}
@@ -41,9 +41,9 @@ class Flag {
 // Facts about a flag, for help, completions and the manual.
 struct FlagFacts {
   std::vector<std::string> names;  // "--help", "-h"; "runs": an argument without a flag
-  std::string kind;                // of its value, as the help shows it: "N", "jpeg|raw"
+  std::string kind;                // the kind of its value, as the help shows it: "N", "jpeg|raw"
   bool takes_value = false;
-  bool stands_alone = false;  // may be given without the flag, or is an argument
+  bool stands_alone = false;  // its value may be given without the flag's name
   bool many = false;          // takes all words up to the next flag
   bool repeated = false;      // may be repeated
   bool required = false;
@@ -65,34 +65,37 @@ class Flags {
   // `about`: one line; `notes`: text below the flags.
   void describe(const std::string& about, const std::string& notes = "");
 
-  // `names`: "--k"; "data,--data" for a value that may stand without its flag. `kind`: placeholder
-  // of the value in the help. The help shows the variable's value as the default, if it has one.
+  // Adds a flag that sets `value`. `names`: "--k"; "data,--data" for a value that may be given
+  // without its flag. `kind`: the placeholder of the value in the help. The help shows the initial
+  // value of the variable as the default.
   Flag add(const char* names, std::string& value, const char* kind, const char* help);
   Flag add(const char* names, std::filesystem::path& value, const char* kind, const char* help);
   Flag add(const char* names, int64_t& value, Between<int64_t> range, const char* help);
   Flag add(const char* names, std::optional<int64_t>& value, Between<int64_t> range,
            const char* help);
   Flag add(const char* names, double& value, Between<double> range, const char* help);
-  Flag add(const char* names, bool& value, const char* help);           // given: true
-  Flag add_negative(const char* names, bool& value, const char* help);  // given: false
+  Flag add(const char* names, bool& value, const char* help);           // the flag sets true
+  Flag add_negative(const char* names, bool& value, const char* help);  // the flag sets false
   Flag add_choice(const char* names, std::string& value, const std::vector<std::string>& choices,
                   const char* help);
-  // All words up to the next flag.
+  // A flag that takes all words up to the next flag.
   Flag add_words(const char* names, std::vector<std::string>& words, const char* kind,
                  const char* help);
-  // One word each time it is given. `take` may throw Error; `show` returns the value as text.
+  // A flag that may be repeated and takes one word each time. `take` may throw Error; `show`
+  // returns the value as text.
   Flag add_repeated(const char* names, std::vector<std::string>& words, const char* kind,
                     const char* help);
   Flag add_repeated(const char* names, const Take& take, const Show& show, const char* kind,
                     const char* help);
-  // Takes everything from the first word that is not a flag or argument of this command: another
-  // command with its own flags. "--" may precede it. `kind`: its placeholder in the help.
+  // Puts all words from the first one that is not a flag or argument of this command into `words`:
+  // another command with its own flags, which "--" may precede. `kind`: its placeholder in the
+  // help.
   void take_rest(std::vector<std::string>& words, const std::string& kind);
-  // --help, --json, --quiet and --version, which every command has. Call it last.
+  // Adds --help, --json, --quiet and --version, which every command has. Call it last.
   void add_those_of_every_command();
 
-  // Parses the words after the command's name. Returns the words from the first unknown one on. If
-  // there are none, throws Error(kUsage) for a wrong value or a missing required flag.
+  // Parses the words after the command's name. Returns the words from the first unknown word on. If
+  // all words are known, throws Error(kUsage) for a wrong value or a missing required flag.
   std::vector<std::string> parse(const std::vector<std::string>& words);
 
   bool wants_help() const;
@@ -117,7 +120,7 @@ class Flags {
   std::string rest_kind_;
 };
 
-// Throws Error(kUsage) if one of `flags` was given: its name, then `why`.
+// Throws Error(kUsage) if one of `flags` was given; the message is the flag's name, then `why`.
 void refuse(const std::vector<Flag>& flags, const std::string& why);
 
 }  // namespace fcm::apps

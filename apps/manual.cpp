@@ -13,7 +13,8 @@
 namespace fcm::apps {
 namespace {
 
-// Escapes text for troff: hyphens stay typeable, no line starts a request.
+// Escapes text for troff: hyphens stay ASCII hyphens that can be copied, and no line starts with a
+// troff request.
 std::string roff(const std::string& text) {
   std::string result;
   for (const char letter : text) {
@@ -47,7 +48,7 @@ std::string head(const std::string& command, const std::string& about) {
                      roff(page_name(command)), roff(about));
 }
 
-// Paragraphs; lines indented by two blanks are kept as they are.
+// The notes as troff paragraphs; lines indented by two blanks are kept as they are.
 std::string paragraphs(const std::string& notes) {
   std::string text;
   bool as_typed = false;

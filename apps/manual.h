@@ -11,7 +11,7 @@ struct ManualPage {
   std::string text;  // man(7)
 };
 
-// One for the program, one per command.
+// One page for the program, and one per command.
 std::vector<ManualPage> manual_pages();
 
 }  // namespace fcm::apps

@@ -14,13 +14,13 @@ namespace {
 
 uintptr_t end_of_heap() { return reinterpret_cast<uintptr_t>(::sbrk(0)); }
 
-// LibTorch's CPU allocator, which takes memory from the heap; requests huge pages for what it
-// adds to the heap.
+// LibTorch's CPU allocator, which takes memory from the heap. Each time the heap has grown,
+// requests huge pages for the new part.
 class HugePages final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
     c10::DataPtr data = own_.allocate(bytes);
-    ask();  // before the new part of the heap is touched
+    ask();  // before the tensor's memory is accessed
     return data;
   }
   c10::DeleterFnPtr raw_deleter() const override { return own_.raw_deleter(); }

@@ -24,7 +24,7 @@ namespace {
 
 constexpr int kInternalError = 1;
 
-// Runs as one of several ranks. If this rank fails, the others are told.
+// Runs the command as one of several ranks. If this rank fails, the other ranks get the reason.
 int run_in_group(const CommandLine& line, const dist::Placement& placement, Reporter& stderr_) {
   RankReporter reporter(stderr_, placement);
   keep_libtorch_quiet();
@@ -48,7 +48,8 @@ class ErrorOfAllRanks : public Error {
   using Error::Error;
 };
 
-// The command line and this process's place, both the same for every rank of a machine.
+// Parses the command line, and reads this process's rank from the environment. All ranks of a
+// machine find the same errors here.
 std::pair<CommandLine, dist::Placement> parse(const std::vector<std::string>& arguments) {
   try {
     CommandLine line = parse_command_line(arguments);
@@ -87,13 +88,14 @@ int end_with(ExitCode code, const std::string& message) {
   return end_with(static_cast<int>(code), message);
 }
 
-// The first rank of each machine prints the whole message. The others print a line: their variables
-// may be left over from another program, and then no other process speaks.
+// The first rank of each machine prints the whole message. The others print one line as well,
+// because their environment variables may be left over from another program, and then no rank 0
+// exists.
 int end_of_all_ranks(const ErrorOfAllRanks& error) {
   dist::Placement placement;
   try {
     placement = placement_of_process();
-  } catch (const Error&) {  // it cannot be known which rank this is
+  } catch (const Error&) {  // the rank of this process is unknown
   }
   if (placement.local_rank == 0) return end_with(error.code(), error.what());
   StderrReporter(style_of_stderr(false))
@@ -118,7 +120,7 @@ constexpr const char* kOutOfDeviceMemory =
     "else "
     "uses it";
 
-// LibTorch's allocator throws a general error, recognisable only by its text.
+// LibTorch's allocator throws a general error that can only be recognised by its text.
 bool is_out_of_memory(const std::exception& error) {
   return std::strstr(error.what(), "can't allocate memory") != nullptr;
 }

@@ -1,4 +1,4 @@
-// The program, without main().
+// The program without main().
 #pragma once
 
 #include <functional>
@@ -7,9 +7,9 @@
 
 namespace fcm::apps {
 
-// Runs the command line and returns the exit status. Errors become a message on stderr and their
-// status; nothing is thrown. `before_work` is called before a command that uses data or a model
-// runs.
+// Runs the command line and returns the exit status. An error becomes a message on stderr and its
+// exit status; nothing is thrown. `before_work` is called before any command runs, except those of
+// `recipe`.
 int run_program(const std::vector<std::string>& arguments,
                 const std::function<void()>& before_work = {});
 

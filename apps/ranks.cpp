@@ -37,8 +37,8 @@ std::shared_ptr<dist::Process> join_ranks(const dist::Placement& placement, Repo
   options.on_lost = [placement](const std::string& cause) {
     StderrReporter(style_of_stderr(false)).error(with_rank(placement, cause));
     write_error_file(cause);
-    // The main thread may be blocked forever waiting for the lost rank. Ending here is safe: files
-    // are written so that the process may end at any time.
+    // The main thread may be blocked forever waiting for the lost rank. Ending here is safe,
+    // because files are written such that the process may end at any time.
     ::_exit(static_cast<int>(ExitCode::kPeerLost));
   };
   return dist::join(placement, options, reporter);
@@ -56,7 +56,7 @@ void write_error_file(const std::string& message) {
   try {
     constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
     write_file_durably(path, error.dump(-1, ' ', false, kReplace), ExitCode::kUsage);
-  } catch (const Error&) {  // the message itself is on stderr
+  } catch (const Error&) {  // the message is on stderr anyway
   }
 }
 

@@ -1,4 +1,4 @@
-// This process as one of several ranks.
+// Runs this process as one of several ranks.
 #pragma once
 
 #include <memory>
@@ -9,11 +9,11 @@
 
 namespace fcm::apps {
 
-// From the environment. Throws Error(kUsage) if it contradicts itself.
+// Reads the placement from the environment. Throws Error(kUsage) if its variables are inconsistent.
 dist::Placement placement_of_process();
 
-// Silences c10d's logs, which print pages of addresses while it retries or when a rank is lost; the
-// errors that follow say it in a sentence. TORCH_CPP_LOG_LEVEL brings them back.
+// Silences c10d's logs, which print pages of addresses when c10d retries or a rank is lost; our own
+// errors report both in one sentence. To see the logs, set TORCH_CPP_LOG_LEVEL.
 void keep_libtorch_quiet();
 
 // Joins the group. From then on the loss of a rank ends this process with exit status 7.
@@ -23,7 +23,7 @@ std::shared_ptr<dist::Process> join_ranks(const dist::Placement& placement, Repo
 // if the variable is not set or the file cannot be written.
 void write_error_file(const std::string& message);
 
-// Messages of a rank: all of rank 0; of other ranks only warnings, with the rank in front.
+// Passes on all messages of rank 0, and only the warnings of other ranks, with the rank in front.
 class RankReporter final : public Reporter {
  public:
   RankReporter(Reporter& to, const dist::Placement& placement) : to_(to), placement_(placement) {}

@@ -12,8 +12,9 @@ namespace fcm::apps {
 namespace fs = std::filesystem;
 namespace {
 
-// Of several --set of a key the last counts, as scripts that append their arguments need it.
-// Throws Error(kUsage) if --seed contradicts a --set of run.seed: neither is the later one.
+// Returns all --set assignments and that of --seed. Of several --set of one key, the last one
+// counts, so that scripts can append arguments. Throws Error(kUsage) if --seed contradicts a --set
+// of run.seed, because their order on the command line is not known here.
 std::vector<std::string> overrides_of(const RecipeChoice& choice) {
   std::vector<std::string> overrides = choice.set;
   if (!choice.seed) return overrides;

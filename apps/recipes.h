@@ -13,7 +13,7 @@
 namespace fcm::apps {
 
 struct RecipeChoice {
-  std::string name;              // of a shipped recipe, or a file
+  std::string name;              // the name of a shipped recipe, or a file
   std::vector<std::string> set;  // SECTION.KEY=VALUE
   std::optional<int64_t> seed;   // overrides run.seed
 };
@@ -25,15 +25,17 @@ Flag add_set(Flags& flags, RecipeChoice& choice);
 // --seed
 Flag add_seed(Flags& flags, RecipeChoice& choice);
 
-// One recipe per task, with the defaults of all keys: together they have every key.
+// One recipe per task, each with the defaults of its keys. Together they have every recipe key.
 std::vector<recipe::Recipe> one_of_each_task();
-// The keys of all `tasks`, each once. They point into `tasks`.
+// The keys of all `tasks`, each once. The fields point into `tasks`.
 std::vector<config::Field> all_keys(std::vector<recipe::Recipe>& tasks);
 
-// Where shipped recipes may be: installed, and in the build tree.
+// The folders that may hold the shipped recipes: that of an installation and that of the build
+// tree.
 std::vector<std::filesystem::path> recipe_folders();
 
-// Throw Error(kUsage) if the recipe is not found, is for another task or has a fault.
+// Read the recipe that `choice` names. Throw Error(kUsage) if it is not found, is for another task
+// or has a fault.
 recipe::Recipe pretraining_recipe(const RecipeChoice& choice);
 recipe::Recipe supervised_recipe(const RecipeChoice& choice);
 recipe::Recipe any_recipe(const RecipeChoice& choice);

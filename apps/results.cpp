@@ -25,7 +25,7 @@ std::string value_text(const nlohmann::json& value) {
   return formats::json_text(value);
 }
 
-// For example a thousand class names, unreadable one per line.
+// For example a list of a thousand class names, which would fill the terminal.
 bool is_long_list_of_texts(const nlohmann::json& value) {
   constexpr size_t kMost = 20;
   return value.is_array() && value.size() > kMost &&
@@ -60,7 +60,8 @@ bool is_table(const nlohmann::json& value) {
   });
 }
 
-// Columns as wide as their widest entry; texts left-aligned, numbers right-aligned.
+// A table whose columns are as wide as their widest entry. Texts are left-aligned and come first,
+// numbers are right-aligned.
 std::string table_text(const nlohmann::json& table) {
   std::vector<std::vector<std::string>> lines(table.size() + 1);
   std::vector<bool> left;

@@ -1,4 +1,4 @@
-// Results on stdout.
+// Prints results on stdout.
 #pragma once
 
 #include <functional>
@@ -8,14 +8,14 @@
 
 namespace fcm::apps {
 
-// Names and values in two columns; names of nested values are joined with dots.
+// The result as text: names and values in two columns; names of nested values are joined with dots.
 std::string as_text(const nlohmann::json& result);
 
-// A line per row: its "name", padded to a column, then the text that `rest` returns.
+// One line per row: its "name", padded to the widest name, then the text that `rest` returns.
 std::string lines_by_name(const nlohmann::json& rows,
                           const std::function<std::string(const nlohmann::json&)>& rest);
 
-// JSON, or the text form. Throws Error(kUsage) if stdout cannot be written.
+// Prints the result as JSON or with as_text(). Throws Error(kUsage) if stdout cannot be written.
 void print_result(const nlohmann::json& result, bool as_json);
 void print_text(const std::string& text);
 

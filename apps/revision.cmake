@@ -1,4 +1,4 @@
-# Writes HEADER with the revision of SOURCE, only if it changed: otherwise every build would relink.
+# Writes HEADER with the revision of SOURCE. Writes only if the revision changed, since otherwise every build would relink.
 set(revision unknown)
 if(GIT)
   execute_process(COMMAND "${GIT}" -C "${SOURCE}" describe --always --dirty --abbrev=12

@@ -8,8 +8,8 @@ namespace fcm::apps {
 namespace fs = std::filesystem;
 namespace {
 
-// Folder for cached file lists of large data sets: fastconvmae/lists in $XDG_CACHE_HOME or
-// ~/.cache; empty without both.
+// Folder for cached file lists of large data sets: fastconvmae/lists in $XDG_CACHE_HOME, or else in
+// ~/.cache; empty if neither variable is set.
 fs::path cache_folder() {
   // The XDG base directory specification ignores relative paths.
   const char* const cache = std::getenv("XDG_CACHE_HOME");
@@ -61,7 +61,8 @@ Flag add_resume(Flags& flags, std::string& resume, const char* kind, const char*
 }
 
 Flag add_dry_run(Flags& flags, bool& dry_run) {
-  return flags.add("--dry-run", dry_run, "Check everything, train nothing");
+  return flags.add("--dry-run", dry_run,
+                   "Check all inputs and print steps, memory and time; train nothing");
 }
 
 Flag add_overwrite(Flags& flags, bool& overwrite, const char* help) {
@@ -70,8 +71,8 @@ Flag add_overwrite(Flags& flags, bool& overwrite, const char* help) {
 
 Flag add_checkpoint(Flags& flags, fs::path& path, const char* names) {
   return flags.add(names, path, "PATH",
-                   "A checkpoint, a run folder (its newest one), a .pth or .safetensors file, or a "
-                   "folder with config.json");
+                   "A checkpoint, a run folder (its newest checkpoint), a .pth or .safetensors "
+                   "file, or a folder with config.json");
 }
 
 Flag add_set_of_checkpoint(Flags& flags, std::vector<std::string>& set) {
@@ -94,7 +95,7 @@ Flag add_teachers(Flags& flags, tasks::TeacherFiles& files) {
   return flags.add_repeated(
       "--teacher", [&files](const std::string& word) { take_teacher(files, word); },
       [&files] { return teachers_text(files); }, "clip|dino=FILE",
-      "Published weights of a teacher in the recipe's targets; may be repeated");
+      "File with the weights of a teacher in the recipe's targets; may be repeated");
 }
 
 void add_machine(Flags& flags, tasks::MachineOptions& machine) {

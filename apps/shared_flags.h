@@ -13,12 +13,12 @@ namespace fcm::apps {
 // --data; with names = "data,--data" also as an argument.
 Flag add_data(Flags& flags, std::string& data, const char* names = "--data");
 
-// --out of a run folder.
+// --out, the run folder.
 Flag add_run_folder(Flags& flags, std::filesystem::path& out);
-// `kind`: the allowed values, "auto|never" or "auto|never|PATH".
+// --resume. `kind`: the allowed values, "auto|never" or "auto|never|PATH".
 Flag add_resume(Flags& flags, std::string& resume, const char* kind, const char* help);
 Flag add_dry_run(Flags& flags, bool& dry_run);
-// `help` says what is replaced.
+// --overwrite. `help` says what it replaces.
 Flag add_overwrite(Flags& flags, bool& overwrite, const char* help);
 
 // --checkpoint; with names = "checkpoint,--checkpoint" also as an argument.
@@ -26,7 +26,7 @@ Flag add_checkpoint(Flags& flags, std::filesystem::path& path, const char* names
 // --set for commands that take the recipe from a checkpoint.
 Flag add_set_of_checkpoint(Flags& flags, std::vector<std::string>& set);
 Flag add_allow_missing(Flags& flags, std::vector<std::string>& patterns);
-// All three, for commands that only build a checkpoint's model.
+// The three flags above, for commands that only load a checkpoint's model.
 void add_weights(Flags& flags, tasks::CheckpointRequest& checkpoint);
 
 // --teacher clip=FILE, dino=FILE.

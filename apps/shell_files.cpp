@@ -1,5 +1,5 @@
-// Writes completions and manual pages as in a system's share/. A build tool, run by the target
-// `shell_files`.
+// A build tool that writes completions and manual pages, laid out as in a system's share/. The
+// target `shell_files` runs it.
 #include <cstdio>
 #include <filesystem>
 

@@ -5,7 +5,7 @@
 namespace fcm::apps {
 namespace {
 
-// A signal handler can only use statics; this is the only one of the program.
+// A signal handler can only access static variables; this is the program's only one.
 std::atomic<bool> stop_requested{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 

@@ -16,7 +16,8 @@ constexpr const char* kPlain = "\x1b[0m";
 constexpr const char* kYellow = "\x1b[33m";
 constexpr const char* kRed = "\x1b[31m";
 
-// A line wider than the terminal cannot be rewritten in place. The last column stays free.
+// Cuts a line to the width of the terminal, less one column: a line that wraps cannot be rewritten
+// in place.
 std::string cut(const std::string& line, size_t columns) {
   if (columns == 0) return line;
   size_t seen = 0;

@@ -13,24 +13,24 @@
 namespace fcm::apps {
 
 struct ReporterStyle {
-  bool quiet = false;     // warnings only
-  bool terminal = false;  // rewrite one progress line; otherwise one every few seconds
+  bool quiet = false;     // print warnings and errors only
+  bool terminal = false;  // true: progress rewrites one line; false: it prints new lines
   bool color = false;
-  std::chrono::milliseconds progress_pause{5000};  // minimum, between progress lines without a
+  std::chrono::milliseconds progress_pause{5000};  // minimum time between progress lines without a
                                                    // terminal
-  size_t columns = 0;  // width of the terminal, at which progress is cut; 0: unknown
+  size_t columns = 0;  // width of the terminal, to which progress lines are cut; 0: unknown
   std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
 };
 
-// From the environment: whether stderr is a terminal that can move its cursor, and NO_COLOR.
+// The style for stderr: whether it is a terminal that can move its cursor (TERM), and NO_COLOR.
 ReporterStyle style_of_stderr(bool quiet);
 
-// Thread-safe. A message is one line whatever names it contains (base/text.h); an error may have
-// several. If the stream cannot be written, messages are dropped.
+// Thread-safe. A message is always one line: line breaks in names are escaped (base/text.h). An
+// error may have several lines. If the stream cannot be written, messages are dropped.
 class StderrReporter final : public Reporter {
  public:
   explicit StderrReporter(const ReporterStyle& style, std::FILE* stream = stderr);
-  ~StderrReporter() override;  // keeps the last progress line
+  ~StderrReporter() override;  // ends the last progress line, which stays visible
   StderrReporter(const StderrReporter&) = delete;
   StderrReporter& operator=(const StderrReporter&) = delete;
 

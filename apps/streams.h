@@ -1,17 +1,18 @@
-// The three standard streams, closed or broken.
+// Handles standard streams that are closed or whose reader is gone.
 #pragma once
 
 namespace fcm::apps {
 
-// Opens /dev/null in place of closed streams (`>&-`): otherwise the next file that is opened gets
-// such a number, and messages end up in it. Must be called first.
+// Opens /dev/null in place of closed streams (`>&-`). Otherwise the next file that is opened would
+// get the descriptor of a closed stream, and messages would be written into it. Call this first in
+// main().
 void fill_closed_streams();
 
-// A stream whose reader is gone (`| head`) causes an error instead of a signal, so a run whose
-// messages nobody reads continues. Results on stdout: end_as_by_sigpipe().
+// Makes writing to a stream whose reader is gone (`| head`) an error instead of a signal, so that a
+// run continues even if nobody reads its messages. For results on stdout see end_as_by_sigpipe().
 void ignore_sigpipe();
 
-// Ends the program as SIGPIPE would, silently: exit status 141.
+// Ends the program as SIGPIPE would: without a message, with exit status 141.
 [[noreturn]] void end_as_by_sigpipe();
 
 }  // namespace fcm::apps

@@ -1,4 +1,4 @@
-// The help of the program and of command groups; a command's is Flags::help().
+// The help of the program and of command groups. The help of a command is Flags::help().
 #pragma once
 
 #include <string>

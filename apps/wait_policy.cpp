@@ -8,10 +8,10 @@ namespace fcm::apps {
 
 void sleep_while_waiting(char** arguments) {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
-  // About ten microseconds: longer than the gaps between our loops, shorter than another program's
-  // time slice.
+  // 3000 spins take about 10 us: longer than the gaps between our parallel loops, and shorter than
+  // the time slice of another program.
   ::setenv("GOMP_SPINCOUNT", "3000", 1);
-  ::execv("/proc/self/exe", arguments);  // on failure: continue without
+  ::execv("/proc/self/exe", arguments);  // if it fails, the program continues with long spinning
 }
 
 }  // namespace fcm::apps

@@ -18,7 +18,7 @@ Action bench_loader(Flags& flags) {
   flags.add(
       "--recipe", arguments->recipe.name, "NAME|FILE",
       "A segmentation or detection recipe, to load maps or objects too; default: the transform of pretraining");
-  flags.add("--seconds", bench.seconds, {0.01, 1e6}, "How long to measure");
+  flags.add("--seconds", bench.seconds, {0.01, 1e6}, "Seconds to measure");
   add_threads(flags, bench.machine);
   return [arguments](const Output& output) {
     bench::BenchLoaderRequest& request = arguments->bench;

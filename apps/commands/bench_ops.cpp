@@ -13,7 +13,7 @@ Action bench_ops(Flags& flags) {
   flags.describe("Speed of single operators, compared with their references",
                  "Example:\n  fastconvmae bench ops --filter patch_depthwise_conv");
   flags.add("--filter", arguments->filter, "TEXT",
-            "Only operators and cases with this in their name");
+            "Only operators and cases whose name contains this text");
   add_machine(flags, arguments->machine);
   return [arguments](const Output& output) {
     return output.print(bench::bench_ops(arguments->filter, arguments->machine, output.reporter));

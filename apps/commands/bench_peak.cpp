@@ -6,8 +6,9 @@ namespace fcm::apps::commands {
 
 Action bench_peak(Flags& flags) {
   const auto machine = std::make_shared<tasks::MachineOptions>();
-  flags.describe("What this processor can do at most, and its products beside those of libraries",
-                 "Example:\n  fastconvmae bench peak --threads 1");
+  flags.describe(
+      "Peak speed of this processor, and matrix products compared with those of libraries",
+      "Example:\n  fastconvmae bench peak --threads 1");
   add_threads(flags, *machine);
   return [machine](const Output& output) {
     return output.print(bench::bench_peak(*machine, output.reporter));

@@ -18,7 +18,7 @@ Action bench_predict(Flags& flags) {
   flags.add("--rows", bench.size[0], {1, 1 << 14}, "Rows of the image");
   flags.add("--cols", bench.size[1], {1, 1 << 14}, "Columns of the image");
   flags.add_choice("--precision", bench.precision, {"auto", "fp32", "bf16"},
-                   "Instead of the recipe's");
+                   "Overrides model.precision of the recipe");
   flags.add_choice("--implementation", bench.implementation, {"fast", "reference", "both"},
                    "What to measure");
   flags.add("--rounds", bench.rounds, {1, 1 << 20}, "Timed images of each implementation");

@@ -18,7 +18,7 @@ Action bench_tune(Flags& flags) {
       "/path/to/imagenet");
   add_recipe(flags, arguments->recipe.name).required();
   add_data(flags, bench.data);
-  flags.add("--seconds", bench.seconds, {1, 1e6}, "Start no step after this time");
+  flags.add("--seconds", bench.seconds, {1, 1e6}, "Seconds after which no new step starts");
   add_set(flags, arguments->recipe);
   add_machine(flags, bench.machine);
   return [arguments](const Output& output) {

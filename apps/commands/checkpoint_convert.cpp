@@ -9,7 +9,7 @@ Action checkpoint_convert(Flags& flags) {
   flags.describe(
       "Write a checkpoint in another format",
       "Formats of --to; the default follows the file's ending (.pth, .safetensors, .onnx):\n"
-      "  native        a folder of this program\n"
+      "  native        a checkpoint folder of this program\n"
       "  pth           what the upstream programs' --resume accepts\n"
       "  safetensors   all weights, upstream names\n"
       "  hf            the same in a folder with config.json\n"

@@ -13,8 +13,8 @@
 namespace fcm::apps::commands {
 namespace {
 
-// Puts the classes in order on one line, only the first of very many; nothing if they are unknown.
-// Drops the hashes of single images, which are for programs.
+// Replaces the list of classes by one line with at most 100 of them, and drops the hashes of single
+// images, which are for programs. Does nothing if the classes are unknown.
 void shorten_set(nlohmann::json& trained_on) {
   constexpr size_t kShown = 100;
   if (trained_on.is_object()) trained_on.erase("content_sample");
@@ -27,7 +27,7 @@ void shorten_set(nlohmann::json& trained_on) {
   trained_on["classes"] = text;
 }
 
-// Facts in two columns, lists on one line, then a line per tensor.
+// Facts in two columns with each list on one line, then one line per tensor, then the recipe.
 std::string checkpoint_text(nlohmann::json facts) {
   for (nlohmann::json& value : facts.at("architecture")) {
     if (value.is_array()) value = value.dump();

@@ -1,5 +1,5 @@
-// One function per command, in the file of its name: it sets the command's help, binds its flags to
-// variables and returns the action. Nothing runs until the action is called.
+// One function per command, in the file of the same name. It sets the command's help, binds its
+// flags to variables and returns the action. The command runs when the action is called.
 #pragma once
 
 #include "apps/command.h"

@@ -15,7 +15,7 @@ Action completion(Flags& flags) {
                  "  fastconvmae completion zsh > ~/.zfunc/_fastconvmae    # fpath+=~/.zfunc before "
                  "compinit\n"
                  "  fastconvmae completion fish > ~/.config/fish/completions/fastconvmae.fish");
-  flags.add_choice("shell", *shell, {"bash", "zsh", "fish"}, "Which shell").required();
+  flags.add_choice("shell", *shell, {"bash", "zsh", "fish"}, "The shell").required();
   return [shell](const Output& output) {
     const std::string script = *shell == "bash"  ? bash_completion()
                                : *shell == "zsh" ? zsh_completion()

@@ -18,9 +18,10 @@ Action data_pack(Flags& flags) {
   tasks::PackRequest& pack = arguments->pack;
   add_data(flags, pack.data, "data,--data").required();
   flags.add("--out", pack.out, "FILE", "The file").required();
-  flags.add("--side", pack.form.side, {1, 65500}, "Pixels of the shorter side; never enlarges");
+  flags.add("--side", pack.form.side, {1, 65500},
+            "Pixels of the shorter side; images are never enlarged");
   flags.add_choice("--format", arguments->format, {"jpeg", "raw"},
-                   "raw: nothing to decode, six times the disk space");
+                   "raw: not compressed, so nothing to decode, but six times the disk space");
   const Flag quality = flags.add("--quality", arguments->quality, {1, 100}, "Quality of the JPEGs");
   add_overwrite(flags, pack.overwrite, "Replace the file");
   add_threads(flags, pack.machine);

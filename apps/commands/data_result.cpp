@@ -7,7 +7,7 @@ namespace fcm::apps::commands {
 int print_data_result(nlohmann::json result, const Output& output) {
   for (const char* split : {"train", "val"}) {
     if (output.json || !result.contains(split)) continue;
-    // In text form these were already reported on stderr.
+    // The text form leaves out what was already reported on stderr.
     for (const char* said : {"bad_images", "endings", "first_bad_label", "left_out", "notes",
                              "oriented", "repeated", "warnings"}) {
       result[split].erase(said);

@@ -1,4 +1,4 @@
-// The end of `data verify` and `data pack`.
+// Shared by `data verify` and `data pack`: how they end.
 #pragma once
 
 #include <nlohmann/json.hpp>

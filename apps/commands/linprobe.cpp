@@ -9,7 +9,7 @@
 namespace fcm::apps::commands {
 namespace {
 
-// The probes on features computed once; `request` is also used for the trained probe.
+// Runs the probe that is fitted to features computed once: by SGD if `fast`, else to its optimum.
 nlohmann::json probe_of_features(const tasks::FinetuneRequest& request,
                                  const std::vector<std::string>& set, bool fast,
                                  Reporter& reporter) {
@@ -33,19 +33,18 @@ Action linprobe(Flags& flags) {
   const auto arguments = std::make_shared<Arguments>();
   flags.describe(
       "Accuracy of a linear classifier on frozen features",
-      "--seed, --resume, --overwrite and --dry-run are for a trained probe: --recipe "
-      "linprobe_*.\n"
+      "--seed, --resume, --overwrite and --dry-run are only for --recipe linprobe_*.\n"
       "Examples:\n  fastconvmae linprobe --data fashion-mnist --checkpoint runs/demo\n"
       "  fastconvmae linprobe --recipe smoke_linprobe --data synthetic --checkpoint runs/smoke "
       "--out runs/probe");
   tasks::FinetuneRequest& run = arguments->run;
   const Flag by_recipe =
       flags.add("--recipe", arguments->recipe.name, "NAME|FILE",
-                "linprobe_*: the published probe, on augmented images; other recipes, or none: "
+                "linprobe_*: upstream's probe, on augmented images; another recipe or none: "
                 "logistic regression to its optimum, on features computed once");
   flags
       .add("--fast", arguments->fast,
-           "On features computed once, by gradient steps at several learning rates")
+           "Train by SGD at several learning rates, on features computed once")
       .excludes(by_recipe);
   add_data(flags, run.data).required();
   add_checkpoint(flags, run.checkpoint).required();
@@ -53,7 +52,7 @@ Action linprobe(Flags& flags) {
   flags.add("--out", run.out, "DIR", "Folder for result.json; with --recipe the run folder");
   flags.add_repeated(
       "--set", arguments->recipe.set, "SECTION.KEY=VALUE",
-      "Change a key of --recipe, or without it of the checkpoint's recipe; may be repeated");
+      "Change a key of the recipe, or without --recipe of the checkpoint's recipe; may be repeated");
   const std::vector<Flag> of_training = {
       add_seed(flags, arguments->recipe),
       add_resume(flags, run.resume, "auto|never", "auto: resume the run in --out; never: refuse"),
@@ -75,7 +74,7 @@ Action linprobe(Flags& flags) {
       }
     }
     request.machine.group = output.group;
-    refuse(of_training, "is for a trained probe: --recipe linprobe_*");
+    refuse(of_training, "is only for --recipe linprobe_*, which trains a probe");
     dist::Group& group = *output.group;
     dist::on_first(group, [&] {
       if (!request.out.empty()) tasks::refuse_foreign_result(request.out);

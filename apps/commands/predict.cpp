@@ -15,8 +15,9 @@ Action predict(Flags& flags) {
   flags.add_words("--images", request->images, "FILE|DIR", "Images, or folders of images")
       .required();
   flags
-      .add("--out", request->out, "DIR",
-           "Folder for NAME.png, of segmenters NAME.map.png, and results.json, which lists them")
+      .add(
+          "--out", request->out, "DIR",
+          "Folder for NAME.png, for segmenters also NAME.map.png, and results.json, which lists them")
       .required();
   add_overwrite(flags, request->overwrite, "Replace the predictions in --out");
   add_machine(flags, request->machine);

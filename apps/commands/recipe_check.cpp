@@ -13,10 +13,10 @@ namespace fcm::apps::commands {
 Action recipe_check(Flags& flags) {
   struct Arguments {
     std::vector<std::string> names;
-    RecipeChoice changes;  // the same for all
+    RecipeChoice changes;  // applied to every recipe
   };
   const auto arguments = std::make_shared<Arguments>();
-  flags.describe("Find unknown, missing and impossible keys",
+  flags.describe("Find unknown keys, missing keys and invalid values",
                  "Example:\n  fastconvmae recipe check mine.toml");
   flags.add_words("recipes", arguments->names, "NAME|FILE",
                   "Names or files; default: all shipped recipes");

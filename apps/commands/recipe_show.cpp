@@ -9,7 +9,7 @@ namespace fcm::apps::commands {
 
 Action recipe_show(Flags& flags) {
   const auto choice = std::make_shared<RecipeChoice>();
-  flags.describe("A recipe as it would run, --set included, with the meaning of every key",
+  flags.describe("A recipe with the changes of --set, and the meaning of every key",
                  "Example:\n  fastconvmae recipe show demo --set optim.epochs=5 > mine.toml");
   flags.add("recipe", choice->name, "NAME|FILE", "Name or file").required();
   add_set(flags, *choice);

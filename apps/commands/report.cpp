@@ -13,13 +13,13 @@ Action report(Flags& flags) {
     bool overwrite = false;
   };
   const auto arguments = std::make_shared<Arguments>();
-  flags.describe("Write a page about a run, or one that compares several",
-                 "Without --out: RUN/report.html of one run, report.html in the current folder of "
-                 "several.\nExamples:\n"
+  flags.describe("Write an HTML page about a run, or one that compares several runs",
+                 "Without --out, the page is RUN/report.html for one run, and report.html in the "
+                 "current folder for several.\nExamples:\n"
                  "  fastconvmae report runs/demo\n"
                  "  fastconvmae report runs/small runs/large --out compared.html");
   flags.add_words("runs", arguments->runs, "DIR", "Run folders").required();
-  flags.add("--out", arguments->out, "FILE", "The page");
+  flags.add("--out", arguments->out, "FILE", "The HTML file");
   add_overwrite(flags, arguments->overwrite, "Replace an earlier page at --out");
   return [arguments](const Output& output) {
     const auto page = tasks::report({.runs = {arguments->runs.begin(), arguments->runs.end()},

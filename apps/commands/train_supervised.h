@@ -9,8 +9,8 @@
 
 namespace fcm::apps::commands {
 
-// Trains by `recipe`, which was read from `choice`. `learns`: the value of classifier.learns that
-// `command` expects; Error(kUsage) if the recipe has another.
+// Trains with `recipe`, which was read from `choice`. `learns`: the value of classifier.learns that
+// `command` requires; throws Error(kUsage) if the recipe has another value.
 int train_supervised(tasks::FinetuneRequest& request, const recipe::Recipe& recipe,
                      const RecipeChoice& choice, const std::string& command,
                      const std::string& learns, const Output& output);

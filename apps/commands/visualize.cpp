@@ -35,7 +35,7 @@ std::string patches_text(const std::vector<tasks::PatchPlace>& patches) {
   return text.empty() ? text : text.substr(1);
 }
 
-// The neighbours of all queries in one table.
+// The result as text, with the neighbours of all queries in one table.
 std::string neighbours_text(const nlohmann::json& result) {
   nlohmann::json flat = result, rows = nlohmann::json::array();
   for (const nlohmann::json& query : result.at("queries")) {

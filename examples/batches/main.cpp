@@ -1,5 +1,5 @@
-// batches DATA: prints the first three training batches of any data that --data takes, decoded by
-// two threads. The same seed gives the same images, crops and flips, with any number of threads.
+// batches DATA: prints facts about the first three training batches of any data set that --data
+// takes. The same seed gives the same images, crops and flips with any number of threads.
 #include <fmt/ranges.h>
 
 #include "fcm/base/error.h"

@@ -29,11 +29,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::array kHandedOn = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
-// Time from SIGTERM to SIGKILL; longer for ranks that are saving a checkpoint to stop.
+// Time from the first failure to SIGKILL; longer if that rank was stopped by the user, because the
+// others may still be saving a checkpoint.
 constexpr std::chrono::seconds kGrace{5}, kGraceOfStopped{60};
 
-// While it exists, the signals are blocked in this thread and in threads started meanwhile; next()
-// takes them.
+// While an object exists, the signals are blocked in this thread and in the threads that it starts;
+// next() receives them.
 class BlockedSignals {
  public:
   BlockedSignals() {
@@ -58,7 +59,7 @@ class BlockedSignals {
   sigset_t taken_{}, before_{};
 };
 
-// The form of argv and environ: pointers to texts, then a null pointer.
+// Texts in the form of argv and environ: pointers to the texts, then a null pointer.
 class Texts {
  public:
   explicit Texts(std::vector<std::string> texts) : texts_(std::move(texts)) {
@@ -155,7 +156,7 @@ class Ranks {
     }
     if (child > 0) return child;
     // Only async-signal-safe calls between fork and exec, since the parent has threads.
-    ::setpgid(0, 0);  // else Ctrl-C would arrive twice: from the terminal and from launch
+    ::setpgid(0, 0);  // else Ctrl-C would reach a rank twice: from the terminal and from launch
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(static_cast<int>(ExitCode::kPeerLost));
     pthread_sigmask(SIG_SETMASK, &signals.before(), nullptr);
@@ -166,7 +167,8 @@ class Ranks {
   std::vector<pid_t> pids_;  // by rank; 0: ended
 };
 
-// With too few descriptors the store accepts no connection, and all ranks hang.
+// Raises the limit of open files if needed. With too few descriptors the store accepts no
+// connection, and all ranks hang.
 void allow_descriptors(int64_t processes) {
   constexpr rlim_t kOfOneProcess = 24, kOfEachRank = 4;
   const rlim_t wanted = kOfOneProcess + kOfEachRank * static_cast<rlim_t>(processes);
@@ -179,8 +181,8 @@ void allow_descriptors(int64_t processes) {
        wanted, limit.rlim_max, wanted);
 }
 
-// The store runs in LibTorch's threads, which abort the process, or leave all ranks waiting, when
-// memory or threads run out.
+// Fails if there is too little memory or too few threads for the store. LibTorch's threads run the
+// store; without this check they would abort the process or leave all ranks waiting.
 void expect_room_for_store() {
   constexpr size_t kBytes = size_t{128} << 20;
   constexpr int64_t kThreads = 4;
@@ -189,7 +191,7 @@ void expect_room_for_store() {
   if (room != MAP_FAILED) ::munmap(room, kBytes);
   if (room != MAP_FAILED && startable_threads(kThreads) == kThreads) return;
   fail(ExitCode::kDevice,
-       "the system has no room for the store where the processes meet: {} MB and {} threads ({}); "
+       "the store where the processes meet needs {} MB and {} threads, more than is left ({}); "
        "raise that limit",
        kBytes >> 20, kThreads, limits_of_threads());
 }
@@ -198,9 +200,8 @@ void expect_room_for_store() {
 int status_of(const Ranks::End& end, const std::vector<int>& forwarded, int64_t ranks) {
   if (WIFEXITED(end.status)) return WEXITSTATUS(end.status);
   const int signal = WTERMSIG(end.status);
-  if (signal == SIGPIPE)
-    return 128 + signal;  // as for one process: the reader of the pipe has
-                          // left
+  // A single process also ends with this status when the reader of its pipe has closed it.
+  if (signal == SIGPIPE) return 128 + signal;
   if (std::find(forwarded.begin(), forwarded.end(), signal) != forwarded.end()) return 128 + signal;
   fail(
       ExitCode::kPeerLost,

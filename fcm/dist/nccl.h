@@ -1,4 +1,5 @@
-// Collective operations between GPUs, by NCCL. Only in builds with CUDA; weak and null elsewhere.
+// Collective operations between GPUs by NCCL. The functions are defined only in builds with CUDA;
+// in other builds they are weak symbols and null.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,8 @@
 namespace fcm::dist {
 
 // A process group for tensors on this rank's GPU; no other rank may use that GPU. Operations are
-// enqueued: waiting for one makes the current stream wait, not the caller. Throws std::exception if
-// NCCL finds no GPU.
+// enqueued: waiting for an operation makes the current stream wait but does not block the caller.
+// Throws std::exception if NCCL finds no GPU.
 [[gnu::weak]] c10::intrusive_ptr<c10d::Backend> make_nccl(c10::intrusive_ptr<c10d::Store> store,
                                                           int64_t rank, int64_t size);
 

@@ -19,7 +19,7 @@
 namespace fcm::dist {
 namespace {
 
-constexpr int kWaiting = 1024;  // backlog: connections that were not accepted yet
+constexpr int kWaiting = 1024;  // backlog of listen(2): connections that are not accepted yet
 
 std::string text_of(const sockaddr* address) {
   std::array<char, INET6_ADDRSTRLEN> text{};

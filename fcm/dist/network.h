@@ -10,14 +10,14 @@ namespace fcm::dist {
 
 std::string host_name();
 
-// A bound, listening socket: for connections from this machine only, or from everywhere. Port 0:
-// any free port. Throws Error(kUsage) if the port is in use or not allowed.
+// A bound, listening socket, for connections from this machine only (`from_here_alone`) or from any
+// machine. Port 0: any free port. Throws Error(kUsage) if the port is in use or not allowed.
 Descriptor listening_socket(bool from_here_alone, int64_t port);
 int64_t port_of(const Descriptor& socket);
 
-// This machine's address as others reach it: that of the interface towards `other`; if `other` is
-// this machine, that of the first interface that is not loopback. Throws Error(kUsage) if `other`
-// is not a host.
+// The address at which other machines reach this one: the address of the interface towards `other`
+// or, if `other` is this machine, of the first interface that is not loopback. Throws Error(kUsage)
+// if `other` is not a host.
 std::string address_towards(const std::string& other);
 
 }  // namespace fcm::dist

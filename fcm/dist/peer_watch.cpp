@@ -20,7 +20,7 @@ PeerWatch::PeerWatch(c10::intrusive_ptr<c10d::Store> store, Options options)
   try {
     heartbeating_ = std::thread([this] { send_heartbeats(); });
     watching_ = std::thread([this] { watch(); });
-  } catch (...) {  // the system starts no more of them
+  } catch (...) {  // the system allows no more threads
     stop();
     throw;
   }
@@ -74,7 +74,8 @@ void PeerWatch::send_heartbeats() {
 }
 
 void PeerWatch::watch() {
-  // Longer than lost_after: a rank that still reaches the store can tell which rank is lost.
+  // Longer than lost_after, so that a rank that still reaches the store reports the lost rank
+  // first.
   const auto patience = options_.lost_after / options_.heartbeat + 3;
   int64_t last = -1, silent = 0;
   while (pause()) {

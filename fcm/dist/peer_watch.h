@@ -1,4 +1,4 @@
-// Finds out which rank of a group is lost. Private to this folder.
+// Detects which rank of a group is lost. Private to this folder.
 #pragma once
 
 #include <atomic>
@@ -14,10 +14,10 @@
 
 namespace fcm::dist {
 
-// Each rank counts its heartbeats in the store and watches those of the next rank. When they stop,
-// it writes to the store which rank is lost, and every rank reads that. The number of queries grows
-// only linearly with the ranks. Silence is counted in heartbeats of the watching process, so one
-// that was itself stopped for a while does not report others as lost.
+// Each rank counts its heartbeats in the store and watches those of the next rank. When the next
+// rank's heartbeats stop, it writes to the store which rank is lost, and every rank reads that. The
+// number of queries grows linearly with the number of ranks. Silence is counted in heartbeats of
+// the watching process, so a process that was itself suspended does not report others as lost.
 class PeerWatch {
  public:
   struct Options {
@@ -28,16 +28,16 @@ class PeerWatch {
     std::function<void(const std::string&)> on_lost;
   };
 
-  // `store`: a connection that nothing else uses.
+  // `store`: a connection to the store that nothing else uses.
   PeerWatch(c10::intrusive_ptr<c10d::Store> store, Options options);
   ~PeerWatch();
 
-  void leave();
-  void give_up(const std::string& why);
-  // Call after a connection to another rank broke: waits until it is known which rank is lost, as
-  // long as that can take. Empty: unknown.
+  void leave();                          // as Process::leave
+  void give_up(const std::string& why);  // as Process::give_up
+  // A message that says which rank is lost. Call after a connection to another rank broke: waits
+  // until that is known, at most lost_after and 5 heartbeats. Empty: unknown.
   std::string cause();
-  // The same without waiting.
+  // Like cause(), without waiting.
   std::string known_cause();
   // Waits until every rank has left, at most lost_after.
   void wait_for_all_to_leave();
@@ -45,7 +45,7 @@ class PeerWatch {
  private:
   void send_heartbeats();  // thread: writes and reads heartbeats in the store
   void watch();            // thread: watches whether the store answers
-  bool pause();            // until the next heartbeat; false: stop
+  bool pause();            // waits until the next heartbeat; false: stop() or leave() was called
   void stop();
   void lost(const std::string& why);
 
@@ -56,7 +56,7 @@ class PeerWatch {
   std::string cause_;
   bool stopping_ = false;
   std::mutex store_mutex_;
-  std::atomic<int64_t> answers_{0};  // of the store
+  std::atomic<int64_t> answers_{0};  // number of answers from the store
   std::thread heartbeating_, watching_;
 };
 

@@ -28,7 +28,7 @@ int64_t number_in(const std::string& name, const std::string& text, int64_t low,
   return value;
 }
 
-// A variable that must be set because `because` is.
+// The value of a variable that must be set, since the variable `because` is set.
 std::string needed(const Environment& environment, const char* name, const char* because) {
   const auto value = given(environment, name);
   if (!value) {
@@ -92,7 +92,7 @@ std::vector<int64_t> tasks_by_node(const std::string& name, const std::string& t
   return tasks;
 }
 
-// Tasks on this machine.
+// The number of tasks on this machine.
 int64_t slurm_local_size(const Environment& environment, const Placement& placement) {
   for (const char* name : {"SLURM_STEP_TASKS_PER_NODE", "SLURM_TASKS_PER_NODE"}) {
     const auto text = given(environment, name);
@@ -101,13 +101,14 @@ int64_t slurm_local_size(const Environment& environment, const Placement& placem
     const int64_t node = number_or(environment, "SLURM_NODEID", 0, 0, std::ssize(tasks) - 1);
     return std::min(tasks[static_cast<size_t>(node)], placement.size);
   }
-  // Unknown: at least the ranks up to this one; if the list has one machine, all.
+  // Slurm did not say: all tasks if the list has one machine, else at least the tasks up to this
+  // one.
   const std::string nodes = needed(environment, "SLURM_JOB_NODELIST", "SLURM_PROCID");
   const bool single = nodes.find_first_of(",[") == nodes.npos;
   return single ? placement.size : placement.local_rank + 1;
 }
 
-// Derived from the job number: two jobs on one machine must not use the same port.
+// Derived from the job number, so that two jobs on one machine do not use the same port.
 int64_t slurm_port(const Environment& environment) {
   const int64_t job = number_or(environment, "SLURM_JOB_ID", 0, 0, int64_t{1} << 40);
   const int64_t step = number_or(environment, "SLURM_STEP_ID", 0, 0, int64_t{1} << 40);
@@ -145,7 +146,7 @@ Placement placement_from(const Environment& environment) {
   if (given(environment, "RANK") || given(environment, "WORLD_SIZE")) {
     return from_ranks(environment);
   }
-  // A batch script is process 0, and has no number of tasks unless the job requested one.
+  // A batch script also runs as process 0. Without a requested number of tasks it is one process.
   const auto process = given(environment, "SLURM_PROCID");
   const bool of_several = process && (*process != "0" || given(environment, "SLURM_NTASKS"));
   if (of_several && !is_shell_of_slurm(environment)) return from_slurm(environment);

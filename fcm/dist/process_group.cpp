@@ -30,7 +30,8 @@ constexpr const char* kLoopback = "127.0.0.1";
 // wait (such as a checkpoint). PeerWatch detects lost ranks earlier.
 constexpr std::chrono::minutes kLongestWait{60};
 
-// `here`: accepts connections from this machine only. `address`: where this process connects to it.
+// Starts a store in this process. `here`: it accepts connections from this machine only. `address`:
+// where this process connects to it.
 c10::intrusive_ptr<c10d::TCPStore> hosted_store(bool here, const std::string& address,
                                                 int64_t port) {
   Descriptor socket = listening_socket(here, port);
@@ -53,10 +54,10 @@ c10::intrusive_ptr<c10d::TCPStore> store_at(const std::string& address, int64_t 
   return c10::make_intrusive<c10d::TCPStore>(address, options);
 }
 
-// Waiting for other ranks is reported after this time.
+// After this time without an answer, a message says which rank or store is awaited.
 constexpr std::chrono::seconds kQuiet{10};
 
-// The store that another process hosts; warns if it takes long to appear.
+// Connects to the store that another process hosts; warns if it takes long to appear.
 c10::intrusive_ptr<c10d::TCPStore> awaited_store(const Placement& placement,
                                                  const std::string& address,
                                                  std::chrono::milliseconds patience,
@@ -65,9 +66,9 @@ c10::intrusive_ptr<c10d::TCPStore> awaited_store(const Placement& placement,
     try {
       return store_at(address, placement.port, kQuiet);
     } catch (const std::exception&) {
-      reporter.warn(fmt::format("no store at {}:{} yet, where the ranks meet ({}); trying for {} s",
-                                address, placement.port, placement.source,
-                                patience.count() / 1000));
+      reporter.warn(
+          fmt::format("the store of the ranks, {}:{} ({}), is not up yet; trying for {} s", address,
+                      placement.port, placement.source, patience.count() / 1000));
     }
   }
   return store_at(address, placement.port, patience);
@@ -100,16 +101,17 @@ struct Introduction {
 
 std::string key_of(int64_t rank) { return fmt::format("ranks/{}", rank); }
 
-// What to do where a rank does not come.
+// Advice for the messages about ranks that do not connect.
 std::string advice_of(const Placement& placement) {
   if (placement.source == "Slurm") {
-    return fmt::format("Slurm promises {} tasks, and srun starts them: put srun before the command",
-                       placement.size);
+    return fmt::format(
+        "Slurm allocated {} tasks, which only srun starts: put srun before the command",
+        placement.size);
   }
   return fmt::format("start as many processes as {} says", placement.source);
 }
 
-// Publishes this rank and waits until all have done so.
+// Publishes this rank in the store and waits until all ranks have done so.
 std::vector<Introduction> meet(c10d::Store& store, const Placement& placement,
                                const JoinOptions& options, Reporter& reporter) {
   const Introduction mine{host_name(), options.program, std::to_string(::getpid())};
@@ -230,14 +232,14 @@ class JoinedProcess final : public Process {
       if (nccl_) nccl_->shutdown();
       watch_->leave();
       if (keeps_store_) watch_->wait_for_all_to_leave();
-    } catch (const std::exception&) {  // the store's host has ended: nobody left to tell
+    } catch (const std::exception&) {  // the store's host has ended, so no rank can be informed
     }
   }
 
   void give_up(const std::string& why) override {
     try {
       watch_->give_up(why);
-    } catch (const std::exception&) {  // likewise
+    } catch (const std::exception&) {  // as in leave()
     }
   }
 
@@ -246,7 +248,8 @@ class JoinedProcess final : public Process {
 
   class Started final : public Pending {
    public:
-    // `device`: undefined, or the tensor that gets the result; `host` is its copy on the CPU.
+    // `device`: a tensor that gets the result, of which `host` is a copy on the CPU; undefined if
+    // no copy was made.
     Started(JoinedProcess& process, Work work, at::Tensor host, at::Tensor device)
         : process_(process),
           work_(std::move(work)),
@@ -296,8 +299,8 @@ class JoinedProcess final : public Process {
                                      copied ? values.detach() : at::Tensor());
   }
 
-  // Whether NCCL connects the ranks: yes if each has its own GPU. Decided by all ranks together
-  // when the first operation on GPU tensors starts.
+  // Whether NCCL connects the ranks, which it does if each has its own GPU. All ranks decide this
+  // together when the first operation on GPU tensors starts.
   bool has_nccl(at::Device device) {
     if (wants_nccl_) return nccl_ != nullptr;
     wants_nccl_ = true;
@@ -317,7 +320,8 @@ class JoinedProcess final : public Process {
     waited_seconds_ += waiting.seconds();
   }
 
-  // Gloo's errors name socket addresses; the watch names ranks.
+  // Calls `call`. Gloo's errors name socket addresses, so a failure is reported with the message of
+  // PeerWatch, which names the lost rank.
   template <typename Call>
   auto tried(const Call& call) -> decltype(call()) {
     try {

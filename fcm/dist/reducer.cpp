@@ -89,8 +89,8 @@ void Reducer::send_ready() {
 void Reducer::finish(std::vector<double>& numbers) {
   in_last_pass_ = false;
   if (order_.empty()) agree_on_order();
-  // A bucket that this rank's last pass did not fill entirely: earlier passes did, so it is
-  // complete.
+  // Buckets that this rank's last pass did not fill entirely are complete as well: earlier passes
+  // filled them, or they remain zero.
   for (Bucket& bucket : buckets_) bucket.missing = 0;
   send_ready();
   const auto unfilled = std::count(filled_.begin(), filled_.end(), false);

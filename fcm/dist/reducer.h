@@ -20,16 +20,15 @@ struct GradientSlice {
   at::Tensor leaf;
 };
 
-// The buffer is cut into buckets at parameter boundaries. A bucket is reduced as soon as the
-// backward pass has filled it, in an order that is the same in every rank: the one in which rank
-// 0's first backward pass filled them. Buckets and sums do not depend on timing, so the same number
-// of ranks gives the same bits in every run.
+// The gradient buffer is divided into buckets at parameter boundaries. A bucket is reduced as soon
+// as the backward pass has filled it. The order of buckets is the same in every rank: the order in
+// which rank 0's first backward pass filled them. Buckets and sums do not depend on timing, so the
+// same number of ranks gives the same bits in every run.
 class Reducer {
  public:
-  // gradients: [E], the gradients of the leaves one after another. Every bucket but the last holds
-  // at least `bucket_bytes`.
-  // `share`: the elements whose sums this rank needs; the ranks' shares cover all once. nullopt:
-  // every rank needs all sums.
+  // gradients: [E], the gradients of `parameters` one after another. Every bucket but the last
+  // holds at least `bucket_bytes`. `share`: the elements whose sums this rank needs; the shares of
+  // all ranks cover each element once. nullopt: every rank needs all sums.
   Reducer(std::shared_ptr<Group> group, const at::Tensor& gradients,
           std::vector<GradientSlice> parameters, int64_t bucket_bytes = kBucketBytes,
           std::optional<Part> share = std::nullopt);
@@ -37,13 +36,12 @@ class Reducer {
   Reducer(const Reducer&) = delete;
   Reducer& operator=(const Reducer&) = delete;
 
-  // The next backward pass is the step's last: its gradients are complete and are sent. Earlier
-  // passes only accumulate.
+  // Call before the last backward pass of a step. During that pass each bucket is sent when it is
+  // complete; earlier passes only accumulate gradients.
   void begin_last_pass();
-  // After the last pass: waits until the buffer holds the sums over all ranks, or the share of
-  // this rank does and the rest is undefined. `numbers` are summed
-  // too, in float64. Throws std::logic_error with the name of a parameter whose gradient no rank
-  // filled.
+  // Call after the last pass: waits until the buffer holds the sums over all ranks. With a `share`,
+  // only its elements are defined. Replaces `numbers` by their sums over all ranks, in float64.
+  // Throws std::logic_error with the name of a parameter whose gradient no rank filled.
   void finish(std::vector<double>& numbers);
 
   int64_t buckets() const { return std::ssize(buckets_); }
@@ -53,9 +51,9 @@ class Reducer {
  private:
   struct Bucket {
     at::Tensor values;          // slice of the gradients
-    Part mine;                  // of its elements, in this rank's share
-    size_t first = 0, end = 0;  // parameters
-    size_t missing = 0;         // of them, not filled yet in this pass
+    Part mine;                  // the elements of `values` that are in this rank's share
+    size_t first = 0, end = 0;  // its parameters are [first, end)
+    size_t missing = 0;         // number of parameters that this pass has not filled yet
     std::unique_ptr<Pending> sum;
   };
   class Hook;
@@ -69,11 +67,11 @@ class Reducer {
   std::vector<GradientSlice> parameters_;
   std::optional<Part> share_;
   std::vector<Bucket> buckets_;
-  std::vector<size_t> bucket_of_;   // of each parameter
+  std::vector<size_t> bucket_of_;   // bucket index of each parameter
   std::vector<size_t> order_;       // bucket indices in sending order; empty: before the first step
-  std::vector<bool> filled_;        // in this step
-  std::vector<int64_t> filled_at_;  // in the first step: how many were filled before it
-  size_t sent_ = 0;
+  std::vector<bool> filled_;        // by parameter: whether a pass of this step has filled it
+  std::vector<int64_t> filled_at_;  // by parameter: how many the first step filled before it
+  size_t sent_ = 0;                 // number of buckets sent in this step
   bool in_last_pass_ = false;
 };
 

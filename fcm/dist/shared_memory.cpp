@@ -29,14 +29,14 @@ std::byte* mapped(const Descriptor& memory, int64_t bytes) {
   return address == MAP_FAILED ? nullptr : static_cast<std::byte*>(address);
 }
 
-// Anonymous memory (memfd), zero at first.
+// Anonymous memory (memfd), initially zero.
 Descriptor new_memory(int64_t bytes) {
   Descriptor memory(::memfd_create("fastconvmae", MFD_CLOEXEC));
   if (memory.is_open() && ::ftruncate(memory.get(), bytes) != 0) memory.close();
   return memory;
 }
 
-// Opens another process's memory of the same user by its descriptor number.
+// Opens the memory of another process of the same user, by the number of its descriptor there.
 Descriptor memory_of(int64_t process, int64_t descriptor, int64_t bytes) {
   const std::string path = fmt::format("/proc/{}/fd/{}", process, descriptor);
   Descriptor memory(::open(path.c_str(), O_RDWR | O_CLOEXEC));
@@ -63,17 +63,17 @@ int64_t whole_pages(int64_t bytes) {
   return (bytes + kPage - 1) / kPage * kPage;
 }
 
-// [elements] that keep the memory they lie in.
+// A tensor [elements] in `memory`, which it keeps alive.
 at::Tensor values_at(const std::shared_ptr<Mapping>& memory, int64_t byte, int64_t elements,
                      const at::TensorOptions& options) {
   return at::from_blob(
       memory->begin() + byte, {elements}, [memory](void*) {}, options);
 }
 
-// At the end of the memory: identifies it.
+// A random token at the end of the memory identifies it.
 constexpr int64_t kTokenBytes = 16;
 
-// How rank 0's memory is found.
+// Where another process finds rank 0's memory.
 struct Address {
   int64_t process = 0, descriptor = 0;
   std::string token = std::string(kTokenBytes, '\0');
@@ -99,7 +99,7 @@ std::shared_ptr<Mapping> Mapping::open(Group& by, int64_t bytes) {
   if (!makes) memory = memory_of(address.process, address.descriptor, all_bytes);
   std::byte* const begin = memory.is_open() ? mapped(memory, all_bytes) : nullptr;
   if (makes && begin != nullptr) std::memcpy(begin + bytes, address.token.data(), kTokenBytes);
-  by.all(true);  // now the token is written
+  by.all(true);  // waits until rank 0 has written the token
   // In another container the process id may belong to another process.
   const bool is_it =
       begin != nullptr && std::memcmp(begin + bytes, address.token.data(), kTokenBytes) == 0;
@@ -146,8 +146,8 @@ at::Tensor SharedMemory::make_shared_memory(Group& by, int64_t elements,
 // Operations complete in the order in which they were started.
 class SharedMemory::Waiting final : public Pending {
  public:
-  // `end`: a chunk index. `by_all`: other ranks read the values in place, so they must not change
-  // before all ranks have taken theirs.
+  // `end`: one past the index of the operation's last chunk. `by_all`: other ranks read the values
+  // in place, so this waits until all ranks have copied them.
   Waiting(SharedMemory& memory, int64_t end, bool by_all)
       : memory_(memory), end_(end), by_all_(by_all) {}
   void wait() override {
@@ -180,6 +180,7 @@ std::unique_ptr<Pending> SharedMemory::start(const at::Tensor& values, int64_t f
   return std::make_unique<Waiting>(*this, copied_in_, buffer != nullptr);
 }
 
+// The buffer in which `values` lie, and their byte offset `place` in this rank's part of it.
 // nullptr: the values are in memory of this rank only.
 const SharedMemory::Buffer* SharedMemory::buffer_of(const at::Tensor& values,
                                                     int64_t& place) const {
@@ -215,7 +216,7 @@ bool SharedMemory::all(std::atomic<int64_t> Done::*what, int64_t beyond) const {
 
 void SharedMemory::copy_in(Chunk chunk) {
   if (chunk.buffer == nullptr) {
-    // The slot is free once all ranks have taken its last chunk.
+    // The slot is free once all ranks have copied out the last chunk that was in it.
     wait_for([this] { return all(&Done::copied_out, copied_in_ - slots_); });
     if (chunk.from == kSum || chunk.from == rank_) {
       of_rank(rank_, copied_in_, chunk).copy_(chunk.values);
@@ -226,15 +227,15 @@ void SharedMemory::copy_in(Chunk chunk) {
   progress();
 }
 
-// Writes this rank's part of the sum where the others read it: to this rank's buffer, or to rank
-// 0's slot.
+// Writes this rank's part of the sum to where the others read it: this rank's buffer, or the slot
+// of rank 0.
 void SharedMemory::reduce(const Chunk& chunk) {
   const Part mine = chunk.mine.value_or(part_of_rank(rank_, ranks_, chunk.values.numel()));
   const auto part_in = [&](int64_t rank) {
     return of_rank(rank, reduced_, chunk).slice(0, mine.begin, mine.end);
   };
   at::Tensor to = part_in(chunk.buffer != nullptr ? rank_ : 0);
-  if (ranks_ == 1 || to.numel() == 0) return;  // the own values are the sum, and already in place
+  if (ranks_ == 1 || to.numel() == 0) return;  // one rank: its values are the sum, and in place
   if (ranks_ == 2) {
     at::add_out(to, part_in(0), part_in(1));
     return;
@@ -259,7 +260,7 @@ void SharedMemory::copy_out(const Chunk& chunk) {
   }
 }
 
-// Does everything that needs no waiting; false: there was nothing to do.
+// Does all work that is possible without waiting; false: there was none.
 bool SharedMemory::progress() {
   const at::NoGradGuard no_grad;
   bool did = false;
@@ -277,7 +278,7 @@ bool SharedMemory::progress() {
 }
 
 void SharedMemory::wait_for(const std::function<bool()>& condition) {
-  constexpr int kImpatient = 100;  // tries before sleeping
+  constexpr int kImpatient = 100;  // tries before the first sleep
   constexpr int kBetweenQuestions = 1000;
   constexpr std::chrono::microseconds kNap{20};
   while (!condition()) {

@@ -1,7 +1,7 @@
-// All-reduce and broadcast between ranks on one machine, through shared memory; and that memory.
+// Shared memory between ranks on one machine, and all-reduce and broadcast through it.
 //
-// c10d has no such backend for the CPU: Gloo sends through sockets even on one machine, which takes
-// three times as long and costs time on the cores that compute.
+// c10d has no such backend for the CPU. Gloo sends through sockets even on one machine, which takes
+// three times as long and uses time of the cores that compute.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -21,11 +21,11 @@
 
 namespace fcm::dist {
 
-// Memory shared by processes. It is anonymous and is freed with the last process that maps it.
+// Memory shared by processes. It is anonymous and is freed when no process maps it any more.
 class Mapping {
  public:
-  // Created by rank 0 of `by` and mapped by the others; zero at first. nullptr in every rank if the
-  // system does not allow it.
+  // Rank 0 of `by` creates the memory and the others map it; initially zero. nullptr in every rank
+  // if the system does not allow it.
   static std::shared_ptr<Mapping> open(Group& by, int64_t bytes);
   ~Mapping();
   Mapping(const Mapping&) = delete;
@@ -40,21 +40,22 @@ class Mapping {
   int64_t bytes_;
 };
 
-// Values go in chunks. Each rank copies its chunk to its own slot. When all have, each adds up its
-// part of the chunk, in the order of ranks. When all have done that, each copies the sum back.
-// Values in a buffer that all ranks map (make_buffer) are added in place, and only the parts of
-// others are copied; not even those if each rank needs its own part alone. A rank makes progress
-// whenever it starts an operation or waits for one, so no thread is needed. Not thread-safe.
+// An operation processes values in chunks, in three phases. Each rank copies its chunk to its own
+// slot of the shared memory. When all ranks have copied, each sums its part of the chunk over the
+// ranks, in rank order. When all parts are summed, each rank copies the sum back. Values in a
+// buffer that all ranks map (make_buffer) are summed in place, and a rank copies only the parts
+// that other ranks summed, or nothing if it needs only its own part. A rank makes progress whenever
+// it starts an operation or waits for one, so no thread is needed. Not thread-safe.
 class SharedMemory {
  public:
-  // Returns why a rank is lost; empty: none is known to be. Called while waiting, which then throws
-  // SharedError(kPeerLost).
+  // Returns why a rank is lost; empty: no rank is known to be lost. Called while an operation
+  // waits; if the text is not empty, the operation throws SharedError(kPeerLost) with it.
   using Lost = std::function<std::string()>;
 
-  // For the ranks of `by`, all on this machine; nullptr as above.
+  // For the ranks of `by`, which are all on this machine; nullptr as for Mapping::open.
   static std::unique_ptr<SharedMemory> open(Group& by, Lost lost);
 
-  // Like Group's. values: contiguous, on the CPU.
+  // Like the functions of Group. values: contiguous, on the CPU.
   std::unique_ptr<Pending> start_sum(const at::Tensor& values) { return start(values, kSum); }
   std::unique_ptr<Pending> start_sum_of_part(const at::Tensor& values, Part mine) {
     return start(values, kSum, mine);
@@ -62,14 +63,14 @@ class SharedMemory {
   std::unique_ptr<Pending> start_broadcast(const at::Tensor& values, int64_t from) {
     return start(values, from);
   }
-  // This rank's part of memory that all ranks map: [elements], zero. Undefined tensor: not
+  // As Group::make_buffer: this rank's part of memory that all ranks map; undefined tensor: not
   // available.
   at::Tensor make_buffer(Group& by, int64_t elements, const at::TensorOptions& options);
-  // The same memory in all ranks: [elements], zero. Undefined: there is none.
+  // As Group::make_shared_memory: the same memory in all ranks; undefined tensor: not available.
   static at::Tensor make_shared_memory(Group& by, int64_t elements,
                                        const at::TensorOptions& options);
 
-  // Time that this rank only waited for others.
+  // Time in seconds in which this rank did nothing but wait for others.
   double waited_seconds() const { return waited_seconds_; }
 
   static constexpr int64_t kChunkBytes = 1 << 20;
@@ -91,8 +92,8 @@ class SharedMemory {
     int64_t from;          // the rank whose values are broadcast, or kSum
     const Buffer* buffer;  // where the values are; nullptr: in memory of this rank only
     int64_t place;         // byte offset in the buffer
-    // The elements that this rank sums up, and that no other rank needs. nullopt, and wherever the
-    // values are in no buffer: each rank sums its part of the chunk, and all need all.
+    // The elements that this rank sums and that no other rank needs. nullopt: each rank sums its
+    // part of the chunk (part_of_rank) and needs all sums. Values outside a buffer have nullopt.
     std::optional<Part> mine;
   };
   class Waiting;
@@ -120,10 +121,10 @@ class SharedMemory {
   void wait_for(const std::function<bool()>& condition);
 
   const int64_t rank_, ranks_, slots_;
-  const std::shared_ptr<Mapping> memory_;  // Done of each rank, then the slots
+  const std::shared_ptr<Mapping> memory_;  // the Done of each rank, then the slots of each rank
   const Lost lost_;
   std::deque<Buffer> buffers_;
-  std::deque<Chunk> chunks_;  // copied in and not copied out yet
+  std::deque<Chunk> chunks_;  // those that are copied in and not copied out yet
   // Index of the next chunk to be copied in, reduced, copied out.
   int64_t copied_in_ = 0, reduced_ = 0, copied_out_ = 0;
   double waited_seconds_ = 0;

@@ -10,7 +10,7 @@ namespace fcm::eval {
 namespace {
 
 bool all_finite(const at::Tensor& features_ND) {
-  constexpr int64_t kRows = 4096;  // bounds the memory of the differences
+  constexpr int64_t kRows = 4096;  // per block; bounds the memory of block - block
   for (int64_t row = 0; row < features_ND.size(0); row += kRows) {
     const at::Tensor block = features_ND.narrow(0, row, std::min(kRows, features_ND.size(0) - row));
     // x - x is 0 exactly if x is finite; a sum of x itself could overflow.

@@ -19,7 +19,8 @@ struct Accuracy {
 // class index.
 class AccuracyCount {
  public:
-  // floor: a label with a score of at most `floor` is never correct (kNN: a class without votes).
+  // A prediction is never correct if the label's score is at most `floor`. kNN uses 0: a class
+  // without votes is not predicted.
   explicit AccuracyCount(double floor);
 
   void add(const at::Tensor& scores_MC, const at::Tensor& labels_M);  // labels int64
@@ -28,14 +29,14 @@ class AccuracyCount {
 
  private:
   double floor_;
-  int64_t first_ = 0;  // top-1 correct
-  int64_t five_ = 0;   // top-5 correct
+  int64_t first_ = 0;  // images whose label is the top-1 class
+  int64_t five_ = 0;   // images whose label is among the top-5 classes
   int64_t images_ = 0;
 };
 
-// Throws Error(kData) unless features are a non-empty [N, D] and labels N classes below `classes`,
-// Error(kNumeric) unless all features are finite. `what` names them in the message, for example
-// "training".
+// Throws Error(kData) unless features are a non-empty [N, D] and there are N labels from 0 to
+// classes - 1; Error(kNumeric) unless all features are finite. `what` names the features in
+// messages, for example "training".
 void check_features(const at::Tensor& features_ND, const at::Tensor& labels_N, int64_t classes,
                     const char* what);
 

@@ -27,10 +27,10 @@ struct QueriesAndKeys {
 // which MAE and ConvMAE use.
 at::Tensor attention_weights(const at::Tensor& x_NTC, const QueriesAndKeys& block);
 
-// The weights of the last block for images, uint8 [B, H, W, C], averaged over heads, float32 on the
-// CPU: [B, T, T], the class token first if there is one, then all patches in raster order. Throws
-// Error(kUsage) unless the encoder is a conv_vit or a vit (a Swin attends inside windows, with
-// position biases) with at least one block in its last stage.
+// The attention weights of the last block for images, uint8 [B, H, W, C], averaged over heads:
+// float32 [B, T, T] on the CPU. The class token comes first if there is one, then all patches in
+// raster order. Throws Error(kUsage) unless the encoder is a conv_vit or a vit with at least one
+// block in its last stage. (A Swin attends inside windows and adds position biases.)
 at::Tensor last_attention(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
                           const at::Tensor& images_BHWC);
 

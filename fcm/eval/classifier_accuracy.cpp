@@ -13,7 +13,7 @@
 namespace fcm::eval {
 namespace {
 
-// Sets rows with any non-finite value to NaN entirely, so that no class wins.
+// Replaces each row that has a non-finite value by NaN, so that its prediction counts as wrong.
 at::Tensor of_finite_rows(const at::Tensor& logits_BC, int64_t& not_finite) {
   const at::Tensor broken_B = logits_BC.isfinite().all(1).logical_not();
   const int64_t count = broken_B.sum().item<int64_t>();
@@ -22,7 +22,7 @@ at::Tensor of_finite_rows(const at::Tensor& logits_BC, int64_t& not_finite) {
   return logits_BC.masked_fill(broken_B.unsqueeze(1), std::numeric_limits<double>::quiet_NaN());
 }
 
-// Sums this rank's counts with those of all ranks.
+// Replaces this rank's counts by the sums over all ranks.
 void add_other_ranks(dist::Group& group, ClassifierAccuracy& mine) {
   if (group.size() == 1) return;
   std::vector<int64_t> counts = mine.confusion;

@@ -15,17 +15,17 @@
 
 namespace fcm::eval {
 
-// Logits [B, classes], float32, on the CPU, of a batch of images as it was loaded.
+// Computes logits [B, classes], float32 on the CPU, from a batch of images as it was loaded.
 using Predict = std::function<at::Tensor(const loader::Batch&)>;
 
 struct ClassifierAccuracy {
   double top1 = 0, top5 = 0;            // percent
   double loss = 0;                      // mean cross-entropy
-  int64_t images = 0;                   // measured
+  int64_t images = 0;                   // number of measured images
   std::vector<std::string> unreadable;  // why images were left out, with their names
-  int64_t not_finite = 0;               // images with non-finite logits: wrong, and the loss is NaN
+  int64_t not_finite = 0;               // with NaN or inf logits; count as wrong, make the loss NaN
   int64_t classes = 0;
-  std::vector<int64_t> confusion;  // [classes, classes]: true class, prediction
+  std::vector<int64_t> confusion;  // [classes, classes]: counts by true class, then prediction
 };
 
 // Measures every readable image exactly once, in order; counts do not depend on `batch_size`.

@@ -33,7 +33,7 @@ std::vector<const Thing*> sorted_by_category(std::span<const Thing> things, cons
   return sorted;
 }
 
-// Takes the entries of one category off the front.
+// Removes the entries of one category from the front of `sorted` and returns them.
 template <class Thing>
 std::span<const Thing* const> take_category(std::span<const Thing* const>& sorted,
                                             int64_t category) {

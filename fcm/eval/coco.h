@@ -33,27 +33,28 @@ struct CocoDetection {
 struct CocoTruth {
   std::array<double, 4> box{};
   int64_t category = 0;
-  bool crowd = false;  // a region of objects not told apart: neither found nor missed
+  bool crowd = false;  // a region of several objects; it counts neither as found nor as missed
   double area = 0;     // the annotation's own value, which decides its size range
   std::optional<image::RunLengths> mask;
 };
 
-// Whether overlaps and the areas of detections are those of boxes or of masks.
+// Whether the overlaps and the areas of detections are computed from boxes or from masks.
 enum class CocoShape { kBox, kMask };
 
-// Fractions from 0 to 1; NaN if there is no truth of that kind, 0 if nothing is found.
+// Fractions from 0 to 1; NaN if there is no truth in the area range, 0 if no truth is found.
 struct CocoFigures {
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-  // Average precision: the mean over recalls, thresholds and categories; at IoU .5 and .75 alone;
-  // for objects by size.
+  // Average precision: the mean over recalls, IoU thresholds and categories (ap); at one threshold,
+  // .5 or .75 (ap50, ap75); over thresholds for objects of one size (ap_small, ...).
   double ap = kNone, ap50 = kNone, ap75 = kNone;
   double ap_small = kNone, ap_medium = kNone, ap_large = kNone;
-  // Average recall with that many detections per image and category; for objects by size with 100.
+  // Average recall with at most 1, 10 or 100 detections per image and category; for objects of one
+  // size with at most 100.
   double ar1 = kNone, ar10 = kNone, ar100 = kNone;
   double ar_small = kNone, ar_medium = kNone, ar_large = kNone;
 };
 
-// The field's names: "AP", "AP50", "APs" ... "ARl".
+// The usual names of the figures: "AP", "AP50", "APs" ... "ARl".
 struct CocoFigureName {
   const char* name;
   double CocoFigures::*figure;
@@ -70,28 +71,28 @@ struct CocoResult {
   int64_t detections = 0;
 };
 
-// Takes images one by one, in any order, and stores only a score and match bits per detection (24
-// bytes), neither masks nor boxes. Figures depend only on what was added. Not thread-safe: use one
-// evaluation per thread, then merge.
+// Takes images one by one. Per detection it stores a score and match bits (24 bytes), but no mask
+// and no box. Figures do not depend on the order in which images were added. Not thread-safe: use
+// one evaluation per thread, then merge.
 class CocoEvaluation {
  public:
   CocoEvaluation(int64_t categories, CocoShape shape);
 
-  // Adds one image, by the data set's id, even without detections. Of equal scores the earlier
-  // detection ranks first. Throws Error(kData), and changes nothing, for a non-finite value, a
-  // negative side or area, and a mask that is missing or differs in size from the others. Adding an
-  // image twice, or an unknown category, is a programming error.
+  // Adds one image; `image` is its id in the data set. Add images without detections as well. Of
+  // detections with equal scores, the earlier one ranks first. Throws Error(kData), and changes
+  // nothing, for a non-finite value, a negative side or area, and a mask that is missing or differs
+  // in size from the others. Adding an image twice, or an unknown category, is a programming error.
   void add(int64_t image, std::span<const CocoDetection> detections,
            std::span<const CocoTruth> truths);
 
-  // Adds everything that another evaluation of the same kind, on other images, has seen.
+  // Adds the images of another evaluation with the same shape and categories, on other images.
   void merge(const CocoEvaluation& other);
-  void add_other_ranks(dist::Group& group);  // adds what the other ranks have seen
+  void add_other_ranks(dist::Group& group);  // adds the images of all other ranks
 
   CocoResult result() const;
 
-  // With the first `most` detections per image; nullopt if the category has no truth in that area
-  // range. Public for comparisons.
+  // The curve from the first `most` detections per image; nullopt if the category has no truth in
+  // the area range. Public, so that tests can compare curves with pycocotools.
   std::optional<CocoCurve> curve(int64_t category, CocoArea range, int64_t most) const;
 
  private:
@@ -102,7 +103,7 @@ class CocoEvaluation {
   struct OfCategory {
     std::array<int64_t, kCocoAreas> truths{};  // per area range, without crowds
     std::vector<ImageRange> images;            // in the order in which they were added
-    std::vector<CocoOutcome> outcomes;         // of these images in turn, by descending score
+    std::vector<CocoOutcome> outcomes;         // image by image, each by descending score
   };
   // One image's contribution to a category.
   struct Addition {

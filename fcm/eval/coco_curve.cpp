@@ -19,8 +19,8 @@ double mean_of(const std::array<double, kCount>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(kCount);
 }
 
-// Precision just after each correct detection. Wrong ones only lower precision, so the maximum
-// precision from any recall on is among these.
+// The precision just after each correct detection. Wrong detections only lower precision, so the
+// highest precision at or above any recall is among these values.
 std::vector<double> precisions_when_right(std::span<const RankedOutcome> by_score, size_t range,
                                           int64_t threshold, int64_t most) {
   std::vector<double> precisions;

@@ -1,5 +1,5 @@
-// Precision over recall, as COCO samples it (cocodataset/cocoapi, pycocotools/cocoeval.py,
-// accumulate).
+// The precision-recall curve, sampled at 101 recalls as in COCO (cocodataset/cocoapi,
+// pycocotools/cocoeval.py, accumulate).
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@ namespace fcm::eval {
 
 constexpr int64_t kCocoRecalls = 101;  // 0, .01, ... 1
 
-// For one category and area range, by IoU threshold.
+// The curves of one category and area range, one per IoU threshold.
 struct CocoCurve {
   std::array<std::array<double, kCocoRecalls>, kCocoThresholds> precision{};
   std::array<double, kCocoThresholds> recall{};  // the highest recall reached
@@ -27,9 +27,10 @@ struct RankedOutcome {
   int64_t rank = 0;  // within its image, from 0
 };
 
-// Outcomes of all images by descending score, ties in ascending order of image ids; only the first
-// `most` of each image count. `truths`, at least 1: the number of truths in the range, crowds
-// excluded. Precision at a recall is the highest at that recall or beyond, 0 if it is not reached.
+// by_score: the outcomes of all images by descending score, ties in ascending order of image ids;
+// only the first `most` of each image count. truths: the number of truths in the range without
+// crowds, at least 1. The precision at a recall is the highest precision at that or a higher
+// recall, and 0 if the recall is not reached.
 CocoCurve coco_curve(std::span<const RankedOutcome> by_score, CocoArea range, int64_t truths,
                      int64_t most);
 

@@ -1,4 +1,4 @@
-// From the outcomes of all images to COCO's figures.
+// Computes COCO's figures from the outcomes of all images.
 #include <algorithm>
 #include <cmath>
 
@@ -46,8 +46,8 @@ nlohmann::json coco_percents(const CocoFigures& figures) {
   return percents;
 }
 
-// Images in ascending order of ids, whatever the order in which they were added; then stably by
-// descending score.
+// Sorts stably by descending score, starting from images in ascending order of ids, so the result
+// does not depend on the order in which images were added.
 std::vector<RankedOutcome> CocoEvaluation::by_score(const OfCategory& category) const {
   struct Place {
     ImageRange range;

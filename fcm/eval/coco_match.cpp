@@ -13,7 +13,7 @@ struct Candidate {
   double iou;
 };
 
-// One area range: the truths taken at each threshold.
+// The truths of an image for one area range, and which of them are taken at each threshold.
 class RangeOfTruths {
  public:
   RangeOfTruths(CocoArea range, std::span<const TruthArea> truths_T)
@@ -31,7 +31,7 @@ class RangeOfTruths {
                           [&](const Candidate& one) { return !is_ignored(one.truth); });
   }
 
-  // Takes a truth for a detection at a threshold; nullptr: none.
+  // Takes a truth for a detection at a threshold; nullptr if no candidate fits.
   const Candidate* take(std::span<const Candidate> ordered, int64_t threshold) {
     const auto bit = static_cast<uint16_t>(1U << threshold);
     const Candidate* best = nullptr;

@@ -10,9 +10,9 @@
 namespace fcm::eval {
 
 constexpr int64_t kCocoThresholds = 10;       // IoU thresholds .5, .55, ... .95
-constexpr int64_t kMostCocoDetections = 100;  // counted per image and category
+constexpr int64_t kMostCocoDetections = 100;  // detections that count per image and category
 
-// Area ranges in pixels; both ends are included, so an area may be in two ranges.
+// Area ranges in pixels. Both ends belong to a range, so an area may be in two ranges.
 enum class CocoArea { kAll, kSmall, kMedium, kLarge };
 constexpr int64_t kCocoAreas = 4;
 bool is_in(CocoArea range, double area);
@@ -35,20 +35,22 @@ struct TruthArea {
 struct CocoOutcome {
   double score = 0;
   std::array<uint16_t, kCocoAreas> matched{};
-  std::array<uint16_t, kCocoAreas> ignored{};  // neither correct nor wrong
+  std::array<uint16_t, kCocoAreas> ignored{};  // counts neither as correct nor as wrong
 };
 
-// IoU of boxes x, y, width, height; with a crowd the intersection over the detection's area, as
-// image::mask_ious. 0 if they do not intersect.
+// IoU of boxes (x, y, width, height). If the truth is a crowd: the intersection over the
+// detection's area, as in image::mask_ious. 0 if the boxes do not intersect.
 double box_iou(const std::array<double, 4>& detection, const std::array<double, 4>& truth,
                bool crowd);
 
-// Detections by descending score; ious_DT are the overlaps of each detection with all truths, row
-// by row. Rules for each range and threshold: truths that are crowds or outside the range are
-// ignored and come last. Each detection in turn takes the truth with the largest overlap that
-// reaches the threshold, the later one of ties. A truth is taken once, a crowd any number of times.
-// If a truth that counts matches, ignored ones are not considered. A detection is ignored if it
-// takes an ignored truth, or if it takes none and is outside the range itself.
+// detections_D: by descending score. ious_DT: the overlaps of each detection with all truths. For
+// each range and threshold, these rules hold:
+// - Truths that are crowds or outside the range are ignored and come after all others.
+// - Each detection in turn takes the truth with the largest overlap that reaches the threshold; of
+//   equal overlaps, the later truth. If it can take a truth that counts, it takes no ignored one.
+// - A truth is taken at most once, a crowd any number of times.
+// - A detection is ignored if it takes an ignored truth, or if it takes none and its own area is
+//   outside the range.
 std::vector<CocoOutcome> match_detections(std::span<const ScoredArea> detections_D,
                                           std::span<const TruthArea> truths_T,
                                           std::span<const double> ious_DT);

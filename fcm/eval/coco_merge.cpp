@@ -1,4 +1,4 @@
-// Merges evaluations of threads, and of the ranks of a group.
+// Merges the evaluations of several threads, and of the ranks of a group.
 #include <cstring>
 #include <type_traits>
 
@@ -9,9 +9,9 @@
 namespace fcm::eval {
 namespace {
 
-static_assert(sizeof(CocoOutcome) == 24);  // as coco.h says, without padding
+static_assert(sizeof(CocoOutcome) == 24);  // without padding; coco.h states this size
 
-// Bytes in native layout: every rank runs the same program.
+// Appends values in their layout in memory, which is the same in every rank: all run one program.
 template <class Number>
 void append_values(std::string& bytes, std::span<const Number> values) {
   static_assert(std::is_trivially_copyable_v<Number>);

@@ -12,8 +12,8 @@
 namespace fcm::eval {
 namespace {
 
-// A SAX handler that keeps only the entries: a general JSON tree would take ten times the memory,
-// and grow with any nested value.
+// A SAX handler that stores only the entries. A general JSON tree would take ten times the memory,
+// and would grow with every nested value.
 class ResultEvents {
  public:
   using Json = nlohmann::json;
@@ -112,7 +112,8 @@ class ResultEvents {
   enum class Place { kOutside, kList, kEntry, kBox, kMask, kSize, kCounts, kDone };
   enum class Key { kImage, kCategory, kScore, kBox, kSegmentation, kSize, kCounts, kOther };
 
-  // Key names of an entry have no meaning within its mask, and vice versa.
+  // The key of `name` at the current place: a key of an entry is unknown inside its mask, and vice
+  // versa.
   Key key_of(const std::string& name) const {
     if (place_ == Place::kMask) {
       return name == "size" ? Key::kSize : name == "counts" ? Key::kCounts : Key::kOther;
@@ -130,7 +131,7 @@ class ResultEvents {
     numbers_ = 0;
     return true;
   }
-  // Whether a value belongs to an unknown key.
+  // Whether the next value belongs to an unknown key.
   bool skips() const {
     return skipped_ > 0 ||
            ((place_ == Place::kEntry || place_ == Place::kMask) && key_ == Key::kOther);
@@ -145,10 +146,10 @@ class ResultEvents {
   bool other(const char* what) const {
     if (skips()) return true;
     if (place_ == Place::kOutside || place_ == Place::kList || place_ == Place::kDone) {
-      fail(ExitCode::kData, "{} is not a list of results: it has {} where a{} is due", file_, what,
-           place_ == Place::kList ? "n entry" : " list");
+      fail(ExitCode::kData, "{} is not a list of results: it has {} where a{} is expected", file_,
+           what, place_ == Place::kList ? "n entry" : " list");
     }
-    refuse("it has {} where {} is due", what,
+    refuse("it has {} where {} is expected", what,
            place_ == Place::kBox || key_ == Key::kScore         ? "a number"
            : place_ == Place::kCounts || place_ == Place::kSize ? "a whole number"
            : key_ == Key::kImage || key_ == Key::kCategory      ? "a whole number"
@@ -208,7 +209,7 @@ class ResultEvents {
   Key key_ = Key::kOther;
   unsigned seen_ = 0;   // bits: keys seen in the entry and its mask
   size_t skipped_ = 0;  // nesting depth inside the value of an unknown key
-  size_t numbers_ = 0;  // in the list that is being read
+  size_t numbers_ = 0;  // elements of the current list read so far
   std::array<int64_t, 2> size_{};
   std::vector<int64_t> counts_;
   std::optional<std::string> counts_text_;

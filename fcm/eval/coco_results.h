@@ -25,16 +25,16 @@ struct CocoEntry {
   bool operator==(const CocoEntry&) const = default;
 };
 
-// Returns all entries in the file's order. Counts may be text or numbers; unknown keys are ignored.
-// Throws Error(kData) that names `file` and the entry (from 0) for anything that is not such a
-// list: a missing or repeated key, neither box nor mask, a mask whose runs do not add up to its
-// size, or a polygon instead of a mask. Memory: a small multiple of the text, and 200 bytes per
-// entry.
+// Returns all entries in the file's order. "counts" may be text or a list of numbers; unknown keys
+// are ignored. Throws Error(kData), which names `file` and the entry (from 0), if the text is not
+// such a list: for a missing or repeated key, an entry without box and mask, a mask whose runs do
+// not add up to its size, or a polygon instead of a mask. Memory: a small multiple of the text, and
+// 200 bytes per entry.
 std::vector<CocoEntry> parse_coco_results(std::string_view text, const std::string& file);
 std::vector<CocoEntry> read_coco_results(const std::filesystem::path& file);
 
-// The text of such a file, one line per entry; numbers are written so that they are read back
-// exactly.
+// The text of such a file, one line per entry. Numbers are written with enough digits to be read
+// back exactly.
 std::string coco_results_text(std::span<const CocoEntry> entries);
 
 }  // namespace fcm::eval

@@ -18,34 +18,34 @@
 
 namespace fcm::eval {
 
-// Detections in frames, uint8 [B, H, W, 3] on the CPU: one result per frame, on the CPU.
+// Finds objects in frames, uint8 [B, H, W, 3] on the CPU. One result per frame, on the CPU.
 using FindObjects = std::function<std::vector<models::Detections>(const at::Tensor& frames_BHWC)>;
 
 struct DetectionAccuracy {
   CocoResult box, mask;
-  int64_t images = 0;                   // measured
+  int64_t images = 0;                   // number of measured images
   std::vector<std::string> unreadable;  // why images were left out, with their names
 };
 
 // The frame options of a detection recipe.
 loader::FrameOptions frame_options(const recipe::Recipe& recipe);
 
-// From a frame back to the image of these rows and columns: scales and clips boxes, drops empty
-// ones, pastes masks into the image. By descending score.
+// Maps detections from a frame of `side` x `side` pixels back to the image, whose size is `image`:
+// scales and clips boxes, drops empty boxes, pastes masks into the image. By descending score.
 std::vector<CocoDetection> detections_in_image(const models::Detections& found, int64_t side,
                                                loader::Extent image);
 
-// The detections in one frame, in coordinates of the image.
+// Runs `find` on one frame and maps the detections back to the image.
 std::vector<CocoDetection> objects_in_frame(const FindObjects& find, const image::Image& frame,
                                             loader::Extent image);
 
 // The labelled objects of an image as truths of the evaluation.
 std::vector<CocoTruth> truths_of(const loader::Instances& labelled);
 
-// Measures every readable image once. `seen`, if given, gets the detections of each of this rank's
-// images, by its index in the set. Memory does not grow with masks or images (coco.h). Throws
-// Error(kData) if no image can be read. Each rank of a group measures its slice, and all ranks get
-// the result for the whole set.
+// Measures every readable image once. `seen`, if set, is called with the index and the detections
+// of each image that this rank measures. Per detection, 24 bytes are stored, but no masks and no
+// images (coco.h). Throws Error(kData) if no image can be read. Each rank of a group measures its
+// slice, and all ranks get the result for the whole set.
 using OnDetections = std::function<void(int64_t index, const std::vector<CocoDetection>& found)>;
 DetectionAccuracy detection_accuracy(const FindObjects& find, int64_t classes,
                                      const recipe::Recipe& recipe,

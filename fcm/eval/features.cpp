@@ -99,8 +99,8 @@ void append(std::vector<int64_t>& list, const std::vector<int64_t>& more) {
   list.insert(list.end(), more.begin(), more.end());
 }
 
-// Throws Error(kNumeric) if a feature is NaN or infinite. kNN, probes and other programs would
-// otherwise use it unnoticed.
+// Throws Error(kNumeric) if a feature is NaN or infinite, since kNN, probes and other programs
+// would use it without an error.
 void refuse_non_finite(const at::Tensor& latent_BKC, const loader::Dataset& images,
                        const loader::Batch& batch) {
   const at::Tensor finite_B = at::isfinite(latent_BKC).flatten(1).all(1);

@@ -19,36 +19,37 @@ namespace fcm::eval {
 
 // Features of a set of images, one row per image, in data set order. float32.
 struct FeatureSet {
-  at::Tensor flattened_ND;  // all tokens of the image, concatenated in raster order
-  at::Tensor mean_ND;       // their mean
+  at::Tensor flattened_ND;  // all tokens of an image, concatenated in raster order
+  at::Tensor mean_ND;       // the mean of an image's tokens
   at::Tensor labels_N;      // int64
 };
 
 constexpr int64_t kEverything = std::numeric_limits<int64_t>::max();
 
-// Which images of a data set: the first `count` in a fixed pseudo-random order, which mixes the
-// classes.
+// A selection of images of a data set: the first `count` in a fixed pseudo-random order, which
+// mixes the classes.
 struct Selection {
   std::shared_ptr<const loader::Dataset> dataset;
   int64_t count = 0;
-  // Each rank processes a slice; a FeatureSet holds the images of all ranks, in every rank.
+  // Each rank processes a slice of the images; every rank gets the FeatureSet of all images.
   std::shared_ptr<dist::Group> group = dist::group_of_one();
   // Called with 0 when this rank begins, then with the number of images processed since the last
   // call.
   std::function<void(int64_t images)> count_done = {};
 };
 
-// Receives the encoder's latents of the next images (one view, all edges), patches in raster order,
-// float32; `batch` identifies the images.
+// Receives the encoder's float32 latents of the next images, with the full plan and patches in
+// raster order. `batch` identifies the images.
 using TakeFeatures =
     std::function<void(const encoder::Features& features, const loader::Batch& batch)>;
 
-// Unreadable images are skipped. Each of several ranks processes its slice. Throws Error(kNumeric)
-// that names the image whose features are not finite.
+// Calls `take` with the features of the selected images, batch by batch. Unreadable images are
+// skipped; in a group, each rank processes its slice. Throws Error(kNumeric), which names the
+// image, for non-finite features.
 void stream_features(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
                      const Selection& selection, int64_t threads, const TakeFeatures& take);
 
-// The features of one batch of `images`, in their order, as in stream_features.
+// The features of one batch of `images`, as stream_features passes them to `take`.
 encoder::Features features_of(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
                               const loader::Dataset& images, const loader::Batch& batch);
 
@@ -56,12 +57,12 @@ encoder::Features features_of(const models::MaskedAutoencoder& model, const reci
 FeatureSet extract_features(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
                             const Selection& selection, int64_t threads);
 
-// The same with mean tokens only; flattened_ND stays undefined.
+// Like extract_features, with mean_ND only; flattened_ND stays undefined.
 FeatureSet extract_mean_features(const models::MaskedAutoencoder& model,
                                  const recipe::Recipe& recipe, const Selection& selection,
                                  int64_t threads);
 
-// The pixels themselves, scaled to 0..1, with the network's image size.
+// Pixels as features, scaled to 0..1, at the network's image size; only flattened_ND is defined.
 FeatureSet raw_features(const recipe::Recipe& recipe, const Selection& selection, int64_t threads);
 
 }  // namespace fcm::eval

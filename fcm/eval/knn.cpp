@@ -17,13 +17,13 @@ namespace {
 constexpr int64_t kQueryBlock = 1024;
 constexpr int64_t kBankBlock = 8192;
 constexpr int64_t kBlockBytes = 64 << 20;
-constexpr int64_t kSlice = 1024;  // of the width
+constexpr int64_t kSlice = 1024;  // columns that rapid_products multiplies at once
 
 bool nearer(const Neighbour& a, const Neighbour& b) {
   return a.similarity != b.similarity ? a.similarity > b.similarity : a.place < b.place;
 }
 
-// Eight partial sums, then their sum: an order that no compiler or processor changes.
+// Eight partial sums, then their sum: the order is the same for every compiler and processor.
 double inner_product(const float* a, const float* b, int64_t width) {
   constexpr int64_t kLanes = 8;
   std::array<double, kLanes> sums{};
@@ -61,10 +61,10 @@ at::Tensor unit_rows(const at::Tensor& features_ND) {
   return unit;
 }
 
-// Error bound of rapid_products. Sums of n terms in any order are off by at most n u / (1 - n u)
-// times the sum of the terms' magnitudes, which is at most 1 here except for the rounding of the
-// unit vectors; n is the width of a slice plus the number of slices, u half a unit in the last
-// place.
+// Error bound of rapid_products. The error of a sum of n terms, in any order, is at most
+// n u / (1 - n u) times the sum of the terms' magnitudes, where u is half a unit in the last
+// place. The sum of magnitudes is at most 1 here, except for the rounding of the unit vectors. n is
+// the width of a slice plus the number of slices.
 double error_bound(int64_t width) {
   constexpr double kUnit = std::numeric_limits<float>::epsilon() / 2.0;
   const auto terms =
@@ -72,8 +72,9 @@ double error_bound(int64_t width) {
   return 1.01 * terms * kUnit;
 }
 
-// queries @ bank^T in float32, [M, N], in slices of the width, whose sums stay short: with a bound
-// that grew with the full width of flattened tokens, every row would pass.
+// queries @ bank^T in float32: [M, N]. Multiplies slices of kSlice columns, so that the sums stay
+// short and the error bound small. A bound for the full width of flattened tokens would be so large
+// that every row would be a candidate.
 at::Tensor rapid_products(const at::Tensor& queries_MD, const at::Tensor& bank_ND) {
   at::Tensor products_MN;
   for (int64_t first = 0; first < queries_MD.size(1); first += kSlice) {
@@ -92,11 +93,11 @@ struct Block {
   int64_t count, width, first_place;
 };
 
-// Offers a block to the heap of one query. `products`: the query's products with every row, within
-// `error`.
+// Updates the heap of one query with a block. `products`: the query's products with every row of
+// the block, each with an error of at most `error`.
 void offer(const Block& block, const float* query, const float* products, double error, size_t k,
            std::vector<Neighbour>& heap) {
-  const auto least = [&] {  // a product below it cannot belong to a nearer row
+  const auto least = [&] {  // a row with a smaller product is not among the k nearest
     if (heap.size() < k) return -std::numeric_limits<float>::infinity();
     return std::nextafter(static_cast<float>(heap.front().similarity - error),
                           -std::numeric_limits<float>::infinity());
@@ -106,7 +107,7 @@ void offer(const Block& block, const float* query, const float* products, double
     if (products[row] < threshold) continue;
     const double similarity = inner_product(query, block.unit_ND + row * block.width, block.width);
     if (heap.size() == k) {
-      // Rows arrive in ascending order, so one as similar as the front is never nearer.
+      // Rows arrive in ascending order, so a row as similar as the front comes after it.
       if (similarity <= heap.front().similarity) continue;
       std::pop_heap(heap.begin(), heap.end(), nearer);
       heap.pop_back();
@@ -219,8 +220,8 @@ KnnResult vote(const std::vector<std::vector<Neighbour>>& nearest, const at::Ten
       const std::vector<Neighbour>& neighbours = nearest[static_cast<size_t>(first + row)];
       double* const votes_C = votes_MC.mutable_data_ptr<double>() + row * classes;
       for (const Neighbour& neighbour : neighbours) {
-        // Relative to the nearest, whose vote is 1: ranks are the same, and exp() cannot underflow
-        // for all.
+        // Scaled so that the nearest neighbour's vote is 1. This does not change which class wins,
+        // and not all votes can underflow to 0.
         const double behind = neighbour.similarity - neighbours.front().similarity;
         votes_C[neighbour.label] += std::exp(behind / temperature);
       }

@@ -1,4 +1,4 @@
-// Classification by nearest neighbours among a bank of labelled features.
+// Classifies features (queries) by their nearest neighbours in a bank of labelled features.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,7 +14,7 @@ namespace fcm::eval {
 using KnnResult = Accuracy;
 
 struct KnnOptions {
-  int64_t k = 20;             // neighbours that vote; all of a smaller bank
+  int64_t k = 20;             // neighbours that vote; the whole bank if it is smaller
   double temperature = 0.07;  // votes are exp(cosine similarity / temperature)
 };
 
@@ -25,13 +25,14 @@ struct Neighbour {
   int64_t label = 0;
 };
 
-// Finds the k nearest rows of a bank that arrives in blocks and is never stored.
+// Finds the k nearest rows of a bank that arrives in blocks and is never stored as a whole.
 //
-// Exact: the similarity of two features is the inner product of their float32 unit vectors, summed
-// in float64 in one fixed order; of equally similar rows the earlier one is nearer. Large float32
-// products only select candidates: their error has a bound, and every row within it of the k-th
-// nearest is recomputed. So neither the sizes of blocks nor the number of threads change any bit. A
-// feature of length 0 has similarity 0 to everything.
+// The result is exact. The similarity of two features is the inner product of their float32 unit
+// vectors, summed in float64 in one fixed order; of equally similar rows, the earlier one is
+// nearer. Large float32 matrix products only select candidates: their error has a bound, and the
+// similarity of every row that may be nearer than the k-th nearest is recomputed. Therefore neither
+// the size of blocks nor the number of threads changes any bit. A feature of length 0 has
+// similarity 0 to all.
 //
 // Memory: one float32 copy of the queries, 24 k bytes per query, and about 150 MiB.
 class NeighbourSearch {
@@ -39,10 +40,11 @@ class NeighbourSearch {
   // queries_MD: any floating type on the CPU.
   NeighbourSearch(const at::Tensor& queries_MD, int64_t k);
 
-  // Adds the next rows of the bank and their labels (int64), any number of them.
+  // Adds the next rows of the bank and their labels (int64); any number of rows.
   void add(const at::Tensor& bank_ND, const at::Tensor& labels_N);
 
-  // For each query, the nearest first: k rows, or the whole bank if it is smaller.
+  // For each query the k nearest rows, nearest first, or the whole bank if it is smaller. Call
+  // after the last add().
   const std::vector<std::vector<Neighbour>>& nearest();
 
   int64_t places() const { return places_; }  // rows in the bank so far
@@ -51,14 +53,14 @@ class NeighbourSearch {
   at::Tensor unit_queries_MD_;
   size_t k_;
   int64_t places_ = 0;  // rows in the bank so far
-  // For each query a heap with the farthest at its front; sorted after nearest().
+  // For each query a heap with the least similar neighbour at its front; sorted by nearest().
   std::vector<std::vector<Neighbour>> nearest_;
   bool sorted_ = false;
 };
 
-// Merges the ranks' results, each from its part of the bank, into the k nearest of the whole bank,
-// identical to one search. `mine`: for the same queries in every rank; `bank`: rows in this rank's
-// part.
+// Merges the results of searches in which each rank had one part of the bank. Returns the k nearest
+// rows of the whole bank, identical to those of one search. `mine`: this rank's result, for the
+// same queries in every rank; `bank`: the number of rows in this rank's part.
 std::vector<std::vector<Neighbour>> nearest_of_ranks(
     dist::Group& group, const std::vector<std::vector<Neighbour>>& mine, int64_t bank, int64_t k);
 
@@ -66,9 +68,9 @@ std::vector<std::vector<Neighbour>> nearest_of_ranks(
 KnnResult vote(const std::vector<std::vector<Neighbour>>& nearest, const at::Tensor& query_labels_M,
                int64_t classes, double temperature);
 
-// Both steps, for a bank in memory. bank_ND, queries_MD: any floating type on the CPU; labels int64
-// below `classes`. Deterministic, exact and of bounded memory as above. Throws Error(kData) for
-// labels and shapes, Error(kNumeric) for non-finite features.
+// NeighbourSearch and vote() for a bank in memory. bank_ND, queries_MD: any floating-point type on
+// the CPU; labels: int64 below `classes`. Throws Error(kData) for wrong labels or shapes,
+// Error(kNumeric) for non-finite features.
 KnnResult knn(const at::Tensor& bank_ND, const at::Tensor& bank_labels_N,
               const at::Tensor& queries_MD, const at::Tensor& query_labels_M, int64_t classes,
               const KnnOptions& options = {});

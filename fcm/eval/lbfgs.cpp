@@ -69,10 +69,10 @@ struct Step {
   Evaluation evaluation;
 };
 
-// Line search by bracketing: finds a point along `direction` where the slope has flattened; on a
-// convex function the slope only increases along it. Values decide only if they differ by more than
-// their rounding (after Hager and Zhang 2005), because near the minimum only gradients are
-// informative. nullopt if they are not either.
+// Line search by bracketing: finds a point along `direction` at which the magnitude of the slope
+// has decreased. On a convex function the slope only increases along a line. Function values are
+// used only if they differ by more than their rounding error (after Hager and Zhang 2005), because
+// near the minimum only gradients are accurate enough. nullopt if no point is found.
 std::optional<Step> search(const Objective& objective, const at::Tensor& point,
                            const Evaluation& here, const at::Tensor& direction,
                            int64_t& evaluations) {

@@ -29,12 +29,12 @@ struct Minimum {
   double gradient_norm = 0;
   int64_t iterations = 0;
   int64_t evaluations = 0;
-  // gradient_norm is within the tolerance. Otherwise max_iterations was reached, or rounding hides
-  // any descent.
+  // Whether gradient_norm is within the tolerance. If not, max_iterations was reached, or no step
+  // lowers the value by more than its rounding error.
   bool converged = false;
 };
 
-// start: float64, any shape.
+// Minimises `objective` from the point `start`: float64, any shape.
 Minimum minimise(const Objective& objective, const Preconditioner& precondition,
                  const at::Tensor& start, const LbfgsOptions& options);
 

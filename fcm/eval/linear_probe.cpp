@@ -26,12 +26,13 @@ Standardisation standardisation_of(const at::Tensor& features_ND) {
   const at::Tensor features = features_ND.to(at::kFloat);
   const at::Tensor mean_D = features.mean(0);
   const at::Tensor stddev_D = (features - mean_D).square_().mean(0).sqrt_();
-  // A constant feature's rounded mean leaves a meaningless, tiny std.
+  // The std of a constant feature is a rounding error of its mean; such a feature gets scale 0.
   const at::Tensor varies = stddev_D > mean_D.abs() * 1e-6;
   return {mean_D, at::where(varies, stddev_D.reciprocal(), 0.0)};
 }
 
-// Indices of the training features: those to fit first, then every tenth of each class, held out.
+// Indices of the training features: `fitted` of them to fit, then the held-out ones, every tenth of
+// each class.
 struct Split {
   at::Tensor order_N;
   int64_t fitted = 0;
@@ -57,7 +58,7 @@ Minimum fit(const Logistic& data, const at::Tensor& moments_DD, double l2, const
     if (count_pass) count_pass();
     return value;
   };
-  // The floor keeps a divisor when every image is classified with certainty and curvature vanishes.
+  // The lower bound avoids a division by 0 if all images are classified with certainty.
   const double curvature = std::max(1e-4, data.mean_curvature(start));
   return minimise(objective, curvature_model(moments_DD, curvature, l2), start, options);
 }
@@ -68,11 +69,11 @@ struct Choice {
   int64_t iterations = 0;
 };
 
-// Goes from strong to weak penalties until the loss on held-out features rises.
+// Fits with ever weaker penalties until the loss on held-out features rises.
 Choice choose_l2(const Logistic& fitted, const Logistic& held, const at::Tensor& moments_DD,
                  const ProbeOptions& options) {
   Choice best{options.l2.front(), fitted.zero_weights()};
-  // Precise enough to rank the candidates.
+  // This tolerance is small enough to rank the candidates.
   const LbfgsOptions coarse{.max_iterations = options.max_iterations,
                             .tolerance = 50 * options.tolerance};
   double lowest = std::numeric_limits<double>::infinity();

@@ -47,8 +47,8 @@ Evaluation Logistic::evaluate(const at::Tensor& weights, double l2) const {
   Evaluation result;
   result.value = mean_negative(log_probabilities_CN, labels_N_) +
                  0.5 * l2 * penalised.square().sum().item<double>();
-  // The gradient of the mean loss by the scores, times N: the probability, minus 1 for the label's
-  // class.
+  // N times the gradient of the mean loss with respect to the scores: the probability of each
+  // class, minus 1 for the label's class.
   const at::Tensor error_CN = log_probabilities_CN.exp();
   error_CN.scatter_add_(0, labels_N_.unsqueeze(0), at::full({1, images()}, -1.0, at::kFloat));
   const auto count = static_cast<double>(images());
@@ -68,7 +68,7 @@ at::Tensor second_moments(const at::Tensor& features_ND) {
 Preconditioner curvature_model(const at::Tensor& second_moments_DD, double curvature, double l2) {
   const int64_t width = second_moments_DD.size(0);
   at::Tensor model = second_moments_DD * curvature;
-  // The moments come from float32 products; the small term keeps the model positive definite.
+  // The moments have rounding errors of float32, so a small term keeps the model positive definite.
   model.diagonal().add_(l2 + 1e-5 * model.diagonal().mean().item<double>() + 1e-12);
   const at::Tensor factor = at::linalg_cholesky(model);
   return [factor, width, curvature](const at::Tensor& gradient) {

@@ -10,7 +10,7 @@
 namespace fcm::eval {
 namespace {
 
-// The product is exact below 2^53 pixels, so the result is rounded once.
+// 100 * part is exact below 2^53, so the result is rounded only once.
 double percent_of(int64_t part, int64_t whole) {
   if (whole == 0) return std::numeric_limits<double>::quiet_NaN();
   return static_cast<double>(100 * part) / static_cast<double>(whole);
@@ -57,7 +57,8 @@ void ClassCounts::add(std::span<const uint8_t> predicted, std::span<const uint8_
           "expected one label per pixel, got {} pixels and {} labels", predicted.size(),
           labels.size());
   ++images_;
-  // Class maps have large uniform regions: counts runs of equal pairs at once.
+  // Class maps have large uniform regions, so runs of equal (prediction, label) pairs are counted
+  // at once.
   size_t start = 0;
   for (size_t i = 0; i < labels.size(); ++i) {
     if (predicted[i] == predicted[start] && labels[i] == labels[start]) continue;

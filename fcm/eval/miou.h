@@ -23,28 +23,28 @@ struct ClassOverlap {
   double accuracy() const;  // percent of the labelled pixels; NaN if there are none
 };
 
-// Means over classes skip NaN. A class that is predicted but never labelled therefore has IoU 0 in
-// `miou` and is skipped in `macc`; a class that is neither is skipped in both. NaN if no class is
-// left.
+// Means over classes skip NaN, and are NaN if all classes are skipped. A class that is predicted
+// but never labelled therefore counts with IoU 0 in `miou` and is skipped in `macc`. A class that
+// is neither predicted nor labelled is skipped in both.
 struct MeanIou {
   double miou = 0;  // percent, like the next two
   double macc = 0;
   double aacc = 0;     // accuracy over all labelled pixels
-  int64_t pixels = 0;  // labelled
+  int64_t pixels = 0;  // number of labelled pixels
   int64_t images = 0;
   std::vector<ClassOverlap> classes;
 };
 
-// Exact pixel counts over a set of images. Figures are computed from all pixels of the set
-// together, which differs from the mean of figures per image.
+// Exact pixel counts over a set of images. Figures are computed from the pixels of all images
+// together, and differ from means over images.
 class ClassCounts {
  public:
   static constexpr uint8_t kIgnored = 255;  // label of pixels that are not counted
 
   explicit ClassCounts(int64_t classes);  // 1 to 255
 
-  // Adds one image. For every pixel: its predicted class, below `classes`, and its label, below
-  // `classes` or kIgnored. Other values are a programming error (std::logic_error).
+  // Adds one image. predicted: the class of each pixel, below `classes`; labels: the label of each
+  // pixel, below `classes` or kIgnored. Other values are a programming error (std::logic_error).
   void add(std::span<const uint8_t> predicted, std::span<const uint8_t> labels);
   void add_other_ranks(dist::Group& group);  // adds the counts of the other ranks
   MeanIou result() const;
@@ -54,11 +54,11 @@ class ClassCounts {
 
   int64_t classes_;
   int64_t images_ = 0;
-  std::vector<int64_t> pairs_;  // [label, prediction]
+  std::vector<int64_t> pairs_;  // pixel counts [classes, classes] by label, then prediction
 };
 
-// One line per class, in class order: {"class", "iou", "accuracy", "pixels"}; percent, null for
-// NaN; pixels are the labelled ones.
+// One JSON object per class, in class order: {"class", "iou", "accuracy", "pixels"}. "iou" and
+// "accuracy" in percent, null for NaN; "pixels": the number of labelled pixels.
 nlohmann::json class_lines(const MeanIou& measured, const std::vector<std::string>& names);
 
 }  // namespace fcm::eval

@@ -12,7 +12,7 @@
 namespace fcm::eval {
 namespace {
 
-// Linear layers of all learning rates, stacked: [R * C, D].
+// The linear layers of all R learning rates, stacked: weights [R * C, D].
 class Layers {
  public:
   Layers(const SweepOptions& options, int64_t classes, int64_t dim)
@@ -103,8 +103,8 @@ SweepResult rate_sweep(const at::Tensor& train_ND, const at::Tensor& train_label
   const auto normalised = [&](const at::Tensor& features) {
     return (features.to(at::kFloat) - mean_D) * scale_D;
   };
-  // A fixed pseudo-random order spreads the held-out images over all classes, however the set is
-  // sorted.
+  // A fixed pseudo-random order, so that the held-out images are of all classes even if the set is
+  // sorted by class.
   const int64_t images = wide_ND.size(0);
   const auto asked =
       static_cast<int64_t>(std::llround(options.held_out * static_cast<double>(images)));

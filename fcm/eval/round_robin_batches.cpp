@@ -8,7 +8,8 @@
 namespace fcm::eval {
 namespace {
 
-// A rank's share: runs of kBatch images, every `ranks`-th of them, starting with run `rank`.
+// A rank's share of the data set. The set is divided into runs of kBatch images; a rank has every
+// `ranks`-th run, starting with run `rank`.
 class Share final : public loader::Dataset {
  public:
   Share(std::shared_ptr<const loader::Dataset> whole, int64_t rank, int64_t ranks)
@@ -56,7 +57,7 @@ RoundRobinBatches::RoundRobinBatches(std::shared_ptr<const loader::Dataset> data
 
 bool RoundRobinBatches::next(loader::Batch& batch) {
   if (round_ == rounds_) return false;
-  // The loader skips batches in which no image could be read.
+  // The loader skips batches in which no image could be read, so next_ may belong to a later turn.
   const bool mine = more_ && next_.sample_ids.front() / kBatch == round_;
   ++round_;
   batch = {};
@@ -68,7 +69,7 @@ bool RoundRobinBatches::next(loader::Batch& batch) {
     next_ = {};
     more_ = loader_->next(next_);
   }
-  if (round_ == rounds_) {  // unreadable images after the last batch
+  if (round_ == rounds_) {  // adds the unreadable images after the last batch
     batch.bad.insert(batch.bad.end(), next_.bad.begin(), next_.bad.end());
   }
   return true;

@@ -1,5 +1,5 @@
-// Iterates over a data set in its order, the ranks of a group taking batches in turns. Results of
-// one turn, concatenated by rank, are in the order of the set.
+// Iterates over a data set in its order: in each turn, every rank of a group takes the next batch.
+// The results of one turn, concatenated in rank order, are in the order of the set.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,13 @@ namespace fcm::eval {
 
 class RoundRobinBatches {
  public:
-  // Batches of kBatch images, fewer if some cannot be read.
+  // Batches have kBatch images, fewer if some cannot be read.
   RoundRobinBatches(std::shared_ptr<const loader::Dataset> dataset, const recipe::Recipe& recipe,
                     int64_t threads, const dist::Group& group);
 
-  // This rank's batch of the next turn, empty (batch.batch is 0) if it has none; sample_ids are
-  // those of the whole set. Labels are in batch.targets unless it is empty. False after the last
-  // turn, which is the same for every rank.
+  // Reads this rank's batch of the next turn; batch.batch is 0 if the rank has none in this turn.
+  // sample_ids are indices in the whole set; labels are in batch.targets. Returns false after the
+  // last turn. Every rank has the same number of turns.
   bool next(loader::Batch& batch);
 
   static constexpr int64_t kBatch = 64;

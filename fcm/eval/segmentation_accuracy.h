@@ -17,23 +17,26 @@
 
 namespace fcm::eval {
 
-// Logits [N, h / 4, w / 4, K] of normalised windows [N, h, w, C], both float32 on the CPU.
+// Computes logits [N, h / 4, w / 4, K] from normalised windows [N, h, w, C], both float32 on the
+// CPU.
 using WindowLogits = std::function<at::Tensor(const at::Tensor& windows_NHWC)>;
 
 struct SegmentationAccuracy {
   MeanIou figures;
-  int64_t images = 0;                   // measured
+  int64_t images = 0;                   // number of measured images
   std::vector<std::string> unreadable;  // why images were left out, with their names
 };
 
 // The class map, uint8 [rows, cols], of an image that was resized for testing
-// (loader/scene_testing.h): predicted in windows as the recipe says, then resized to that size.
+// (loader/scene_testing.h). Logits are predicted in windows as the recipe says, then resized to
+// rows x cols.
 at::Tensor classes_of_scene(const WindowLogits& logits, const recipe::Recipe& recipe,
                             const image::Image& resized, int64_t rows, int64_t cols);
 
-// Measures every readable image once, in order. `seen`, if given, gets each of this rank's images
-// as it was tested, its label map and the prediction. Throws Error(kData) if no image can be read.
-// Each rank of a group measures its slice, and all ranks get the result for the whole set.
+// Measures every readable image once, in order. `seen`, if set, is called for each image that this
+// rank measures, with the resized image, its label map and the predicted class map. Throws
+// Error(kData) if no image can be read. Each rank of a group measures its slice, and all ranks get
+// the result for the whole set.
 using OnScene = std::function<void(int64_t index, const image::Image& resized,
                                    const loader::ClassMap& map, const at::Tensor& predicted_HW)>;
 SegmentationAccuracy segmentation_accuracy(const WindowLogits& logits, int64_t classes,

@@ -14,7 +14,7 @@
 namespace fcm::eval {
 namespace {
 
-constexpr int64_t kMostClasses = 255;  // 255 itself means "no class"
+constexpr int64_t kMostClasses = 255;  // 0 to 254; the value 255 means "no class"
 
 struct Stretch {
   int64_t start = 0, size = 0;
@@ -89,7 +89,7 @@ void check_request(const at::Tensor& image_HWC, const SlideOptions& options, int
           options.crop_rows, options.crop_cols, options.stride_rows, options.stride_cols);
 }
 
-// Resizes a row of logits [w, K] to the columns of `cols`, and writes the best classes.
+// Resizes a row of logits [w, K] to cols.size() columns, and writes the best class of each.
 void best_classes(const float* row, const std::vector<BilinearTap>& cols, int64_t classes,
                   float* blended_K, uint8_t* best) {
   for (const BilinearTap& tap : cols) {
@@ -118,7 +118,7 @@ SlideRows rows_of(const at::Tensor& image_HWC, const SlideOptions& options, int6
   return {std::move(all), height, width};
 }
 
-// A cache of two averaged rows, for reading neighbouring rows in ascending order.
+// Caches two averaged rows, for reading neighbouring rows in ascending order.
 class TwoRows {
  public:
   explicit TwoRows(const SlideRows& rows) : rows_(rows) {

@@ -8,7 +8,7 @@
 namespace fcm::eval {
 namespace {
 
-constexpr int64_t kLanes = 8;  // a fixed trip count lets compilers vectorise
+constexpr int64_t kLanes = 8;  // with inner loops of fixed length, compilers vectorise
 
 }  // namespace
 
@@ -53,7 +53,7 @@ void divide(float* values, float by, int64_t n) {
 }
 
 int64_t place_of_largest(const float* values, int64_t n) {
-  // First the maximum, which vectorises without an index, then its position.
+  // Finds the maximum first, which vectorises because it tracks no index, then its position.
   std::array<float, kLanes> lanes;
   lanes.fill(values[0]);
   int64_t i = 0;

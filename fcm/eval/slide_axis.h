@@ -1,4 +1,5 @@
-// Bilinear resizing along one axis, and vector helpers for whole rows. Private to slide.
+// Bilinear resizing along one axis, and vector operations on rows. Private to slide.cpp and
+// slide_rows.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +7,7 @@
 
 namespace fcm::eval {
 
-// An element of the result is (1 - share) * in[low] + share * in[high].
+// The inputs of one element of the result: (1 - share) * in[low] + share * in[high].
 struct BilinearTap {
   int64_t low = 0, high = 0;
   float share = 0;
@@ -22,7 +23,7 @@ void add_blend(const float* a, const float* b, float share, int64_t n, float* ou
 
 void divide(float* values, float by, int64_t n);
 
-// Index of the largest of n values, the first of ties; n at least 1, no NaN.
+// Index of the largest of n values, the first of equal ones. n is at least 1; no value is NaN.
 int64_t place_of_largest(const float* values, int64_t n);
 
 }  // namespace fcm::eval

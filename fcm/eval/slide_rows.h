@@ -1,5 +1,5 @@
-// Logits of an image's pixels, row by row, from the small logits of the windows over it. Private to
-// slide.
+// Computes the logits of an image's pixels row by row, from the small logits of the windows that
+// cover it. Private to slide.cpp.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,7 +19,7 @@ struct WindowsWithLogits {
   std::vector<at::Tensor> logits;  // [h', w', K] each, float32, contiguous, on the CPU
 };
 
-// Concurrent reads are safe.
+// Calls of const members from several threads are safe.
 class SlideRows {
  public:
   SlideRows(WindowsWithLogits windows, int64_t rows, int64_t cols);
@@ -28,8 +28,8 @@ class SlideRows {
   int64_t cols() const { return cols_; }
   int64_t classes() const { return classes_; }
 
-  // Row `row` of the image: per pixel the mean over the windows that contain it, [cols, classes].
-  // `scratch` is reused from row to row.
+  // Writes the logits [cols, classes] of row `row` of the image: for each pixel the mean over the
+  // windows that contain it. Pass the same `scratch` for each row to avoid allocations.
   void average(int64_t row, float* out_WK, std::vector<float>& scratch) const;
 
  private:

@@ -8,7 +8,7 @@ std::vector<std::string> reasons_of_all(const std::vector<loader::BadSample>& mi
                                         dist::Group& group) {
   nlohmann::json own = nlohmann::json::array();
   for (const loader::BadSample& bad : mine) own.push_back(bad.reason);
-  // File names need not be UTF-8.
+  // A reason may contain a file name that is not UTF-8, which dump() would otherwise reject.
   const std::string text_of_own =
       own.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   std::vector<std::string> all;

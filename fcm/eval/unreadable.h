@@ -9,7 +9,7 @@
 
 namespace fcm::eval {
 
-// One reason per image, which names it: those of all ranks, in rank order.
+// The reasons of all ranks, in rank order: one per image, with its name.
 std::vector<std::string> reasons_of_all(const std::vector<loader::BadSample>& mine,
                                         dist::Group& group);
 

@@ -23,7 +23,8 @@ namespace {
 using checkpoint::Checkpoint;
 using interop::Downstream;
 
-// Keys of an encoder with their values as text; messages always name the first kAlwaysSaid.
+// Recipe keys of an encoder with their values as text. Messages about a difference name the first
+// kAlwaysSaid keys even if they are equal.
 using Facts = std::vector<std::pair<const char*, std::string>>;
 constexpr size_t kAlwaysSaid = 3;
 
@@ -46,18 +47,20 @@ Facts facts_of(const std::string& kind, const encoder::EncoderOptions& encoder, 
       {"data.channels", fmt::format("{}", channels)}};
 }
 
-// Segmenters and detectors take some encoder values from their recipe, not from the checkpoint.
+// Segmenters and detectors take some encoder values from their recipe instead of the checkpoint.
 bool is_of_downstream(const recipe::Recipe& recipe) {
   return recipe.is<recipe::Segment>() || recipe.is<recipe::Detect>();
 }
 
-// Whether the epsilon of the norms stays the same after pretraining. Upstream it changes when
-// GreenMIM's Swin is fine-tuned, and when ConvMAE segments or detects.
+// Whether the epsilon of the norms must be the same as in pretraining. In upstream's programs it
+// changes when GreenMIM's Swin is fine-tuned, and when ConvMAE is trained as a segmenter or
+// detector.
 bool keeps_epsilon(const recipe::Recipe& recipe) {
   return recipe.model.kind != "swin" && !is_of_downstream(recipe);
 }
 
-// The value of a key in the facts beside the weights (interop/facts.h), or `otherwise`.
+// The value of a key in the facts that files next to the weights state (interop/facts.h), or
+// `otherwise`.
 template <typename T>
 T said_beside(const Checkpoint& checkpoint, const char* key, const T& otherwise) {
   return interop::facts_in(checkpoint)
@@ -65,9 +68,9 @@ T said_beside(const Checkpoint& checkpoint, const char* key, const T& otherwise)
       .value(key, otherwise);
 }
 
-// The checkpoint's encoder. Tensors do not tell the heads: without a recipe or a file beside the
-// weights, the heads of `ours` are assumed. So is the epsilon, about which say_other_values warns.
-// Empty: the encoder is unknown.
+// The checkpoint's encoder; empty if it is unknown. The number of heads cannot be derived from
+// tensors: without a recipe or a file next to the weights, that of `ours` is assumed. The epsilon
+// of `ours` is assumed as well; say_other_values warns if it differs.
 Facts facts_of(const Checkpoint& checkpoint, const recipe::Recipe& for_recipe) {
   const encoder::EncoderOptions& ours = for_recipe.encoder;
   const bool with_epsilon = keeps_epsilon(for_recipe);
@@ -104,8 +107,8 @@ void refuse_other_encoder(const recipe::Recipe& recipe, const Checkpoint& checkp
        checkpoint.path.string(), fmt::join(there, ", "), recipe.row.name, fmt::join(here, ", "));
 }
 
-// Warns about values of the recipe that differ from those known of the weights; the recipe's are
-// used.
+// Warns about values of the recipe that differ from those with which the weights were trained. The
+// recipe's values are used.
 void say_other_values(const recipe::Recipe& recipe, const Checkpoint& checkpoint,
                       Reporter& reporter) {
   if (checkpoint.state.contains("recipe")) return;
@@ -113,8 +116,8 @@ void say_other_values(const recipe::Recipe& recipe, const Checkpoint& checkpoint
     const auto theirs = said_beside(checkpoint, key, ours);
     if (theirs == ours) return;
     reporter.warn(fmt::format(
-        "{} was trained with {} = {}, the recipe {} has {}: set it, or take all that is known of "
-        "the encoder with --set encoder.size=checkpoint",
+        "{} was trained with {} = {}, the recipe {} has {}: change the recipe, or use all values "
+        "of the checkpoint's encoder with --set encoder.size=checkpoint",
         checkpoint.path.string(), key, nlohmann::json(theirs).dump(), recipe.row.name,
         nlohmann::json(ours).dump()));
   };
@@ -124,7 +127,8 @@ void say_other_values(const recipe::Recipe& recipe, const Checkpoint& checkpoint
   if (keeps_epsilon(recipe)) say("encoder.norm_epsilon", recipe.encoder.norm_epsilon);
 }
 
-// Evaluation's crop is not part of the encoder, so the recipe's value is used.
+// Reports if the weights were evaluated with another crop. The crop is not part of the encoder, so
+// the recipe's value is used.
 void say_other_crop(const recipe::Recipe& recipe, const Checkpoint& checkpoint,
                     Reporter& reporter) {
   if (checkpoint.state.contains("recipe") || !recipe.is<recipe::Classify>()) return;
@@ -132,7 +136,7 @@ void say_other_crop(const recipe::Recipe& recipe, const Checkpoint& checkpoint,
   const double theirs = interop::facts_in(checkpoint).value("eval_crop", ours);
   if (std::abs(theirs - ours) < 1e-3) return;
   reporter.info(
-      fmt::format("{} was measured on the middle {} of images, the recipe {} has {} (--set "
+      fmt::format("{} was evaluated with classifier.eval_crop = {}, the recipe {} has {} (--set "
                   "classifier.eval_crop={})",
                   checkpoint.path.string(), theirs, recipe.row.name, ours, theirs));
 }
@@ -154,7 +158,7 @@ void refuse_no_downstream_on(const recipe::Recipe& theirs, const recipe::Recipe&
        checkpoint.path.string(), theirs.data.channels, segments ? "a segmenter" : "a detector");
 }
 
-// The assignments of `set` to keys that are otherwise taken from the checkpoint.
+// The assignments of `set` to keys whose values otherwise come from the checkpoint.
 std::vector<std::string> of_encoder(const std::vector<std::string>& set) {
   constexpr std::array kKeys = {"model.kind=", "encoder.",
                                 "data.channels=", "data.mean=", "data.deviation="};

@@ -1,4 +1,4 @@
-// The encoder of a downstream task: the recipe's own, or that of the checkpoint it starts from.
+// The encoder of a downstream run: as its recipe says, or as in the checkpoint that it starts from.
 #pragma once
 
 #include "fcm/base/reporter.h"
@@ -8,10 +8,11 @@
 namespace fcm::tasks {
 
 // The request's recipe as it will be run and stored. If encoder.size is "checkpoint", model.kind,
-// the rest of [encoder], data.channels, data.mean and data.deviation come from `start` (its recipe,
-// else its tensors), overridden by what the request sets. `start` nullptr: from scratch, [encoder]
-// is used as it is. If the recipe gives its sizes, those of `start` must be equal, unless
-// allow_missing lets tensors be absent; otherwise throws Error(kUsage) with both.
+// all other keys of [encoder], data.channels, data.mean and data.deviation come from `start` (from
+// its recipe, or else from its tensors), overridden by request.set. If the recipe states the sizes
+// of its encoder, they must equal those of `start`, unless request.allow_missing is set; otherwise
+// throws Error(kUsage) with both. `start` nullptr: the run starts from scratch and uses [encoder]
+// as it is.
 recipe::Recipe resolved_recipe(const FinetuneRequest& request, const checkpoint::Checkpoint* start,
                                Reporter& reporter);
 

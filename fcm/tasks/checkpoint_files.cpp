@@ -1,4 +1,4 @@
-// checkpoint show, verify and diff.
+// The commands checkpoint show, verify and diff.
 #include <cmath>
 #include <optional>
 #include <string>
@@ -49,7 +49,8 @@ json described(const interop::Architecture& found) {
   return result;
 }
 
-// For a segmenter or a detector its encoder's; nullopt: unknown to this program.
+// The architecture of a checkpoint; of a segmenter or a detector, that of its encoder. nullopt:
+// this program does not know it.
 std::optional<interop::Architecture> architecture_of_any(const Checkpoint& checkpoint) try {
   if (interop::is_downstream(checkpoint)) {
     return interop::downstream_encoder(checkpoint);
@@ -88,7 +89,8 @@ json show_checkpoint(const std::filesystem::path& path, Reporter& reporter, int6
   }
   const json& state = checkpoint.state;
   const auto architecture = architecture_of_any(checkpoint);
-  // An upstream file stores the index of the last finished epoch; ours store the number of epochs.
+  // An upstream file stores the index of the last finished epoch; native files store the number of
+  // epochs.
   const json epoch = state.value("published_epoch", state.value("epoch", json()));
   const json steps = state.value("optimizer_steps", json());
   const bool native = checkpoint.format == "native";

@@ -70,8 +70,8 @@ ClassMatch match_classes(const TrainedClasses& classes, int64_t answers,
                                  [&](const std::string& name) { return places.contains(name); });
   if (!known && as_many && (dataset->remarks().only_numbered || classes.only_numbered)) {
     return {dataset,
-            {fmt::format("the classes are numbered in one and named in the other, and matched in "
-                         "their order: {} has {}, {} was trained on {}",
+            {fmt::format("one side has numbers instead of class names, so classes are matched by "
+                         "index: {} has {}, {} was trained on {}",
                          data, class_list(names), classifier, class_list(trained))}};
   }
   std::vector<int64_t> answer_of;
@@ -79,9 +79,9 @@ ClassMatch match_classes(const TrainedClasses& classes, int64_t answers,
     const auto place = places.find(name);
     if (place == places.end()) {
       fail(ExitCode::kData,
-           "the classes of {} differ from those that {} was trained on: it does not have \"{}\" "
-           "({} has {}; it has {}); measure it on images of its own classes, or train a head "
-           "for these with fastconvmae finetune",
+           "the classes of {} differ from those that {} was trained on: the classifier does not "
+           "have \"{}\" ({} has {}; the classifier has {}); measure it on images of its own "
+           "classes, or train a head for the new ones with fastconvmae finetune",
            data, classifier, name, data, class_list(names), class_list(trained));
     }
     answer_of.push_back(place->second);
@@ -92,8 +92,8 @@ ClassMatch match_classes(const TrainedClasses& classes, int64_t answers,
                     "trained on ({})",
                     data, classifier, first_difference(trained, names))
               : fmt::format(
-                    "{} has {} of the {} classes that {} was trained on ({}), which predicts "
-                    "any of them",
+                    "{} has only {} of the {} classes that {} was trained on and may predict "
+                    "({})",
                     data, names.size(), answers, classifier, class_list(names));
   return {std::make_shared<Renumbered>(dataset, trained, std::move(answer_of)),
           {how + ": matched by name"}};

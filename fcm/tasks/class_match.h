@@ -1,4 +1,4 @@
-// Matches the classes of a classifier with those of a data set, by name, not by index.
+// Matches the classes of a classifier with those of a data set by their names.
 #pragma once
 
 #include <cstdint>
@@ -14,27 +14,32 @@ namespace fcm::tasks {
 
 struct ClassMatch {
   std::shared_ptr<const loader::Dataset> dataset;  // its labels are the classifier's class indices
-  std::vector<std::string> notes;                  // remarks on the figures
+  std::vector<std::string> notes;                  // remarks on how classes were matched
 };
 
-// The names of a classifier's classes, by index.
+// The names of the classes that a classifier was trained on, by index.
 struct TrainedClasses {
   std::vector<std::string> names;  // empty if unknown
   bool only_numbered = false;      // trained on numeric labels without names
 };
 
-// The classifier has `answers` outputs. Equal names in the same order: the set is returned as it
-// is. All names of the set among the classifier's: matched by name, with a note. If either has only
-// numeric labels (a list, shards) and the numbers of classes are equal: matched by index, with a
-// note. Folders whose names are numbers count as names. `data` and `classifier` are for messages.
-// Otherwise throws Error(kData).
+// Matches the classes of `dataset` with the `answers` outputs of a classifier:
+// - If the names are equal and in the same order, returns the data set as it is.
+// - If the classifier has all names of the data set, matches by name, with a note.
+// - If either has only numeric labels (a list, shards) and both have the same number of classes,
+//   matches by index, with a note. Folders whose names are numbers count as names.
+// - If the classifier's class names are unknown and the number of classes is equal, matches by
+//   index, with a note.
+// - Otherwise throws Error(kData).
+// `data` and `classifier` name the two in messages.
 ClassMatch match_classes(const TrainedClasses& trained, int64_t answers,
                          const std::shared_ptr<const loader::Dataset>& dataset,
                          const std::string& data, const std::string& classifier);
 
 // The reason why a checkpoint's head for `rows` classes does not fit `wanted` classes with the
-// names `classes` (no names: only the numbers are compared). Returns an empty text if the head
-// fits. Warns if the checkpoint does not say which classes its head has, and accepts it.
+// names `classes` (if there are no names, only the numbers are compared). Returns an empty text if
+// the head fits. If the checkpoint does not say which classes its head has, accepts it with a
+// warning.
 std::string why_other_head(const checkpoint::Checkpoint& checkpoint, int64_t rows, int64_t wanted,
                            const std::vector<std::string>& classes, Reporter& reporter);
 

@@ -1,4 +1,4 @@
-// Fine-tuning of a classifier, and the published linear probe.
+// Trains and measures a classifier, or upstream's linear probe.
 #include <fmt/format.h>
 
 #include <utility>
@@ -83,7 +83,7 @@ class ClassifierTask final : public SupervisedTask {
             {"images", last_->images}};
   }
 
-  // Images with non-finite logits count as wrong, and there is no mean loss.
+  // A note if images have non-finite logits.
   std::vector<std::string> notes() const override {
     if (!last_ || last_->not_finite == 0) return {};
     return {
@@ -110,7 +110,7 @@ class ClassifierTask final : public SupervisedTask {
   Reporter& reporter_;
   std::unique_ptr<train::Learner> learner_;
   eval::Predict predict_;
-  eval::Predict without_average_;  // if `predict_` uses the EMA
+  eval::Predict without_average_;  // uses the weights themselves; set if `predict_` uses the EMA
   std::optional<eval::ClassifierAccuracy> last_;
 };
 

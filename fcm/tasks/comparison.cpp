@@ -1,4 +1,4 @@
-// The input of the page that compares several runs.
+// Collects the input of the page that compares several runs.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,7 +22,7 @@ using nlohmann::json;
 
 constexpr const char* kNotTold = "–";
 
-// The canonical path of the folder, however it was named.
+// The canonical path of a folder.
 fs::path place_of(const fs::path& run) {
   std::error_code error;
   const fs::path place = fs::weakly_canonical(run, error);
@@ -50,7 +50,7 @@ std::string last_parts(const fs::path& run, size_t count) {
   return name;
 }
 
-// The shortest path suffixes that are distinct.
+// Names the runs by the shortest suffixes of their paths that are distinct.
 std::vector<std::string> short_names(const std::vector<fs::path>& runs) {
   constexpr size_t kDeepest = 64;
   std::vector<std::string> names;
@@ -64,7 +64,8 @@ std::vector<std::string> short_names(const std::vector<fs::path>& runs) {
   return names;
 }
 
-// The two ends of a name that is too long for a legend; the table has the whole path.
+// Shortens a name that is too long for a legend to its two ends; the page's table has the whole
+// path.
 std::string shortened(const std::string& name) {
   constexpr size_t kMost = 48, kHead = 26, kTail = 20;
   const std::string text = fcm::printable(name);
@@ -85,7 +86,7 @@ std::string kind_of(const recipe::Recipe& recipe) {
   return recipe.classify().classifier.learns == "all" ? "fine-tuning" : "linear probe";
 }
 
-// The data set that a checkpoint, or else a result, was trained or measured on.
+// A text about the data set `name` (kTrainedOn, kMeasuredOn ...) of a run's newest checkpoint.
 std::string images_of(const StoredRun& run, const char* name) {
   if (const std::optional<ImageSet> set = stored_set(run.about, name)) {
     return fmt::format("{} ({}), {}, list {:.8}", set->data, set->split,
@@ -101,8 +102,8 @@ std::string text_in(const json& object, const char* key) {
   return has ? found->get<std::string>() : kNotTold;
 }
 
-// Whether two of the known values differ. A run without a decoder, for example, has no value for
-// the keys of [decoder].
+// Whether two of the values differ, unknown values excluded. A run without a decoder, for example,
+// has no value for the keys of [decoder].
 bool are_known_to_differ(std::vector<std::string> values) {
   std::erase(values, kNotTold);
   return std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) != values.end();
@@ -114,7 +115,7 @@ std::string value_in(const recipe::Values& keys, const std::string& name) {
   return found == keys.end() ? kNotTold : found->second;
 }
 
-// In the order of the first recipe that has each.
+// The recipe keys whose values differ, in the order of the first recipe that has the key.
 std::vector<viz::Difference> recipe_differences(const std::vector<StoredRun>& runs) {
   std::vector<recipe::Values> all;
   std::vector<std::string> names;
@@ -155,8 +156,8 @@ bool differs(const std::vector<viz::Difference>& differences, const char* beginn
                      [&](const viz::Difference& one) { return one.name.starts_with(beginning); });
 }
 
-// Lengthening a run changes its recipe.toml, while its newest checkpoint may still have the earlier
-// one.
+// A note if recipe.toml differs from the recipe in the newest checkpoint. This is the case if the
+// run was started again with more epochs and has not saved since.
 std::string note_on_another_recipe(const std::string& name, const StoredRun& run) {
   const std::string stored = text_in(run.about, "recipe");
   if (stored == kNotTold) return {};

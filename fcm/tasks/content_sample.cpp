@@ -26,7 +26,7 @@ constexpr size_t kMostImages = 4096, kMostKept = 1024;
 constexpr int64_t kMostPixels = int64_t{64} << 20;
 constexpr size_t kLettersOfName = 8, kLettersOfMark = 24;
 
-// The file name without folders, shard or packed file, and without its ending.
+// The file name without the folder, shard or packed file that contains it, and without its ending.
 std::string_view stem_of(std::string_view name) {
   const size_t place = name.find_last_of("/:");
   if (place != std::string_view::npos) name.remove_prefix(place + 1);
@@ -37,7 +37,7 @@ uint32_t hash_of_name(const std::string& name) {
   return static_cast<uint32_t>(loader::checksum(stem_of(name)) >> 32);
 }
 
-// The images whose names have the smallest hashes, by hash.
+// Hash of the name and index of the images whose names have the smallest hashes, sorted by hash.
 std::vector<std::pair<uint32_t, int64_t>> choose(const loader::Dataset& dataset) {
   std::vector<std::pair<uint32_t, int64_t>> chosen(static_cast<size_t>(dataset.size()));
   for (int64_t i = 0; i < dataset.size(); ++i) {
@@ -58,7 +58,7 @@ std::optional<Content> content_of(const loader::Dataset& dataset, int64_t index)
   try {
     const image::Image image = dataset.get(index, 3);
     return Content{content_hash(image), image.rows * image.cols};
-  } catch (const Error&) {  // unreadable: no evidence
+  } catch (const Error&) {  // unreadable images are not compared
     return std::nullopt;
   }
 }

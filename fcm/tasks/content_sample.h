@@ -1,4 +1,4 @@
-// A fingerprint of a data set: hashes of the pixels of some images. Two sets can be compared
+// A fingerprint of a data set: hashes of the pixels of some images. It allows comparing two sets
 // without opening both.
 #pragma once
 
@@ -14,41 +14,44 @@ namespace fcm::tasks {
 
 struct ContentSample {
   struct Mark {
-    uint32_t name = 0;     // hash of the image's file name without folders and ending
-    uint64_t content = 0;  // hash of its size and pixels
+    uint32_t name = 0;     // hash of an image's file name without folders and ending
+    uint64_t content = 0;  // hash of the image's size and pixels
     auto operator<=>(const Mark&) const = default;
   };
-  int64_t looked_at = 0;           // number of images, unreadable ones included
-  std::vector<Mark> marks;         // of readable images, sorted
-  std::vector<std::string> names;  // by mark, UTF-8; empty if read from a checkpoint
+  int64_t looked_at = 0;           // number of sampled images, unreadable ones included
+  std::vector<Mark> marks;         // one per readable image, sorted
+  std::vector<std::string> names;  // image name of each mark, UTF-8; empty if from a checkpoint
 };
 
+// Hash of an image's size and pixels.
 uint64_t content_hash(const image::Image& image);
 
-// Hashes the images whose names have the smallest hashes, so that samples of two large sets contain
-// mostly the same of the images that both have. At most 4096 images, and none after 64 million
-// pixels: about a second for JPEGs on one thread. Independent of `threads`.
+// Hashes the images whose names have the smallest hashes. Therefore, if two large sets share
+// images, their samples contain mostly the same shared images. Stops after 4096 images or 64 Mi
+// pixels, which takes about a second for JPEGs on one thread. The result does not depend on
+// `threads`.
 ContentSample content_sample_of(const loader::Dataset& dataset, int64_t threads);
 
-// For a checkpoint's state: the 1024 smallest marks, 24 hexadecimal digits each.
+// The sample for a checkpoint's state: the 1024 smallest marks, 24 hexadecimal digits each.
 nlohmann::json to_json(const ContentSample& sample);
 // Throws json::exception, or returns an empty sample, for JSON that to_json did not write.
 ContentSample content_sample_from(const nlohmann::json& state);
 
-// Images of `asked` that are also in `known`, under any name.
+// The images of `asked` that are also in `known`, under any name.
 struct SharedImages {
-  int64_t compared = 0;  // images of `asked` that were compared: all, or if `known` was sampled,
-                         // those that would be in its sample
-  int64_t shared = 0;
-  std::string example;  // the first by name; empty without names
+  int64_t compared = 0;  // images of `asked` that were compared: all of them if `known` covers its
+                         // whole set, else those whose name hash is in the range of `known`
+  int64_t shared = 0;    // images of these that are in `known`
+  std::string example;   // the first shared image by name; empty if `asked` has no names
 };
+// `known_images`: the number of images of the set that `known` is a sample of.
 SharedImages shared_images(const ContentSample& known, int64_t known_images,
                            const ContentSample& asked);
 
-// Images with equal names in two samples of one list.
+// Compares the pixels of images that have equal names in two samples of the same list of images.
 struct ChangedImages {
-  int64_t compared = 0;
-  int64_t changed = 0;  // of these: with different pixels
+  int64_t compared = 0;  // images with equal names
+  int64_t changed = 0;   // images of these with different pixels
 };
 ChangedImages changed_images(const ContentSample& before, const ContentSample& now);
 

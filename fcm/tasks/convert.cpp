@@ -1,4 +1,4 @@
-// checkpoint convert: one format to another.
+// The command checkpoint convert, which writes a checkpoint in another format.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -48,10 +48,10 @@ bool is_pth(const std::string& format) {
   return format == "pth" || format == "encoder" || format == "mmseg" || format == "detectron2";
 }
 
-// If --to and the file's ending disagree, one of them is a mistake.
+// Throws Error(kUsage) if --to and the file's ending disagree, because one of them is a mistake.
 void refuse_ending_of_another(const ConvertRequest& request) {
   if (request.to == "safetensors") return refuse_other_ending(request.out, {".safetensors"});
-  if (is_pth(request.to)) {  // all endings that are read as .pth
+  if (is_pth(request.to)) {  // accepts every ending that is read as .pth
     return refuse_other_ending(request.out, {".pth", ".pt", ".bin", ".ckpt", ".tar"});
   }
   if (request.to == "onnx") return refuse_other_ending(request.out, {".onnx"});
@@ -78,7 +78,7 @@ std::string format_of(const ConvertRequest& request) {
 }
 
 // Whether a folder holds the output of a conversion to hf, timm or transformers: weights, and a
-// config.json of that kind. A config.json alone may belong to anything.
+// config.json of that format. A config.json without weights may belong to another program.
 bool holds_model_of(const fs::path& folder, const std::string& format) {
   std::error_code ignored;
   const fs::path file = folder / "config.json";
@@ -86,7 +86,7 @@ bool holds_model_of(const fs::path& folder, const std::string& format) {
   if (!fs::is_regular_file(file, ignored)) return false;
   const json config = json::parse(read_file(file, ExitCode::kCheckpoint), nullptr, false);
   if (!config.is_object()) return false;
-  // timm and transformers are formats of other programs' models too
+  // Other programs also write models in the formats of timm and transformers.
   if (format != "hf" && !is_written_here(folder / "model.safetensors")) return false;
   if (format == "timm") return config.contains("architecture");
   if (!config.contains("model_type")) return false;
@@ -94,15 +94,16 @@ bool holds_model_of(const fs::path& folder, const std::string& format) {
   return format == "hf" ? type == "fastconvmae" : type == "vit" || type == "swin";
 }
 
-// A conversion leaves one step. The folder of a run, or a copy of it, has several, and all but the
-// new one would be deleted.
+// Whether a folder has at most one checkpoint, and is not part of a run. A conversion to native
+// leaves one checkpoint in its folder; in the folder of a run it would delete all others.
 bool holds_one_step(const fs::path& folder) {
   return checkpoint::has_steps(folder) && checkpoint::count_steps(folder) <= 1 &&
          !checkpoint::first_foreign_step(folder) &&
          !is_run(fs::absolute(folder / "").lexically_normal().parent_path().parent_path());
 }
 
-// "x" of "x/step-3", "x/step-3/" and "x/step-3/model.safetensors".
+// The folder that contains a checkpoint: "x" for "x/step-3", "x/step-3/" and
+// "x/step-3/model.safetensors". Empty if the path is not in a checkpoint.
 fs::path folder_of_step(const fs::path& path) {
   const fs::path whole = path.has_filename() ? path : path.parent_path();
   const fs::path step = checkpoint::is_step(whole) ? whole : whole.parent_path();
@@ -110,7 +111,8 @@ fs::path folder_of_step(const fs::path& path) {
   return step.has_parent_path() ? step.parent_path() : fs::path(".");
 }
 
-// Only the output of an earlier conversion to the same format may be replaced.
+// Throws Error(kUsage) if something is at `out`. With --overwrite, the output of an earlier
+// conversion to the same format may be replaced.
 void refuse_occupied(const ConvertRequest& request, const std::string& format) {
   const fs::path& out = request.out;
   if (is_pth(format) || format == "safetensors" || format == "onnx") {
@@ -167,8 +169,8 @@ int64_t published_epoch(const Checkpoint& checkpoint, Reporter& reporter) {
   return static_cast<int64_t>(whole) - 1;
 }
 
-// The recipe of a checkpoint. An inferred one is used but not written: a guess must not look like a
-// fact. nullopt: it cannot be inferred.
+// The recipe of a checkpoint; nullopt if it is neither stored nor can be inferred. An inferred
+// recipe is used but not written to the converted file, where it would look like a stored one.
 struct Known {
   std::optional<recipe::Recipe> recipe;
   std::string text;  // empty: inferred
@@ -181,7 +183,7 @@ Known recipe_for(const Checkpoint& checkpoint, const std::vector<std::string>& s
   try {
     known.recipe = is_downstream(checkpoint) ? interop::downstream_recipe(checkpoint, set)
                                              : recipe_of(checkpoint, set);
-    if (carried) {  // a classifier's own recipe, which says how it is measured
+    if (carried) {  // writes the recipe of the checkpoint's own task; recipe_of is for its encoder
       known.text = recipe::print_recipe(
           recipe::read_stored_recipe(stored->get<std::string>(), checkpoint.path.string(), set));
     } else if (!set.empty()) {
@@ -196,7 +198,7 @@ Known recipe_for(const Checkpoint& checkpoint, const std::vector<std::string>& s
 // The contents of the optimizer's file, by kind.
 struct TrainingState {
   std::vector<formats::TensorView> moments, average;
-  size_t others = 0;  // the momentum of a probe
+  size_t others = 0;  // number of other tensors: the momentum of a probe
 };
 
 TrainingState training_state_of(const Checkpoint& checkpoint) {
@@ -213,8 +215,8 @@ TrainingState training_state_of(const Checkpoint& checkpoint) {
   return state;
 }
 
-// The facts that files beside the weights stated, if no recipe has them, so that the converted file
-// is read the same way.
+// The facts that files next to the weights stated, as JSON text, so that the converted file is read
+// the same way. Empty if there are none, or if a recipe is written, which has them.
 std::string facts_text(const Checkpoint& checkpoint, const Known& known) {
   const json facts = interop::facts_in(checkpoint);
   return known.text.empty() && !facts.empty() ? facts.dump() : std::string();
@@ -238,7 +240,7 @@ void write_pth(const fs::path& path, const Checkpoint& checkpoint, const Known& 
   file.args = json::object();
   if (state.contains("args")) {
     file.args = state.at("args");
-  } else if (recipe.is<recipe::Pretrain>()) {  // the other tasks have no such file
+  } else if (recipe.is<recipe::Pretrain>()) {  // upstream's files of other tasks have no args
     file.args = interop::published_args(recipe);
   }
   file.recipe = known.text;
@@ -298,7 +300,7 @@ json config_of(const recipe::Recipe& recipe) {
 }
 
 void write_hf(const fs::path& folder, const Checkpoint& checkpoint, const Known& known) {
-  if (!known.recipe) recipe_of(checkpoint, {});  // fails with what is unknown
+  if (!known.recipe) recipe_of(checkpoint, {});  // throws an error that says what is unknown
   json config = config_of(*known.recipe);
   if (!known.text.empty()) config["recipe"] = known.text;
   NewFolders folders(folder, ExitCode::kCheckpoint, "checkpoint");
@@ -317,7 +319,8 @@ void write_native(const fs::path& folder, const Checkpoint& checkpoint, const Kn
   folders.keep();
 }
 
-// Segmenters and detectors have their own formats; other programs cannot use their encoders.
+// Throws Error(kUsage) if the format cannot hold the checkpoint. Segmenters and detectors have
+// their own formats, and the formats of encoders cannot hold their encoders.
 void refuse_other_format(const Checkpoint& checkpoint, const std::string& format) {
   const std::string source = checkpoint.path.string();
   const Downstream found = interop::downstream_of(checkpoint);
@@ -338,13 +341,14 @@ void refuse_other_format(const Checkpoint& checkpoint, const std::string& format
        segments ? "mmseg" : "detectron2");
 }
 
-// Upstream files number the optimizer's groups and cannot hold those of segmenters and detectors.
+// Removes the moments of segmenters and detectors unless the format is native: upstream files
+// number the optimizer's groups and cannot hold the groups of these models.
 void drop_downstream_moments(Checkpoint& checkpoint, const std::string& format,
                              Reporter& reporter) {
   if (!is_downstream(checkpoint) || format == "native") return;
   if (checkpoint.optimizer.tensors.empty()) return;
   checkpoint.optimizer.tensors.clear();
-  if (!is_pth(format)) return;  // these formats only hold weights anyway
+  if (!is_pth(format)) return;  // no warning: these formats only hold weights
   reporter.warn(fmt::format(
       "moments are left out: {} is {}, which can only resume in the folder of its own run",
       checkpoint.path.string(), interop::name_of(interop::downstream_of(checkpoint))));
@@ -373,7 +377,7 @@ json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   refuse_other_format(checkpoint, format);
   drop_downstream_moments(checkpoint, format, reporter);
   const Known known = recipe_for(checkpoint, request.checkpoint.set);
-  // Formats that store the recipe need it to be known; the others only store weights.
+  // These formats store values of the recipe, so assumptions about it are reported.
   if (known.recipe && (format == "hf" || format == "timm" || format == "transformers")) {
     report_assumptions(checkpoint, request.checkpoint.set, ModelUse::kReconstruction, reporter);
   }
@@ -405,7 +409,7 @@ json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   }
   size_t tensors = checkpoint.model.tensors.size();
   if (interop::is_backbone_format(format)) {
-    if (!known.recipe) recipe_of(checkpoint, {});  // fails with what is unknown
+    if (!known.recipe) recipe_of(checkpoint, {});  // throws an error that says what is unknown
     tensors = interop::write_backbone(format, request.out, checkpoint, *known.recipe, known.text,
                                       reporter);
   }

@@ -70,12 +70,13 @@ std::vector<std::string> names_of(const std::optional<ImageSet>& trained_on, int
   return class_names(trained_on ? trained_on->classes : std::vector<std::string>{}, classes);
 }
 
-// The graph shares the weights, so the model need not be kept.
+// Builds the graph for `what`. The graph shares the ownership of the weights, so the model that it
+// was built from can be destroyed.
 Export export_of(const std::string& what, Checkpoint checkpoint, const ConvertRequest& request,
                  Reporter& reporter) {
   const std::vector<std::string> set = settings_of(request);
   if (what == "features") {
-    checkpoint = {};  // it is loaded again
+    checkpoint = {};  // frees it, because load_trained_model loads it again
     const TrainedModel trained =
         load_trained_model({request.checkpoint.path, set, {}}, ModelUse::kFeatures, reporter);
     return {interop::onnx::features_graph(*trained.model, pixels_of(trained.recipe)),
@@ -110,10 +111,10 @@ std::string description_of(const std::string& what, const recipe::Recipe& recipe
   if (what == "classes") return input + ". Logits of a classifier";
   if (what == "map")
     return input + ". Logits of a segmenter, and the likeliest class of each pixel";
-  return input + ". Trunk of a detector: maps of its backbone and its pyramid, without proposals";
+  return input + ". Feature maps of a detector's backbone and pyramid, without proposals";
 }
 
-// The metadata that a user of the graph needs, as text.
+// Adds the metadata that a user of the graph needs.
 void describe(Export& made, const std::string& what, int64_t step, const ConvertRequest& request) {
   const recipe::Recipe& recipe = made.recipe;
   OnnxModel& model = made.model;
@@ -137,8 +138,9 @@ void describe(Export& made, const std::string& what, int64_t step, const Convert
   }
 }
 
-// The second file of a large model holds only weights and does not say which program wrote it, so
-// it may be replaced only together with the first file.
+// Throws Error(kUsage) if the second file of a large model exists but not the first. The second
+// file holds only weights and does not say which program wrote it, so only the first file shows
+// that it may be replaced.
 void refuse_foreign_data(const fs::path& out) {
   const fs::path data = formats::onnx_data_path(out);
   if (!is_there(data, ExitCode::kUsage)) return refuse_link_or_temporary(data);
@@ -151,7 +153,7 @@ void refuse_foreign_data(const fs::path& out) {
   refuse_link_or_temporary(data);
 }
 
-// "N x 3 x 224 x 224", by name.
+// Shapes like "N x 3 x 224 x 224", by the name of the value.
 json shapes_of(const std::vector<formats::OnnxValue>& values) {
   json shapes = json::object();
   for (const formats::OnnxValue& value : values) {

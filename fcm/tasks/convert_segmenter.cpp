@@ -13,7 +13,7 @@ namespace fcm::tasks {
 
 void write_mmseg_of(const std::filesystem::path& out, const checkpoint::Checkpoint& checkpoint,
                     const std::optional<recipe::Recipe>& recipe, const std::string& recipe_text) {
-  // Without a recipe this fails with what is unknown.
+  // Throws an error that says what is unknown if no recipe can be inferred.
   const recipe::Recipe known = recipe ? *recipe : interop::segmenter_recipe(checkpoint, {});
   const nlohmann::json& state = checkpoint.state;
   const interop::SegmenterArchitecture found =

@@ -1,4 +1,4 @@
-// checkpoint convert --to mmseg.
+// The command checkpoint convert --to mmseg.
 #pragma once
 
 #include <filesystem>
@@ -10,10 +10,10 @@
 
 namespace fcm::tasks {
 
-// Writes a segmenter as a file of mmsegmentation (interop/mmseg.h). Without `recipe`, one is
-// inferred, or the error says what is unknown. `recipe_text` is stored unless it is empty. Class
-// names are those of training, or numbers if unknown; colours those of this program's sheets, or of
-// the file it came from.
+// Writes a segmenter as a file of mmsegmentation (interop/mmseg.h). Without `recipe`, the recipe is
+// inferred; if that fails, the error says what is unknown. `recipe_text` is stored unless it is
+// empty. Class names are those of training, or numbered if unknown. Colours are those of the
+// training data, or else those of this program's sheets.
 void write_mmseg_of(const std::filesystem::path& out, const checkpoint::Checkpoint& checkpoint,
                     const std::optional<recipe::Recipe>& recipe, const std::string& recipe_text);
 

@@ -1,4 +1,4 @@
-// Images whose features are computed with a progress line.
+// A selection of images that reports progress while their features are computed.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@
 
 namespace fcm::tasks {
 
-// `what`: the images, for the line: "training images". `reporter` must outlive the result.
+// `what`: names the images in the progress line, for example "training images". `reporter` must
+// outlive the result.
 eval::Selection counted_selection(const std::string& what,
                                   std::shared_ptr<const loader::Dataset> dataset,
                                   std::shared_ptr<dist::Group> group, Reporter& reporter,

@@ -74,7 +74,7 @@ std::string only_in(const char* where, Lines from, Lines other) {
       std::ssize(only) > kShown ? fmt::format(" and {} more", only.end() - shown) : "");
 }
 
-// If the names are the same in another order: the first difference.
+// Part of a message: the first difference, if the names are the same but in another order.
 std::string other_order(const Lines& train, const Lines& val) {
   if (train == val || !std::ranges::is_permutation(train, val)) return "";
   return "; they are the same in another order: " + first_difference(train, val);
@@ -119,7 +119,7 @@ std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, lo
   auto dataset = open_images(data, split, machine, reporter, loader::TargetKind::kLabel);
   need_labels(data, *dataset, reporter);
   if (dataset->classes().size() == 1) {
-    reporter.warn(fmt::format("{} has only one class ({}), so every answer is right", data,
+    reporter.warn(fmt::format("{} has only one class ({}), so accuracy is always 100 %", data,
                               class_list(printable(dataset->classes()))));
   }
   return dataset;
@@ -155,7 +155,7 @@ void need_instances(const std::string& data, const loader::Dataset& dataset) {
   if (dataset.has_instances()) return;
   fail(ExitCode::kData,
        "{} has no annotated objects, which detection needs: COCO's layout is supported, "
-       "annotations/instances_train2017.json beside train2017/ (docs/tour/02-loader.md)",
+       "annotations/instances_train2017.json next to train2017/ (docs/tour/02-loader.md)",
        data);
 }
 
@@ -222,14 +222,13 @@ void warn_of_unlearnt(const std::string& data, const std::vector<int64_t>& train
   }
   if (unlearnt.empty()) return;
   const int64_t count = std::ssize(unlearnt);
-  reporter.warn(
-      fmt::format("{}: {} of the {} with objects in the validation images {} none in {} ({}): {}",
-                  data, count, counted(std::ssize(occur), "category", "categories"),
-                  noun(count, "has", "have"), trained_on, class_list(printable(unlearnt)),
-                  unlearnt.size() == occur.size()
-                      ? "nothing that is measured was learnt, so AP can only be 0.00"
-                  : count == 1 ? "its AP can only be 0.00"
-                               : "their AP can only be 0.00"));
+  reporter.warn(fmt::format(
+      "{}: {} of the {} with objects in the validation images {} none in {} ({}): {}", data, count,
+      counted(std::ssize(occur), "category", "categories"), noun(count, "has", "have"), trained_on,
+      class_list(printable(unlearnt)),
+      unlearnt.size() == occur.size() ? "no measured category was trained, so AP can only be 0.00"
+      : count == 1                    ? "its AP can only be 0.00"
+                                      : "their AP can only be 0.00"));
 }
 
 LabelledData open_instance_splits(const std::string& data, const MachineOptions& machine,

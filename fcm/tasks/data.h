@@ -1,4 +1,4 @@
-// Data sets as the commands need them.
+// Opens data sets for the commands, checks them and reports remarks on them.
 #pragma once
 
 #include <memory>
@@ -12,17 +12,17 @@
 
 namespace fcm::tasks {
 
-// What a set skipped or assumed, a line each, to be printed after the name of the data.
+// What the loader skipped or assumed, one line each, to be printed after the name of the data.
 std::vector<std::string> remark_lines(const loader::Dataset& dataset);
 
-// Opens a data set whose samples have targets of kind `wanted`, if it has such; reports its
-// remarks. Throws Error(kData).
+// Opens a data set and reports its remarks. Its samples have targets of kind `wanted` if the data
+// has such targets. Throws Error(kData).
 std::shared_ptr<const loader::Dataset> open_images(
     const std::string& data, loader::Split split, const MachineOptions& machine, Reporter& reporter,
     loader::TargetKind wanted = loader::TargetKind::kNone);
 
-// A data set with labels; reports its remarks. Throws Error(kData) if it has none, or if more than
-// one in ten are unusable, with their number and the first fault. Fewer are a warning.
+// Opens a data set with labels and reports its remarks. Throws Error(kData) if it has no labels, or
+// if more than one label in ten is unusable, with their number and the first fault. Warns of fewer.
 std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split,
                                                      const MachineOptions& machine,
                                                      Reporter& reporter);
@@ -35,35 +35,37 @@ void refuse_different_classes(const std::string& data, const loader::Dataset& tr
 struct LabelledData {
   std::shared_ptr<const loader::Dataset> train, val;
 };
-// Both splits, with labels and the same classes. Remarks on both are reported once.
+// Opens both splits, which have labels of the same classes. A remark on both is reported once.
 LabelledData open_labelled_splits(const std::string& data, const MachineOptions& machine,
                                   Reporter& reporter);
 
-// Both splits, with class maps of the same classes. Remarks on both are reported once. Throws
-// Error(kData) if images have no maps.
+// Opens both splits, which have class maps of the same classes; open_mapped opens one. A remark on
+// both splits is reported once. Throws Error(kData) if images have no maps.
 LabelledData open_mapped_splits(const std::string& data, const MachineOptions& machine,
                                 Reporter& reporter);
 std::shared_ptr<const loader::Dataset> open_mapped(const std::string& data, loader::Split split,
                                                    const MachineOptions& machine,
                                                    Reporter& reporter);
 
-// The same with objects, of the same classes with the same ids.
+// Like open_mapped_splits and open_mapped, for objects, of the same classes with the same ids.
 LabelledData open_instance_splits(const std::string& data, const MachineOptions& machine,
                                   Reporter& reporter);
 std::shared_ptr<const loader::Dataset> open_instances(const std::string& data, loader::Split split,
                                                       const MachineOptions& machine,
                                                       Reporter& reporter);
 
-// Warns about categories of `measured` whose AP can only be 0, since `trained` (the objects of each
-// class that were learnt from; empty: unknown) has none of them. `trained_on` is for the message.
+// Warns about categories of `measured` whose AP can only be 0, because the training images have no
+// such object. `trained`: the number of objects of each class in the training images; empty:
+// unknown. `trained_on` names the training images in the message.
 void warn_of_unlearnt(const std::string& data, const std::vector<int64_t>& trained,
                       const loader::InstanceClasses& measured, std::string_view trained_on,
                       Reporter& reporter);
 
-// Warns about images that were not measured, with the reasons; of many the first ones.
+// Warns about images that were not measured, with the reasons of the first 20.
 void warn_of_unreadable(const std::vector<std::string>& reasons, Reporter& reporter);
 
-// The same images, where an unusable label is -1: for work that only uses labels on the side.
+// The same data set, in which an unusable label is -1 instead of an error: for commands that do not
+// depend on labels.
 std::shared_ptr<const loader::Dataset> with_optional_labels(
     std::shared_ptr<const loader::Dataset> dataset);
 

@@ -1,4 +1,4 @@
-// data verify, data pack
+// The commands data verify and data pack.
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -35,13 +35,15 @@ struct OpenedSplit {
   std::shared_ptr<const loader::Dataset> dataset;
 };
 
-// A file, or a folder without train/ and val/, is both splits.
+// Whether two splits have the same images, as those of a file or of a folder without train/ and
+// val/.
 bool same_images(const loader::Dataset& a, const loader::Dataset& b) {
   return a.size() == b.size() && (a.size() == 0 || a.name(0) == b.name(0));
 }
 
-// Number of images by file ending; images without one (in shards, in records) are not counted. If
-// endings correlate with classes, a network can learn compression artifacts.
+// Number of images by file ending; images without an ending (in shards, in records) are not
+// counted. If endings correlate with classes, a network can learn the classes from compression
+// artifacts.
 std::map<std::string, int64_t> endings_of(const loader::Dataset& dataset) {
   std::map<std::string, int64_t> endings;
   for (int64_t i = 0; i < dataset.size(); ++i) {
@@ -52,7 +54,7 @@ std::map<std::string, int64_t> endings_of(const loader::Dataset& dataset) {
   return endings;
 }
 
-// Reports remarks of the splits, each once, and unusable labels.
+// Reports the remarks on the splits, each once, the endings of files, and unusable labels.
 void say_remarks(const std::string& data, const std::vector<OpenedSplit>& opened,
                  Reporter& reporter) {
   std::vector<std::string> said;
@@ -84,8 +86,9 @@ void say_remarks(const std::string& data, const std::vector<OpenedSplit>& opened
   }
 }
 
-// The splits that exist; if both have the same images, only one of them. Throws the error of a
-// split whose folder exists, and if there is no split that of the training split.
+// Opens the splits that exist; if both have the same images, returns only one. If opening a split
+// that exists fails, throws its error; if there is no split, throws the error of the training
+// split.
 std::vector<OpenedSplit> open_splits(const std::string& data, const MachineOptions& machine,
                                      Reporter& reporter) {
   std::vector<OpenedSplit> opened;
@@ -119,9 +122,9 @@ struct Outcome {
   std::string fault;
 };
 
-// Calls work(index, sample) for every image of a split on several threads, with its label (-1 if
-// unusable, which is not a fault of the image), and take(index, result) in order. Returns the
-// images that cannot be read or processed.
+// Calls work(index, sample) for every image of a split on several threads, and take(index, result)
+// in order. An unusable label is -1, and does not count as a fault of the image. Returns the images
+// that cannot be read or processed.
 template <class Work, class Take>
 json for_each_image(const OpenedSplit& split, int64_t threads, Reporter& reporter, const Work& work,
                     const Take& take) {
@@ -185,11 +188,11 @@ void add_split(json& result, const OpenedSplit& split, const json& bad, const Ba
   add("images", split.dataset->size());
   add("bad", static_cast<int64_t>(bad.size()));
   add("bad_labels", labels.count);
-  // Files beside the splits are in the remarks of both; count them once.
+  // The remarks of both splits count files next to the split folders; count these only once.
   add("left_out", remarks.left_out.count() - (is_second ? remarks.beside.count() : 0));
 }
 
-// The name of an image in the packed file: without the location of `data`.
+// The name of an image in the packed file: its name without the path of `data`.
 std::string key_of(const std::string& name, const std::string& data) {
   if (!name.starts_with(data)) return name;
   const size_t begin = name.find_first_not_of("/:", data.size());
@@ -202,7 +205,8 @@ struct Encoded {
   int64_t label;
 };
 
-// Fails if a split has no readable image: later it would be missing.
+// Writes a split to the packed file. Fails if it has no readable image, since the packed file would
+// then lack the split.
 json pack_split(const OpenedSplit& split, const PackRequest& request, int64_t threads,
                 loader::PackedWriter& writer, Reporter& reporter) {
   writer.begin(split.split, split.dataset->classes());
@@ -222,7 +226,7 @@ json pack_split(const OpenedSplit& split, const PackRequest& request, int64_t th
   return bad;
 }
 
-// Images of the second split with the same pixels as one of the first.
+// Counts images of the second split that have the same pixels as an image of the first.
 class SharedContents {
  public:
   void see(uint64_t content, const std::string& name, bool is_first) {
@@ -250,7 +254,7 @@ class SharedContents {
   std::string example_;
 };
 
-// Images of a split with the same pixels as an earlier one.
+// Counts images of a split that have the same pixels as an earlier image of it.
 class RepeatedContents {
  public:
   void see(uint64_t content, int64_t index, int64_t label) {
@@ -289,10 +293,10 @@ class RepeatedContents {
   };
   std::unordered_map<uint64_t, Seen> first_;
   int64_t repeated_ = 0, conflicting_ = 0;
-  std::pair<int64_t, int64_t> example_, conflict_;  // indices of the first ones
+  std::pair<int64_t, int64_t> example_, conflict_;  // indices of the first such pair of images
 };
 
-// Images whose EXIF data say that they are not upright.
+// Counts images whose EXIF orientation is not upright.
 class OrientedImages {
  public:
   void see(int orientation, const std::string& name) {
@@ -318,7 +322,7 @@ class OrientedImages {
   std::string example_;
 };
 
-// What is wrong with an image's class map; empty: nothing, or there are no maps.
+// What is wrong with an image's class map; empty if it is valid or the data set has no maps.
 std::string fault_of_map(const loader::Dataset& dataset, int64_t index,
                          const image::Image& image) try {
   if (!dataset.has_maps()) return "";
@@ -327,7 +331,7 @@ std::string fault_of_map(const loader::Dataset& dataset, int64_t index,
     return fmt::format("{}: its map has {} x {} pixels, the image {} x {}", dataset.name(index),
                        map.rows, map.cols, image.rows, image.cols);
   }
-  // Whether 0 is a class depends on the recipe; 255 never is.
+  // Whether 0 is a class depends on the recipe; 255 is never a class.
   const auto named = static_cast<int64_t>(dataset.map_classes().names.size());
   int64_t largest = 0;
   for (const uint8_t value : map.classes) {
@@ -343,7 +347,8 @@ std::string fault_of_map(const loader::Dataset& dataset, int64_t index,
   return error.what();
 }
 
-// Pretraining does not use classes; commands that measure accuracy refuse these.
+// Warns if the splits have different classes. Commands that measure accuracy refuse such data, but
+// pretraining does not use classes.
 void say_different_classes(json& result, const std::string& data,
                            const std::vector<OpenedSplit>& splits, Reporter& reporter) try {
   refuse_different_classes(data, *splits[0].dataset, *splits[1].dataset);
@@ -396,7 +401,8 @@ json verify_data(const std::string& data, MachineOptions machine, Reporter& repo
 
 namespace {
 
-// A packed file is recognised by its first bytes, but users go by its ending.
+// Throws Error(kUsage) if `out` has the ending of another kind of file. The loader recognises a
+// packed file by its first bytes, but users go by the ending.
 void refuse_ending_of_another_kind(const fs::path& out) {
   const std::string ending = out.extension();
   for (const char* other : {".txt", ".tar", ".gz", ".zip", ".bin", ".jpg", ".jpeg", ".png", ".webp",
@@ -407,7 +413,7 @@ void refuse_ending_of_another_kind(const fs::path& out) {
   }
 }
 
-// A packed file only holds images with labels.
+// Warns if the data has class maps or objects: a packed file can only hold images with labels.
 void warn_of_what_is_not_packed(const std::string& data, const loader::Dataset& dataset,
                                 Reporter& reporter) {
   if (!dataset.has_maps() && !dataset.has_instances()) return;

@@ -1,5 +1,5 @@
-// The demonstration: pretrains on Fashion-MNIST, and measures raw pixels, the untrained and the
-// pretrained network.
+// The command demo: pretrains on Fashion-MNIST, then measures raw pixels, the untrained network and
+// the pretrained network.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,7 +29,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kData = "fashion-mnist";
-// Images of the bank and the probe's training, and as many for queries and testing.
+// Training images for the kNN bank and the probe, and as many test images.
 constexpr int64_t kLabelled = 10'000;
 
 struct Measured {
@@ -67,7 +67,9 @@ Measured measure_all(const recipe::Recipe& recipe, const TrainedModel& trained, 
   return measured;
 }
 
-// {"raw", "untrained", "pretrained"} of the better features; both kinds under "features".
+// The accuracies of kNN ("knn") and the probe ("linprobe") on the features of raw pixels, the
+// untrained and the pretrained network, each with the better kind of tokens. "features" has the
+// accuracies with both kinds.
 nlohmann::json accuracies(const Measured& measured) {
   using Member = double eval::FrozenAccuracy::*;
   const auto three = [&](Member member, bool raw) {
@@ -96,7 +98,7 @@ nlohmann::json accuracies(const Measured& measured) {
               {"linprobe", three(&eval::FrozenAccuracy::probe_mean, false)}}}}}};
 }
 
-// The meaning of the figures in sentences, for the report.
+// Sentences for the report that explain the figures.
 std::vector<std::string> notes_on(const Measured& measured, int64_t labelled) {
   const eval::FrozenAccuracy &raw = measured.raw, &before = measured.untrained,
                              &after = measured.pretrained;
@@ -107,13 +109,15 @@ std::vector<std::string> notes_on(const Measured& measured, int64_t labelled) {
           "to its optimum, its penalty chosen on a tenth of the training images.",
           labelled),
       fmt::format(
-          "Flattened tokens, linear probe: pretraining changes the untrained network by "
-          "{:+.1f} points and stands {:+.1f} points from raw pixels. Mean token: {:+.1f} points.",
+          "Linear probe on flattened tokens: pretraining changes the accuracy of the untrained "
+          "network by {:+.1f} points; the difference from raw pixels is {:+.1f} points. On the "
+          "mean token, pretraining changes it by {:+.1f} points.",
           after.probe_flattened - before.probe_flattened,
           after.probe_flattened - raw.probe_flattened, after.probe_mean - before.probe_mean),
       fmt::format(
-          "kNN: {:+.1f} points with flattened tokens, {:+.1f} with the mean token. Masked "
-          "pretraining is known to help linear and fine-tuned classifiers more than neighbours.",
+          "kNN: pretraining changes the accuracy by {:+.1f} points with flattened tokens and by "
+          "{:+.1f} with the mean token. Masked pretraining is known to help linear and fine-tuned "
+          "classifiers more than kNN.",
           after.knn_flattened - before.knn_flattened, after.knn_mean - before.knn_mean),
       "Other sizes, rates and batches that were tried are in results/demo.md of the source."};
 }
@@ -129,7 +133,7 @@ bool finished(const fs::path& out, bool full) {
   return demonstration && (!full || result.contains("finetune"));
 }
 
-// Of pretraining; from the log if another launch did it.
+// The speed of pretraining; taken from the log if an earlier launch did the pretraining.
 nlohmann::json speed_of(const nlohmann::json& run, const fs::path& out) {
   if (run.contains("images_per_second")) return run.at("images_per_second");
   nlohmann::json speed;
@@ -165,7 +169,7 @@ nlohmann::json demo(const DemoRequest& request, Reporter& reporter) {
   const std::optional<int64_t>& images = request.images;
   if (images) recipe.run.max_steps = std::max<int64_t>(1, *images / recipe.optim.batch_size);
 
-  loader::open_dataset(kData, loader::Split::kTrain, {});  // fails early
+  loader::open_dataset(kData, loader::Split::kTrain, {});  // throws before training starts
   const RunLock lock = lock_run_folder({.out = out, .overwrite = request.overwrite}, reporter);
   const bool replace = request.overwrite || finished(out, request.finetune.has_value());
   if (replace && is_run(out)) remove_finetune_demo(out, reporter);

@@ -13,11 +13,11 @@ namespace {
 
 constexpr const char* kPretrained = "finetuned";  // folders of the two runs
 constexpr const char* kScratch = "from_scratch";
-constexpr double kEpochs = 2;  // of the recipe's five: keeps the demonstration to minutes
+constexpr double kEpochs = 2;  // instead of the recipe's five, so that the demo takes minutes
 
 recipe::Recipe recipe_of(const DemoRequest& request) {
   recipe::Recipe recipe = *request.finetune;
-  // The encoder must be the pretrained one, with the changes of --set.
+  // The encoder must equal the pretrained one, including the changes of --set.
   recipe.model = request.recipe.model;
   recipe.encoder = request.recipe.encoder;
   recipe.data = request.recipe.data;

@@ -1,4 +1,4 @@
-// The last part of `demo --full`: the gain of pretraining for a classifier.
+// The last part of `demo --full`: how much pretraining improves a fine-tuned classifier.
 #pragma once
 
 #include "fcm/tasks/tasks.h"
@@ -6,14 +6,15 @@
 namespace fcm::tasks {
 
 // Fine-tunes the encoder of the finished run in request.out, and trains the same network from
-// scratch for as many steps, each in a subfolder; resumes where an earlier launch stopped. Returns
-// {"stopped": true}, or the top-1 of both in percent as "pretrained" and "scratch", after every
-// epoch under "by_epoch", with "epochs", "steps" and "batch_size".
+// scratch for the same number of steps, each in a subfolder. Resumes where an earlier launch
+// stopped. Returns {"stopped": true} if it was stopped. Otherwise returns the top-1 accuracy of
+// both in percent as "pretrained" and "scratch", their accuracies after every epoch under
+// "by_epoch", and "epochs", "steps" and "batch_size".
 nlohmann::json finetune_demo(const DemoRequest& request, const std::string& data,
                              Reporter& reporter);
 
-// Removes these two runs, whose encoder is about to be replaced, and nothing else in their folders.
-// Throws Error as remove_run does.
+// Removes these two runs before the encoder they started from is replaced. Removes nothing else in
+// their folders. Throws Error as remove_run does.
 void remove_finetune_demo(const std::filesystem::path& out, Reporter& reporter);
 
 }  // namespace fcm::tasks

@@ -81,7 +81,7 @@ image::Image detection_sheet(const eval::FindObjects& find, const recipe::Recipe
       rows.push_back(
           {dataset.get(i, 3), labelled_objects(dataset.instances(i), names),
            shown_objects(eval::objects_in_frame(find, frame.frame, frame.image), names)});
-    } catch (const Error& error) {  // measuring counts and reports these; takes the next image
+    } catch (const Error& error) {  // skips an unreadable image, which the measurement reports
       if (error.code() != ExitCode::kData) throw;
     }
   }

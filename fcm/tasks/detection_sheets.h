@@ -1,4 +1,4 @@
-// Images, objects and figures of detectors, for display and for results.
+// Sheets, drawn objects and figures of detectors.
 #pragma once
 
 #include <cstdint>
@@ -14,16 +14,16 @@
 
 namespace fcm::tasks {
 
-// Detections with a smaller score are not drawn, but are in the results.
+// Detections with a smaller score are in the results but are not drawn.
 inline constexpr double kDrawnScore = 0.5;
 
-// The number of classes of a data set's objects. Throws Error(kData) if the recipe has another.
-// `data`: as --data names it.
+// The number of classes of a data set's objects. Throws Error(kData) if the recipe has another
+// number. `data`: the data set as --data names it.
 int64_t classes_of_objects(const recipe::Recipe& recipe, const loader::Dataset& dataset,
                            const std::string& data);
 
-// "box" and "mask" (each with AP, AP50 ... in percent), "images", "unreadable", and "classes" with
-// each class's AP of boxes and masks.
+// The result of a measurement: "box" and "mask" (each with AP, AP50 ... in percent), "images",
+// "unreadable", and "classes" with the AP of boxes and masks of each class.
 nlohmann::json figures_of(const eval::DetectionAccuracy& accuracy,
                           const std::vector<std::string>& names);
 
@@ -31,7 +31,8 @@ nlohmann::json figures_of(const eval::DetectionAccuracy& accuracy,
 std::vector<viz::ShownObject> shown_objects(const std::vector<eval::CocoDetection>& found,
                                             const std::vector<std::string>& names);
 
-// A sheet of the first `most` readable images of a set: ground truth beside detections.
+// A sheet of the first `most` readable images of a set, with ground truth and detections side by
+// side.
 image::Image detection_sheet(const eval::FindObjects& find, const recipe::Recipe& recipe,
                              const loader::Dataset& dataset, const std::vector<std::string>& names,
                              int64_t most, const std::string& title);

@@ -1,4 +1,4 @@
-// Fine-tuning of a detector.
+// Trains and measures a detector.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -72,7 +72,7 @@ std::unique_ptr<SupervisedTask> make_detector_task(const SupervisedTaskRequest& 
                                                    std::optional<checkpoint::Checkpoint> start,
                                                    Reporter& reporter) {
   const FinetuneRequest& run = request.run;
-  // The official ConvMAE-Det has no batch normalisation.
+  // "decomposed", the form of upstream's ConvMAE-Det, has no batch normalisation.
   if (run.recipe.detect().detector.form != "decomposed") images_of_pass(run, reporter);
   models::Detector model(
       recipe::detector_options(run.recipe,

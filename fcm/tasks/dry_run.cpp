@@ -13,7 +13,7 @@
 namespace fcm::tasks {
 
 nlohmann::json dry_run(const DryRun& run) {
-  // Weights, gradients and AdamW's two moments, float32.
+  // The weight, its gradient and AdamW's two moments, each float32.
   constexpr double kBytesPerParameter = 16;
   const recipe::Recipe& recipe = run.recipe;
   const auto ranks = static_cast<double>(run.machine.group->size());

@@ -1,4 +1,4 @@
-// The numbers of a run, without training or writing anything.
+// Computes what a run would need, without training or writing anything.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,14 +15,15 @@ struct DryRun {
   const recipe::Recipe& recipe;
   const MachineOptions& machine;
   at::Device device = at::kCPU;
-  int64_t parameters = 0;  // trainable
+  int64_t parameters = 0;  // number of trainable parameters
   int64_t images = 0;      // in the training split
   int64_t threads = 1;
 };
 
-// Steps, parameters and FLOPs of the recipe; the memory the run needs (an upper estimate) and the
-// machine has; and "hours_per_epoch_at_least", at the speed of a large matrix product measured now,
-// which no step exceeds. bench tune measures real steps.
+// Returns steps, parameters and FLOPs of the recipe, the memory that the run needs (an upper
+// estimate) and that the machine has, and "hours_per_epoch_at_least". The latter assumes the speed
+// of a large matrix product, which is measured now and which no step exceeds. `bench tune` measures
+// real steps.
 nlohmann::json dry_run(const DryRun& run);
 
 }  // namespace fcm::tasks

@@ -18,8 +18,8 @@
 namespace fcm::tasks {
 namespace {
 
-constexpr double kLeftOut = 0.02;  // share of the patches at either end of a component
-constexpr int64_t kTile = 224;     // approximate longer side of a small image in a sheet
+constexpr double kLeftOut = 0.02;  // fraction of the patches clipped at either end of a component
+constexpr int64_t kTile = 224;     // approximate longer side in pixels of an enlarged image
 
 std::span<const float> floats_of(const at::Tensor& values) {
   return {values.const_data_ptr<float>(), static_cast<size_t>(values.numel())};
@@ -29,13 +29,13 @@ std::string title_of(const recipe::Recipe& recipe, int64_t step) {
   return fmt::format("{}, step {}", recipe.row.name, step);
 }
 
-// Small images are enlarged by integer factors before anything is drawn on them.
+// The integer factor by which a small image is enlarged before anything is drawn on it.
 int64_t enlargement_of(const image::Image& image) {
   const int64_t side = std::max(image.rows, image.cols);
   return std::max<int64_t>(1, (kTile + side / 2) / side);
 }
 
-// Images per row, such that a sheet is not much taller than wide.
+// Images per row of a sheet, chosen such that the sheet is not much taller than wide.
 int64_t images_a_row(int64_t images) { return images <= 3 ? 1 : images <= 8 ? 2 : 3; }
 
 void refuse_patch_outside(const PatchPlace& patch, const masks::Grid& grid) {
@@ -52,7 +52,7 @@ std::vector<PatchPlace> default_patches(const masks::Grid& grid) {
           {grid.rows * 3 / 4, grid.cols * 3 / 4}};
 }
 
-// The row of one image; attention_TT has queries as rows.
+// The sheet's row of one image. The rows of attention_TT are queries.
 viz::SheetRow attention_row(const image::Image& seen, const at::Tensor& attention_TT,
                             const std::vector<PatchPlace>& patches, const masks::Grid& grid) {
   const image::Image image = viz::enlarge(seen, enlargement_of(seen));
@@ -134,7 +134,7 @@ image::Image attention_sheet(const TrainedModel& trained, const std::vector<Name
   }
   sheet.note = fmt::format(
       "Attention of the last transformer block ({}), as the mean over its heads: "
-      "from black, none, to pale yellow, most of this image. Each query patch has a white "
+      "black is no attention, pale yellow the highest of the image. Each query patch has a white "
       "frame; its row and column are counted in patches from 0.",
       eval::name_of_last_block(trained.recipe));
   return make_sheet(sheet);

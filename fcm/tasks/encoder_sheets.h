@@ -1,4 +1,4 @@
-// Sheets of an encoder: its tokens as colours, and its attention.
+// Sheets that show an encoder's tokens as colours, and its attention.
 #pragma once
 
 #include <string>
@@ -17,13 +17,14 @@ struct NamedImage {
   image::Image image;
 };
 
-// The first three principal components of the tokens of all images together, as red, green and
-// blue, beside each image. The range of a component excludes 2 % of the patches at either end.
+// Shows the first three principal components of the tokens of all images together as red, green and
+// blue, next to each image. 2 % of the patches at either end of a component are clipped.
 image::Image pca_sheet(const TrainedEncoder& encoder, const std::vector<NamedImage>& images);
 
-// Attention of the last block (eval/attention.h) in each image: of the class token, or without one
-// the mean of all patches; and of the chosen patches, by default the middle one and two on the
-// diagonal. Throws Error(kUsage) for a patch outside the grid, and like eval::last_attention.
+// Shows the attention of the last block (eval/attention.h) in each image: of the class token (in an
+// encoder without one, the mean over all patches), and of the query patches `patches`; if there are
+// none, of the middle patch and two on the diagonal. Throws Error(kUsage) for a patch outside the
+// grid, and as eval::last_attention.
 image::Image attention_sheet(const TrainedModel& trained, const std::vector<NamedImage>& images,
                              std::vector<PatchPlace> patches);
 

@@ -1,5 +1,5 @@
-// Evaluation of a classifier on the validation images: accuracy, per-class figures, confusion
-// matrix.
+// The command eval: measures a classifier on the validation images (accuracy, figures per class,
+// confusion matrix), or calls eval_segmenter or eval_detector.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -48,7 +48,8 @@ nlohmann::json class_table(const eval::ClassifierAccuracy& evaluation,
   return table;
 }
 
-// Rows are true classes, columns predicted ones; darker is a larger share of the row.
+// Draws the confusion matrix: rows are true classes, columns are predicted classes, and a darker
+// cell is a larger fraction of its row.
 image::Image confusion_image(const eval::ClassifierAccuracy& evaluation, int64_t classes) {
   constexpr int64_t kCell = 16;
   image::Image image;
@@ -72,7 +73,7 @@ image::Image confusion_image(const eval::ClassifierAccuracy& evaluation, int64_t
   return image;
 }
 
-// The data set with matched classes, and remarks on the figures.
+// The data set with matched classes, and the facts about data sets for the result.
 struct Provenance {
   std::shared_ptr<const loader::Dataset> dataset;  // its labels are the classifier's class indices
   nlohmann::json facts;

@@ -47,7 +47,7 @@ void refuse_other_objects(const TrainedDetector& trained, const loader::Dataset&
        difference);
 }
 
-// In COCO's results format, with the data's own image and category ids.
+// Appends detections in COCO's results format, with the data set's own image and category ids.
 void add_entries(std::vector<eval::CocoEntry>& entries, const loader::Dataset& dataset,
                  int64_t index, const std::vector<eval::CocoDetection>& found) {
   const int64_t image = dataset.image_record(index).image;

@@ -10,10 +10,10 @@
 
 namespace fcm::tasks {
 
-// On the validation images: "box" and "mask", COCO's figures in percent, "images", "unreadable",
-// and "classes" with figures per class. A folder gets result.json, detections.json (COCO's results
-// format) and a sheet of the first images. Throws Error(kData) if the data has other classes than
-// the detector.
+// Measures a detector on the validation images. Returns "box" and "mask" (COCO's figures in
+// percent), "images", "unreadable", and "classes" with figures per class. If request.out is set,
+// writes result.json, detections.json (COCO's results format) and a sheet of the first images
+// there. Throws Error(kData) if the data has other classes than the detector.
 nlohmann::json eval_detector(const EvalRequest& request, checkpoint::Checkpoint checkpoint,
                              int64_t threads, Reporter& reporter);
 

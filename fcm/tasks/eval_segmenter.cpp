@@ -20,8 +20,9 @@
 namespace fcm::tasks {
 namespace {
 
-// The pixels of a map are class indices. Index i must mean the same class in the data set and in
-// the segmenter, which only the class names can show.
+// Throws Error(kData) if the data set and the segmenter have different classes. The pixels of a map
+// are class indices, so index i must mean the same class in both; the class names show whether it
+// does.
 void refuse_other_classes(const TrainedSegmenter& trained, const loader::Dataset& dataset,
                           const EvalRequest& request) {
   const std::string segmenter = request.checkpoint.path.string();

@@ -10,9 +10,10 @@
 
 namespace fcm::tasks {
 
-// On the validation images: "mIoU", "mAcc", "aAcc" (percent), "images", "unreadable", and "classes"
-// with figures per class. A folder gets result.json and a sheet of the first images. Throws
-// Error(kData) if the data has other classes than the segmenter.
+// Measures a segmenter on the validation images. Returns "mIoU", "mAcc", "aAcc" (percent),
+// "images", "unreadable", and "classes" with figures per class. If request.out is set, writes
+// result.json and a sheet of the first images there. Throws Error(kData) if the data has other
+// classes than the segmenter.
 nlohmann::json eval_segmenter(const EvalRequest& request, checkpoint::Checkpoint checkpoint,
                               int64_t threads, Reporter& reporter);
 

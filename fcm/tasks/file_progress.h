@@ -1,5 +1,5 @@
-// A progress line while large files are read or written. The code that does so needs no hooks: the
-// system counts the bytes that this process reads and writes.
+// A progress line while large files are read or written. The code that reads or writes them needs
+// no callbacks, because the system counts the bytes that this process reads and writes.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +20,13 @@ std::optional<int64_t> bytes_of_process(Moved moved);
 
 enum class Steps { kNewest, kAll };
 
-// Size of the weights at a path of --checkpoint: of a file, of a step, of the newest step or all
-// steps of a run, of the weight files in another folder. 0 if there are none.
+// Size in bytes of the weights at a path of --checkpoint, which may be a file, a step-N folder, a
+// run (`steps`: its newest step or all steps), or another folder with weight files. 0: there are
+// none.
 int64_t bytes_of_checkpoint(const std::filesystem::path& path, Steps steps);
 
-// While it exists, reports four times a second how many of `due` bytes are done.
+// While an object exists, it reports four times a second how many of `due` bytes are read or
+// written.
 class FileProgress {
  public:
   // `reporter` is called from another thread.
@@ -36,8 +38,8 @@ class FileProgress {
 
   Progress progress_;
   const Moved moved_;
-  std::optional<int64_t> seen_;  // of the process
-  std::jthread watcher_;         // declared last, because it uses the others
+  std::optional<int64_t> seen_;  // bytes_of_process() at the last report
+  std::jthread watcher_;         // declared last, because it uses the other members
 };
 
 }  // namespace fcm::tasks

@@ -1,4 +1,5 @@
-// A supervised run: folder, data, weights, loop, evaluation, report.
+// The command finetune: a supervised run with its folder, data, initial weights, training loop,
+// measurements and report.
 #include <fmt/format.h>
 
 #include <memory>
@@ -47,7 +48,7 @@ LabelledData data_for(const FinetuneRequest& request, Reporter& reporter) {
   return open(request.data, request.machine, reporter);
 }
 
-// Of maps for a segmenter, of objects for a detector.
+// The class names: of the maps for a segmenter, of the objects for a detector.
 const std::vector<std::string>& classes_of(const loader::Dataset& dataset,
                                            const recipe::Recipe& recipe) {
   if (recipe.is<recipe::Segment>()) return dataset.map_classes().names;
@@ -76,7 +77,7 @@ std::unique_ptr<SupervisedTask> make_supervised_task(const SupervisedTaskRequest
 
 nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   const int64_t threads = set_up_machine(asked.machine);
-  // Finds all errors before the folder is changed.
+  // An error before prepare_run_folder leaves the run folder unchanged.
   refuse_resume_from_elsewhere(asked);
   std::optional<checkpoint::Checkpoint> start;
   if (!asked.checkpoint.empty()) start = interop::load_any(asked.checkpoint, false, reporter);
@@ -94,7 +95,7 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   facts.learns_classes = true;
   if (start) facts.pretrained_on = stored_set(start->state, kTrainedOn);
   const std::vector<std::string>& classes = classes_of(*data.train, recipe);
-  // Ranks measure together, so a single one cannot stop measuring.
+  // Ranks measure together, so a single rank cannot stop measuring.
   const std::atomic<bool>* stop_measuring = group.size() > 1 ? nullptr : request.stop;
   const std::unique_ptr<SupervisedTask> task =
       make_supervised_task({request, data, stop_measuring, threads}, std::move(start), reporter);

@@ -1,4 +1,4 @@
-// The data sets behind figures of frozen features.
+// The data sets from which figures on frozen features come.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,9 +10,10 @@
 
 namespace fcm::tasks {
 
-// Members of a result that describe three sets: the fitted images (the kNN bank, or those that the
-// probe was trained on), the measured images, and those that the encoder was trained on. "notes" if
-// measured images are also in one of the other two; warns with these notes.
+// Members of a result that describe three sets of images: the fitted images (the kNN bank, or the
+// training images of the probe), the measured images, and the images that the encoder was trained
+// on. If measured images are also in one of the other sets, "notes" say so, and are warnings as
+// well.
 nlohmann::json frozen_provenance(const TrainedModel& trained, const loader::Dataset& fitted,
                                  const loader::Dataset& measured, const std::string& data,
                                  Reporter& reporter);

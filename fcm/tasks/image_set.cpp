@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-// Ends with a byte that no file name contains, so that lists stay unambiguous.
+// Adds a text and a zero byte, which no file name contains, so that lists stay unambiguous.
 void add(formats::Digest& digest, std::string_view text) {
   digest.update(std::as_bytes(std::span(text)));
   digest.update(std::as_bytes(std::span("", 1)));
@@ -36,7 +36,7 @@ std::string_view name_in_set(std::string_view name, const std::string& data) {
   return name;
 }
 
-// -1 if it has no usable label.
+// The label of an image; -1 if it is unusable.
 int64_t label_of(const loader::Dataset& dataset, int64_t index) try {
   return dataset.label(index);
 } catch (const Error&) {
@@ -142,8 +142,8 @@ std::optional<ImageSet> stored_set(const json& state, const char* name) try {
   set.sample_hash = facts.value("sample_hash", "");
   set.classes_hash = facts.value("classes_hash", "");
   set.classes = facts.value("classes", std::vector<std::string>());
-  // Earlier versions did not store this: classes that look like numbers are assumed to be only
-  // numbered.
+  // Earlier versions did not store this member. Classes whose names are numbers are then assumed to
+  // have no other names.
   set.only_numbered = facts.value("only_numbered", are_numbers(set.classes));
   set.colours = facts.value("colours", decltype(set.colours)());
   set.objects = facts.value("objects", std::vector<int64_t>());
@@ -203,13 +203,13 @@ std::optional<std::string> note_on_overlap(const ImageSet& learned, const ImageS
     const SharedImages some = shared_images(learned.sample, learned.images, measured.sample);
     if (some.shared == 0) return std::nullopt;
     return fmt::format(
-        "{} of the measured images ({}) are among those it was trained on ({}): the figures "
-        "partly measure memorisation, not how it works on other images",
+        "{} of the measured images ({}) are among those that the network was trained on ({}): the "
+        "figures partly measure memorisation, not the accuracy on other images",
         as_text(some), measured.data, learned.data);
   }
   return fmt::format(
-      "the {} measured images ({}) are the same it was trained on ({}): the figures "
-      "measure memorisation, not how it works on other images",
+      "the {} measured images ({}) are the same that the network was trained on ({}): the figures "
+      "measure memorisation, not the accuracy on other images",
       measured.images, measured.data, learned.data);
 }
 

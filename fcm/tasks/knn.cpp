@@ -1,4 +1,4 @@
-// knn: accuracy of nearest neighbours on frozen features; the bank is streamed.
+// The command knn: kNN accuracy of frozen features. The bank is streamed.
 #include "fcm/eval/knn.h"
 
 #include <ATen/ATen.h>
@@ -21,11 +21,11 @@
 namespace fcm::tasks {
 namespace {
 
-// Limit for the queries' flattened tokens. Above it only mean tokens are compared: those of the
-// 50,000 ImageNet images would take 30 GB.
+// Limit for the size of the queries' flattened tokens. Above it only mean tokens are compared: the
+// flattened tokens of ImageNet's 50,000 validation images would take 30 GB.
 constexpr int64_t kMostFlattenedBytes = int64_t{1} << 30;
 
-// Collects batches until a matrix product is efficient.
+// Collects batches of the bank until they are large enough for an efficient matrix product.
 class BankBlocks {
  public:
   BankBlocks(eval::NeighbourSearch& search, int64_t classes) : search_(search), classes_(classes) {}
@@ -63,7 +63,7 @@ nlohmann::json describe(const eval::KnnResult& result) {
   return {{"top1", result.top1}, {"top5", result.top5}, {"images", result.images}};
 }
 
-// One kind of features: queries and their search in the bank.
+// The search of one kind of features: its queries in the bank.
 struct Question {
   std::string kind;  // "flattened", "mean"
   eval::NeighbourSearch search;

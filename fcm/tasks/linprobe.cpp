@@ -1,4 +1,4 @@
-// linprobe: accuracy of a linear classifier on frozen features.
+// The command linprobe: accuracy of a linear classifier on frozen features.
 #include <fmt/format.h>
 
 #include "fcm/base/counted.h"
@@ -25,8 +25,8 @@ struct LabelledFeatures {
   nlohmann::json provenance;
 };
 
-// extract: eval::extract_features or eval::extract_mean_features; all tokens of a large set would
-// not fit into memory.
+// `extract`: eval::extract_features, or eval::extract_mean_features for large sets, of which all
+// tokens would not fit into memory.
 LabelledFeatures features_of(decltype(eval::extract_features)& extract, const TrainedModel& trained,
                              const std::string& data, const MachineOptions& machine,
                              int64_t threads, Reporter& reporter) {
@@ -44,7 +44,8 @@ LabelledFeatures features_of(decltype(eval::extract_features)& extract, const Tr
           static_cast<int64_t>(train.dataset->classes().size()), std::move(provenance)};
 }
 
-// The figures of the better kind of features, and those of both kinds under "features".
+// The figures of the kind of features with the better accuracy, and those of both kinds under
+// "features".
 template <typename Result>
 nlohmann::json summary(const Result& flattened, const Result& mean) {
   const auto describe = [](const Result& result) {

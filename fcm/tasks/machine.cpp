@@ -21,19 +21,19 @@ namespace {
 
 int64_t threads_of(const MachineOptions& machine) {
   if (machine.threads > 0) return machine.threads;
-  // A limit on this process alone is used as it is; cores shared by the machine's ranks are
-  // divided.
+  // A rank that may use no more cores than its share of the machine is bound to them and uses all.
+  // Otherwise the ranks on this machine may use the same cores, so the cores are divided.
   const int64_t usable = usable_cores().count, ranks = machine.group->ranks_here();
   const int64_t cores = std::thread::hardware_concurrency();
   return usable <= cores / ranks ? usable : std::max<int64_t>(usable / ranks, 1);
 }
 
-// If a thread cannot be created, LibTorch waits for it forever, and OpenMP ends the process with a
-// message of its own.
+// Throws Error(kDevice) if the system does not allow that many threads. If a thread cannot be
+// created, LibTorch waits for it forever, and OpenMP ends the process with its own message.
 void refuse_more_threads_than_there_are(int64_t threads, const std::string& set_by) {
-  // Beside this thread: LibTorch's pool, OpenMP's pool, and the loader's threads.
+  // Threads in addition to this one: LibTorch's pool, OpenMP's pool, and the loader's threads.
   const auto beside = [](int64_t count) { return count == 1 ? 1 : 2 * (count - 1) + count; };
-  const int64_t there = running_threads() - 1;  // of those pools, if this is called again
+  const int64_t there = running_threads() - 1;  // those of these threads that already run
   const int64_t wanted = beside(threads) - there;
   const int64_t startable = startable_threads(wanted);
   if (startable >= wanted) return;
@@ -47,7 +47,7 @@ void refuse_more_threads_than_there_are(int64_t threads, const std::string& set_
                       : fmt::format("give --threads {}, or raise that limit", fitting));
 }
 
-// Creates LibTorch's and OpenMP's threads now, while it is known that they can be created.
+// Creates LibTorch's and OpenMP's threads now, right after the check that they can be created.
 void start_threads(int64_t threads) {
   at::set_num_threads(static_cast<int>(threads));
   at::parallel_for(0, threads, 1, [](int64_t, int64_t) {});

@@ -15,11 +15,11 @@ namespace fcm::tasks {
 // Error(kUsage) for an invalid name.
 int64_t set_up_machine(const MachineOptions& machine);
 
-// What sets that number: "--threads", or what base/threads.h names.
+// What determined the number of threads: "--threads", or the source that base/threads.h names.
 std::string threads_set_by(const MachineOptions& machine);
 
 // The device that --device names: "cpu", "cuda" (the first GPU), "cuda:1". "auto" is a GPU if there
-// is one; ranks on one machine take one after another. Throws like set_up_machine.
+// is one; the ranks on one machine are then distributed over its GPUs. Throws like set_up_machine.
 at::Device device_of(const MachineOptions& machine);
 
 // Options for opening data sets on this machine.

@@ -53,8 +53,8 @@ class ImagesAtHand final : public loader::Dataset {
 };
 
 struct Bank {
-  std::vector<std::vector<eval::Neighbour>> nearest;  // of each query
-  std::vector<int64_t> images;                        // index in the set, by row of the bank
+  std::vector<std::vector<eval::Neighbour>> nearest;  // by query
+  std::vector<int64_t> images;                        // by row of the bank: index in the set
 };
 
 Bank search(const TrainedModel& trained, const NeighbourRequest& request, Reporter& reporter) {
@@ -62,7 +62,7 @@ Bank search(const TrainedModel& trained, const NeighbourRequest& request, Report
   const eval::FeatureSet asked = eval::extract_mean_features(
       *trained.model, trained.recipe, {queries, eval::kEverything, dist::group_of_one()},
       request.threads);
-  // One more, because the query itself may be in the bank.
+  // One more than k, because the query itself may be in the bank.
   eval::NeighbourSearch search(asked.mean_ND, request.k + 1);
   Bank bank;
   const loader::Dataset& set = *request.bank;
@@ -105,7 +105,7 @@ std::string caption_of(int64_t place) {
   return fmt::format("{}{} nearest", place, place == 2 ? "nd" : place == 3 ? "rd" : "th");
 }
 
-// The file name; there is little room for more.
+// The file name without folders, since a caption has little room.
 std::string short_name(const std::string& name) {
   const size_t slash = name.find_last_of('/');
   return slash == std::string::npos ? name : name.substr(slash + 1);

@@ -1,4 +1,5 @@
-// The nearest images of a data set, by an encoder's features, as a sheet and as a list.
+// Finds the nearest images of a data set by an encoder's features; the result is a sheet and a
+// list.
 #pragma once
 
 #include <memory>
@@ -29,15 +30,15 @@ struct Neighbours {
   nlohmann::json list;
 };
 
-// By cosine similarity of mean tokens, as in `knn` (eval/knn.h). An image of the bank with the
-// query's name is skipped. Unreadable images are left out with a warning. Throws Error(kData) if no
-// image is readable.
+// Finds the neighbours by cosine similarity of mean tokens, as `knn` does (eval/knn.h). An image of
+// the bank that has the query's name is skipped. Unreadable images are left out with a warning.
+// Throws Error(kData) if no image of the bank is readable.
 Neighbours find_neighbours(const TrainedModel& trained, const NeighbourRequest& request,
                            Reporter& reporter);
 
-// Query images from a set, evenly spaced; their classes are appended to `classes`. `dataset`:
-// with_optional_labels. Unreadable ones are left out with a warning; throws Error(kData) if all
-// are.
+// Up to 8 evenly spaced images of a set, as queries; their classes are appended to `classes`.
+// `dataset`: from with_optional_labels. Unreadable images are left out with a warning; throws
+// Error(kData) if all are unreadable.
 std::vector<NamedImage> some_images(const loader::Dataset& dataset, int64_t channels,
                                     std::vector<std::string>& classes, Reporter& reporter);
 

@@ -23,12 +23,12 @@ std::optional<fs::path> inside(const fs::path& path, const fs::path& folder) {
   return rest;
 }
 
-// Whether the loader lists images below `place` of a folder. If the set's images are in a folder of
-// their split, it lists nothing beside those.
+// Whether the loader would list images below `place`, a path relative to the data folder `folder`.
+// If the data set's images are in folders of splits, the loader lists only these folders.
 bool is_listed(const fs::path& place, const fs::path& folder, const loader::Dataset& dataset) {
   const fs::path first = dataset.size() > 0 ? dataset.name(0) : "";
   std::error_code ignored;
-  if (!fs::is_regular_file(first, ignored)) return false;  // shards, records: no files of their own
+  if (!fs::is_regular_file(first, ignored)) return false;  // shards or records: not listed
   const std::optional<fs::path> image = inside(first, folder);
   if (!image) return true;
   const loader::SplitFolders splits = loader::split_folders_in(folder);
@@ -64,7 +64,7 @@ void refuse_nested(const fs::path& out, const std::string& data, const loader::D
          out.string(), place->begin()->string());
   }
   reporter.warn(
-      fmt::format("--data {} is inside --out {}; the run writes beside it", data, out.string()));
+      fmt::format("--data {} is inside --out {}; the run writes next to it", data, out.string()));
 }
 
 }  // namespace fcm::tasks

@@ -1,4 +1,4 @@
-// Outputs inside the data, and data inside the outputs.
+// Checks for outputs inside the data folder, and for data inside the output folder.
 #pragma once
 
 #include <filesystem>
@@ -9,9 +9,9 @@
 
 namespace fcm::tasks {
 
-// Throws Error(kUsage) if images written below `out` would become images of the data at the next
-// start, or if the data is in a subfolder that a run uses for its own files. Warns if one is inside
-// the other without harm.
+// Throws Error(kUsage) if images written below `out` would be images of the data at the next start,
+// or if the data is in a subfolder of `out` that a run uses for its own files. If one folder is
+// inside the other without such a conflict, only warns.
 void refuse_nested(const std::filesystem::path& out, const std::string& data,
                    const loader::Dataset& dataset, Reporter& reporter);
 

@@ -13,13 +13,14 @@
 namespace fcm::tasks {
 namespace {
 
-// Whether a measurement of every `every_epochs` epochs (0: never) is due after this one.
+// Whether a measurement that is made every `every_epochs` epochs (0: never) is due after `epoch`.
 bool due(double every_epochs, int64_t epoch) {
   if (every_epochs <= 0) return false;
   return (epoch + 1) % static_cast<int64_t>(std::max(every_epochs, 1.0)) == 0;
 }
 
-// Coarse steps of the penalty and a loose tolerance: good enough for a curve over epochs.
+// Few candidates for the penalty and a loose tolerance, which are accurate enough for a curve over
+// epochs.
 eval::ProbeOptions quick_probe() {
   return {.l2 = {1, 0.1, 1e-2, 1e-3, 1e-4}, .tolerance = 1e-3, .max_iterations = 60};
 }
@@ -32,7 +33,7 @@ OnlineEvaluation::OnlineEvaluation(const RunRequest& request, int64_t threads, R
   if (run.knn_every_epochs <= 0 && run.probe_every_epochs <= 0) return;
   const LabelledData both = open_labelled_splits(request.data, request.machine, reporter);
   bank_.group = queries_.group = request.machine.group;
-  // Ranks measure together, so a single one cannot stop measuring.
+  // Ranks measure together, so a single rank cannot stop measuring.
   const std::atomic<bool>* stop = bank_.group->size() > 1 ? nullptr : request.stop;
   val_ = both.val;
   bank_.dataset = loader::until_stopped(both.train, stop);

@@ -1,4 +1,4 @@
-// Accuracy of frozen features during pretraining.
+// Measures frozen features during pretraining.
 #pragma once
 
 #include <cstdint>
@@ -13,24 +13,25 @@
 
 namespace fcm::tasks {
 
-// run.knn_every_epochs and run.probe_every_epochs: mean tokens of some labelled images, the same in
-// every epoch, measured by kNN and by a quick linear probe. The bank is 50 training images per
-// class and at least 5000; queries are 10 validation images per class and at least 2000 (or all).
-// With 1000 classes these are 4.7 % of ImageNet's images, each passed through the encoder once,
-// without backward.
+// Measures mean tokens of some labelled images, the same in every epoch, by kNN
+// (run.knn_every_epochs) and by a quick linear probe (run.probe_every_epochs). The bank is 50
+// training images per class, at least 5000; the queries are 10 validation images per class, at
+// least 2000 (or all, if there are fewer). With ImageNet's 1000 classes these are 4.7 % of its
+// images. Each is passed through the encoder once, without backward.
 //
-// Only reads weights and draws no random numbers, so a run gives the same bits with and without it.
+// Only reads weights and draws no random numbers, so a run gives the same bits with and without the
+// measurements.
 class OnlineEvaluation {
  public:
-  // Opens the data if the recipe measures either. Throws Error(kData) if images have no labels.
-  // `request` and `reporter` must outlive the object.
+  // Opens the data if the recipe asks for kNN or the probe. Throws Error(kData) if images have no
+  // labels. `request` and `reporter` must outlive the object.
   OnlineEvaluation(const RunRequest& request, int64_t threads, Reporter& reporter);
 
   // Call at the end of an epoch (counted from 0). Returns "knn_top1" and "probe_top1" in percent,
-  // those that are due. Errors become warnings: measuring must not end a run.
+  // as far as they are due. Errors become warnings, because a measurement must not end a run.
   nlohmann::json operator()(const models::MaskedAutoencoder& model, int64_t epoch) const;
 
-  // The set that the queries are from; nullopt: nothing is measured.
+  // The data set of the queries; nullopt: nothing is measured.
   std::optional<ImageSet> measured_on() const;
 
  private:
@@ -40,7 +41,8 @@ class OnlineEvaluation {
   int64_t threads_;
   Reporter& reporter_;
   eval::Selection bank_, queries_;
-  std::shared_ptr<const loader::Dataset> val_;  // the queries' set, without the stop flag
+  // The images of queries_.dataset; reading them does not end on a stop request.
+  std::shared_ptr<const loader::Dataset> val_;
 };
 
 }  // namespace fcm::tasks

@@ -114,7 +114,8 @@ const char* name_of(FileKind kind) {
   return "";
 }
 
-// Refuses what must never be replaced. Nothing to do if there is no such file.
+// Throws Error(kUsage) if something at `path` is not a file of this kind. Does nothing if nothing
+// is there.
 void refuse_what_is_no_such_file(const fs::path& path, FileKind kind) {
   std::error_code error;
   const fs::file_type type = fs::symlink_status(path, error).type();
@@ -133,7 +134,7 @@ void refuse_what_is_no_such_file(const fs::path& path, FileKind kind) {
   }
 }
 
-// `path` without a slash at its end; "." for the folder of a bare name.
+// `path` without a slash at its end; "." if it is empty.
 fs::path without_slash(const fs::path& path) {
   const fs::path name = path.has_filename() ? path : path.parent_path();
   return name.empty() ? fs::path(".") : name;
@@ -153,7 +154,7 @@ void refuse_missing_folder(const fs::path& out) {
          folder.string());
   }
   if (!is_folder(folder, ExitCode::kUsage)) {
-    fail(ExitCode::kUsage, "cannot write {}: {} is a file, no folder; choose another place",
+    fail(ExitCode::kUsage, "cannot write {}: {} is a file, not a folder; choose another place",
          out.string(), folder.string());
   }
   refuse_unwritable_folder(folder, out);
@@ -179,7 +180,7 @@ bool is_written_here(const fs::path& safetensors) {
   const nlohmann::json header = safetensors_header(safetensors);
   if (!header.is_object() || !header.contains("__metadata__")) return false;
   const nlohmann::json& metadata = header.at("__metadata__");
-  // Earlier versions only left a recipe.
+  // Earlier versions wrote a recipe but no producer.
   return metadata.is_object() && (metadata.contains("recipe") || metadata.contains("producer"));
 }
 
@@ -219,7 +220,7 @@ void refuse_impossible_folder(const fs::path& out) {
     if (level == without_slash(out)) {
       fail(ExitCode::kUsage, "{} is a file, expected a folder; choose another name", out.string());
     }
-    fail(ExitCode::kUsage, "cannot create {}: {} is a file, no folder; choose another place",
+    fail(ExitCode::kUsage, "cannot create {}: {} is a file, not a folder; choose another place",
          out.string(), level.string());
   }
   refuse_unwritable_folder(level, out);

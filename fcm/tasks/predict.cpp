@@ -1,4 +1,4 @@
-// Predictions of a trained network for any images.
+// The command predict: predictions of a trained network for any images.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -32,7 +32,8 @@ using nlohmann::json;
 
 constexpr const char* kList = "results.json";
 
-// Folders are replaced by the images directly inside, by name; subfolders are reported as skipped.
+// The image files that `images` names. Each folder stands for the images directly inside it, sorted
+// by name; subfolders are skipped and reported.
 std::vector<fs::path> files_of(const std::vector<std::string>& images, Reporter& reporter) {
   std::vector<fs::path> files;
   for (const std::string& name : images) {
@@ -61,7 +62,8 @@ std::vector<fs::path> files_of(const std::vector<std::string>& images, Reporter&
   return files;
 }
 
-// Base names of the outputs: the file's name without ending, numbered if several files share one.
+// Base names of the outputs: the file's name without its ending, numbered if several files have the
+// same name.
 std::vector<std::string> output_names(const std::vector<fs::path>& files) {
   std::vector<std::string> names;
   std::set<std::string> taken;
@@ -81,7 +83,8 @@ bool is_there(const fs::path& path) {
   return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
 }
 
-// Names that an earlier call wrote to the folder, from its list; nullopt: there is no such list.
+// The names of files that an earlier call wrote to the folder, from results.json there; nullopt:
+// there is no such list.
 std::optional<std::set<std::string>> written_before(const fs::path& folder) {
   std::error_code ignored;
   if (!fs::is_regular_file(folder / kList, ignored)) return std::nullopt;
@@ -138,7 +141,7 @@ image::Image read_image(const fs::path& file, bool turn_upright) {
   }
 }
 
-// `folder` is made once there is something to write.
+// Predicts one image and writes the outputs. Creates `folder` for the first readable image.
 json predict_one(Predictor& predictor, const fs::path& file, const PredictRequest& request,
                  const std::string& name, std::optional<NewFolders>& folder) {
   const image::Image image = read_image(file, predictor.turns_upright());

@@ -28,7 +28,7 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-// --- classifiers: the likeliest labels ---
+// --- classifiers: the labels with the highest scores ---
 
 class ClassifierPredictor final : public Predictor {
  public:
@@ -57,7 +57,7 @@ class ClassifierPredictor final : public Predictor {
  private:
   static constexpr int64_t kShown = 5;
 
-  // Preprocessed as in evaluation.
+  // A batch of one image, preprocessed as in evaluation.
   loader::Batch batch_of(const image::Image& image) const {
     const loader::DataOptions& data = trained_.recipe.data;
     loader::Batch batch;
@@ -79,7 +79,7 @@ class ClassifierPredictor final : public Predictor {
 
 // --- segmenters: a class for each pixel ---
 
-// The classes that occur, the largest first.
+// The classes that occur in a map, those with the most pixels first.
 json classes_in(const image::Image& map, const std::vector<std::string>& names) {
   std::map<uint8_t, int64_t> pixels;
   for (const uint8_t one : map.pixels) ++pixels[one];
@@ -119,7 +119,7 @@ class SegmenterPredictor final : public Predictor {
  private:
   TrainedSegmenter trained_;
   std::vector<std::string> names_;
-  std::vector<viz::Colour> colours_;  // empty: not in the data
+  std::vector<viz::Colour> colours_;  // empty: the training data has no colours
 };
 
 // --- detectors: objects ---
@@ -131,7 +131,7 @@ class DetectorPredictor final : public Predictor {
         names_(names_of_answers(trained_.trained_on, trained_.classes())) {}
 
   const recipe::Recipe& recipe() const override { return trained_.recipe; }
-  bool turns_upright() const override { return true; }  // as the images of COCO folders in training
+  bool turns_upright() const override { return true; }  // as for COCO folders in training
 
   std::string remark() const override {
     if (best_ >= kDrawnScore) return {};

@@ -1,4 +1,5 @@
-// A trained network's prediction for one image, as `predict` writes it: one class per task.
+// Predicts one image with a trained network and writes the result, for `predict`. There is one
+// class per task.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,9 +19,9 @@
 
 namespace fcm::tasks {
 
-// File endings of all kinds of predictions, after the image's base name.
+// File endings of predictions, which follow the image's base name.
 inline constexpr const char* kDrawnEnding = ".png";    // the prediction drawn into the image
-inline constexpr const char* kMapEnding = ".map.png";  // a segmenter's plain map
+inline constexpr const char* kMapEnding = ".map.png";  // a segmenter's class map
 
 class Predictor {
  public:
@@ -28,10 +29,10 @@ class Predictor {
   virtual const recipe::Recipe& recipe() const = 0;
   // Whether images are rotated as EXIF says (image/orientation.h), as in training.
   virtual bool turns_upright() const { return false; }
-  // A remark after all images; empty: none.
+  // A remark on all predictions, for the end of the command; empty: none.
   virtual std::string remark() const { return {}; }
-  // Writes `name` with these endings into `out`; returns the members of the image's entry in the
-  // list of results.
+  // Writes the files `name` + ending into `out`; returns the members of the image's entry in
+  // results.json.
   virtual nlohmann::json answer(const image::Image& image, const std::filesystem::path& out,
                                 const std::string& name) = 0;
 };
@@ -42,7 +43,7 @@ std::unique_ptr<Predictor> make_predictor(checkpoint::Checkpoint checkpoint,
                                           const std::vector<std::string>& set, Reporter& reporter,
                                           at::Device device);
 
-// One name per class: those of the training set, then "class 7" if there are fewer.
+// One name per class: the names of the training set; classes without a name get "class 7".
 std::vector<std::string> names_of_answers(const std::optional<ImageSet>& trained_on,
                                           int64_t classes);
 

@@ -1,4 +1,4 @@
-// A pretraining run: folder, data, model, loop, sheets, report.
+// The command pretrain: a run with its folder, data, model, training loop, sheets and report.
 #include "fcm/train/learners/pretrain.h"
 
 #include <fmt/format.h>
@@ -28,7 +28,7 @@
 namespace fcm::tasks {
 namespace {
 
-// The first images of the data, preprocessed as in evaluation.
+// The first readable images of the data, preprocessed as in evaluation.
 std::vector<image::Image> first_images(const loader::Dataset& dataset,
                                        const recipe::Recipe& recipe) {
   constexpr int64_t kImages = 6;
@@ -37,7 +37,7 @@ std::vector<image::Image> first_images(const loader::Dataset& dataset,
     try {
       images.push_back(fit_to_recipe(dataset.get(i, recipe.data.channels), recipe));
     } catch (const Error&) {
-      // The loader counts and reports unreadable images; a sheet takes the next one.
+      // The sheet skips an unreadable image, which the loader counts and reports.
     }
   }
   return images;
@@ -49,7 +49,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   const int64_t threads = set_up_machine(request.machine);
   const recipe::Recipe& recipe = request.recipe;
   recipe::check_pretraining(recipe);
-  // Finds all errors before the folder is changed.
+  // An error before prepare_run_folder leaves the run folder unchanged.
   std::shared_ptr<const loader::Dataset> dataset =
       open_images(request.data, loader::Split::kTrain, request.machine, reporter);
   dist::Group& group = *request.machine.group;
@@ -72,7 +72,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   std::optional<checkpoint::Checkpoint> start;
   if (request.resume != "auto" && request.resume != "never") {
     start = interop::load_any(request.resume, true, reporter);
-    learner.restore(*start);  // fails early
+    learner.restore(*start);  // throws before the run writes anything
   }
   const OnlineEvaluation online_evaluation(request, threads, reporter);
   RunFacts facts;

@@ -14,7 +14,8 @@
 namespace fcm::tasks {
 namespace {
 
-// File names of images spread over the set; the folder may differ between machines.
+// File names of 256 images, spread over the set, without their folders, which may differ between
+// machines.
 nlohmann::json some_names(const loader::Dataset& dataset) {
   constexpr int64_t kNames = 256;
   nlohmann::json names = nlohmann::json::array();
@@ -30,7 +31,8 @@ struct Lines {
   std::string theirs, ours;
 };
 
-// The first key that differs between two recipes, with its section.
+// The first line that differs between two recipes, with its section; nullopt: the recipes are
+// equal.
 std::optional<Lines> first_differing_lines(const std::string& theirs, const std::string& ours) {
   std::istringstream their_lines(theirs), our_lines(ours);
   std::string their_line, our_line, section;
@@ -39,7 +41,7 @@ std::optional<Lines> first_differing_lines(const std::string& theirs, const std:
     if (their_line != our_line) return Lines{section + their_line, section + our_line};
   }
   if (theirs == ours) return std::nullopt;
-  return Lines{"other keys", "fewer or more"};
+  return Lines{"another number of keys", "the keys of its own recipe"};
 }
 
 }  // namespace

@@ -16,20 +16,20 @@
 namespace fcm::tasks {
 namespace {
 
-// Predictions of all views of one image for one target, in raster order of patches (and of pixels),
-// and each view's hidden patches.
+// The predictions of all views of one image for one target, and the hidden patches of each view.
+// Patches, and pixels within a patch, are in raster order.
 struct ImagePredictions {
   std::vector<float> predictions_GLD;
   std::vector<uint8_t> hidden_GL;
   int64_t views = 0;
 };
 
-// One target of a reconstruction, with the positions of a patch's values.
+// One target of a reconstruction, with the order of the values of a patch.
 struct Selected {
   const decoder::Reconstruction& reconstruction;
   const masks::ViewPlan& plan;
   size_t target = 0;
-  std::vector<int64_t> place;  // index as predicted -> index in the result
+  std::vector<int64_t> place;  // index of a predicted value -> its index in the result
 };
 
 ImagePredictions predictions_of(const Selected& selected, int64_t image) {
@@ -69,7 +69,8 @@ decoder::Reconstruction on_cpu(decoder::Reconstruction reconstruction) {
   return reconstruction;
 }
 
-// Pixels are predicted in stored order and displayed in raster order.
+// Selected::place for pixels, which are predicted in stored order (PatchGeometry::pixel_order) and
+// drawn in raster order.
 std::vector<int64_t> pixel_places(const ops::PatchGeometry& geometry, int64_t channels) {
   std::vector<int64_t> places;
   for (const int64_t pixel : geometry.pixel_order()) {
@@ -109,7 +110,7 @@ void show_pixels(const ImagePredictions& predictions, const recipe::Recipe& reci
   row.scale = {floats(recipe.data.mean), floats(recipe.data.stddev)};
 }
 
-// A feature target of one image beside its reconstruction, the mean over views.
+// Tiles of one image that show a feature target and its reconstruction, the mean over views.
 viz::FeatureTiles feature_tiles(const std::string& name, const at::Tensor& wanted_LD,
                                 const ImagePredictions& predictions, masks::Grid grid,
                                 int64_t side) {
@@ -147,7 +148,7 @@ image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
   for (auto& [name, feature] : features) feature = feature.cpu();
 
   const int64_t side = model.geometry().patch_side();
-  std::vector<ImagePredictions> pixel_predictions(images.size());  // `rows` refer to it
+  std::vector<ImagePredictions> pixel_predictions(images.size());  // `rows` refer to its elements
   std::vector<viz::Reconstruction> rows(images.size());
   for (size_t i = 0; i < images.size(); ++i) {
     rows[i].original = images[i];

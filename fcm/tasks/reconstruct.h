@@ -1,4 +1,4 @@
-// A sheet of each view's visible patches and the model's reconstructions.
+// Draws a sheet of the visible patches of each view and the model's reconstructions.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 
 namespace fcm::tasks {
 
-// `images`: images of the recipe's size and channels. Masks are keyed by (seed, index in the
-// list). `teachers`: those of the recipe's targets; nullptr if only pixels are reconstructed.
+// `images`: of the recipe's size and channels. Masks are keyed by (seed, index in `images`).
+// `teachers`: those of the recipe's targets; nullptr if only pixels are reconstructed.
 image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
                                   const targets::Teachers* teachers, const recipe::Recipe& recipe,
                                   const std::vector<image::Image>& images, uint64_t seed,

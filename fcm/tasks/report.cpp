@@ -1,4 +1,4 @@
-// The page about a run folder, or about several.
+// The command report: an HTML page about a run folder, or one that compares several.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -34,7 +34,7 @@ int64_t step_of(const fs::path& sheet) {
   return step;
 }
 
-// A caption for the run's sheets, depending on what the run logs.
+// The caption of the run's sheets. The keys of the log show the kind of run.
 const char* sheets_show(const std::vector<json>& log) {
   const auto logs = [&](const char* one, const char* other) {
     return std::any_of(log.begin(), log.end(), [&](const json& line) {
@@ -62,7 +62,7 @@ std::vector<viz::ReportImage> newest_images(const fs::path& folder, const std::v
            {bytes.begin(), bytes.end()}}};
 }
 
-// Replaced images, one line each.
+// The images that were replaced in training, one line each.
 std::vector<std::string> faults_of(const std::vector<nlohmann::json>& log) {
   std::vector<std::string> faults;
   for (const nlohmann::json& line : log) {
@@ -78,7 +78,7 @@ std::string percent(const json& value) {
   return value.is_number() ? fmt::format("{:.2f}", value.get<double>()) : "–";
 }
 
-// A page has room for more classes than a message.
+// Class names for the page, at most 200.
 std::string all_of(const std::vector<std::string>& classes) {
   constexpr size_t kMost = 200;
   const size_t shown = std::min(kMost, classes.size());
@@ -105,11 +105,12 @@ viz::ReportTable finetune_table(const nlohmann::json& finetune) {
     row.push_back(percent(finetune.at(key)));
     table.rows.push_back(row);
   }
-  table.note = "The same network, images, steps and rates; all weights are trained.";
+  table.note =
+      "Both runs have the same network, images, steps and learning rates, and train all weights.";
   return table;
 }
 
-// The result of a finished run; null: there is none.
+// The result of a finished run; null if there is no such file.
 json result_in(const fs::path& file) {
   if (!is_there(file, ExitCode::kUsage)) return {};
   json result = json::parse(read_file(file, ExitCode::kUsage), nullptr, false);
@@ -120,7 +121,8 @@ json result_in(const fs::path& file) {
   return result;
 }
 
-// Takes the result, or without one the notes that the checkpoints imply.
+// Adds the result of the run to the page. Without a result, adds the notes that follow from the
+// newest checkpoint.
 void take_result(const fs::path& file, const StoredRun& run, viz::ReportInput& input) {
   const json& result = run.result;
   if (result.is_null()) {
@@ -139,7 +141,7 @@ void take_result(const fs::path& file, const StoredRun& run, viz::ReportInput& i
   }
 }
 
-// The images that were trained on and measured, from the newest checkpoint.
+// Adds a table of the data sets that were trained on and measured, from the newest checkpoint.
 void add_images(const json& about, viz::ReportInput& input) {
   viz::ReportTable table;
   table.title = "Images";
@@ -163,7 +165,7 @@ void add_images(const json& about, viz::ReportInput& input) {
   input.tables.push_back(table);
 }
 
-// A run folder may hold a page of the user's own under the name of ours.
+// Whether the run folder holds a report.html that this program did not write.
 bool holds_foreign_page(const fs::path& folder) {
   const fs::path page = folder / "report.html";
   std::error_code ignored;
@@ -228,7 +230,7 @@ viz::ReportInput report_input(const fs::path& run_dir) {
 }
 
 void report(const fs::path& run_dir, Reporter& reporter) {
-  if (holds_foreign_page(run_dir)) {  // no reason to end hours of training with an error
+  if (holds_foreign_page(run_dir)) {  // a warning, since an error would end hours of training
     return reporter.warn(fmt::format(
         "{} was not written by fastconvmae, so it is not replaced; write one elsewhere with "
         "fastconvmae report {} --out FILE.html",

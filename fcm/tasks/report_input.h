@@ -1,4 +1,4 @@
-// The contents of run folders, for reports.
+// Reads the contents of run folders for reports.
 #pragma once
 
 #include <filesystem>
@@ -16,16 +16,16 @@ struct StoredRun {
   recipe::Recipe recipe;
   std::string recipe_toml;
   std::vector<nlohmann::json> log;
-  nlohmann::json about;   // state of the newest checkpoint; empty object: no checkpoint
-  nlohmann::json result;  // null: the run has not finished, or its task has no result
+  nlohmann::json about;   // state of the newest checkpoint; an empty object if there is none
+  nlohmann::json result;  // result.json; null: the run has not finished, or its task has none
 };
 
 // Reads recipe.toml, log.jsonl, the newest manifest and result.json. Throws Error(kUsage) if the
 // folder is not a run.
 StoredRun stored_run(const std::filesystem::path& run_dir);
 
-// Several runs of any tasks, and their differences. Throws Error(kUsage) for a folder that is not a
-// run or is named twice, and for more than viz::kRunLooks runs.
+// Reads several runs, of any tasks, and finds their differences. Throws Error(kUsage) for a folder
+// that is not a run or is named twice, and for more than viz::kRunLooks runs.
 viz::ComparisonInput comparison_of(const std::vector<std::filesystem::path>& run_dirs);
 
 // Reads recipe.toml, log.jsonl, result.json (if the task has one) and the newest sheet of a run

@@ -30,8 +30,8 @@ json parsed(const fs::path& file) {
   return json::parse(read_file(file, ExitCode::kUsage), nullptr, /*allow_exceptions=*/false);
 }
 
-// Commands that measure accuracy write "top1", "mIoU" or "box"; the demonstration "knn" and
-// "linprobe".
+// Whether a JSON value is a result of this program. Commands that measure accuracy write "top1",
+// "mIoU" or "box"; the demonstration writes "knn" and "linprobe".
 bool is_result(const json& found) {
   constexpr std::array kMembers{"top1", "mIoU", "box", "linprobe"};
   return found.is_object() &&
@@ -39,7 +39,7 @@ bool is_result(const json& found) {
                      [&](const char* member) { return found.contains(member); });
 }
 
-// Files beside a result, and the member that names each.
+// Files that are written next to a result, and the member of the result that names each.
 constexpr std::array<std::pair<const char*, const char*>, 4> kBeside{
     {{"confusion.png", "confusion"},
      {"segmentation.png", "pictures"},

@@ -25,19 +25,20 @@ void refuse_other_classes(const ImageSet& before, const ImageSet& now, const std
   const std::string difference = first_difference(before.classes, now.classes);
   if (before.classes.empty() || difference.empty()) return;
   fail(ExitCode::kData,
-       "the classes of {} differ from those that {} was trained on: {} (it has {}; it was trained "
-       "on {}), so its outputs would change their meaning; choose another --out, or pass "
+       "the classes of {} differ from those that {} was trained on: {} (now {}; before {}), so the "
+       "outputs of the network would change their meaning; choose another --out, or pass "
        "--overwrite to start again",
        now.data, whose, difference, class_list(now.classes), class_list(before.classes));
 }
 
-// Compares with the state of earlier launches, and takes over what it records.
+// Compares `facts` with the state of earlier launches, and adds the earlier data sets of that state
+// to `about`.
 void go_on(const RunFacts& facts, const json& state, const std::string& whose, json& about,
            Reporter& reporter) {
   const std::optional<ImageSet> before = stored_set(state, kTrainedOn);
   const ImageSet& now = facts.trained_on;
   if (!before) {
-    if (!state.contains("counters")) return;  // another program's
+    if (!state.contains("counters")) return;  // the state is of another program
     reporter.warn(
         fmt::format("{} does not say which images and classes it was trained on, so it is not "
                     "known whether {} is the same",
@@ -50,9 +51,9 @@ void go_on(const RunFacts& facts, const json& state, const std::string& whose, j
   const std::optional<std::string> other = same_list ? other_pixels(*before, now) : std::nullopt;
   if (!same_list || other) {
     const int64_t step = step_of(state);
-    const std::string count = other ? fmt::format("as many with the same names, but {}", *other)
+    const std::string count = other ? fmt::format("the same number and names, but {}", *other)
                               : before->images == now.images
-                                  ? "as many, but another list of them"
+                                  ? "the same number of images, but a different list"
                                   : counted(now.images, "image", "images");
     reporter.warn(fmt::format(
         "{} continues with other data: up to step {} it had {} ({}), now it has "
@@ -92,7 +93,8 @@ void keep_start(const RunFacts& facts, const json& state, const std::string& who
                   whose, step_of(state), name(before), name(*facts.started_from)));
 }
 
-// `measured`: with names, which checkpoints do not have; nullopt: taken from `about`.
+// Notes on images that were both trained on and measured. `measured`: the set with image names,
+// which checkpoints do not store; nullopt: the set in `about`.
 std::vector<std::string> notes_on_overlaps(const json& about,
                                            std::optional<ImageSet> measured = std::nullopt) {
   std::vector<std::string> notes;
@@ -125,7 +127,7 @@ json about_of(const RunFacts& facts, const std::filesystem::path& run, Reporter&
   json about = {{kTrainedOn, to_json(facts.trained_on)}};
   if (facts.measured_on) {
     about[kMeasuredOn] = to_json(*facts.measured_on);
-    about[kMeasuredOn].erase("classes");  // the same as those of trained_on
+    about[kMeasuredOn].erase("classes");  // they equal those of trained_on
   }
   if (facts.pretrained_on) about[kPretrainedOn] = to_json(*facts.pretrained_on);
   if (facts.started_from) about[kStartedFrom] = *facts.started_from;
@@ -151,7 +153,7 @@ std::vector<std::string> notes_about(const json& about) {
   if (trained) {
     const json earlier = about.at(kTrainedOn).value(kEarlier, json::array());
     for (const json& set : earlier) {
-      notes.push_back(fmt::format("up to step {} it was trained on {} other images ({})",
+      notes.push_back(fmt::format("up to step {} the network was trained on {} other images ({})",
                                   set.value("until_step", int64_t{0}),
                                   set.value("images", int64_t{0}), set.value("data", "")));
     }

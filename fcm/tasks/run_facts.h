@@ -1,4 +1,4 @@
-// The data and the start of a run (image_set.h), kept from launch to launch.
+// The data sets (image_set.h) and the initial weights of a run, kept from launch to launch.
 #pragma once
 
 #include <filesystem>
@@ -14,36 +14,37 @@ namespace fcm::tasks {
 
 struct RunFacts {
   ImageSet trained_on;
-  std::optional<ImageSet> measured_on;    // what figures are measured on
-  std::optional<ImageSet> pretrained_on;  // what the initial weights were trained on
-  // The checkpoint that the run starts from, "" for none; nullopt: its task takes none.
+  std::optional<ImageSet> measured_on;    // the set that figures are measured on
+  std::optional<ImageSet> pretrained_on;  // the set that the initial weights were trained on
+  // The checkpoint that the run starts from, "" if from scratch; nullopt: its task takes none.
   std::optional<std::string> started_from;
   nlohmann::json continued;     // state of another run's checkpoint that this run continues
-  bool learns_classes = false;  // its outputs are classes
+  bool learns_classes = false;  // the outputs of the network are classes
 };
 
-// Members of every checkpoint's state: kTrainedOn, with "earlier", the sets before this one and the
-// step at which each ended; kMeasuredOn, kPretrainedOn and "started_from". `run`: a run to
-// continue, or empty. Throws Error(kData) if it learns classes and its checkpoints have others.
-// Warns about another number or list of images, and about other initial weights.
+// The members of every checkpoint's state that describe the data: kTrainedOn (with "earlier", the
+// sets before this one and the step at which each ended), kMeasuredOn, kPretrainedOn and
+// "started_from". `run`: the folder of the run to continue, or empty. Throws Error(kData) if the
+// run learns classes and its checkpoints have other classes. Warns about another number or list of
+// images, and about other initial weights.
 nlohmann::json about_of(const RunFacts& facts, const std::filesystem::path& run,
                         Reporter& reporter);
 
-// For started_from: a path that is valid from any folder.
+// The absolute path, for started_from.
 std::string absolute_path(const std::filesystem::path& path);
 
-// The notes that belong to the figures of such a run.
+// The notes on the figures of a run with the state `about`.
 std::vector<std::string> notes_about(const nlohmann::json& about);
 
-// The data sets behind the figures of a command that measures accuracy, under their names, and
-// "notes": those given in `notes`, then a note if the weights were trained on measured images,
-// which is also a warning.
+// Members of the result of a command that measures accuracy: the data sets, under their names, and
+// "notes". These are `notes` and, if the weights were trained on measured images, a note about
+// that. All notes are warnings as well.
 nlohmann::json measured_facts(const ImageSet& measured, const std::optional<ImageSet>& trained_on,
                               const std::optional<ImageSet>& pretrained_on,
                               std::vector<std::string> notes, Reporter& reporter);
 
-// Adds the sets of a checkpoint's state, without names, and these notes to a result. Keeps notes
-// that are already there.
+// put_provenance adds the data sets of a checkpoint's state and the notes on them to a result;
+// put_notes adds notes. Both keep notes that are already there.
 void put_provenance(nlohmann::json& result, const nlohmann::json& about);
 void put_notes(nlohmann::json& result, const std::vector<std::string>& notes);
 

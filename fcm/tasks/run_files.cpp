@@ -20,7 +20,7 @@ namespace fcm::tasks {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kWho = "run";  // the name of our failpoints
+constexpr const char* kWho = "run";  // the name of the failpoints of this file
 constexpr const char* kMark = ".fastconvmae-run";
 constexpr const char* kMarkText =
     "A run of fastconvmae. While this file is here, --overwrite may replace what fastconvmae wrote "
@@ -32,7 +32,7 @@ constexpr std::array kClaims = {"result.json", "report.html", "confusion.png"};
 constexpr std::array kCheckpointFolders = {"checkpoints", "best"};
 constexpr std::array kOtherFolders = {"events", "pictures"};
 
-// The type of the path itself, links not followed. kNone: unknown.
+// The type of the path itself, without following a link; file_type::none if it is unknown.
 fs::file_type type_of(const fs::path& path) {
   std::error_code error;
   return fs::symlink_status(path, error).type();
@@ -45,7 +45,8 @@ fs::file_type type_of(const fs::path& path) {
        path.string(), std::strerror(errno));
 }
 
-// Also removes the remains of an interrupted write. A folder of that name is not ours.
+// Removes a file, and the .tmp file of an interrupted write. Keeps a folder of that name, which is
+// not this program's.
 void remove_file(const fs::path& path) {
   for (const fs::path& file : {path, fs::path(path.string() + ".tmp")}) {
     const fs::file_type type = type_of(file);
@@ -59,14 +60,14 @@ void remove_if_empty(const fs::path& folder) {
   if (!removed && errno != ENOTEMPTY && errno != EEXIST) fail_to_remove(folder);
 }
 
-// Whether there is a folder of ours. A link in its place is removed.
+// Whether there is a folder. A link in its place is removed, with a warning.
 bool is_own_folder(const fs::path& folder, Reporter& reporter) {
   const fs::file_type type = type_of(folder);
   if (type != fs::file_type::symlink) return type == fs::file_type::directory;
   std::error_code ignored;
   const fs::path target = fs::read_symlink(folder, ignored);
   if (system_call::unlink(kWho, folder) != 0) fail_to_remove(folder);
-  reporter.warn(fmt::format("{} was a link to {}: the link is removed, what it led to stays",
+  reporter.warn(fmt::format("{} was a link to {}: the link is removed, its target stays",
                             folder.string(), target.string()));
   return false;
 }
@@ -83,7 +84,7 @@ void remove_files(const fs::path& folder, const std::function<bool(const std::st
   remove_if_empty(folder);
 }
 
-// Names made by image_name(), also with .tmp appended.
+// Whether image_name() makes such a name; .tmp may be appended.
 bool is_image(const std::string& name) {
   std::string_view rest = name;
   if (rest.ends_with(".tmp")) rest.remove_suffix(4);
@@ -94,7 +95,7 @@ bool is_image(const std::string& name) {
          std::all_of(rest.begin(), rest.end(), [](char one) { return one >= '0' && one <= '9'; });
 }
 
-// Other programs also have a recipe.toml, log.jsonl and checkpoints/.
+// Whether this program wrote the recipe. Other programs also have a recipe.toml.
 bool is_own_recipe(const fs::path& file) try {
   recipe::read_stored_recipe(read_file(file, ExitCode::kUsage), file.string());
   return true;
@@ -144,7 +145,8 @@ void mark_as_run(const fs::path& folder) {
 
 namespace {
 
-// Checked before anything is removed. A link in place of the folder is itself removed.
+// Throws Error(kUsage) if a step-N was not written by this program. Call it before anything is
+// removed. Does not follow a link in place of the folder, because only the link is removed later.
 void refuse_foreign_steps(const fs::path& checkpoints) {
   if (type_of(checkpoints) != fs::file_type::directory) return;
   if (const auto foreign = checkpoint::first_foreign_step(checkpoints)) {
@@ -160,7 +162,7 @@ void refuse_foreign_steps(const fs::path& checkpoints) {
 
 void remove_run(const fs::path& run, Reporter& reporter) {
   for (const char* name : kCheckpointFolders) refuse_foreign_steps(run / name);
-  mark_as_run(run);  // first, because an older run is recognised by what is removed here
+  mark_as_run(run);  // first: a run of an earlier version is recognised by files removed below
   for (const char* name : kClaims) remove_file(run / name);
   for (const char* name : kCheckpointFolders) {
     if (is_own_folder(run / name, reporter)) checkpoint::remove_checkpoints(run / name);
@@ -170,7 +172,8 @@ void remove_run(const fs::path& run, Reporter& reporter) {
   }
   if (is_own_folder(run / "pictures", reporter)) remove_files(run / "pictures", is_image);
   remove_file(run / kLog);
-  // Before another recipe can be written there, which must not find these checkpoints.
+  // Makes the removal durable before another recipe is written, which must not find old
+  // checkpoints.
   sync_folder(run, ExitCode::kUsage, kWho);
 }
 

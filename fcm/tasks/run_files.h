@@ -1,6 +1,6 @@
-// The names that this program writes in a run folder, and their removal. A run folder may hold
-// other things as well (notes, the output of a job, other runs): what is not named here is never
-// touched.
+// The names of the files that this program writes in a run folder, and their removal. A run folder
+// may hold other files as well (notes, the output of a job, other runs): files that are not named
+// here are never touched.
 //
 //   .fastconvmae-run       marks the folder as a run; stays when the run is replaced
 //   .fastconvmae-lock      run_lock.h; stays as well
@@ -9,7 +9,7 @@
 //   events/                events.out.tfevents.<seconds>.<host>.<process>
 //   pictures/              step-NNNNNNNN.png
 //
-// Empty folders are removed too.
+// A folder that is empty afterwards is removed as well.
 #pragma once
 
 #include <cstdint>
@@ -21,16 +21,16 @@
 
 namespace fcm::tasks {
 
-// "step-00000020.png", in a run's pictures/.
+// The name of a sheet in a run's pictures/: "step-00000020.png".
 std::string image_name(int64_t step);
 
-// Whether the folder is a run of this program: it has the mark; or, in runs of versions before the
-// mark, a recipe.toml of this program, log.jsonl and a folder checkpoints/. A recipe.toml alone may
-// belong to anything.
+// Whether the folder is a run of this program: it has the mark (.fastconvmae-run) or, as runs of
+// earlier versions, a recipe.toml of this program, log.jsonl and a folder checkpoints/. A
+// recipe.toml alone may belong to another program.
 bool is_run(const std::filesystem::path& folder);
 
-// The first of the names above that exists in the folder, except the mark; empty folders do not
-// count. nullopt: a run can be started beside the other files.
+// The first of the names above that exists in the folder, except mark and lock; empty folders do
+// not count. nullopt: a run can be started next to the other files.
 std::optional<std::string> name_in_the_way(const std::filesystem::path& folder);
 
 // Throws Error(kUsage) if the mark cannot be written.
@@ -38,22 +38,23 @@ void mark_as_run(const std::filesystem::path& folder);
 
 // Removes a run's files except its mark and recipe.toml, which the next recipe replaces. `run`
 // itself may be a link, but links below it are not followed: a link at one of the names is removed,
-// with a warning if a folder is expected there, and its target stays. Removes first what marks the
-// run as finished: if the removal is interrupted, the run can continue with its own recipe, is
-// refused to any other, and can be removed. Throws Error(kUsage) or Error(kCheckpoint) if something
-// cannot be removed; Error(kUsage), with nothing removed, if a step-N was not written by this
-// program.
+// with a warning if a folder is expected there, and its target stays. The files of a finished run
+// (result.json, report.html) are removed first. If the removal is interrupted, the run can still be
+// resumed with its own recipe, refuses any other recipe, and can be removed. Throws Error(kUsage)
+// or Error(kCheckpoint) if something cannot be removed; throws Error(kUsage), with nothing removed,
+// if a step-N was not written by this program.
 void remove_run(const std::filesystem::path& run, Reporter& reporter);
 
-// Throws Error(kUsage) if there is a link at the name of a file that a run writes later: it would
-// only be found after hours of work.
+// Throws Error(kUsage) if there is a link at the name of a file that a run writes later. Without
+// this check, the run would fail after hours of work.
 void refuse_links_at_files(const std::filesystem::path& run);
 
 // Removes a link in place of recipe.toml, which is about to be written. Throws Error(kUsage).
 void remove_link_at_recipe(const std::filesystem::path& run);
 
-// Like remove_run for a run inside of one, with its mark, its recipe and, if it is then empty, its
-// folder. A link in its place is removed, not followed; anything that is not a run stays.
+// Removes a run that is inside the folder of another run, with its mark, its recipe and, if it is
+// then empty, its folder. A link in its place is removed and not followed. Anything that is not a
+// run stays.
 void remove_inner_run(const std::filesystem::path& run, Reporter& reporter);
 
 }  // namespace fcm::tasks

@@ -56,14 +56,14 @@ bool recipe_changes(const fs::path& out, const Texts& now) {
        out.string(), first_differing_part(before.defining, now.defining));
 }
 
-// Whether the run has any file beside its mark. An interrupted write of recipe.toml, the first
-// file, does not count.
+// Whether the run has a file besides its mark and lock. The .tmp file of an interrupted write of
+// recipe.toml, which is written first, does not count.
 bool has_begun(const fs::path& run) {
   const auto name = name_in_the_way(run);
   return name && *name != "recipe.toml.tmp";
 }
 
-// Except the lock of a run that never started.
+// The first name in a folder; ignores the lock file, which a run that never started leaves behind.
 std::optional<std::string> first_name_in(const fs::path& folder) {
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
@@ -74,7 +74,8 @@ std::optional<std::string> first_name_in(const fs::path& folder) {
   return std::nullopt;
 }
 
-// If `out` is not a run: a run may be started beside other files, but replaces none.
+// Checks a folder `out` that is not a run: a run may be started next to other files, but replaces
+// none of them.
 void refuse_what_is_not_ours(const RunFolderRequest& request) {
   const fs::path& out = request.out;
   if (is_there(out, ExitCode::kUsage) && !is_folder(out, ExitCode::kUsage)) {
@@ -89,12 +90,13 @@ void refuse_what_is_not_ours(const RunFolderRequest& request) {
   if (const auto first = request.overwrite ? first_name_in(out) : std::nullopt) {
     fail(ExitCode::kUsage,
          "--out {} holds {} but no run of this program that --overwrite could replace; choose "
-         "another name, or leave out --overwrite to start a run beside it",
+         "another name, or leave out --overwrite to start a run next to it",
          out.string(), *first);
   }
 }
 
-// Checks that only concern the folder.
+// Throws Error(kUsage) if the folder cannot be used. Checks only what does not depend on the
+// recipe.
 void refuse_folder(const RunFolderRequest& request) {
   if (!is_run(request.out)) return refuse_what_is_not_ours(request);
   if (!request.overwrite) refuse_links_at_files(request.out);
@@ -106,8 +108,9 @@ void refuse_folder(const RunFolderRequest& request) {
        request.out.string());
 }
 
-// A run that was stopped before its first checkpoint starts again. So does one whose checkpoints
-// were removed, about which the user should know.
+// Warns if the run has a log but no checkpoint. A run that was stopped before its first checkpoint
+// starts again from scratch. So does a run whose checkpoints were removed, which the user may not
+// expect.
 void warn_of_lost_checkpoints(const fs::path& out, Reporter& reporter) {
   const fs::path log = out / "log.jsonl";
   if (checkpoint::has_steps(out / "checkpoints") || !is_there(log, ExitCode::kUsage)) return;
@@ -137,7 +140,7 @@ PreparedRun prepare_run_folder(const RunFolderRequest& request, const recipe::Re
   const Texts now{recipe::print_recipe(recipe), defining_text(recipe)};
   PreparedRun run;
   if (request.lock == nullptr) run.lock = lock_run_folder(request, reporter);
-  refuse_folder(request);  // again: another process may have used it in between
+  refuse_folder(request);  // again, because another process may have used the folder meanwhile
   const bool exists = is_run(out) && has_begun(out);
   const bool continues = exists && !request.overwrite;
   if (continues) warn_of_lost_checkpoints(out, reporter);
@@ -165,7 +168,7 @@ std::string defining_text(const recipe::Recipe& recipe) {
   defining.run = {};
   defining.run.seed = recipe.run.seed;
   defining.debug = {};
-  defining.optim.shard = false;  // changes where the state is, not the bits
+  defining.optim.shard = false;  // changes which rank holds the state, but no bits
   return recipe::print_recipe(defining);
 }
 

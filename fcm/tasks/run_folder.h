@@ -1,4 +1,4 @@
-// The folder of a run: what may already be there, and what is written first.
+// Checks and prepares the folder of a run.
 #pragma once
 
 #include <filesystem>
@@ -15,7 +15,7 @@ namespace fcm::tasks {
 
 struct RunFolderRequest {
   std::filesystem::path out;
-  std::string resume = "auto";  // auto, never, or a checkpoint to continue from in a new folder
+  std::string resume = "auto";  // auto, never, or a checkpoint to start a new folder from
   bool overwrite = false;
   std::optional<RunFacts> facts = std::nullopt;
   const RunLock* lock = nullptr;  // of `out`, if the caller holds it
@@ -23,24 +23,29 @@ struct RunFolderRequest {
 
 struct PreparedRun {
   std::optional<RunLock> lock;  // held while the run writes; nullopt: the caller holds it
-  nlohmann::json about = nlohmann::json::object();  // for every checkpoint's state: about_of()
+  nlohmann::json about = nlohmann::json::object();  // about_of(), for every checkpoint's state
 };
 
-// Prepares the folder, takes its lock, marks it as a run and writes recipe.toml. An existing run is
-// continued if its recipe is the same (its length and its intervals of logging and saving may
-// change), replaced with `overwrite` (remove_run in run_files.h: only files of this program), and
-// otherwise refused with Error(kUsage): work is never lost silently. In a folder that is not a run,
-// files of other names do not matter, but a file with one of our names is always refused, and so is
-// `overwrite`, as there is no run. Throws Error(kData) if the run learns classes and its
-// checkpoints have others; warns about another number or list of images, and about other initial
-// weights. A folder in use is Error(kUsage). A refusal changes nothing.
+// Prepares the folder: takes its lock, marks it as a run and writes recipe.toml.
+//
+// An existing run is resumed if its recipe is the same; its length and its intervals of logging and
+// saving may change. With `overwrite` it is replaced (remove_run in run_files.h, which only removes
+// files of this program). Otherwise throws Error(kUsage), so that no work is lost silently.
+//
+// A folder that is not a run may hold other files. Throws Error(kUsage) if it holds a file with a
+// name that a run uses (run_files.h), or if `overwrite` is set and the folder is not empty.
+//
+// Throws Error(kUsage) if another process uses the folder, and Error(kData) if the run learns
+// classes and its checkpoints have other classes. Warns about another number or list of images, and
+// about other initial weights. If it throws, no file of the run is changed.
 PreparedRun prepare_run_folder(const RunFolderRequest& request, const recipe::Recipe& recipe,
                                Reporter& reporter);
 
-// Takes the lock of a folder for a run, or refuses it as above.
+// Takes the lock of a folder for a run, creating the folder if it is missing. Throws Error(kUsage)
+// if prepare_run_folder would refuse the folder.
 RunLock lock_run_folder(const RunFolderRequest& request, Reporter& reporter);
 
-// The recipe without the keys that may change between launches of one run.
+// The text of the recipe without the keys that may change between launches of one run.
 std::string defining_text(const recipe::Recipe& recipe);
 
 }  // namespace fcm::tasks

@@ -40,7 +40,8 @@ int try_lock(int file) {
        folder.string(), holder);
 }
 
-// Whether the opened file still has that name: another process may have removed the run meanwhile.
+// Whether the opened file is still the one at `path`: another process may have removed the run
+// meanwhile.
 bool is_current(int file, const fs::path& path) {
   struct stat opened {
   }, named{};
@@ -67,7 +68,8 @@ RunLock::RunLock(const fs::path& folder, Reporter& reporter) {
                       path.string(), std::strerror(errno), folder.string()));
     }
   } while (locked && !is_current(file_.get(), path));
-  // Tells a refused process who holds the lock; the lock works without it.
+  // The text tells other processes who holds the lock. If it cannot be written, the lock still
+  // works.
   const std::string text = fmt::format("{} {}\n", ::getpid(), host_name());
   system_call::write(kLockCalls, file_.get(), std::as_bytes(std::span(text)), path);
   system_call::truncate(kLockCalls, file_.get(), std::ssize(text), path);

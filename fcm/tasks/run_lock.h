@@ -1,5 +1,5 @@
-// One process per run folder: two that train into one would remove each other's temporaries and mix
-// their logs.
+// A lock that allows one process per run folder. Two processes that train in one folder would
+// remove each other's temporary files and mix their logs.
 #pragma once
 
 #include <filesystem>
@@ -9,15 +9,15 @@
 
 namespace fcm::tasks {
 
-// In a run folder; contains "PID HOST" of the current or last holder. Stays when a run ends:
-// another process might be opening it when it is removed.
+// The lock file in a run folder. It contains "PID HOST" of the current or last holder. It stays
+// when a run ends, because another process might just open it when it is removed.
 constexpr const char* kLockFile = ".fastconvmae-lock";
 
 class RunLock {
  public:
-  // Takes flock(2) on the folder's lock file, or throws Error(kUsage) with the process and machine
-  // that hold it; then nothing was changed. The system releases it when this process ends in any
-  // way. `folder` must exist. Only warns if the file system has no such locks.
+  // Takes flock(2) on the folder's lock file. Throws Error(kUsage), which names the holding process
+  // and machine, if the lock is taken. The system releases the lock when this process ends in any
+  // way. `folder` must exist. If the file system has no such locks, only warns.
   RunLock(const std::filesystem::path& folder, Reporter& reporter);
 
  private:

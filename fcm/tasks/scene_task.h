@@ -1,5 +1,6 @@
-// Shared by the tasks of segmenters and detectors: they measure whole validation images, which
-// takes long and can be stopped, and their batch normalisation uses the statistics of a pass.
+// Base class of the tasks of segmenters and detectors. Both measure whole validation images, which
+// takes long and can be stopped, and their batch normalisation uses the statistics of one pass
+// (train/learners/passes.h).
 #pragma once
 
 #include "fcm/image/image.h"
@@ -11,7 +12,7 @@ class SceneTask : public SupervisedTask {
  public:
   std::vector<std::string> notes() const override { return {}; }
 
-  // Does nothing after a stop request: large images take long.
+  // Does nothing after a stop request, because predicting large images takes long.
   void draw(int64_t step) override;
 
  protected:
@@ -33,8 +34,8 @@ class SceneTask : public SupervisedTask {
   const std::atomic<bool>* stop_;
 };
 
-// Images, over all ranks, that a forward pass of a step normalises together. Reports it if they are
-// fewer than the batch.
+// The number of images, over all ranks, whose statistics batch normalisation uses together in one
+// pass. Reports it if it is smaller than the batch.
 int64_t images_of_pass(const FinetuneRequest& run, Reporter& reporter);
 
 }  // namespace fcm::tasks

@@ -45,7 +45,7 @@ void refuse_maps_without_classes(const recipe::Recipe& recipe, const loader::Dat
         return value != loader::kIgnored && !(zero_is_none && value == 0);
       };
       if (std::ranges::any_of(map.classes, has_class)) return;
-    } catch (const Error& error) {  // the loader counts and reports these
+    } catch (const Error& error) {  // skips an unreadable map, which the loader reports
       if (error.code() != ExitCode::kData) throw;
     }
   }
@@ -95,7 +95,7 @@ image::Image map_image(const at::Tensor& classes_HW) {
 
 namespace {
 
-// Resized to the size of an image that was resized.
+// A label map resized to rows x cols, by nearest neighbour.
 image::Image fitted_map(const loader::ClassMap& map, int64_t rows, int64_t cols) {
   image::Image fitted{rows, cols, 1, {}};
   fitted.pixels.resize(static_cast<size_t>(rows * cols));
@@ -123,7 +123,7 @@ image::Image segmentation_sheet(const eval::WindowLogits& logits, int64_t classe
       const at::Tensor predicted =
           eval::classes_of_scene(logits, recipe, scene.image, height, width);
       rows.push_back({scene.image, fitted_map(scene.map, height, width), map_image(predicted)});
-    } catch (const Error& error) {  // measuring counts and reports these; takes the next image
+    } catch (const Error& error) {  // skips an unreadable image, which the measurement reports
       if (error.code() != ExitCode::kData) throw;
     }
   }

@@ -1,4 +1,4 @@
-// Images, maps and figures of segmenters, for display and for results.
+// Sheets, maps and figures of segmenters.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,25 +18,26 @@
 
 namespace fcm::tasks {
 
-// The number of classes of a data set's maps for a recipe. Throws Error(kData) if the recipe's
-// number is smaller than the number of names, Error(kUsage) if neither is known. `data`: as --data
-// names it.
+// The number of classes of a data set's maps: segmenter.classes of the recipe, or else the number
+// of class names of the data set. Throws Error(kData) if the recipe's number is smaller than the
+// number of names, Error(kUsage) if neither is known. `data`: the set as --data names it.
 int64_t classes_of_maps(const recipe::Recipe& recipe, const loader::Dataset& dataset,
                         const std::string& data);
 
-// Throws Error(kData) if no pixel in a sample of the maps has a class: for example masks of 0 and
-// 255 where both mean no class.
+// Throws Error(kData) if no pixel in a sample of 32 maps has a class, for example if maps have only
+// 0 and 255 and both mean "no class".
 void refuse_maps_without_classes(const recipe::Recipe& recipe, const loader::Dataset& dataset,
                                  const std::string& data);
 
-// One name per class: those given, then "class 7" if there are fewer.
+// One name per class: those in `names`; classes without a name get "class 7".
 std::vector<std::string> class_names(const std::vector<std::string>& names, int64_t classes);
 
-// The colours of these classes; empty if the data does not have one for every class.
+// The colours of the classes in the training data; empty if not every class has one.
 std::vector<viz::Colour> colours_of_answers(const std::optional<ImageSet>& trained_on,
                                             int64_t classes);
 
-// "mIoU", "mAcc", "aAcc" (percent), "images", "unreadable", and "classes" with figures per class.
+// The result of a measurement: "mIoU", "mAcc", "aAcc" (percent), "images", "unreadable", and
+// "classes" with figures per class.
 nlohmann::json figures_of(const eval::SegmentationAccuracy& accuracy,
                           const std::vector<std::string>& names);
 

@@ -1,4 +1,4 @@
-// Fine-tuning of a segmenter.
+// Trains and measures a segmenter.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,7 +34,7 @@ class SegmenterTask final : public SceneTask {
     last_ = eval::segmentation_accuracy(logits(), classes(), recipe_, measured_, threads_, *group_);
     if (is_first) warn_of_unreadable(last_->unreadable, reporter_);
     eval::MeanIou figures = last_->figures;
-    if (std::isnan(figures.miou)) {  // states and logs hold finite numbers only
+    if (std::isnan(figures.miou)) {  // checkpoints and logs hold only finite values
       if (is_first) {
         reporter_.warn("no pixel of the validation maps has a class: there is nothing to measure");
       }
@@ -75,7 +75,8 @@ class SegmenterTask final : public SceneTask {
   std::optional<eval::SegmentationAccuracy> last_;
 };
 
-// One image over all processes, pooled to one value per channel, has no variance.
+// Throws Error(kUsage) if a pass has one image over all processes: pooled to one value per channel,
+// a single image has no variance for batch normalisation.
 void refuse_lone_images(const FinetuneRequest& run, Reporter& reporter) {
   if (images_of_pass(run, reporter) >= 2 || run.machine.group->size() > 1) return;
   const auto& optim = run.recipe.optim;

@@ -1,4 +1,4 @@
-// What `finetune` trains and measures: one class per task.
+// Interface of what `finetune` trains and measures. There is one class per task.
 #pragma once
 
 #include <atomic>
@@ -25,14 +25,14 @@ class SupervisedTask {
   virtual ~SupervisedTask() = default;
 
   virtual train::Learner& learner() = 0;
-  // Measures the current weights on the validation images, reports the figures and stores them.
-  // Throws loader::StopRequested if a stop is requested meanwhile.
+  // Measures the current weights on the validation images, reports the figures and stores them in
+  // this object. Throws loader::StopRequested if a stop is requested meanwhile.
   virtual train::Measured measure() = 0;
-  // The stored figures, in the form of results. Measures if there are none, as for a finished run
-  // that is started again and runs no step.
+  // The stored figures, as members of a result. Measures if there are none, which is the case if a
+  // finished run is started again and runs no step.
   virtual nlohmann::json figures() = 0;
   virtual std::vector<std::string> notes() const = 0;  // notes on the figures
-  // Draws a sheet of images with predictions into the run folder. Nothing if the task has none.
+  // Writes a sheet of images with predictions to the run folder. Does nothing if the task has none.
   virtual void draw(int64_t /*step*/) {}
 };
 
@@ -48,7 +48,7 @@ std::unique_ptr<SupervisedTask> make_supervised_task(const SupervisedTaskRequest
                                                      std::optional<checkpoint::Checkpoint> start,
                                                      Reporter& reporter);
 
-// By task.
+// The functions that make_supervised_task calls, one per task.
 std::unique_ptr<SupervisedTask> make_classifier_task(const SupervisedTaskRequest& request,
                                                      std::optional<checkpoint::Checkpoint> start,
                                                      Reporter& reporter);

@@ -20,7 +20,7 @@ nn::PositionFilter filter_of(const TeacherOptions& options) {
   return options.registers > 0 ? nn::PositionFilter::kAntialias : nn::PositionFilter::kOffset;
 }
 
-// Takes the values of the file's tower that are not in the recipe.
+// `wanted` with the values of the file's tower that a recipe does not state.
 TeacherOptions with_facts_of(TeacherOptions wanted, const TeacherOptions& file) {
   wanted.gelu = file.gelu;
   wanted.norm_epsilon = file.norm_epsilon;
@@ -68,14 +68,14 @@ std::string source_of(const std::string& name, const std::filesystem::path& path
 void fill_teacher(targets::Teacher& teacher, interop::TeacherFile& file,
                   const std::string& source) {
   const TeacherOptions& options = file.options;
-  std::vector<at::Tensor> owners;  // of resized tables
+  std::vector<at::Tensor> owners;  // own the bytes of resized tables
   if (teacher.options().projected_dim == 0) {
     std::erase_if(file.model.tensors,
                   [](const formats::TensorView& one) { return one.name == "proj"; });
   }
   for (formats::TensorView& view : file.model.tensors) {
     if (view.name != "pos_embed" || view.shape.size() != 3) continue;
-    // Published towers were trained on square images.
+    // Released towers were trained on square images.
     const masks::Grid trained{options.rows / options.stride, options.cols / options.stride};
     const int64_t class_tokens = options.kind == TeacherKind::kSiglip ? 0 : 1;
     owners.push_back(

@@ -1,4 +1,5 @@
-// The networks whose features a recipe reconstructs, loaded from their published files.
+// Loads the networks whose features a recipe reconstructs from the files that their authors
+// released.
 #pragma once
 
 #include <filesystem>
@@ -13,13 +14,13 @@
 
 namespace fcm::tasks {
 
-// Loads a teacher's tensors from its file. Positions of another grid are resized as the tower's
-// authors do. `source` is named in errors: Error(kCheckpoint) with all mismatches.
+// Loads a teacher's tensors from its file. Positions of another grid are resized as the authors of
+// the tower do it. Throws Error(kCheckpoint), which names `source` and all mismatches.
 void fill_teacher(targets::Teacher& teacher, interop::TeacherFile& file, const std::string& source);
 
-// nullptr: the recipe only reconstructs pixels. An EMA teacher still needs its start weights. The
-// teachers are on `device`. Reports assumptions about the files. Throws Error(kCheckpoint) if a
-// needed file is not given or holds another tower than the recipe's, with what it holds;
+// Loads the teachers of a recipe to `device`; nullptr if the recipe only reconstructs pixels. The
+// weights of an EMA teacher have to be set afterwards. Reports assumptions about the files. Throws
+// Error(kCheckpoint) if a needed file is missing or holds another tower than the recipe needs, and
 // Error(kUsage) for a file that no target needs.
 std::unique_ptr<targets::Teachers> load_teachers(const recipe::Recipe& recipe,
                                                  const TeacherFiles& files, at::Device device,

@@ -93,7 +93,7 @@ void drop_other_head(const models::Classifier& model, Checkpoint& checkpoint,
 void load_encoder(models::Classifier& model, Checkpoint checkpoint,
                   const std::vector<std::string>& allow_missing, Reporter& reporter,
                   const std::vector<std::string>& classes) {
-  // One of the two norms is unused with this pooling.
+  // The norm that this pooling does not use.
   const TensorRole other_norm =
       model.pool() == heads::Pool::kMeanOfTokens ? TensorRole::kEncoderNorm : TensorRole::kHeadNorm;
   train::LoadRules rules{allow_missing, patterns_of({TensorRole::kFusion, TensorRole::kDecoder,
@@ -109,8 +109,8 @@ void load_encoder(models::Classifier& model, Checkpoint checkpoint,
 
 namespace {
 
-// Replaces the model's tensors by the EMA of a checkpoint. Files of weights alone have none: then
-// the weights are kept, with a warning.
+// Replaces the tensors of a checkpoint's model by their EMA. If the checkpoint has no EMA, keeps
+// the weights and warns.
 void take_average(Checkpoint& checkpoint, Reporter& reporter) {
   const std::string_view prefix = checkpoint::kEmaPrefix;
   std::vector<TensorView> average;
@@ -128,8 +128,8 @@ void take_average(Checkpoint& checkpoint, Reporter& reporter) {
   }
 }
 
-// For a classifier without a classifier's recipe: sizes from the recipe of its encoder or from its
-// tensors, measured as upstream does.
+// The recipe of a classifier whose checkpoint has no classification recipe. Sizes come from the
+// recipe of its encoder or from its tensors; the evaluation is that of upstream.
 recipe::Recipe published_classifier(const Checkpoint& checkpoint, bool mean_pool,
                                     const std::vector<std::string>& set, Reporter& reporter) {
   std::vector<std::string> of_encoder;

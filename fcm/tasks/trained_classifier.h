@@ -1,4 +1,4 @@
-// Classifiers loaded from checkpoints.
+// Loads classifiers from checkpoints.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -22,13 +22,13 @@
 
 namespace fcm::tasks {
 
-// Fills a classifier from anything --checkpoint accepts. From a pretrained encoder, head and
-// fc_norm keep their initial values; the decoder, the convolutions that fuse stages, and a norm
-// that this pooling does not use are dropped. So is a head for other classes. Positions are resized
-// (nn/positions.h) from the grid of the checkpoint's recipe, or without one from a square.
-// Everything else that is missing, unexpected or mis-shaped is listed in Error(kCheckpoint).
-// `allow_missing`: more patterns of tensors that keep their initial values. `classes`: names of the
-// classes to learn; empty: a head with the same number of classes is used.
+// Loads the weights of a classifier from anything --checkpoint accepts. From a pretrained encoder,
+// head and fc_norm keep their initial values. The decoder, the layers that fuse stages, a norm that
+// this pooling does not use, and a head for other classes are dropped. Positions are resized
+// (nn/positions.h) from the grid of the checkpoint's recipe, or without a recipe from a square
+// grid. Throws Error(kCheckpoint), which lists everything else that is missing, unexpected or
+// mis-shaped. `allow_missing`: more patterns of tensors that keep their initial values. `classes`:
+// names of the classes to learn; empty: a head with the same number of classes is used.
 void load_encoder(models::Classifier& model, checkpoint::Checkpoint checkpoint,
                   const std::vector<std::string>& allow_missing, Reporter& reporter,
                   const std::vector<std::string>& classes = {});
@@ -42,10 +42,10 @@ struct TrainedClassifier {
   std::optional<ImageSet> trained_on, pretrained_on;  // nullopt: unknown
 };
 
-// Loads a checkpoint of `finetune` or `linprobe`, whose recipe `set` may change (also the image
-// size), or an upstream classifier without a recipe. If the recipe has an EMA of the weights
-// (classifier.ema_decay), loads it; a file of weights alone is loaded with a warning. On `device`.
-// Throws Error(kCheckpoint) if it is not a classifier.
+// Loads a classifier to `device`: a checkpoint of `finetune` or `linprobe`, or an upstream
+// classifier without a recipe. `set` changes its recipe, including the image size. If the recipe
+// has an EMA of the weights (classifier.ema_decay), loads the EMA; a file without it is loaded with
+// a warning. Throws Error(kCheckpoint) if the checkpoint is not a classifier.
 TrainedClassifier load_classifier(checkpoint::Checkpoint checkpoint,
                                   const std::vector<std::string>& set, Reporter& reporter,
                                   at::Device device = at::kCPU);

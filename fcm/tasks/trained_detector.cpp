@@ -31,9 +31,10 @@ std::string backbone_prefix(const models::Detector& model) {
   return fmt::format("backbone.{}.", models::backbone_place(model.options().backbone.form));
 }
 
-// Renames the tensors of an encoder, which have no prefix, as a detector names them. A detector has
-// no class token. As in MIMDet, a ViT does not take over the position table: it starts with the
-// sine-cosine positions of its own grid, whose channels have another order.
+// Gives the tensors of an encoder the prefix that they have in a detector, and removes tensors that
+// a detector's backbone does not have, such as the class token. As in MIMDet, the position table of
+// a ViT is removed as well: the detector starts with the sine-cosine positions of its own grid,
+// whose channels have another order.
 void name_as_detectors(Checkpoint& checkpoint, const std::string& prefix, bool is_vit) {
   std::erase_if(checkpoint.model.tensors, [&](const TensorView& view) {
     const bool of_others = interop::has_role(
@@ -48,7 +49,7 @@ bool takes_position(const models::Detector& model, const TensorView& view) {
   return view.name == backbone_prefix(model) + "pos_embed" && view.shape.size() == 3;
 }
 
-// Resizes the file's positions to the detector's grid; the returned tensors own the values.
+// Resizes the file's position table to the detector's grid; the returned tensors own the values.
 std::vector<at::Tensor> resize_positions(const models::Detector& model, Checkpoint& checkpoint,
                                          Reporter& reporter) {
   std::vector<at::Tensor> owners;
@@ -65,7 +66,8 @@ std::vector<at::Tensor> resize_positions(const models::Detector& model, Checkpoi
   return owners;
 }
 
-// Resizes relative position tables of other windows or grids.
+// Resizes the file's relative position tables to the detector's windows and grid; the returned
+// tensors own the values.
 std::vector<at::Tensor> resize_tables(const models::Detector& model, Checkpoint& checkpoint) {
   std::vector<at::Tensor> owners;
   for (TensorView& view : checkpoint.model.tensors) {
@@ -81,7 +83,8 @@ std::vector<at::Tensor> resize_tables(const models::Detector& model, Checkpoint&
   return owners;
 }
 
-// Drops the tensors that depend on the classes.
+// Removes the tensors of the heads that depend on the classes, if they were trained on other
+// classes.
 void drop_heads_of_other_classes(const models::Detector& model, Checkpoint& checkpoint,
                                  const std::vector<std::string>& classes, Reporter& reporter) {
   const TensorView* head = checkpoint.model.find(std::string(interop::kDetectorClasses));

@@ -1,4 +1,4 @@
-// Detectors loaded from checkpoints.
+// Loads detectors from checkpoints.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,12 +18,13 @@
 
 namespace fcm::tasks {
 
-// Fills a detector from anything --checkpoint accepts. After a pretrained encoder or a classifier
-// the other parts of a detector keep their initial values (tables, pyramid, heads), and what
-// detectors do not have is dropped. From another detector everything is used, except heads for
-// other classes. Positions and tables are resized from the grid of the checkpoint. Everything else
-// that is missing, unexpected or mis-shaped is listed in Error(kCheckpoint). `classes`: names of
-// the classes to learn; empty: heads with the same number of classes are used.
+// Loads the weights of a detector from anything --checkpoint accepts. From a pretrained encoder or
+// a classifier, only the encoder is used: the other parts of the detector (tables of relative
+// positions, pyramid, heads) keep their initial values, and tensors that a detector does not have
+// are dropped. From another detector, all tensors are used except heads for other classes.
+// Positions and tables are resized from the grid of the checkpoint. Throws Error(kCheckpoint),
+// which lists everything else that is missing, unexpected or mis-shaped. `classes`: names of the
+// classes to learn; empty: heads with the same number of classes are used.
 void load_detector_start(models::Detector& model, checkpoint::Checkpoint checkpoint,
                          const std::vector<std::string>& allow_missing, Reporter& reporter,
                          const std::vector<std::string>& classes);
@@ -37,13 +38,14 @@ struct TrainedDetector {
   int64_t classes() const { return model->options().classes; }
 };
 
-// Loads a checkpoint of `finetune` with a detection recipe, which `set` may change, or an upstream
-// one (interop/detectors.h). On `device`. Throws Error(kCheckpoint) if it is not a detector.
+// Loads a detector to `device`: a checkpoint of `finetune` with a detection recipe, which `set` may
+// change, or an upstream detector (interop/detectors.h). Throws Error(kCheckpoint) if the
+// checkpoint is not a detector.
 TrainedDetector load_detector(checkpoint::Checkpoint checkpoint,
                               const std::vector<std::string>& set, Reporter& reporter,
                               at::Device device = at::kCPU);
 
-// Detection in frames by `model` as the recipe says.
+// A function that detects objects in frames with `model` as the recipe says.
 eval::FindObjects finder_of(const models::Detector& model, const recipe::Recipe& recipe);
 
 }  // namespace fcm::tasks

@@ -19,7 +19,7 @@
 namespace fcm::tasks {
 namespace {
 
-// Runs pixels, in the order of a plan, through a network with an observer.
+// A network's forward pass over pixels in the order of `plan`; `observer` gets intermediate values.
 using Pass = std::function<void(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                                 at::ScalarType compute, const nn::Observer& observer)>;
 
@@ -28,8 +28,8 @@ at::Tensor images_of(const image::Image& image) {
                        {1, image.rows, image.cols, image.channels}, at::kByte);
 }
 
-// The output [L, C] of the last block in raster order. Its tokens are in the order of the plan,
-// after a class token if there is one.
+// The output [L, C] of the last block, in raster order and without a class token. The observer gets
+// the tokens in the order of the plan, after the class token if there is one.
 at::Tensor last_tokens(const image::Image& image, const recipe::Recipe& recipe,
                        const ops::PatchGeometry& geometry, const masks::ViewPlan& plan,
                        const Pass& pass) {
@@ -92,7 +92,7 @@ TrainedEncoder of_model(TrainedModel loaded) {
           }};
 }
 
-// Non-finite values would be drawn as colours like features.
+// Throws Error(kNumeric) if a token is NaN or infinite, since it would be drawn like any other.
 at::Tensor finite(const at::Tensor& tokens_LC) {
   if (at::isfinite(tokens_LC).all().item<bool>()) return tokens_LC;
   fail(ExitCode::kNumeric,

@@ -1,4 +1,4 @@
-// The encoder of any checkpoint, with any head, for looking at its tokens.
+// Loads the encoder of any checkpoint, whatever its head, to compute its tokens.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,17 +18,17 @@ namespace fcm::tasks {
 struct TrainedEncoder {
   recipe::Recipe recipe;  // fit_to_recipe converts an image to the input of `tokens`
   int64_t step = 0;
-  masks::Grid grid;  // of patches, and the side of a patch in pixels
-  int64_t side = 0;
-  // The tokens of a whole image: [L, C], float32 on the CPU, patches in raster order, without a
-  // class token. After the encoder's last norm, as `features` writes them; segmenters and detectors
-  // have none there, so it is the output of the last block. Throws Error(kNumeric) for non-finite
-  // values.
+  masks::Grid grid;  // of patches
+  int64_t side = 0;  // of a patch, in pixels
+  // Computes the tokens of a whole image: [L, C], float32 on the CPU, patches in raster order,
+  // without a class token. They are the output of the encoder's last norm, as `features` writes it.
+  // The encoders of segmenters and detectors have no last norm; their tokens are the output of the
+  // last block. Throws Error(kNumeric) for non-finite values.
   std::function<at::Tensor(const image::Image&)> tokens;
 };
 
-// From a pretraining run, a classifier, a segmenter, a detector or a file of another program.
-// Throws Error(kCheckpoint) if its encoder is not supported.
+// The checkpoint may be of a pretraining run, a classifier, a segmenter, a detector or another
+// program. Throws Error(kCheckpoint) if its encoder is not supported.
 TrainedEncoder load_trained_encoder(const CheckpointRequest& request, Reporter& reporter,
                                     at::Device device);
 

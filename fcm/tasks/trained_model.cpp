@@ -39,7 +39,8 @@ train::LoadRules rules_for(const Architecture& architecture, ModelUse use,
   train::LoadRules rules;
   rules.missing = allow_missing;
   if (use == ModelUse::kFeatures) {
-    // All of it or nothing: half a decoder means damage.
+    // A decoder may be missing as a whole. If only some of its tensors are missing, the file is
+    // damaged.
     const std::vector<std::string> decoder =
         patterns_of({TensorRole::kDecoder, TensorRole::kTarget});
     const std::vector<std::string> norm = patterns_of({TensorRole::kEncoderNorm});
@@ -66,7 +67,9 @@ void refuse_without_decoder(const Architecture& architecture, const std::string&
        source, fmt::join(missing, ", "));
 }
 
-// Zeroes initial values that would change features, and warns about missing tensors.
+// Zeroes the layers that fuse stages if they are missing, so that their initial values do not
+// change the features, and warns about missing tensors. `left`: the parameters that kept initial
+// values.
 void settle(const std::vector<const nn::Parameter*>& left, const std::string& source,
             Reporter& reporter) {
   std::vector<std::string> names, norms;
@@ -85,7 +88,7 @@ void settle(const std::vector<const nn::Parameter*>& left, const std::string& so
   }
   std::vector<std::string> said;
   if (!names.empty()) {
-    said.push_back(fmt::format("{}: features are computed without", fmt::join(names, ", ")));
+    said.push_back(fmt::format("{}: features are computed without them", fmt::join(names, ", ")));
   }
   if (!norms.empty()) {
     said.push_back(fmt::format(
@@ -174,8 +177,8 @@ void refuse_not_finite(const nn::Parameters& parameters, const std::string& sour
     const int64_t bad = at::isfinite(parameter.value).logical_not().sum().item<int64_t>();
     if (bad == 0) continue;
     fail(ExitCode::kCheckpoint,
-         "{}: {} of the {} values of {} are not finite, so no result of these weights would "
-         "be; take an earlier checkpoint",
+         "{}: {} of the {} values of {} are not finite, so every result would be meaningless; "
+         "take an earlier checkpoint",
          source, bad, parameter.value.numel(), parameter.name);
   }
 }

@@ -1,4 +1,4 @@
-// A model loaded from a checkpoint, with the recipe it was trained with.
+// Loads a model from a checkpoint, with the recipe it was trained with.
 #pragma once
 
 #include <filesystem>
@@ -24,13 +24,16 @@ struct TrainedModel {
   std::optional<ImageSet> trained_on, pretrained_on;  // nullopt: unknown
 };
 
-// The use of the weights. Features only need the encoder: a decoder may be missing, and so may what
-// a classifier lacks (the convolutions that fuse stages, which then add nothing, and the last norm,
-// which then only normalises); a classifier's head is dropped. Images may have another size than
-// the checkpoint's; positions are resized.
+// The use of the weights. kFeatures needs only the encoder:
+// - The decoder may be missing.
+// - The layers that fuse stages may be missing, as in a classifier; they then add zero. The last
+//   norm may be missing as well; it then normalises without weight and bias.
+// - A classifier's head is dropped.
+// - Images may have another size than the checkpoint's; positions are resized.
 enum class ModelUse { kFeatures, kReconstruction };
 
-// On `device`. Throws Error(kCheckpoint) with everything missing, unexpected or mis-shaped.
+// Loads a model to `device`. Throws Error(kCheckpoint), which lists all missing, unexpected and
+// mis-shaped tensors.
 TrainedModel load_trained_model(const CheckpointRequest& request, ModelUse use, Reporter& reporter,
                                 at::Device device = at::kCPU);
 // The recipe that a checkpoint carries, or one inferred from its tensors' sizes, with `overrides`.
@@ -38,8 +41,8 @@ TrainedModel load_trained_model(const CheckpointRequest& request, ModelUse use, 
 recipe::Recipe recipe_of(const checkpoint::Checkpoint& checkpoint,
                          const std::vector<std::string>& overrides);
 
-// Reports what recipe_of had to assume for such a use, a line each; nothing if the recipe is
-// carried.
+// Reports what recipe_of had to assume for this use, one line each; nothing if the checkpoint has a
+// recipe.
 void report_assumptions(const checkpoint::Checkpoint& checkpoint,
                         const std::vector<std::string>& overrides, ModelUse use,
                         Reporter& reporter);

@@ -1,4 +1,4 @@
-// Segmenters loaded from checkpoints.
+// Loads segmenters from checkpoints.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,16 +19,17 @@
 
 namespace fcm::tasks {
 
-// Whether the weights are a segmenter's, by their names.
+// Whether the checkpoint is a segmenter, judged by the names of its tensors.
 bool is_segmenter(const checkpoint::Checkpoint& checkpoint);
 
-// Fills a segmenter from anything --checkpoint accepts. After a pretrained encoder or a classifier
-// the other parts of a segmenter keep their initial values (tables, layer scales, the fourth map,
-// heads), and what segmenters do not have is dropped. From another segmenter everything is used,
+// Loads the weights of a segmenter from anything --checkpoint accepts. From a pretrained encoder or
+// a classifier, only the encoder is used: the other parts of the segmenter (tables of relative
+// positions, layer scales, layers that make its feature maps, heads) keep their initial values, and
+// tensors that a segmenter does not have are dropped. From another segmenter, all tensors are used
 // except conv_seg for other classes. Positions and tables are resized from the grid of the
-// checkpoint. Everything else that is missing, unexpected or mis-shaped is listed in
-// Error(kCheckpoint). `classes`: names of the classes to learn; empty: a head with the same number
-// of classes is used.
+// checkpoint. Throws Error(kCheckpoint), which lists everything else that is missing, unexpected or
+// mis-shaped. `classes`: names of the classes to learn; empty: a head with the same number of
+// classes is used.
 void load_segmenter_start(models::Segmenter& model, checkpoint::Checkpoint checkpoint,
                           const std::vector<std::string>& allow_missing, Reporter& reporter,
                           const std::vector<std::string>& classes);
@@ -42,9 +43,9 @@ struct TrainedSegmenter {
   int64_t classes() const { return model->options().classes; }
 };
 
-// Loads a checkpoint of `finetune` with a segmentation recipe, which `set` may change, or an
-// upstream one (interop/segmenters.h). On `device`. Throws Error(kCheckpoint) if it is not a
-// segmenter.
+// Loads a segmenter to `device`: a checkpoint of `finetune` with a segmentation recipe, which `set`
+// may change, or an upstream segmenter (interop/segmenters.h). Throws Error(kCheckpoint) if the
+// checkpoint is not a segmenter.
 TrainedSegmenter load_segmenter(checkpoint::Checkpoint checkpoint,
                                 const std::vector<std::string>& set, Reporter& reporter,
                                 at::Device device = at::kCPU);

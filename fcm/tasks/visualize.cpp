@@ -1,4 +1,4 @@
-// Sheets of a network's features and predictions for any images.
+// The command visualize: sheets of a network's reconstructions, features and attention.
 #include <fmt/format.h>
 
 #include <utility>
@@ -22,7 +22,7 @@ namespace fcm::tasks {
 
 namespace {
 
-// The recipe's teachers, the EMA with its state at that checkpoint.
+// The recipe's teachers; an EMA teacher gets its weights from the checkpoint.
 std::unique_ptr<targets::Teachers> teachers_of(const TrainedModel& trained,
                                                const TeacherFiles& files, Reporter& reporter) {
   std::unique_ptr<targets::Teachers> teachers =

@@ -1,4 +1,4 @@
-// features: writes features of a frozen encoder to a file for other programs.
+// The command features: writes features of a frozen encoder to a file for other programs.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -47,7 +47,7 @@ void check_request(const FeaturesRequest& request) {
   if (npy) check(formats::labels_path(request.out), FileKind::kArray);
 }
 
-// [B, width]
+// The chosen features of a batch: [B, width].
 at::Tensor chosen(const encoder::Features& features, const std::string& tokens) {
   if (tokens == "class") return features.class_latents_BGC.flatten(1).contiguous();
   const at::Tensor& latent_BLC = features.latent_BKC;
@@ -59,7 +59,7 @@ int64_t width_of(const TrainedModel& trained, const std::string& tokens) {
   return tokens == "flat" ? trained.model->grid().patches() * token : token;
 }
 
-// File names may contain characters that end a field or a line.
+// Escapes tabs and line breaks, which file names may contain and which end a field or a line.
 std::string field(const std::string& text) {
   std::string result;
   for (const char letter : text) {
@@ -74,7 +74,7 @@ std::string field(const std::string& text) {
   return result;
 }
 
-// A line per row of features: class index and name, image name.
+// One line per row of features: class index, class name, image name.
 std::string lines_of(const loader::Dataset& dataset, const loader::Batch& batch,
                      const std::vector<int64_t>& labels) {
   std::string lines;
@@ -98,7 +98,7 @@ std::map<std::string, std::string> metadata_of(const FeaturesRequest& request,
           {"classes", formats::json_text(images.classes)}};
 }
 
-// The file of features, and the list of their images.
+// Writes the file of features and the list of their images.
 class Files {
  public:
   Files(const fs::path& out, int64_t width, int64_t most_rows,

@@ -30,7 +30,7 @@ constexpr std::array<uint32_t, 256> kCrcTable = [] {
   return table;
 }();
 
-// CRC-32C, rotated and offset as the TFRecord format wants it.
+// CRC-32C, rotated and offset as the TFRecord format requires.
 uint32_t masked_crc(std::string_view bytes) {
   uint32_t crc = ~0U;
   for (const unsigned char byte : bytes) crc = (crc >> 8) ^ kCrcTable[(crc ^ byte) & 0xff];
@@ -61,7 +61,7 @@ void put_bytes(std::string& out, uint64_t field, std::string_view bytes) {
   out += bytes;
 }
 
-// Event: wall_time = 1, step = 2, file_version = 3, summary = 5, session_log = 7.
+// Field numbers of Event: wall_time = 1, step = 2, file_version = 3, summary = 5, session_log = 7.
 std::string event(double wall_time, int64_t step) {
   std::string out;
   put_key(out, 1, Wire::kFixed64);
@@ -96,7 +96,7 @@ EventWriter::EventWriter(const std::filesystem::path& folder) {
   const double time = now();
   const std::string name = fmt::format("{}{:010d}.{}.{}", kBeginning, static_cast<int64_t>(time),
                                        host_name(), ::getpid());
-  // A second writer of this process in the same second appends a number to its name.
+  // A second writer that this process creates within the same second appends a number to the name.
   for (int attempt = 0; !file_.is_open(); ++attempt) {
     path_ = folder / (attempt == 0 ? name : fmt::format("{}.{}", name, attempt));
     file_ = Descriptor(system_call::open(kEvents, path_, O_WRONLY | O_CREAT | O_EXCL | O_APPEND));
@@ -110,7 +110,7 @@ EventWriter::EventWriter(const std::filesystem::path& folder) {
 }
 
 void EventWriter::resume_at(int64_t step) {
-  std::string start;  // SessionLog: status = 1, of which 1 is START
+  std::string start;  // SessionLog: field 1 is status, value 1 is START
   put_key(start, 1, Wire::kVarint);
   put_varint(start, 1);
   std::string session = event(now(), step);
@@ -119,7 +119,8 @@ void EventWriter::resume_at(int64_t step) {
 }
 
 void EventWriter::add(int64_t step, std::span<const Scalar> scalars, double wall_time) {
-  std::string summary;  // value = 1, repeated; a value: tag = 1, simple_value = 2
+  // Summary: field 1 is value (repeated). Value: field 1 is tag, field 2 is simple_value.
+  std::string summary;
   for (const Scalar& scalar : scalars) {
     std::string value;
     put_bytes(value, 1, scalar.tag);
@@ -151,7 +152,8 @@ void EventWriter::append(std::string_view message) {
     size_ += put;
     return;
   }
-  // TensorBoard stops reading at a torn record, so the file is cut back to the last whole one.
+  // TensorBoard stops reading at an incomplete record, so truncate to the end of the last whole
+  // one.
   const int reason = put < 0 ? errno : ENOSPC;
   system_call::truncate(kEvents, file_.get(), size_, path_);
   fail(ExitCode::kCheckpoint, "cannot write {}: {}", path_.string(), std::strerror(reason));

@@ -1,5 +1,5 @@
-// TensorBoard event files, scalars only. Written without TensorFlow: length-framed protobuf
-// messages with masked CRC-32C sums. Does not link LibTorch.
+// Writes TensorBoard event files with scalars, without TensorFlow: length-prefixed protobuf
+// messages with masked CRC-32C checksums. Does not link LibTorch.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace fcm::train {
 
 struct Scalar {
   std::string_view tag;  // "loss/train"
-  float value = 0;       // NaN and infinities are kept
+  float value = 0;       // may be NaN or infinite
 };
 
 // Whether a file name has the form that EventWriter writes:
@@ -27,15 +27,15 @@ class EventWriter {
   // events.out.tfevents.<seconds>.<host>.<process> in it. All members throw Error(kCheckpoint).
   explicit EventWriter(const std::filesystem::path& folder);
 
-  // Call first in a resumed run. TensorBoard then drops the events of earlier files from `step` on;
-  // `step` is the next one to be added.
+  // Call this first in a resumed run. `step` is the next step to be added: TensorBoard then drops
+  // the events of earlier files from `step` on.
   void resume_at(int64_t step);
 
-  // One event with all these scalars, passed to the system before this returns. After an error the
-  // file holds nothing of the event. `wall_time`: seconds since 1970.
+  // Adds one event with all `scalars`; it is passed to the operating system before add() returns.
+  // After an error no part of the event is in the file. `wall_time`: seconds since 1970.
   void add(int64_t step, std::span<const Scalar> scalars, double wall_time);
-  void add(int64_t step, std::span<const Scalar> scalars);        // now
-  void scalar(std::string_view tag, double value, int64_t step);  // one, now
+  void add(int64_t step, std::span<const Scalar> scalars);        // at the current time
+  void scalar(std::string_view tag, double value, int64_t step);  // one scalar, current time
 
   const std::filesystem::path& path() const { return path_; }
 

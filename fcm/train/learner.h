@@ -1,4 +1,4 @@
-// What the loop (loop.h) trains: weights, their optimizer, one training step.
+// Interface of what the loop (loop.h) trains: a model, its optimizer and one training step.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -36,8 +36,8 @@ class Learner {
   Learner& operator=(const Learner&) = delete;
   virtual ~Learner() = default;
 
-  // Adds this learner's needs to the loader's request, beside the recipe's [data]: the targets to
-  // learn and the augmentation of the images. Leaves the rest as it is.
+  // Sets the members of the loader's request that depend on the learner: the targets to learn and
+  // the augmentation of the images. The loop has set all others from the recipe.
   virtual void configure_loader(loader::LoaderRequest& request) const = 0;
 
   // One training step: forward and backward over micro-batches, then the optimizer. If the loss or
@@ -45,9 +45,10 @@ class Learner {
   // Error(kData) for an image without the target to learn.
   virtual StepResult update(const loader::Batch& batch, const StepPlan& plan) = 0;
 
-  // Runs steps without waiting for the device; results are those of update(), bit for bit. nullptr:
-  // not supported. `record` makes the recorder of a step (a CUDA graph); empty: launches one
-  // operator after another. The learner must outlive the result.
+  // An execution that runs steps without waiting for the device; nullptr if the learner supports
+  // none. Its results are bit-identical to those of update(). `record` creates the recorder of a
+  // step (a CUDA graph); if it is empty, operators are launched one by one. The learner must
+  // outlive the execution.
   using MakeRecorded = std::function<std::unique_ptr<ops::RecordedWork>()>;
   virtual std::unique_ptr<Execution> queue(int64_t /*micro_batch*/,
                                            const MakeRecorded& /*record*/) {
@@ -61,25 +62,25 @@ class Learner {
   // The state for a checkpoint. A learner that restores it continues bit for bit.
   virtual PublishedTensors model_state() const = 0;
   virtual PublishedTensors optimizer_state() const = 0;
-  // Before and after a checkpoint is written, in every process: rank 0 gathers the optimizer state
-  // of all ranks (optim.shard), and drops it afterwards.
+  // Every process calls these before and after rank 0 writes a checkpoint: rank 0 gathers the
+  // optimizer state that is sharded over the ranks, and frees it afterwards.
   virtual void begin_saving() {}
   virtual void end_saving() {}
-  // Further members of the checkpoint's state, beside those of the loop.
+  // Members of the checkpoint's state that the learner adds to those of the loop.
   virtual nlohmann::json extra_state() const { return nlohmann::json::object(); }
   // Throws Error(kCheckpoint) for the state of another model.
   virtual void restore(const checkpoint::Checkpoint& from) = 0;
 
-  // More values for a step's line of the log; warns if one of them is a bad sign.
+  // Adds values of this learner to a step's line of the log, and warns if a value shows a fault.
   virtual void add_to_step_line(nlohmann::json& /*line*/, int64_t /*step*/,
                                 Reporter& /*reporter*/) {}
 
  protected:
   // Whether the loss and the gradient norm are finite in every process.
   bool is_finite(const StepResult& result);
-  // The end of a step after its backward passes (learners/finish_update.cpp): sums gradients and
-  // losses over the group, sets the gradient norm of `result`, and applies the step if everything
-  // is finite. Returns result.applied.
+  // Call after the backward passes of a step (learners/finish_update.cpp): sums gradients and
+  // losses over the group, sets the gradient norm of `result`, and runs the optimizer if loss and
+  // norm are finite. Returns result.applied.
   bool finish_update(GroupGradients& gradients, GroupWeights& weights, optim::AdamW& optimizer,
                      const StepPlan& plan, StepResult& result);
 

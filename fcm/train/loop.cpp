@@ -110,13 +110,13 @@ class Loop {
   double epoch_now() const {
     return static_cast<double>(counters_.step) / static_cast<double>(steps_per_epoch_);
   }
-  // Where the schedules end, whether or not run.max_steps stops earlier.
+  // The step at which the schedules end, even if run.max_steps stops the run earlier.
   int64_t scheduled_steps() const { return optim::steps_of_run(recipe_.optim, steps_per_epoch_); }
   bool measure_due(int64_t step) const {
     const int64_t every = recipe_.run.measure_every_steps;
     return due(every > 0 ? every : steps_per_epoch_, step);
   }
-  // Of all launches, without the time of measuring.
+  // The training time of all launches, without the time of measurements.
   double train_seconds() const { return earlier_seconds_ + watch_.seconds() - measuring_seconds_; }
 
   void restore() {
@@ -127,7 +127,7 @@ class Loop {
     const nlohmann::json& state = found->state;
     if (state.contains("counters")) {
       counters_ = Counters::from_json(state.at("counters"));
-    } else {  // from an upstream checkpoint, saved at the end of an epoch
+    } else {  // an upstream checkpoint, saved at the end of an epoch
       counters_.step = (state.at("published_epoch").get<int64_t>() + 1) * steps_per_epoch_;
     }
     earlier_seconds_ = state.value("train_seconds", 0.0);
@@ -150,7 +150,7 @@ class Loop {
           group_.agree(recipe::choose_micro_batch(recipe_, compute_, memory), dist::Agree::kMin);
     }
     peak_flops_ = ops::peak_flops(compute_, learner_.device()) * static_cast<double>(group_.size());
-    // Reference ops may wait for the device, so there is nothing to enqueue or record.
+    // Reference ops may wait for the device, so a step cannot be enqueued ahead or recorded.
     const bool queued = request_.queued && !recipe_.debug.reference_ops;
     if (queued) execution_ = learner_.queue(counters_.micro_batch, request_.record);
     if (!execution_) execution_ = std::make_unique<EagerExecution>(learner_);
@@ -175,16 +175,16 @@ class Loop {
                : std::string()));
   }
 
-  // A step that was started and whose result was not read yet.
+  // A step that was enqueued and whose result has not been read.
   struct Begun {
-    int64_t images = 0, own_images = 0;  // of all ranks, of this one
+    int64_t images = 0, own_images = 0;  // of all ranks, of this rank
     std::vector<loader::BadSample> bad;
     double lr = 0, waited_seconds = 0;
   };
 
-  // Whether the next step may start. With enqueued steps it may start before the one in flight has
-  // finished, unless that one is followed by something that needs its weights and counters (a save,
-  // a measurement, a sheet, a roll-back).
+  // Whether the next step may be enqueued. A step may be enqueued before the one in flight has
+  // finished, unless a save, a measurement, a sheet or a roll-back may follow the step in flight:
+  // these need the weights and counters as that step leaves them.
   bool may_begin() const {
     if (begun_.empty()) return true;
     const int64_t step = counters_.step + 1;  // the one in flight
@@ -293,10 +293,10 @@ class Loop {
     }
   }
 
-  // Writes the line of an epoch, with the measurement at its end (or every
-  // run.measure_every_steps).
+  // Measures, and writes the line of an epoch. `is_due`: at the end of an epoch or, if it is set,
+  // after run.measure_every_steps steps; the losses of the next line then start from zero.
   void measure(bool is_due) {
-    const int64_t epoch = (counters_.step - 1) / steps_per_epoch_;  // counted from 0, as published
+    const int64_t epoch = (counters_.step - 1) / steps_per_epoch_;  // counted from 0, as upstream
     nlohmann::json line = {{"train_lr", last_lr_},
                            {"train_loss", mean(counters_.epoch_loss, counters_.epoch_steps)},
                            {"epoch", epoch},
@@ -350,7 +350,8 @@ class Loop {
     return state;
   }
 
-  // The last save of a launch is retried at once; a failed one before that waits for the next.
+  // If the last save of a launch fails, it is retried at once; after any other failed save, the
+  // next attempt is the next scheduled save.
   void save(bool ends) {
     const auto one = [&] {
       records_.save(counters_.step, learner_, state(),
@@ -361,8 +362,8 @@ class Loop {
     learner_.end_saving();
   }
 
-  // Whether a save succeeded. A disk that is full for a while does not end the run: earlier
-  // checkpoints stay valid, and only the third failure in a row is an error.
+  // Whether a save succeeded. A disk that is full for a while does not end the run, because earlier
+  // checkpoints stay valid; only the third failure in a row is an error.
   bool attempt(const std::function<void()>& one_save) {
     constexpr int64_t kFailures = 3;
     try {
@@ -379,7 +380,7 @@ class Loop {
     }
   }
 
-  // A sheet that cannot be drawn does not end the run, as with curves.
+  // A sheet that cannot be drawn does not end the run.
   void draw() {
     if (!group_.writes()) return;
     try {
@@ -403,13 +404,13 @@ class Loop {
   std::unique_ptr<loader::Loader> loader_;
   std::deque<Begun> begun_;
   bool stopping_ = false;
-  bool unmeasured_ = false;   // the last epoch, because the user asked to stop
+  bool unmeasured_ = false;   // the user asked to stop during the last measurement
   int64_t failed_saves_ = 0;  // in a row
   Stopwatch watch_;           // of this launch
   double measuring_seconds_ = 0, earlier_seconds_ = 0;
   SpeedWindow window_;
   int64_t own_images_ = 0;    // in the window
-  double waited_before_ = 0;  // for other ranks, at the start of the window
+  double waited_before_ = 0;  // group_.waited_seconds() at the start of the window
   double last_lr_ = 0, last_norm_ = 0, peak_flops_ = 1;
 };
 

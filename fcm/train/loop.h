@@ -1,4 +1,5 @@
-// The loop of every training: batch, step, log, save, measure, stop, resume.
+// The training loop, the same for every learner: loads batches, runs steps, writes the log and
+// checkpoints, measures, stops and resumes.
 #pragma once
 
 #include <atomic>
@@ -28,24 +29,25 @@ struct TrainRequest {
   recipe::Recipe recipe;
   std::shared_ptr<const loader::Dataset> dataset;
   std::filesystem::path out;  // the run folder; must exist
-  // State of another run or program, used if `out` has no checkpoint; nullptr: from scratch.
+  // State of another run or program, used if `out` has no checkpoint; nullptr: start from scratch.
   const checkpoint::Checkpoint* start_from = nullptr;
   nlohmann::json about = nlohmann::json::object();  // further members of every checkpoint's state
   int64_t threads = 1;                              // of the loader
-  const std::atomic<bool>* stop = nullptr;          // set: save at the next step and return
+  const std::atomic<bool>* stop = nullptr;          // once true: saves after this step, returns
   // Called at the end of each epoch (counted from 0). If it throws loader::StopRequested, the run
   // saves and ends, and the next launch measures before its first step.
   std::function<Measured(int64_t epoch)> measure;
-  bool measures_last_step = false;  // also after the last step, even inside an epoch
-  // Adds "train_seconds" of all launches to every line of the log, and "n_parameters" to those of
-  // epochs, as the logs of fine-tuning have them.
+  bool measures_last_step = false;  // calls `measure` after the last step, even within an epoch
+  // Adds "train_seconds", summed over all launches, to every line of the log, and "n_parameters" to
+  // the lines of epochs. Set for fine-tuning.
   bool logs_totals = false;
   // Called every run.pictures_every_steps steps, and after the last step.
   std::function<void(int64_t step)> draw_images;
-  // On a GPU: enqueues steps without waiting and reads their results one step later; bits, messages
-  // and files are the same. No effect if the learner cannot.
+  // On a GPU: enqueues steps without waiting and reads their results one step later. Weights,
+  // messages and files are the same. No effect if Learner::queue() returns nullptr.
   bool queued = false;
-  // Recorder of enqueued steps (a CUDA graph); empty: operators are launched one after another.
+  // Creates the recorder of enqueued steps (a CUDA graph); empty: operators are launched one by
+  // one.
   Learner::MakeRecorded record = nullptr;
   std::shared_ptr<dist::Group> group = dist::group_of_one();
 };
@@ -53,19 +55,19 @@ struct TrainRequest {
 struct TrainResult {
   int64_t steps = 0;  // in total, earlier launches included
   int64_t total_steps = 0;
-  bool stopped = false;  // by the stop flag
+  bool stopped = false;  // because of the stop flag
   double loss = 0;       // of the last step of this launch; NaN if there was none
-  double seconds = 0;    // of this launch, without measuring
+  double seconds = 0;    // of this launch, without the time of measurements
   double images_per_second = 0;
 };
 
-// Steps of a recipe on a data set of that size. Throws Error(kData) if the set has fewer images
-// than a batch.
+// The number of steps of a recipe on a data set of `dataset_size` images. Throws Error(kData) if
+// the set has fewer images than a batch.
 int64_t total_steps(const recipe::Recipe& recipe, int64_t dataset_size);
 
-// Trains `learner` in place. Continues from the newest valid checkpoint of `out` if there is one;
-// two launches that share the steps give the same bits as one. Throws Error: kData, kCheckpoint,
-// kNumeric.
+// Trains `learner` in place. Resumes from the newest valid checkpoint of `out` if there is one. A
+// run that is stopped and resumed gives the same bits as one that is not. Throws Error: kData,
+// kCheckpoint, kNumeric.
 TrainResult train(Learner& learner, const TrainRequest& request, Reporter& reporter);
 
 }  // namespace fcm::train

@@ -1,4 +1,4 @@
-// Speed, waiting, memory and utilisation of a run.
+// Throughput and memory of a process.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,18 +16,19 @@ struct SpeedWindow {
   int64_t images = 0;
 
   double images_per_second() const;
-  double wait_share() const;  // share of the time
+  double wait_share() const;  // waited_seconds as a fraction of the elapsed time
   void restart();
 };
 
 // Waits until the device has finished everything that was enqueued; returns at once for the CPU.
 void wait_for(at::Device device);
 
-// Memory that this process may use (base/process.h); on a GPU the memory that is free now.
+// Memory in bytes that this process may use (base/process.h); on a GPU, the memory that is free
+// now.
 double total_memory_bytes(at::Device device = at::kCPU);
 // Largest resident size of this process so far; on a GPU the peak of allocated tensors.
 double peak_memory_bytes(at::Device device = at::kCPU);
-// Restarts the peak that peak_memory_bytes reports (proc(5)); no effect where the system does not
+// Resets the peak that peak_memory_bytes reports (proc(5)); no effect where the system does not
 // allow it.
 void reset_peak_memory(at::Device device = at::kCPU);
 

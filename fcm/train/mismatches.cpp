@@ -13,8 +13,8 @@
 namespace fcm::train {
 namespace {
 
-constexpr size_t kShown = 3;    // per kind of mismatch
-constexpr size_t kModules = 8;  // per kind of mismatch
+constexpr size_t kShown = 3;    // tensors per kind of mismatch
+constexpr size_t kModules = 8;  // modules per kind of mismatch
 
 bool matches_any(const std::string& name, const std::vector<std::string>& patterns) {
   return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {

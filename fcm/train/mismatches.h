@@ -16,13 +16,14 @@ class Mismatches {
  public:
   explicit Mismatches(LoadRules rules = {}) : rules_(std::move(rules)) {}
 
-  // The tensor called `name`; nullptr if it is missing or has another shape, which is noted.
+  // The tensor called `name`. If it is missing or has another shape, records that and returns
+  // nullptr.
   const formats::TensorView* take(const formats::TensorFile& file, const std::string& name,
                                   const std::vector<int64_t>& shape);
 
-  // Throws Error(kCheckpoint) if expected tensors were missing or mis-shaped, or the file has
-  // others, unless the rules allow it. The message counts tensors by module and shows the first
-  // three of each kind of mismatch; `source` is named in it.
+  // Throws Error(kCheckpoint) if expected tensors were missing or mis-shaped, or if the file has
+  // tensors that were not expected, unless the rules allow it. The message names `source`, counts
+  // tensors by module and shows the first three of each kind of mismatch.
   void check(const formats::TensorFile& file, const std::string& source) const;
 
  private:
@@ -36,7 +37,8 @@ class Mismatches {
 };
 
 // Modules with the number of their tensors, in order of first appearance: "blocks.* (24),
-// mask_token". A module is the part of a name before its first number, or before its last word.
+// mask_token". The module of "blocks.0.norm1.weight" is the part before the first number
+// ("blocks"); in a name without numbers, it is the part before the last dot.
 std::string counted_by_module(const std::vector<std::string>& names);
 
 }  // namespace fcm::train

@@ -20,20 +20,21 @@ namespace fcm::train {
 
 class Records {
  public:
-  // `out`: the run folder. Throws Error(kCheckpoint) if the log cannot be opened.
+  // `out`: the run folder; `writes`: whether this process writes (rank 0). Throws
+  // Error(kCheckpoint) if the log cannot be opened.
   Records(std::filesystem::path out, bool writes);
 
   std::filesystem::path checkpoints() const { return out_ / "checkpoints"; }
 
-  // Drops what was logged after `step`, from which the run continues.
+  // Removes what was logged after `step`, the step from which the run resumes.
   void resume_from(int64_t step);
-  // If a line cannot be written, it is kept and written with the next one; save() fails if it still
-  // cannot.
+  // A line that cannot be written is kept and retried with the next one. save() fails if such a
+  // line still cannot be written.
   void add_line(const nlohmann::json& line, Reporter& reporter);
   // Curves are optional: if they cannot be written, the run continues without them.
   void add_curves(int64_t step, const std::map<std::string, double>& values, Reporter& reporter);
 
-  // save(): to checkpoints/. save_best(): to best/, the best measured so far.
+  // save() writes to checkpoints/; save_best() writes the best weights measured so far to best/.
   void save(int64_t step, const Learner& learner, const nlohmann::json& state,
             const checkpoint::Retention& retention);
   void save_best(int64_t step, const Learner& learner, const nlohmann::json& state);

@@ -101,7 +101,7 @@ std::vector<json> read_log(const std::filesystem::path& path) {
     if (object) {
       objects.push_back(std::move(*object));
     } else if (!rest.empty()) {
-      fail(ExitCode::kCheckpoint, "{}, line {}: no JSON object", path.string(), number);
+      fail(ExitCode::kCheckpoint, "{}, line {}: expected a JSON object", path.string(), number);
     }
   }
   return objects;

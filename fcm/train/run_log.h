@@ -1,8 +1,8 @@
 // log.jsonl of a run: one JSON object a line. Does not link LibTorch.
 //
-// Steps and epochs write objects with a member "step". Each is in the log once, however often a run
-// is killed and resumed: resuming trims the log to the step that it resumes from. Non-finite values
-// are written as null, since JSON cannot represent them.
+// The objects of steps and epochs have a member "step". Each is in the log once, however often a
+// run is killed and resumed, because resuming trims the log to the step from which it resumes.
+// Non-finite values are written as null, since JSON cannot represent them.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +16,11 @@ namespace fcm::train {
 
 class RunLog {
  public:
-  // Opens the log for appending; creates it and its folder if missing. Removes a last line without
-  // a line end. All members throw Error(kCheckpoint).
+  // Opens the log for appending; creates it and its folder if missing. Removes an incomplete last
+  // line. All members throw Error(kCheckpoint).
   explicit RunLog(std::filesystem::path path);
 
-  // One line in one write(2). After an error nothing of it is in the file.
+  // Appends one line with one write(2). After an error no part of it is in the file.
   void write(const nlohmann::json& object);
 
   // Keeps the complete, valid lines whose "step" is an integer up to `step`. Durable and atomic: a
@@ -38,8 +38,8 @@ class RunLog {
   int64_t size_ = 0;
 };
 
-// All objects, in order. A torn last line is ignored; any other line that is not a JSON object is
-// an Error(kCheckpoint) with its number.
+// All objects, in order. An incomplete last line is ignored; any other line that is not a JSON
+// object is an Error(kCheckpoint) that names the line's number.
 std::vector<nlohmann::json> read_log(const std::filesystem::path& path);
 
 }  // namespace fcm::train

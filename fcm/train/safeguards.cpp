@@ -14,8 +14,8 @@ namespace {
 
 constexpr int64_t kSpikesBeforeGoingBack = 3;
 
-// Rolls back to the newest checkpoint and continues with the next data, or fails with `cause` and
-// advice.
+// Rolls back to the newest checkpoint; training then continues with the next data. If there is
+// none, or after too many roll-backs, fails with `cause` and advice.
 void go_back(const std::string& cause, const recipe::RunOptions& options, Learner& learner,
              Counters& counters, const Records& records, dist::Group& group, Reporter& reporter) {
   const auto good = newest_of(records, group, reporter);

@@ -1,4 +1,4 @@
-// What the loop does about faults that must not end the run.
+// How the loop handles faults that must not end the run.
 #pragma once
 
 #include <cstdint>
@@ -23,26 +23,26 @@ namespace fcm::train {
 std::optional<checkpoint::Checkpoint> newest_of(const Records& records, dist::Group& group,
                                                 Reporter& reporter);
 
-// The next batch in every process, or an Error in every process: one that fails to read its images
-// must not leave the others waiting. The batch lists the bad images of all processes.
+// The next batch. If one process cannot read its images, every process throws an Error; otherwise
+// the others would wait forever. The batch lists the bad images of all processes.
 loader::Batch next_batch(loader::Loader& loader, dist::Group& group);
 
-// Counts the replaced images, logs each and warns of the first ones.
+// Counts the replaced images, logs each, and warns of the first 20.
 void note_bad_samples(const std::vector<loader::BadSample>& bad, Counters& counters,
                       Records& records, Reporter& reporter);
 
-// Watches the loss of an applied step: a spike is logged and warned of. With run.spike = "rollback"
-// three in a row roll back to the newest checkpoint, as below.
+// Checks the loss of an applied step for a spike: logs each spike and warns of the first in a row.
+// With run.spike = "rollback", three spikes in a row roll back to the newest checkpoint, as below.
 void after_update(const StepResult& step, const recipe::RunOptions& options, Learner& learner,
                   Counters& counters, Records& records, dist::Group& group, Reporter& reporter);
 
-// Whether the next step may roll the weights back.
+// Whether the next step can cause a roll-back of the weights.
 bool may_roll_back(const recipe::RunOptions& options, const Counters& counters);
 
-// Rule 7 of the reliability goals, for a non-finite step. The step is skipped. After
-// run.max_skipped_in_a_row of them the learner rolls back to the newest checkpoint, and training
-// continues with the data after those that caused it. After run.max_rollbacks of these it throws
-// Error(kNumeric).
+// Counts a non-finite step, which the learner has skipped, and warns of it. After
+// run.max_skipped_in_a_row skipped steps the learner rolls back to the newest checkpoint, and
+// training continues with the next data. Throws Error(kNumeric) after run.max_rollbacks roll-backs,
+// or if there is no checkpoint.
 void after_bad_update(const StepResult& step, const recipe::RunOptions& options, Learner& learner,
                       Counters& counters, const Records& records, dist::Group& group,
                       Reporter& reporter);

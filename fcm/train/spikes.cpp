@@ -16,7 +16,7 @@ double median_of(std::vector<double> values) {
   return *middle;
 }
 
-// The distance above the median up to which a loss is not a spike.
+// How far above the median a loss may be without being a spike.
 double allowance(const std::vector<double>& losses, double median) {
   std::vector<double> distances;
   distances.reserve(losses.size());

@@ -15,16 +15,17 @@ struct LossHistory {
   int64_t spikes_in_a_row = 0;
 };
 
-// A spike, and the level before it.
+// The loss of a spike, and the level before it.
 struct Spike {
   double loss = 0;
   double median = 0;  // the median of the history
 };
 
-// Adds a finite loss to the history; returns the spike if it is one: above the median of the last
-// 64 losses by more than half the median and by more than ten standard deviations (estimated from
-// the median absolute deviation, which a few spikes barely change). Nothing counts as a spike
-// before there are 16 losses. A new level counts as normal after 32 steps.
+// Adds a finite loss to the history, and returns it as a Spike if it is one. A spike is above the
+// median of the last 64 losses by more than half the median and by more than ten standard
+// deviations (estimated from the median absolute deviation, which a few spikes barely change). The
+// first 16 losses are never spikes. A loss that stays at a higher level counts as normal after 32
+// steps.
 std::optional<Spike> add_loss(LossHistory& history, double loss);
 
 // Removes the losses of the last spikes in a row, whose steps were rolled back.

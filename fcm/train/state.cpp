@@ -45,7 +45,8 @@ at::Tensor to_weight(const formats::TensorView& view, const std::string& source)
   return to_tensor(view);
 }
 
-// For each trainable parameter its slice of a flat buffer, in held form.
+// Calls visit(parameter, slice) for each trainable parameter with its slice of a flat buffer, in
+// the layout in which the program holds it.
 template <typename Visit>
 void for_each_piece(const nn::Parameters& parameters, const at::Tensor& flat, Visit&& visit) {
   int64_t offset = 0;
@@ -91,7 +92,7 @@ Counters Counters::from_json(const nlohmann::json& json) {
   json.at("epoch_steps").get_to(counters.epoch_steps);
   json.at("window_target_losses").get_to(counters.window_target_losses);
   json.at("epoch_target_losses").get_to(counters.epoch_target_losses);
-  // Earlier versions stored no losses: after a resume, spikes are detected from 16 steps on.
+  // Earlier versions stored no losses; from their checkpoints, spikes are detected after 16 steps.
   counters.history.losses = json.value("recent_losses", std::vector<double>());
   counters.history.spikes = json.value("spikes", int64_t{0});
   counters.history.spikes_in_a_row = json.value("spikes_in_a_row", int64_t{0});

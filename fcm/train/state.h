@@ -1,5 +1,5 @@
-// The state that a run resumes from, and its form on disk. It has no random generators: every draw
-// is keyed by (seed, epoch, sample).
+// The state from which a run resumes, and its form on disk. It contains no state of random number
+// generators, because every draw is keyed (base/random.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -23,7 +23,7 @@ struct Counters {
   int64_t skipped = 0;      // steps skipped because of a non-finite loss or gradient
   int64_t skipped_in_a_row = 0;
   int64_t rollbacks = 0;
-  int64_t micro_batch = 0;  // chosen once, kept on resume: it fixes the order of sums
+  int64_t micro_batch = 0;  // stays the same after a resume, because it fixes the order of sums
   // Sums for the next lines of the log.
   double window_loss = 0;
   int64_t window_steps = 0;
@@ -36,7 +36,8 @@ struct Counters {
   static Counters from_json(const nlohmann::json& json);
 };
 
-// Tensors in upstream form: names, shapes, order of elements. `kept` owns the memory of the views.
+// Tensors with the names, shapes and order of elements of upstream's state_dict. `kept` owns the
+// memory of the views.
 struct PublishedTensors {
   std::vector<at::Tensor> kept;
   std::vector<formats::TensorView> views;
@@ -58,9 +59,10 @@ struct LoadRules {
   std::vector<std::string> missing, unexpected;
 };
 
-// Strict loading: every parameter must be filled and every tensor used, else Error(kCheckpoint)
-// lists what is missing, unexpected and mis-shaped; `source` is named in it. Accepts any
-// floating-point type. Returns the parameters that kept their values because `rules` allow it.
+// Strict loading: every parameter must be filled and every tensor of the file used; otherwise
+// throws Error(kCheckpoint), which names `source` and the missing, unexpected and mis-shaped
+// tensors. Accepts any floating-point type. Returns the parameters that kept their values because
+// `rules` allow them to be missing.
 std::vector<const nn::Parameter*> load_model(nn::Parameters& parameters,
                                              const formats::TensorFile& file,
                                              const std::string& source,
@@ -68,11 +70,12 @@ std::vector<const nn::Parameter*> load_model(nn::Parameters& parameters,
 void load_optimizer(const nn::Parameters& parameters, optim::AdamW& optimizer,
                     const formats::TensorFile& file, const std::string& source,
                     const LoadRules& rules = {});
-// From the file that add_ema's tensors were written to; Error(kCheckpoint) if it has none.
+// Loads the tensors that add_ema() wrote; throws Error(kCheckpoint) if the file has none.
 void load_ema(nn::Parameters& ema, const formats::TensorFile& file, const std::string& source);
 
-// Restores weights, moments, EMA (`ema` nullptr: none) and the optimizer's step count, not the
-// counters. Error(kCheckpoint) if the checkpoint has no training state or belongs to another model.
+// Restores weights, moments, EMA (`ema` nullptr: none) and the optimizer's step count, but not the
+// Counters. Throws Error(kCheckpoint) if the checkpoint has no training state or belongs to another
+// model.
 void load_training_state(nn::Parameters& parameters, optim::AdamW& optimizer, nn::Parameters* ema,
                          const checkpoint::Checkpoint& checkpoint);
 

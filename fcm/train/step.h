@@ -12,7 +12,7 @@ struct StepPlan {
   double lr = 0;            // as scheduled
   int64_t micro_batch = 0;  // images of one forward and backward pass
   int64_t step = 0;         // steps before this one
-  int64_t of_steps = 0;     // where the schedules end, even if the run stops earlier
+  int64_t of_steps = 0;     // the step at which the schedules end, even if the run stops earlier
   double lr_base = 0;       // optim::Rate::base
 };
 

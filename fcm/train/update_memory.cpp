@@ -10,12 +10,14 @@ namespace fcm::train {
 
 double memory_within(double limit, double resident, const recipe::Recipe& recipe,
                      int64_t elements) {
-  // The program, and what its libraries add for matrix products: measured, 210 MB with few weights.
+  // The program, and the buffers of its libraries for matrix products. A measurement with few
+  // weights gave 210 MB.
   constexpr double kProgram = 384 << 20, kLibraries = 192 << 20;
   constexpr double kStateOfElement = 3 * sizeof(float);  // its gradient and two moments
   constexpr double kBatches = 4;                         // the loader's, and the current one
-  // choose_micro_batch uses half of its memory for the activations of the images. The peak of
-  // forward and backward was 2.5 times those (a small ConvViT on 384 x 384 pixels, bfloat16).
+  // choose_micro_batch uses half of its memory for the activations of the images. The measured peak
+  // of forward and backward was 2.5 times the activations (a small ConvViT on 384 x 384 pixels,
+  // bfloat16).
   constexpr double kPeak = 3, kShareOfChoice = 0.5;
   const loader::DataOptions& data = recipe.data;
   const auto batch = static_cast<double>(recipe.optim.batch_size * data.image_size[0] *

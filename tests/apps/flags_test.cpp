@@ -103,7 +103,7 @@ TEST(Flags, SayWhatIsWrong) {
   EXPECT_EQ(Sample().fault({"--choice", "png"}), "--choice: \"png\" is not one of jpeg, raw" + see);
   EXPECT_EQ(Sample().fault({"--number"}), "--number: its value is missing" + see);
   EXPECT_EQ(Sample().fault({"--number", "1", "--number", "2"}),
-            "--number is given 2 times; once is right" + see);
+            "--number is given 2 times; give it once" + see);
   EXPECT_EQ(Sample().fault({"--on", "--maybe", "1"}), "--maybe and --on exclude each other" + see);
   Sample needs;
   needs.text_flag.required();

@@ -50,7 +50,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"UnusedFlagBeforeTheCommand", "--seed 3 knn --data synthetic --checkpoint x", 2,
                 "error: knn does not use --seed; it is a flag of "},
         Mistake{"FlagsOfAProbeThatIsTrained", "linprobe --data x --checkpoint y --seed 3", 2,
-                "error: --seed is for a trained probe: --recipe linprobe_*\n"},
+                "error: --seed is only for --recipe linprobe_*, which trains a probe\n"},
         Mistake{"QualityOfRawPixels", "data pack x --out y --format raw --quality 3", 2,
                 "error: --quality is for JPEGs, and --format raw has none\n"},
         Mistake{"LatencyReadsNoData", "eval --checkpoint x --latency --data y", 2,

@@ -74,31 +74,31 @@ std::string with(const std::string& key, const std::string& value) {
 TEST(CocoResults, OtherShapesAreRefused) {
   EXPECT_EQ(refusal_of(with("score", "0.5")), "");
   EXPECT_EQ(refusal_of("{}"),
-            "r.json is not a list of results: it has an object where a list is due");
+            "r.json is not a list of results: it has an object where a list is expected");
   EXPECT_EQ(refusal_of("3"),
-            "r.json is not a list of results: it has a number where a list is due");
+            "r.json is not a list of results: it has a number where a list is expected");
   EXPECT_EQ(refusal_of("[[]]"),
-            "r.json is not a list of results: it has a list where an entry is due");
+            "r.json is not a list of results: it has a list where an entry is expected");
   EXPECT_EQ(refusal_of("[1]"),
-            "r.json is not a list of results: it has a number where an entry is due");
+            "r.json is not a list of results: it has a number where an entry is expected");
   EXPECT_EQ(refusal_of(""), "r.json is not a JSON list of results: invalid JSON at byte 1");
   EXPECT_NE(refusal_of("[] []").find("invalid JSON"), std::string::npos);
   EXPECT_NE(refusal_of(with("score", "NaN")).find("invalid JSON"), std::string::npos);
   EXPECT_NE(refusal_of(with("score", "1e999")).find("invalid JSON"), std::string::npos);
   EXPECT_EQ(refusal_of("[{}]"), "r.json, entry 0: it lacks image_id");
   EXPECT_EQ(refusal_of(with("image_id", "1.5")),
-            "r.json, entry 0: it has a number that is not whole where a whole number is due");
+            "r.json, entry 0: it has a number that is not whole where a whole number is expected");
   EXPECT_NE(refusal_of(with("image_id", "9223372036854775808")).find("not whole"),
             std::string::npos);
   EXPECT_EQ(refusal_of(with("category_id", "\"cat\"")),
-            "r.json, entry 0: it has text where a whole number is due");
+            "r.json, entry 0: it has text where a whole number is expected");
   EXPECT_EQ(refusal_of(with("score", "null")),
-            "r.json, entry 0: it has null where a number is due");
+            "r.json, entry 0: it has null where a number is expected");
   EXPECT_EQ(refusal_of(with("bbox", "[1,2,3]")), "r.json, entry 0: its bbox has 3 numbers");
   EXPECT_EQ(refusal_of(with("bbox", "[1,2,3,4,5]")),
             "r.json, entry 0: its bbox has more than 4 numbers");
   EXPECT_EQ(refusal_of(with("bbox", "[1,2,3,[4]]")),
-            "r.json, entry 0: it has a list where a number is due");
+            "r.json, entry 0: it has a list where a number is expected");
   EXPECT_EQ(
       refusal_of(with("segmentation", "[[1,2,3,4,5,6]]")),
       "r.json, entry 0: its segmentation is a polygon, expected run lengths (size and counts)");
@@ -107,7 +107,7 @@ TEST(CocoResults, OtherShapesAreRefused) {
   EXPECT_EQ(refusal_of(with("size", "[2]")), "r.json, entry 0: its size has 1 numbers");
   EXPECT_EQ(refusal_of(with("size", "[2,3,4]")),
             "r.json, entry 0: its size has more than 2 numbers");
-  EXPECT_NE(refusal_of(with("size", "[2.5,3]")).find("where a whole number is due"),
+  EXPECT_NE(refusal_of(with("size", "[2.5,3]")).find("where a whole number is expected"),
             std::string::npos);
   EXPECT_EQ(refusal_of(with("size", "[2,4]")),
             "r.json, entry 0: the 2 runs of a mask of 2 x 4 pixels leave 2 pixels over");
@@ -116,7 +116,7 @@ TEST(CocoResults, OtherShapesAreRefused) {
       std::string::npos);
   EXPECT_NE(refusal_of(with("counts", "[4,-2]")).find("has length -2"), std::string::npos);
   EXPECT_EQ(refusal_of(with("counts", "7")),
-            "r.json, entry 0: it has a number where text or a list is due");
+            "r.json, entry 0: it has a number where text or a list is expected");
   EXPECT_EQ(refusal_of(R"([{"image_id":1,"image_id":1}])"),
             "r.json, entry 0: it has image_id twice");
   EXPECT_EQ(refusal_of(R"([{"image_id":1,"category_id":1,"score":1}])"),

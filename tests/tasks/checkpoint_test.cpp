@@ -129,7 +129,7 @@ TEST_F(CheckpointFiles, AFolderThatCannotBeTheOutputIsASentenceBeforeAnyWork) {
     holds(refused(path(step), "native", "native"), "holds the input");
   }
   holds(refused(path("run"), "native/step-1", "native"), "is one checkpoint");
-  holds(refused(path("run"), "output/x", "native"), "output is a file, no folder");
+  holds(refused(path("run"), "output/x", "native"), "output is a file, not a folder");
   holds(refused(path("run"), "none/x.pth", "pth"), "there is no folder");
   EXPECT_FALSE(fs::exists(scratch_ / "none"));
   EXPECT_NO_THROW(convert(path("run"), "native", "native", true));

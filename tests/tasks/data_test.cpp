@@ -244,7 +244,8 @@ TEST_F(LabelledDataTest, MistakesInTheDataAreWarningsInTrainingToo) {
   ASSERT_NE(first, std::string::npos) << kept_.said;
   EXPECT_EQ(kept_.said.find("and Train/ beside it is not", first + 1), std::string::npos)
       << "said once for both splits";
-  EXPECT_NE(kept_.said.find("has only one class (a), so every answer is right"), std::string::npos);
+  EXPECT_NE(kept_.said.find("has only one class (a), so accuracy is always 100 %"),
+            std::string::npos);
 }
 
 TEST_F(LabelledDataTest, WhatIsMeasuredButNotTrainedOnIsSaid) {
@@ -261,8 +262,8 @@ TEST_F(LabelledDataTest, WhatIsMeasuredButNotTrainedOnIsSaid) {
             "the training images (emu): its AP can only be 0.00\n");
   EXPECT_EQ(said({0, 5, 0}),
             "warning: d: 2 of the 2 categories with objects in the validation images have none in "
-            "the training images (cat, emu): nothing that is measured was learnt, so AP can only "
-            "be 0.00\n");
+            "the training images (cat, emu): no measured category was trained, so AP can only be "
+            "0.00\n");
 }
 
 }  // namespace

@@ -116,7 +116,7 @@ TEST_F(OutputFile, TheFolderMustBeThere) {
   for (const FileKind kind : {FileKind::kArray, FileKind::kPacked, FileKind::kPth}) {
     expect(refused(scratch_ / "none" / "x", kind),
            "there is no folder " + (scratch_ / "none").string());
-    expect(refused(file / "x", kind), "is a file, no folder");
+    expect(refused(file / "x", kind), "is a file, not a folder");
   }
   EXPECT_FALSE(fs::exists(scratch_ / "none"));
   const auto impossible = [](const fs::path& folder) {
@@ -126,7 +126,7 @@ TEST_F(OutputFile, TheFolderMustBeThere) {
   EXPECT_EQ(impossible(scratch_ / "none" / ""), "");
   EXPECT_EQ(impossible("none"), "");
   expect(impossible(file), "is a file, expected a folder");
-  expect(impossible(file / "x" / "y"), "file is a file, no folder");
+  expect(impossible(file / "x" / "y"), "file is a file, not a folder");
   fs::create_symlink("nowhere", scratch_ / "link");
   expect(impossible(scratch_ / "link"), "is a link to nowhere, where there is nothing");
 }

@@ -125,7 +125,7 @@ TEST_F(Provenance, EvalTakesClassesByName) {
   const nlohmann::json some = measured(images("ac", {"a", "c"}), run);
   EXPECT_EQ(some.at("classes").size(), 3u);
   EXPECT_EQ(some.at("classes")[1].at("images"), 0);
-  EXPECT_TRUE(said_.has("has 2 of the 3 classes")) << said_.all;
+  EXPECT_TRUE(said_.has("has only 2 of the 3 classes")) << said_.all;
 }
 
 TEST_F(Provenance, TrainingImagesThatAreMeasuredAreSaid) {
@@ -134,13 +134,14 @@ TEST_F(Provenance, TrainingImagesThatAreMeasuredAreSaid) {
   // The training images, under another path.
   fs::rename(scratch_ / "abc" / "train", scratch_ / "moved");
   EXPECT_TRUE(measured(scratch_ / "moved", scratch_ / "run").contains("notes"));
-  EXPECT_TRUE(said_.has("are the same it was trained on")) << said_.all;
+  EXPECT_TRUE(said_.has("are the same that the network was trained on")) << said_.all;
 
   RememberingReporter said;
   const nlohmann::json result = finetune(finetuning(scratch_ / "moved", "flat"), said);
-  EXPECT_TRUE(said.has("are the same it was trained on")) << said.all;
+  EXPECT_TRUE(said.has("are the same that the network was trained on")) << said.all;
   EXPECT_EQ(result.at("notes").size(), 1u);
-  EXPECT_NE(page_of("flat").find("are the same it was trained on"), std::string::npos);
+  EXPECT_NE(page_of("flat").find("are the same that the network was trained on"),
+            std::string::npos);
 
   said.all.clear();
   const nlohmann::json neighbours =
@@ -189,7 +190,7 @@ TEST_F(Provenance, ARunThatGoesOnSaysOtherPixelsUnderTheSameNames) {
   RememberingReporter said;
   const nlohmann::json result = finetune(finetuning(data, "run", 3), said);
   EXPECT_TRUE(
-      said.has("as many with the same names, but 1 of 24 that were compared have different pixels"))
+      said.has("the same number and names, but 1 of 24 that were compared have different pixels"))
       << said.all;
   EXPECT_TRUE(said.has("is measured on other images than before")) << said.all;
   EXPECT_TRUE(said.has("with the same names, but 1 of 12 that were compared")) << said.all;
@@ -208,7 +209,7 @@ TEST_F(Provenance, FoldersThatAreCalledByNumbersAreNoNumbersOfClasses) {
   for (int i = 0; i < 3; ++i) lines += fmt::format("val/{0}/100.png {0}\n", i);
   std::ofstream(scratch_ / "012" / "val.txt") << lines;
   EXPECT_EQ(measured(scratch_ / "012" / "val.txt", scratch_ / "run").at("images"), 3);
-  EXPECT_TRUE(said_.has("matched in their order")) << said_.all;
+  EXPECT_TRUE(said_.has("classes are matched by index")) << said_.all;
 }
 
 TEST_F(Provenance, ARunThatGoesOnRefusesOtherClasses) {
@@ -238,14 +239,14 @@ TEST_F(Provenance, ARunThatGoesOnSaysOtherImages) {
   EXPECT_EQ(set.at("images"), 48);
   ASSERT_EQ(set.at("earlier").size(), 1u);
   EXPECT_EQ(set.at("earlier")[0].at("until_step"), 3);
-  EXPECT_NE(page_of("run").find("up to step 3 it was trained on 24 other images"),
+  EXPECT_NE(page_of("run").find("up to step 3 the network was trained on 24 other images"),
             std::string::npos);
   // The same number of images with other names.
   RememberingReporter said;
   fs::rename(scratch_ / "more" / "train" / "a" / "000.png",
              scratch_ / "more" / "train" / "a" / "zzz.png");
   pretrain(pretraining(more, "run", 5), said);
-  EXPECT_TRUE(said.has("another list of them")) << said.all;
+  EXPECT_TRUE(said.has("but a different list")) << said.all;
   EXPECT_EQ(state_of("run").at("trained_on").at("earlier").size(), 2u);
 }
 

@@ -1,4 +1,4 @@
-// Steps one after another: enqueue() stores the batch, wait_result() runs the step.
+// Runs steps one after another: enqueue() stores the batch, wait_result() runs the step.
 #pragma once
 
 #include <utility>

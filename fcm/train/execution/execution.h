@@ -1,4 +1,4 @@
-// How a learner's steps run: one after another, or enqueued on a GPU.
+// Interface of how a learner's steps run: one after another, or enqueued on a GPU.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ class Execution {
   virtual void enqueue(loader::Batch batch, const StepPlan& plan) = 0;
   // Waits for the oldest step in flight and returns its result.
   virtual StepResult wait_result() = 0;
-  // How many steps may be in flight: given and not yet read.
+  // How many steps may be in flight, that is enqueued without their results having been read.
   virtual int64_t max_in_flight() const = 0;
 };
 

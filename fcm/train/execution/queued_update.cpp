@@ -53,7 +53,7 @@ QueuedUpdate::~QueuedUpdate() {
   try {
     for (; finished_ < enqueued_; ++finished_)
       transfers_->wait(static_cast<size_t>(finished_) % staging_.size());
-  } catch (const std::exception&) {  // the device has failed, which was reported elsewhere
+  } catch (const std::exception&) {  // the device has failed; that was reported elsewhere
   }
 }
 
@@ -64,7 +64,7 @@ void QueuedUpdate::Inputs::take(const Inputs& from) {
   lr.copy_(from.lr, /*non_blocking=*/true);
 }
 
-// On the CPU; some of the tensors share the batch's memory.
+// The returned tensors are on the CPU, and some of them share the batch's memory.
 QueuedUpdate::Inputs QueuedUpdate::inputs_of(const loader::Batch& batch, double lr) {
   masks::ViewPlan plan = masks::with_drawn_share(
       masks::plan_for_samples(batch.sample_ids, static_cast<uint64_t>(recipe_.run.seed),

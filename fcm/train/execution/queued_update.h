@@ -1,5 +1,5 @@
-// Steps enqueued on a GPU: each is one CUDA graph. Its images are copied while the previous step
-// runs, and its result is read one step later.
+// Enqueues steps on a GPU. Each step is one CUDA graph; its images are copied while the previous
+// step runs, and its result is read one step later.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -24,7 +24,7 @@ namespace fcm::train {
 
 struct Losses;  // learners/forward_backward.h
 
-// The bits of PretrainLearner::update, in three parts that overlap:
+// Gives the same bits as PretrainLearner::update, in three parts that overlap:
 //
 //   copy stream   images, plan and learning rate of step n + 1 go to one of two staging buffers on
 //                 the GPU while step n runs
@@ -33,19 +33,20 @@ struct Losses;  // learners/forward_backward.h
 //                 pinned memory
 //   CPU           reads the result of step n after step n + 1 was enqueued
 //
-// Does not support an EMA teacher: whether it follows depends on the result.
+// Does not support an EMA teacher: it follows only if the step was applied, which the CPU learns
+// one step later.
 class QueuedUpdate final : public Execution {
  public:
-  // Batches are this rank's part of recipe.optim.batch_size images and all have one size.
-  // `recorded` nullptr: launches one operator after another. model, optimizer, recipe and teachers
-  // must outlive it.
+  // Each batch is this rank's part of recipe.optim.batch_size images; all batches have one size.
+  // `recorded` nullptr: operators are launched one by one. model, optimizer, recipe and teachers
+  // must outlive this object.
   QueuedUpdate(models::MaskedAutoencoder& model, optim::AdamW& optimizer,
                const recipe::Recipe& recipe, at::ScalarType compute, int64_t micro_batch,
                const targets::Teachers* teachers, std::unique_ptr<ops::RecordedWork> recorded);
   ~QueuedUpdate() override;
 
-  // At most one step may be in flight before the call. The first call records the graph, and waits
-  // for it. Uses only the learning rate of `plan`.
+  // At most one step may be in flight before the call. The first call records the graph and waits
+  // until that is done. Of `plan`, only the learning rate is used.
   void enqueue(loader::Batch batch, const StepPlan& plan) override;
   int64_t in_flight() const { return enqueued_ - finished_; }
   int64_t max_in_flight() const override { return 2; }
@@ -53,7 +54,7 @@ class QueuedUpdate final : public Execution {
   StepResult wait_result() override;
 
  private:
-  // What changes from step to step.
+  // The tensors that change from step to step.
   struct Inputs {
     at::Tensor images_BHWC, order_BL, neighbours_BL9, lr;
 
@@ -63,13 +64,14 @@ class QueuedUpdate final : public Execution {
     }
     void take(const Inputs& from);  // asynchronous on a GPU
   };
-  // One half of a double buffer: the CPU fills it while the copies of the other are in flight.
+  // One half of a double buffer: the CPU fills one half while the copies of the other are in
+  // flight.
   struct StagingBuffer {
     Inputs pinned, device;
     at::Tensor state, target_losses;  // results, pinned
   };
 
-  bool is_first() const { return !plan_.order_BL.defined(); }  // nothing was enqueued yet
+  bool is_first() const { return !plan_.order_BL.defined(); }  // no step was enqueued yet
   Inputs inputs_of(const loader::Batch& batch, double lr);
   void make_staging(const Inputs& first);
   void run();
@@ -88,8 +90,8 @@ class QueuedUpdate final : public Execution {
   int64_t enqueued_ = 0, finished_ = 0;
 
   masks::ViewPlan plan_;  // of the whole batch; its tensors are those of inputs_
-  Inputs inputs_;         // what the work reads
-  at::Tensor start_;      // [], float64: the start value of the loss; NaN: the step is skipped
+  Inputs inputs_;         // the tensors that the recorded work reads
+  at::Tensor start_;      // [], float64: initial value of the loss; NaN: the step is skipped
   at::Tensor loss_;       // [], float64
   std::vector<std::string> targets_;  // empty if there is one target
   at::Tensor target_losses_;          // float64, one for each of targets_

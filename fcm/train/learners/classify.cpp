@@ -18,8 +18,8 @@
 namespace fcm::train {
 namespace {
 
-// The images of a batch as network input: bytes if only crops, flips and byte-valued augmentations
-// were applied, else float values.
+// The images of a batch as network input: float values if random erasing, mixup or cutmix is
+// applied, else the bytes that were loaded.
 class Images {
  public:
   Images(const loader::Batch& batch, const recipe::Recipe& recipe,
@@ -32,7 +32,7 @@ class Images {
     if (!mixes.empty()) loader::apply_mix(mixes, batch, values_.data());
   }
 
-  // [count, L, P, D], float32, on the plan's device.
+  // Patches of images [first, first + count): [count, L, P, D], float32, on the plan's device.
   at::Tensor patches(int64_t first, int64_t count, const masks::ViewPlan& plan,
                      const ops::PatchGeometry& geometry) {
     const at::Device device = plan.order_BL.device();

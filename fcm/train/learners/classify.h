@@ -1,5 +1,5 @@
-// Fine-tuning of a classifier, all weights: AdamW with layer decay, and an EMA of the weights if
-// the recipe sets one.
+// Fine-tunes all weights of a classifier: AdamW with layer decay, and an EMA of the weights if the
+// recipe sets one.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,7 +16,7 @@
 
 namespace fcm::train {
 
-// `recipe` must outlive it.
+// `recipe` must outlive the learner.
 class ClassifierLearner final : public Learner {
  public:
   // The EMA starts from the weights of `model`.
@@ -25,14 +25,14 @@ class ClassifierLearner final : public Learner {
 
   const models::Classifier& model() const { return model_; }
   const optim::AdamW& optimizer() const { return optimizer_; }
-  // classifier.ema_decay: after every step average = decay * average + (1 - decay) * weights, like
-  // timm's ModelEma. nullptr: no EMA.
+  // The EMA of the weights: after every step, average = decay * average + (1 - decay) * weights
+  // with decay = classifier.ema_decay, like timm's ModelEma. nullptr: no EMA.
   const models::Classifier* average() const { return average_.get(); }
   // The weights that are measured and saved as the best: the EMA if there is one.
   const models::Classifier& best() const { return average_ ? *average_ : model_; }
 
-  // Random erasing, mixup and cutmix, drop path, then cross-entropy with smoothed and mixed targets
-  // ([augment]). Clips gradients to optim.clip_norm.
+  // Applies random erasing, mixup, cutmix and drop path, then cross-entropy with smoothed and mixed
+  // targets (recipe section [augment]). Clips gradients to optim.clip_norm.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
   void configure_loader(loader::LoaderRequest& request) const override {
     request.targets = loader::TargetKind::kLabel;

@@ -34,7 +34,8 @@ models::FrameTruth truth_of(const loader::Instances& labelled, at::Device device
   return {boxes_T4.to(device), classes_T.to(device)};
 }
 
-// Targets of the mask head for objects within boxes: float32 [M, S, S] of 0 and 1, on the CPU.
+// Targets of the mask head: for each box the mask of its object (`truths_M`: index in `labelled`),
+// cropped to the box. float32 [M, S, S] of 0 and 1, on the CPU.
 at::Tensor mask_targets(const loader::Instances& labelled, const at::Tensor& boxes_M4,
                         const at::Tensor& truths_M) {
   const at::Tensor boxes = boxes_M4.to(at::kCPU, at::kFloat).contiguous();
@@ -96,7 +97,7 @@ void DetectorLearner::pass(const loader::Batch& batch, int64_t first, int64_t co
         return mask_targets(labelled[static_cast<size_t>(image)], boxes_M4, truths_M).to(device);
       },
       shared_group());
-  // The losses are this rank's shares of the means over the pass.
+  // The losses are this rank's contributions to the means over the pass.
   const double share = batch.share_of(1) * static_cast<double>(losses.images);
   const at::Tensor loss = losses.total() * share;
   if (is_last) gradients_.begin_last_pass();

@@ -1,4 +1,4 @@
-// Fine-tuning of a detector, all weights: AdamW, and the five losses of Mask R-CNN.
+// Fine-tunes all weights of a detector: AdamW, and the five losses of Mask R-CNN.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,7 +15,7 @@
 
 namespace fcm::train {
 
-// `recipe` must outlive it.
+// `recipe` must outlive the learner.
 class DetectorLearner final : public Learner {
  public:
   DetectorLearner(models::Detector model, const recipe::Recipe& recipe,
@@ -24,10 +24,10 @@ class DetectorLearner final : public Learner {
   const models::Detector& model() const { return model_; }
   const optim::AdamW& optimizer() const { return optimizer_; }
 
-  // Batch normalisation uses the statistics of a pass over all ranks, and the losses of regions are
-  // means over a pass: as published if the pass is the whole batch. Drop path, anchors and regions
-  // are drawn per image by step and sample. A step with non-finite proposals, in any rank, is
-  // skipped.
+  // Batch normalisation uses the statistics of one pass (passes.h) over all ranks, and the losses
+  // of regions are means over a pass. Both equal upstream's if one pass is the whole batch. Random
+  // draws of drop path, anchors and regions are keyed by step and sample. A step in which any rank
+  // has non-finite proposals is skipped.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
   void configure_loader(loader::LoaderRequest& request) const override;
   at::Device device() const override { return model_.device(); }
@@ -42,7 +42,7 @@ class DetectorLearner final : public Learner {
   void restore(const checkpoint::Checkpoint& from) override;
 
  private:
-  // The images from `first` on; adds their gradients and losses.
+  // Runs forward and backward of `count` images from `first` on; adds their gradients and losses.
   void pass(const loader::Batch& batch, int64_t first, int64_t count, const StepPlan& plan,
             bool is_last, StepResult& result);
 

@@ -1,4 +1,4 @@
-// The end of a training step.
+// Learner::finish_update: the part of a training step after its backward passes.
 #include "fcm/ops/profile_scope.h"
 #include "fcm/optim/adamw.h"
 #include "fcm/train/learner.h"

@@ -1,4 +1,4 @@
-// Forward and backward of some images of a batch.
+// Forward and backward of a micro-batch in pretraining.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,17 +12,18 @@
 
 namespace fcm::train {
 
-// Scalars on the model's device; reading them waits for it.
+// Losses of a micro-batch: scalars on the model's device. Reading one waits for the device.
 struct Losses {
-  at::Tensor loss;                               // the images' share of the batch loss
-  std::map<std::string, at::Tensor> of_targets;  // if there are several targets; unweighted, not
-                                                 // scaled by the share
+  at::Tensor loss;                               // the micro-batch's part of the batch loss
+  std::map<std::string, at::Tensor> of_targets;  // one per target if there are several; neither
+                                                 // weighted nor scaled by the share
   at::Tensor ema_BLC;                            // features of the EMA teacher; undefined: no such
                                                  // target
 };
 
-// Adds the gradients of the images' share of the batch loss. images_BHWC: uint8 on the model's
-// device, as is the plan. `teachers`: those of the recipe's targets, or nullptr.
+// Computes the loss of the images, scaled by `share` (their fraction of the batch), and adds its
+// gradients to those of the model. images_BHWC: uint8; images and plan are on the model's device.
+// `teachers`: those of the recipe's targets, or nullptr.
 Losses forward_backward(const models::MaskedAutoencoder& model, const at::Tensor& images_BHWC,
                         const masks::ViewPlan& plan, const recipe::Recipe& recipe,
                         at::ScalarType compute, double share, const targets::Teachers* teachers);

@@ -28,7 +28,7 @@ void GroupGradients::begin_last_pass() {
 
 void GroupGradients::finish(StepResult& mine) {
   if (!reducer_) return;
-  parameters_.flat_gradients();  // zeros where no pass brought anything
+  parameters_.flat_gradients();  // writes zeros for parameters that no pass reached
   std::vector<double> losses{mine.loss};
   for (const auto& [name, loss] : mine.target_losses) losses.push_back(loss);
   reducer_->finish(losses);

@@ -1,4 +1,4 @@
-// Gradients and losses of a step, summed over the ranks of a group.
+// Sums the gradients and losses of a step over the ranks of a group.
 #pragma once
 
 #include <memory>
@@ -10,18 +10,18 @@
 
 namespace fcm::train {
 
-// Does nothing in a group of one. Ranks whose weights are in shared memory get the sums of their
-// share alone (GroupWeights::share); the rest of the gradients is undefined after finish().
+// Does nothing in a group of one. Ranks whose weights are in shared memory get only the sums of
+// their own share (GroupWeights::share); all other gradients are undefined after finish().
 class GroupGradients {
  public:
-  // Moves the gradients of `parameters` to a buffer of the group.
+  // Moves the gradients of `parameters` to a buffer from Group::make_buffer.
   GroupGradients(const std::shared_ptr<dist::Group>& group, nn::Parameters& parameters,
                  const GroupWeights& weights);
 
   // Call before the backward pass of the last micro-batch.
   void begin_last_pass();
-  // Waits for the gradients. Replaces the losses of `mine`, this rank's shares of the batch, by the
-  // sums over the group.
+  // Waits for the summed gradients. Replaces the losses in `mine`, which are this rank's parts of
+  // the batch losses, by the sums over the group.
   void finish(StepResult& mine);
 
  private:

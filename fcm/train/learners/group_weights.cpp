@@ -53,7 +53,7 @@ double GroupWeights::gradient_norm() const {
     const optim::Share part = share_of(rank);
     squares_W[rank] = optim::sum_of_squares(gradients_E.slice(0, part.begin, part.end));
   }
-  if (in_shared_memory_) group_->sum(squares_W);  // with zeros: exact
+  if (in_shared_memory_) group_->sum(squares_W);  // exact: only one rank has a non-zero element
   double sum = 0;
   for (int64_t rank = 0; rank < group_->size(); ++rank) {
     sum += squares_W.const_data_ptr<double>()[rank];
@@ -76,7 +76,7 @@ void GroupWeights::complete() {
 void GroupWeights::collect_moments(optim::AdamW& optimizer) {
   if (!divided_) return;
   if (group_->rank() == 0) optimizer.widen();
-  // One share at a time: only rank 0 ever holds more than its own and another.
+  // One share at a time, so that ranks other than 0 hold at most two shares.
   for (int64_t rank = 1; rank < group_->size(); ++rank) {
     const optim::Share share = share_of(rank);
     for (const at::Tensor& moments : {optimizer.first_moments(), optimizer.second_moments()}) {

@@ -1,5 +1,5 @@
-// Weights and optimizer steps of a group of ranks: which share a rank updates, and how it gets the
-// others'.
+// Weights and optimizer steps of a group of ranks: which share of the weights a rank updates, and
+// how it gets the shares that other ranks update.
 #pragma once
 
 #include <memory>
@@ -11,27 +11,28 @@
 namespace fcm::train {
 
 // Ranks on one machine keep the weights in shared memory, and each updates its share in place.
-// Otherwise each rank has its own weights and updates all of them or, with `shard`, its share,
-// which it sends to the others. The bits are the same.
+// Otherwise each rank has its own copy of the weights. It updates all of them or, with `shard`,
+// only its share, which it then sends to the other ranks. The bits are the same in all three cases.
 //
-// A rank may read weights at any time except between the end of the gradients' all-reduce, after
-// which no rank needs the old ones, and complete().
+// Between the end of the gradients' all-reduce and complete(), other ranks may write the weights,
+// so a rank must not read them then.
 class GroupWeights {
  public:
-  // Ranks that share memory take rank 0's values.
+  // If the ranks share memory, the weights are those of rank 0.
   GroupWeights(std::shared_ptr<dist::Group> group, nn::Parameters& parameters, bool shard);
 
   // The part of the flat buffers whose moments this rank keeps and which it updates.
   optim::Share share() const;
   // Whether this rank needs the summed gradients of its share alone.
   bool needs_share_alone() const { return in_shared_memory_; }
-  // L2 norm of the summed gradients, in float64, added up by the ranks' parts: the same bits in
-  // every rank and for every way of sharing. Non-finite if any gradient is.
+  // L2 norm of the summed gradients, in float64. The squares are summed part by part (dist/part.h),
+  // so the bits are the same in every rank, with and without sharing. Non-finite if any gradient
+  // is.
   double gradient_norm() const;
-  // After a step: returns when this rank has all updated weights.
+  // Call after the optimizer step: returns when this rank has all updated weights.
   void complete();
-  // Before a checkpoint, which rank 0 writes: sends all moments to rank 0. optimizer.keep_share()
-  // drops them again.
+  // Call before rank 0 writes a checkpoint: sends all moments to rank 0. optimizer.keep_share()
+  // frees the moments of other ranks again.
   void collect_moments(optim::AdamW& optimizer);
 
  private:

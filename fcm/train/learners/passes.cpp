@@ -13,7 +13,7 @@ int64_t passes_of_update(int64_t batch, int64_t ranks, int64_t micro_batch) {
       ranks > 0 && batch >= ranks && micro_batch > 0,
       "expected at least one image per rank and a micro-batch, got {} images, {} ranks, {} a pass",
       batch, ranks, micro_batch);
-  const int64_t most = (batch + ranks - 1) / ranks, fewest = batch / ranks;  // images of a rank
+  const int64_t most = (batch + ranks - 1) / ranks, fewest = batch / ranks;  // images per rank
   return std::min((most + micro_batch - 1) / micro_batch, fewest);
 }
 

@@ -1,4 +1,5 @@
-// Shared by learners whose batch normalisation uses the statistics of a pass.
+// Helpers of learners whose models have batch normalisation, with the statistics of one pass. A
+// pass is one forward and backward over a part of the batch, in all ranks.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,13 +12,13 @@
 
 namespace fcm::train {
 
-// Forward and backward passes of a step, over about `micro_batch` images each. The number is the
-// same in every rank, because batch normalisation synchronises the ranks, and each rank has at
-// least one image in every pass. A rank divides its images evenly (loader::Slice).
+// The number of passes of a step, each over about `micro_batch` images per rank. It is the same in
+// every rank, because batch normalisation synchronises the ranks, and each rank has at least one
+// image in every pass. A rank divides its images evenly among the passes (loader::Slice).
 int64_t passes_of_update(int64_t batch, int64_t ranks, int64_t micro_batch);
 
-// A copy of the running statistics, which a pass updates before it is known whether the step is
-// applied.
+// A copy of the running statistics from before a step. A pass updates the statistics; put_back()
+// restores them if the step turns out to be non-finite and is skipped.
 class KeptStatistics {
  public:
   explicit KeptStatistics(const nn::Parameters& parameters);

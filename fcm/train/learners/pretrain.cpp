@@ -33,7 +33,7 @@ PretrainLearner::PretrainLearner(models::MaskedAutoencoder model, const recipe::
 StepResult PretrainLearner::update(const loader::Batch& batch, const StepPlan& plan) {
   StepResult result;
   const at::Tensor images_BHWC = models::to_device(models::images_of(batch), model_.device());
-  // Read after all work is enqueued; reading earlier would make the device wait.
+  // Read after the work of all micro-batches is enqueued: reading a loss waits for the device.
   std::vector<std::pair<Losses, double>> losses_and_shares;
   std::optional<targets::Spread> spread;
   ops::enter_phase("update");

@@ -1,5 +1,5 @@
-// Pretraining: a masked autoencoder that reconstructs its targets, with the teachers that compute
-// them.
+// Pretrains a masked autoencoder, which reconstructs its targets, with the teachers that compute
+// the targets.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,7 +17,7 @@
 
 namespace fcm::train {
 
-// `recipe` must outlive it.
+// `recipe` must outlive the learner.
 class PretrainLearner final : public Learner {
  public:
   // `teachers`: those of the recipe's targets; nullptr: only pixels are reconstructed. The EMA
@@ -31,30 +31,31 @@ class PretrainLearner final : public Learner {
   const optim::AdamW& optimizer() const { return optimizer_; }
   targets::Teachers* teachers() { return teachers_.get(); }
 
-  // Mask plans of the samples, forward and backward, AdamW; then the EMA teacher follows. Waits for
-  // the GPU; the execution of queue() does not.
+  // Draws the mask plans of the samples, runs forward, backward and AdamW, then updates the EMA
+  // teacher. Waits for the GPU; the execution that queue() returns does not.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
-  // nullptr with an EMA teacher, since whether it follows depends on the result, and in a group of
-  // several ranks.
+  // nullptr in a group of several ranks, and with an EMA teacher, which follows only if the step
+  // was applied.
   std::unique_ptr<Execution> queue(int64_t micro_batch, const MakeRecorded& record) override;
-  // Makes CUDA graphs of a step if `wanted` and possible: on a GPU and without teachers.
+  // Creates recorders of CUDA graphs if `wanted`, on a GPU and without teachers; else empty.
   MakeRecorded recording(bool wanted) const;
 
-  void configure_loader(loader::LoaderRequest& /*request*/) const override {}  // only images
+  void configure_loader(loader::LoaderRequest& /*request*/) const override {}  // needs only images
   at::Device device() const override { return model_.device(); }
   int64_t trainable_elements() const override { return model_.parameters().trainable_elements(); }
   int64_t updates() const override { return optimizer_.steps(); }
   PublishedTensors model_state() const override { return model_tensors(model_.parameters()); }
   PublishedTensors optimizer_state() const override;
-  // "scaler": fp16 GradScaler state from an upstream checkpoint; unused here, written back on
-  // export.
+  // "scaler": the fp16 GradScaler state of an upstream checkpoint. It is not used, but written
+  // again when the run is exported.
   nlohmann::json extra_state() const override;
   void begin_saving() override;
   void end_saving() override { optimizer_.keep_share(); }
   void restore(const checkpoint::Checkpoint& from) override;
 
-  // "ema_spread", "ema_least_spread": how much the EMA teacher's features differ from patch to
-  // patch. A teacher that gives the same features for every patch has collapsed: warns once.
+  // Adds "ema_spread" and "ema_least_spread": the std of the EMA teacher's features over patches,
+  // mean and minimum over dimensions. A teacher that gives nearly the same features for every patch
+  // has collapsed; warns once.
   void add_to_step_line(nlohmann::json& line, int64_t step, Reporter& reporter) override;
 
  private:

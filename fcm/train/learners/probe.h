@@ -1,5 +1,5 @@
-// The published linear probe as a learner: a frozen encoder, batch normalisation without weights, a
-// linear layer, LARS. Source: main_linprobe.py of ConvMAE and MAE.
+// Trains upstream's linear probe: a frozen encoder, batch normalisation without weights and a
+// linear layer, with LARS. Source: main_linprobe.py of ConvMAE and MAE.
 #pragma once
 
 #include <cstdint>
@@ -12,17 +12,17 @@
 
 namespace fcm::train {
 
-// LARS's momentum is optim.beta1; its trust coefficient is the published one.
+// LARS's momentum is optim.beta1; its trust coefficient is upstream's.
 class ProbeLearner final : public Learner {
  public:
-  // Uses the encoder of the classifier; its own head is unused.
+  // Uses the encoder of the classifier `encoder`; the classifier's own head is unused.
   ProbeLearner(models::Classifier encoder, const recipe::Recipe& recipe,
                std::shared_ptr<dist::Group> group = dist::group_of_one());
 
   at::Tensor logits(const loader::Batch& batch) const;  // [B, classes], on the CPU
 
-  // Features of micro-batches, then one pass of the head over the whole batch of all ranks, whose
-  // statistics it normalises by.
+  // Computes features by micro-batches, then runs the head once over the features of the whole
+  // batch of all ranks. Batch normalisation uses the statistics of the whole batch.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
   void configure_loader(loader::LoaderRequest& request) const override {
     request.targets = loader::TargetKind::kLabel;
@@ -31,8 +31,8 @@ class ProbeLearner final : public Learner {
   at::Device device() const override { return encoder_.device(); }
   int64_t trainable_elements() const override { return head_parameters_.trainable_elements(); }
   int64_t updates() const override { return updates_; }
-  // Upstream names: the encoder's, head.0.running_mean, head.0.running_var, head.1.weight,
-  // head.1.bias; in the optimizer "mu.<name>".
+  // Under upstream's names: those of the encoder, head.0.running_mean, head.0.running_var,
+  // head.1.weight, head.1.bias. The momentum of parameter <name> is "mu.<name>".
   PublishedTensors model_state() const override;
   PublishedTensors optimizer_state() const override;
   void restore(const checkpoint::Checkpoint& from) override;
@@ -43,7 +43,7 @@ class ProbeLearner final : public Learner {
   const nn::Parameters& head_parameters() const { return head_parameters_; }
 
  private:
-  // [B, C] of images first .. first + count.
+  // Features [count, C] of the images [first, first + count).
   at::Tensor features(const loader::Batch& batch, int64_t first, int64_t count) const;
 
   const recipe::Recipe recipe_;

@@ -1,4 +1,5 @@
-// Fine-tuning of a segmenter, all weights: AdamW with layer decay, cross-entropy of both heads.
+// Fine-tunes all weights of a segmenter: AdamW with layer decay, cross-entropy of the decode head
+// and the auxiliary head.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,7 +16,7 @@
 
 namespace fcm::train {
 
-// `recipe` must outlive it.
+// `recipe` must outlive the learner.
 class SegmenterLearner final : public Learner {
  public:
   SegmenterLearner(models::Segmenter model, const recipe::Recipe& recipe,
@@ -24,9 +25,9 @@ class SegmenterLearner final : public Learner {
   const models::Segmenter& model() const { return model_; }
   const optim::AdamW& optimizer() const { return optimizer_; }
 
-  // Batch normalisation uses the statistics of a pass over all ranks: as published if the pass is
-  // the whole batch. Drop path and dropout are drawn per image. Throws Error(kUsage) if a pass has
-  // one image over all ranks.
+  // Batch normalisation uses the statistics of one pass (passes.h) over all ranks, which equal
+  // upstream's if one pass is the whole batch. Drop path and dropout are drawn per image. Throws
+  // Error(kUsage) if a pass has one image over all ranks.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
   void configure_loader(loader::LoaderRequest& request) const override;
   at::Device device() const override { return model_.device(); }
@@ -50,7 +51,7 @@ class SegmenterLearner final : public Learner {
   GroupWeights weights_;
   optim::AdamW optimizer_;
   GroupGradients gradients_;
-  int64_t correct_ = 0, pixels_ = 0;  // of this rank, since the last line
+  int64_t correct_ = 0, pixels_ = 0;  // of this rank, since the last line of the log
 };
 
 }  // namespace fcm::train
