@@ -25,9 +25,9 @@ struct BenchStepRequest {
   std::filesystem::path timeline;  // SVG file, only with several processes; empty: none
   tasks::MachineOptions machine;
 };
-// Each rank takes its slice of the batch; speeds are those of the group. "communication" has, in
-// seconds, "alone": the all-reduce of gradients by itself; "waited": what a step waits for it and
-// for other ranks; and "hidden": the share of "alone" that a step does not wait for.
+// Each rank takes its slice of the batch; speeds are those of the group. "communication" has
+// "alone": seconds of the all-reduce of gradients by itself; "waited": seconds that a step waits
+// for it and for other ranks; "hidden": the share of "alone" that a step does not wait for.
 nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter);
 
 // Speed of reading and writing training state of about `bytes` bytes, compared with `cat` and `cp`

@@ -20,7 +20,7 @@ namespace fcm::reference {
 // "backbone.", "backbone.bottom_up.", "proposal_generator.rpn_head.", "roi_heads.",
 // "roi_heads.mask_head.".
 
-// s0..s3 -> p2..p6.
+// The backbone's maps s0..s3, of strides 4 to 32, -> p2..p6.
 std::vector<at::Tensor> feature_pyramid(const Layers& layers, const std::string& name,
                                         const std::vector<at::Tensor>& maps_BCHW, bool training);
 // From the last map, of stride 16, to p2..p6.
