@@ -68,7 +68,7 @@ over_link() {  # gigabits, recipe, batch, steps
   awk -v step="$(number seconds_per_step median <<< "$result")" -v alone="$(number communication alone <<< "$result")" \
     -v waited="$(number communication waited <<< "$result")" -v backward="$(number parts backward <<< "$result")" 'BEGIN {
       most = alone < backward ? alone : backward
-      printf "  step %.3f s, backward %.3f s; all-reduce alone %.3f s, waited %.3f s; hidden %.3f s, %.2f of what could be hidden\n",
+      printf "  step %.3f s, backward %.3f s; all-reduce alone %.3f s, waited %.3f s; hidden %.3f s (%.2f of what can be)\n",
         step, backward, alone, waited, alone - waited, (alone - waited) / most}'
 }
 
