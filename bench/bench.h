@@ -20,14 +20,14 @@ struct BenchStepRequest {
   std::string precision;                // empty: the recipe's
   std::string implementation = "both";  // fast, reference or both
   int64_t steps = 5;
-  // Profiles the fast one over as many further steps: "profile", rows of Profile::table.
+  // Profiles the program over as many further steps: "profile", rows of Profile::table.
   bool profile = false;
   std::filesystem::path timeline;  // SVG file, only with several processes; empty: none
   tasks::MachineOptions machine;
 };
 // Each rank takes its slice of the batch; speeds are those of the group. "communication" has
-// seconds: "alone", of the all-reduce of gradients by itself; "waited", per step for it and for
-// other ranks; "hidden", the share of "alone" that a step does not wait for.
+// "alone": seconds of the all-reduce of gradients by itself; "waited": seconds that a step waits
+// for it and for other ranks; "hidden": the share of "alone" that a step does not wait for.
 nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter);
 
 // Speed of reading and writing training state of about `bytes` bytes, compared with `cat` and `cp`
@@ -51,7 +51,7 @@ nlohmann::json bench_loader(const BenchLoaderRequest& request, Reporter& reporte
 struct BenchTuneRequest {
   recipe::Recipe recipe;  // of any task
   std::string data;       // empty: the loader is not measured
-  double seconds = 60;    // no step starts after them
+  double seconds = 60;    // no measurement starts later
   tasks::MachineOptions machine;
 };
 // Times steps of the recipe with growing micro-batches, in both precisions and with fewer threads:
@@ -67,11 +67,11 @@ struct BenchPredictRequest {
   int64_t rounds = 3;
   tasks::MachineOptions machine;
 };
-// Seconds from an image in memory to a prediction, alternating with the reference: "seconds"; for
-// both also "ratio". Segmentation: from a resized image to its class map; "windows", and
-// "same_class", the share of pixels with the same class in both. Detection: from an image in its
-// frame to boxes and masks within them; "objects", and for both "same_objects", the share found by
-// both.
+// "seconds" from an image in memory to a prediction, alternating with the reference; if both are
+// measured, also "ratio" and how far they agree. Segmentation: from a resized image to its class
+// map; "windows", and "same_class", the share of pixels with the same class in both. Detection:
+// from an image in its frame to boxes and masks within them; "objects", and "same_objects", the
+// share of objects found by both.
 nlohmann::json bench_predict(const BenchPredictRequest& request, Reporter& reporter);
 
 struct BenchKnnRequest {
@@ -82,13 +82,13 @@ struct BenchKnnRequest {
 // Seconds of a whole eval::knn on random features, and its share of the machine's peak.
 nlohmann::json bench_knn(const BenchKnnRequest& request, Reporter& reporter);
 
-// The machine's peaks, and how close its matrix products come to them. "multiply_adds": rows of
-// dtype, by (a class of processor) and GFLOP/s in registers; "memory": rows of what (read, copy)
-// and GB/s. Each with one thread, all of `machine`, one on every core and one on every hyperthread;
-// the last two null where the system does not tell, and where hyperthreads are cores.
-// "products": rows of the products of recipes, their GFLOP/s with `by` (own kernels, or the
-// library) and share of the peak, beside every library at hand: "mkl", "onednn", "openblas", null
-// where one is not there.
+// The machine's peaks, and how close matrix products come to them. "multiply_adds": rows of dtype,
+// "by" (the instruction set) and GFLOP/s in registers; "memory": rows of "what" (read, copy) and
+// GB/s. Each is measured with one thread, with all threads of `machine`, with one per core and with
+// one per hyperthread; the last two are null if a core has one hyperthread or the system does not
+// say. "products": rows of the products of recipes with GFLOP/s of "by" (own kernels, or the
+// library that they call), its share of the peak, and GFLOP/s of "mkl", "onednn" and "openblas",
+// null for a library that is not installed.
 nlohmann::json bench_peak(tasks::MachineOptions machine, Reporter& reporter);
 
 // Times the operators and cases whose name contains `filter`.

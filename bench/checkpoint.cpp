@@ -1,4 +1,4 @@
-// Speed of reading and writing training state, compared with the simplest way to move the same
+// Speed of reading and writing training state, compared with plain reading and copying of the same
 // bytes.
 #include "fcm/checkpoint/checkpoint.h"
 
@@ -74,7 +74,7 @@ class Scratch {
   ~Scratch() {
     try {
       checkpoint::remove_checkpoints(native());
-    } catch (const Error&) {  // keep the folder, as if it held other files
+    } catch (const Error&) {  // the folder is kept, as it is if it holds other files
     }
     std::error_code ignored;
     for (const fs::path& path : {pth(), copy(), fs::path(path_)}) fs::remove(path, ignored);

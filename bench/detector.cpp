@@ -64,15 +64,15 @@ at::Tensor placed(const at::Tensor& boxes_N4, const at::Tensor& classes_N) {
                  1);
 }
 
-// The share of `some` that is in `all`: of the same class, with no corner further than half a pixel
-// away. Scores differ by rounding, so NMS may keep a box in one and suppress it in the other.
+// The share of objects in `some` that `all` has too: of the same class, with corners at most half a
+// pixel away. Scores differ by rounding, so NMS may keep a box in one and suppress it in the other.
 double share_found_in(const at::Tensor& all_M5, const at::Tensor& some_N5) {
   const at::Tensor apart_NM = (some_N5.unsqueeze(1) - all_M5.unsqueeze(0)).abs().amax(2);
   return apart_NM.amin(1).lt(0.5).to(at::kDouble).mean().item<double>();
 }
 
-// Trains like the detector: the same draws for sampling anchors and regions, from its own
-// proposals, and the same masks.
+// Trains like `fast`: with its random draws for sampling anchors and regions, and its mask targets,
+// but with proposals of the reference.
 class ReferenceDetector final : public ReferenceTraining {
  public:
   ReferenceDetector(const recipe::Recipe& recipe, const train::DetectorLearner& fast,

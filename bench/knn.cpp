@@ -21,8 +21,8 @@ nlohmann::json bench_knn(const BenchKnnRequest& request, Reporter& reporter) {
   const int64_t threads = tasks::set_up_machine(request.machine);
   reporter.info("bench knn: nothing else should run on this machine now");
   at::Generator generator = at::detail::createCPUGenerator(1);
-  // A cluster around a centre per class, so that queries have clear neighbours, as real features
-  // do.
+  // Each class is a cluster around a centre, so that queries have clear neighbours, as with real
+  // features.
   const at::Tensor centers_CD = at::randn({kClasses, request.width}, generator);
   const auto features = [&](const at::Tensor& labels_N) {
     return centers_CD.index_select(0, labels_N)

@@ -50,7 +50,7 @@ nlohmann::json measure(const tasks::TrainedClassifier& trained, int64_t batch,
           .view({batch, data.image_size[0], data.image_size[1], data.channels})
           .to(model.device());
   const masks::ViewPlan plan = masks::full_plan(batch, model.grid()).to(model.device());
-  ::malloc_trim(0);  // frees what loading and earlier passes left resident
+  ::malloc_trim(0);  // returns memory that loading and earlier passes left resident
   train::reset_peak_memory(model.device());
   const Spread seconds = spread_of(times_of([&] {
     const at::Tensor pixels = models::pixels_of(images_BHWC, plan, model.geometry(), data);

@@ -18,7 +18,7 @@ namespace fcm::bench {
 loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t images, int64_t classes,
                           const dist::Group& group);
 
-// The same with one class map for all images: random classes of blocks of 16 x 16 pixels.
+// The same with one class map for all images: each block of 16 x 16 pixels has a random class.
 loader::Batch noise_scenes(const recipe::Recipe& recipe, int64_t images, int64_t classes,
                            const dist::Group& group);
 
@@ -33,7 +33,7 @@ class LearnerStep final : public Implementation {
       : learner_(learner), batch_(std::move(batch)), plan_{1e-6, batch_.batch, 0, 1} {}
 
   // From now on steps are enqueued. `alone`: step() returns when the previous step is done, as in
-  // training; else it waits for its own step.
+  // training; otherwise it also waits for the step that it enqueued.
   void use(std::unique_ptr<train::Execution> queued, bool alone);
 
   Parts step() override;

@@ -40,7 +40,7 @@ at::Tensor by_openblas(Sgemm sgemm, const at::Tensor& left_MK, const at::Tensor&
   return product_MN;
 }
 
-// LibTorch's own linear uses oneDNN for bfloat16 only; this operator does for any dtype.
+// LibTorch's own linear uses oneDNN for bfloat16 only; this operator uses it for any dtype.
 constexpr const char* kLinearOfOneDnn = "mkldnn::_linear_pointwise";
 
 at::Tensor by_onednn(const at::Tensor& left_MK, const at::Tensor& right_KN) {

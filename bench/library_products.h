@@ -1,4 +1,4 @@
-// Matrix products by the libraries at hand, to be timed beside ours.
+// Matrix products by the libraries that are installed, to be compared with ours.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,11 +11,12 @@ namespace fcm::bench {
 
 struct LibraryProduct {
   std::string name;  // "mkl", "onednn" (both through LibTorch), "openblas" (the system's)
-  // left_MK * right_KN; of each matrix one stride is 1.
+  // left_MK * right_KN. One stride of each matrix must be 1.
   std::function<at::Tensor(const at::Tensor& left_MK, const at::Tensor& right_KN)> multiply;
 };
 
-// Those that can multiply numbers of that type here: float32 by all three, bfloat16 by oneDNN.
+// The libraries that can multiply matrices of that dtype: for float32 all three, for bfloat16
+// oneDNN.
 std::vector<LibraryProduct> library_products(at::ScalarType type);
 
 }  // namespace fcm::bench

@@ -39,8 +39,8 @@ struct Stages {
 
 class Bench {
  public:
-  // `asked`: the loader's request; without pipeline and jitter it is the published transform of
-  // pretraining.
+  // `asked`: the loader's request. Without pipeline and jitter the images get the published
+  // transform of pretraining.
   Bench(loader::LoaderRequest asked, int64_t threads)
       : asked_(std::move(asked)),
         dataset_(asked_.dataset),
@@ -60,7 +60,8 @@ class Bench {
     request.threads = threads_;
     request.first_step = loader_step_;
     loader::Loader loader(std::move(request));
-    // After these, as many images are in flight at the start of the measurement as at its end.
+    // With these batches, as many images are in flight at the start of the measurement as at its
+    // end.
     constexpr int64_t kFill = 3;
     for (int64_t i = 0; i < kFill; ++i) loader.next();
     const Stopwatch watch;
@@ -71,8 +72,8 @@ class Bench {
     return static_cast<double>(batches * batch_) / passed;
   }
 
-  // Times the loader's stages on single images, on as many threads, and decoding each image whole.
-  // With maps or objects only the latter.
+  // Times the loader's stages on single images, with as many threads as the loader, and decoding
+  // each image whole. With maps or objects only the decoding is timed.
   Stages stages(double seconds) {
     std::vector<Stages> of_thread(static_cast<size_t>(threads_));
     {

@@ -12,7 +12,7 @@
 namespace fcm::bench {
 namespace {
 
-// What this machine can do at most, measured in the run that is compared with it.
+// The machine's peaks, measured in the same run as the operators.
 struct Peaks {
   double float32_gflops = 0, bfloat16_gflops = 0, gbytes_per_second = 0;
 };

@@ -24,11 +24,11 @@ namespace {
 
 using nlohmann::json;
 
-// The threads of a measurement, and the name of its figure.
+// The threads of a measurement, and the prefix of its key in the result.
 struct Placement {
   std::string name;
   ops::PeakThreads threads;
-  int64_t libtorch_threads = 0;  // where they are not bound
+  int64_t libtorch_threads = 0;  // number of unbound threads; 0: `threads` are bound to cores
   bool known = true;
 };
 
@@ -46,7 +46,7 @@ std::vector<Placement> placements(int64_t threads) {
           {"every_hyperthread", all, 0, several}};
 }
 
-// A figure for each placement under its name, in billions.
+// Adds a figure for each placement, in billions, under the key "<placement>_<unit>".
 void add_figures(json& row, const char* unit, int64_t threads,
                  const std::function<double(const ops::PeakThreads&)>& measure) {
   for (const Placement& placement : placements(threads)) {
@@ -64,7 +64,7 @@ struct Candidate {
   std::function<at::Tensor()> product;
 };
 
-// The shortest of several calls of each way, alternating, after a warm-up round.
+// For each candidate the shortest time of several calls, alternating, after a warm-up round.
 std::vector<double> seconds_of(const std::vector<Candidate>& candidates) {
   constexpr int kRounds = 5;
   std::vector<double> seconds(candidates.size(), std::numeric_limits<double>::infinity());
@@ -78,7 +78,7 @@ std::vector<double> seconds_of(const std::vector<Candidate>& candidates) {
   return seconds;
 }
 
-// The three products of linear: what they multiply.
+// The two matrices that one of the three products of a linear layer multiplies.
 struct Factors {
   const char* pass;
   at::Tensor left, right;

@@ -12,8 +12,8 @@
 namespace fcm::bench {
 
 // Times the operators called on this thread while the object exists: ours by name
-// (ops/profile_scope.h), and LibTorch's outside of them. Nested operators count for the outermost.
-// One object at a time.
+// (ops/profile_scope.h), and LibTorch's outside of ours. The time of a nested operator counts for
+// the outermost one. Only one object may exist at a time.
 class Profile : public ops::WorkListener {
  public:
   struct Line {
@@ -26,7 +26,7 @@ class Profile : public ops::WorkListener {
   Profile(const Profile&) = delete;
   Profile& operator=(const Profile&) = delete;
 
-  // Starts a phase; time in the phase "" is not counted.
+  // Starts a phase; the time of a phase named "" is not counted.
   void phase(const char* name) override;
 
   // Rows, longest first: phase, part, calls, seconds, share of the total, and gflops or

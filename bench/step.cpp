@@ -64,7 +64,7 @@ reference::SwinOptions swin_options(const recipe::Recipe& recipe, at::ScalarType
   return options;
 }
 
-// Teachers of the recipe's feature targets, with random weights: as fast as the published ones.
+// Teachers of the recipe's feature targets, with random weights, which do not change the speed.
 std::unique_ptr<targets::Teachers> random_teachers(const recipe::Recipe& recipe,
                                                    at::Device device) {
   if (recipe.pretrain().targets.features().empty()) return nullptr;

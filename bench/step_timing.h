@@ -44,8 +44,8 @@ class Laps {
   Stopwatch watch_;
 };
 
-// Bytes in use on the heap, where all tensors of a step are; memory that was freed on the way does
-// not count, unlike in the resident size. On a GPU the bytes of its tensors.
+// Bytes in use on the heap, where all tensors of a step are. Freed memory does not count, unlike in
+// the resident size. On a GPU: the bytes of its tensors.
 double allocated_bytes(at::Device device = at::kCPU);
 
 // A training step that uses the same images every time.
@@ -84,11 +84,11 @@ nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
 nlohmann::json bench_classifier_step(const BenchStepRequest& request, const recipe::Recipe& recipe,
                                      at::Device device, int64_t threads, Reporter& reporter,
                                      TimedGroup* timed);
-// For a segmenter's.
+// bench_step for a segmenter's recipe.
 nlohmann::json bench_segmenter_step(const BenchStepRequest& request, const recipe::Recipe& recipe,
                                     at::Device device, int64_t threads, Reporter& reporter,
                                     TimedGroup* timed);
-// For a detector's.
+// bench_step for a detector's recipe.
 nlohmann::json bench_detector_step(const BenchStepRequest& request, const recipe::Recipe& recipe,
                                    at::Device device, int64_t threads, Reporter& reporter,
                                    TimedGroup* timed);

@@ -18,8 +18,8 @@ struct TimedSum {
   double begin = 0, end = 0;  // seconds since record()
 };
 
-// Forwards to `group`. While recording, a thread waits for each all-reduce, so these must be done
-// by the network: those in shared memory are done by the thread that waits.
+// Forwards to `group`. While recording, a thread waits for each all-reduce, so all-reduces must run
+// over a network: one in shared memory is computed by the thread that waits for it.
 class TimedGroup final : public dist::Group {
  public:
   explicit TimedGroup(std::shared_ptr<dist::Group> group) : group_(std::move(group)) {}

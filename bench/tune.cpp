@@ -33,8 +33,9 @@ class Tuner {
   Tuner(const BenchTuneRequest& request, Reporter& reporter)
       : request_(request), reporter_(reporter) {}
 
-  // Doubles the micro-batch until that no longer pays; then tries the other precision, then fewer
-  // threads: if a step is bound by memory or shares its cores, two threads may be slower than one.
+  // Doubles the micro-batch until that no longer helps; then tries the other dtype, then fewer
+  // threads: if memory limits a step or other programs use the cores, two threads may be slower
+  // than one.
   void run(int64_t threads, at::Device device) {
     const recipe::Recipe& recipe = request_.recipe;
     const at::ScalarType own = recipe::compute_type(recipe.model.precision, device);
@@ -71,7 +72,7 @@ class Tuner {
     return std::max<int64_t>(1, recipe::choose_micro_batch(any, compute, half));
   }
 
-  // Returns whether there was time to measure it; the first two are always measured.
+  // Returns whether there was time to measure the setting; the first two are always measured.
   bool try_one(const Setting& setting) {
     if (tried_.size() > 1 && watch_.seconds() > request_.seconds) return false;
     BenchStepRequest step;

@@ -1,7 +1,7 @@
 # CUDA code: FASTCONVMAE_CUDA = OFF, ON, or CHECK (like OFF, plus extra targets that are linked with CUDA, for
 # scripts/check-cuda.sh). In builds with CUDA, *.cu and *_cuda.cpp in fcm/ become the library fcm_cuda; all other
-# objects are the same in both builds. They declare the functions of fcm_cuda weak: without it the kernels are null and
-# fcm/ops/cuda/absent.cpp is used. fcm_cuda is linked as a whole archive, because a weak reference pulls in no object.
+# objects are the same in both builds. They declare the functions of fcm_cuda weak: without fcm_cuda the kernels are null
+# and fcm/ops/cuda/absent.cpp is used. fcm_cuda is linked as a whole archive, because a weak reference pulls in no object.
 set(FASTCONVMAE_CUDA OFF CACHE STRING "CUDA code: OFF, ON or CHECK")
 
 if(FASTCONVMAE_CUDA)

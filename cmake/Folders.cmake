@@ -25,7 +25,7 @@ function(fcm_add_folder name)
     target_link_libraries(fcm_${name} PRIVATE $<BUILD_INTERFACE:fcm_warnings>)
   endif()
   target_include_directories(fcm_${name} ${scope} "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>")
-  if(EXISTS "${place}/declarations")  # for a library inside LibTorch whose headers the wheel lacks
+  if(EXISTS "${place}/declarations")  # declarations of a library inside LibTorch whose headers the wheel lacks
     target_include_directories(fcm_${name} SYSTEM PRIVATE "${place}/declarations")
   endif()
   target_link_libraries(fcm_${name} ${scope} Outside::fmt)

@@ -3,10 +3,10 @@
 #   data      recipes, completions and man pages, licences, the revision                 in every package
 #   private   shared libraries that another machine may lack, with their licences        in wheel and tarball
 #   checks    programs that check a GPU                                                  in the tarball
-#   built     the path of this build's LibTorch, for the launcher                        in none
-#   library   static libraries, headers, files for CMake and pkg-config (InstallLibrary) in none
+#   built     the path of this build's LibTorch, for the launcher                        in no package
+#   library   static libraries, headers, files for CMake and pkg-config (InstallLibrary) in no package
 # `cmake --install` installs program, data, built and library. If FASTCONVMAE_CUDA is CHECK, program_cuda and checks_cuda are the
-# same programs linked with CUDA.
+# components program and checks linked with CUDA.
 string(REGEX MATCH "^[0-9]+\\.[0-9]+" FCM_TORCH_SERIES "${LibTorch_VERSION}")
 include(InstallLibrary)
 find_program(STRIP strip REQUIRED)

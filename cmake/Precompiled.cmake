@@ -1,7 +1,7 @@
 # Precompiled headers that every folder reuses: fcm_precompiled for folders without LibTorch, fcm_precompiled_torch for
-# the others. A header belongs here only if most files include it: every file that reuses it instantiates the templates of
-# the header's inline functions again (ATen 1.2 s, nlohmann/json 0.4 s, torch/csrc/autograd/custom_function.h 0.9 s),
-# whether it uses them or not.
+# the others. A header belongs here only if most files include it: every file that reuses the precompiled header
+# instantiates the templates of its inline functions again, used or not (ATen 1.2 s, nlohmann/json 0.4 s,
+# torch/csrc/autograd/custom_function.h 0.9 s).
 
 file(WRITE "${PROJECT_BINARY_DIR}/precompiled.cpp.in" "")
 configure_file("${PROJECT_BINARY_DIR}/precompiled.cpp.in" "${PROJECT_BINARY_DIR}/precompiled.cpp" COPYONLY)

@@ -8,7 +8,7 @@ set(FCM_FILES_OF_UNIT 10)
 # includes the sources of kernels.
 set(FCM_APART fcm_encoder test_emulator)
 
-# Unites the files of a target, except those with flags of their own.
+# Combines the files of a target into units, except files with compiler flags of their own.
 function(fcm_unite target)
   if(NOT FASTCONVMAE_UNITY OR target IN_LIST FCM_APART)
     return()

@@ -19,8 +19,8 @@ namespace {
 // and scaled bitmaps are not.
 constexpr std::array kSizes{13, 18, 26, 36};
 
-// First and last code points of the supported scripts, as far as DejaVu Sans has them. Other
-// characters are drawn as a box (fcm/viz/font.h).
+// First and last code points of the supported scripts; DejaVu Sans may lack some. Other characters
+// are drawn as a box (fcm/viz/font.h).
 constexpr std::array<std::pair<char32_t, char32_t>, 10> kRanges{{
     {0x0020, 0x007E},  // ASCII
     {0x00A0, 0x024F},  // Latin-1, Latin Extended-A and -B

@@ -1,4 +1,4 @@
-// AdamW as in its paper and in PyTorch, one tensor at a time: the oracle of optim's.
+// AdamW as in its paper and in PyTorch, one tensor at a time: the oracle for fcm/optim.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,6 +1,6 @@
 // The decoder of CrossMAE (models_cross.py, CrossAttentionBlock of transformer_utils.py) in plain
-// tensor calls. Names are this program's: the weights of a mix and its norm stand in the block that
-// reads it, and the last thing that is mixed is the encoder's normed result.
+// tensor calls. Names are this program's: the weights of a mix, and its norm, belong to the block
+// that reads it. The last source of a mix is the encoder's output after its norm.
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -10,7 +10,7 @@
 namespace fcm::reference {
 namespace {
 
-// What the block reads. [N, T, C]
+// [N, T, C]: the tokens that the block attends to.
 at::Tensor read_of(const Layers& layers, const ReferenceOptions& options, const std::string& block,
                    const std::vector<at::Tensor>& reads_NTC) {
   if (!options.mixes) return reads_NTC.back();

@@ -12,14 +12,15 @@
 
 namespace fcm::reference {
 
-// The weights select the norm: batch normalisation if there are running statistics (in training it
-// uses the batch and updates them), else LayerNorm over channels, epsilon 1e-6.
+// The weights select the norm: if there are running statistics, batch normalisation (in training it
+// uses statistics of the batch and updates the running ones); otherwise LayerNorm over channels,
+// epsilon 1e-6.
 //
 // `name` is a prefix of keys with its dot, for the functions below in order: "backbone.",
 // "backbone.", "backbone.bottom_up.", "proposal_generator.rpn_head.", "roi_heads.",
 // "roi_heads.mask_head.".
 
-// s0..s3 -> p2..p6.
+// The backbone's maps s0..s3, of strides 4 to 32, -> p2..p6.
 std::vector<at::Tensor> feature_pyramid(const Layers& layers, const std::string& name,
                                         const std::vector<at::Tensor>& maps_BCHW, bool training);
 // From the last map, of stride 16, to p2..p6.

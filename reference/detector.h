@@ -17,7 +17,7 @@ namespace fcm::reference {
 
 struct DetectorOptions : DetectorBackboneOptions {
   int64_t classes = 80;
-  std::vector<int64_t> strides{4, 8, 16, 32, 64};  // of p2 to p6; an anchor's side is 8 strides
+  std::vector<int64_t> strides{4, 8, 16, 32, 64};  // of p2 to p6; anchors: 8 strides along a side
   int64_t sampled_anchors = 256, sampled_regions = 512;        // per image
   std::pair<int64_t, int64_t> training_proposals{2000, 1000};  // before and after NMS
   std::pair<int64_t, int64_t> testing_proposals{1000, 1000};
@@ -49,8 +49,8 @@ struct DetectorLosses {
 };
 
 // images_BCHW: normalised pixels, floating-point. Weights have the names of models::Detector; their
-// running statistics are updated. The observer gets "p2" to "p6", "proposals.<picture>",
-// "objectness.<picture>", "box_scores", "box_deltas" and "mask_logits" of each region's own class.
+// running statistics are updated. The observer gets "p2" to "p6", "proposals.<image index>",
+// "objectness.<image index>", "box_scores", "box_deltas" and "mask_logits" of each region's class.
 DetectorLosses detector_losses(const Weights& weights, const DetectorOptions& options,
                                const at::Tensor& images_BCHW,
                                const std::vector<LabelledFrame>& labelled, const DetectorPass& pass,

@@ -52,7 +52,8 @@ class Keys {
     affine(name + ".mlp.fc2", {dim, hidden});
   }
 
-  // Of a decoder that reads tokens of width `from`; mixed: of so many of them, 0: the last alone.
+  // A block of the cross decoder. from: width of the tokens that it reads; mixed: number of sources
+  // that it mixes, 0: it reads only the last one.
   void cross_block(const std::string& name, int64_t dim, int64_t hidden, int64_t from,
                    int64_t mixed) {
     if (mixed > 0) {

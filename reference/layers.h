@@ -40,7 +40,7 @@ class Layers {
                           double epsilon = kConvNormEpsilon) const;
 
   // Training: statistics of the batch, and the running statistics in the weights are updated.
-  // Otherwise uses the running statistics.
+  // Otherwise the running statistics are used.
   at::Tensor batch_norm(const std::string& name, const at::Tensor& x_BCHW, bool training) const;
 
   // Convolution with kernel = stride, norm, GELU.
@@ -51,7 +51,7 @@ class Layers {
                         const std::vector<at::Tensor>& visible_maps,
                         const nn::BranchScales& scales = {},
                         double epsilon = kConvNormEpsilon) const;
-  // added: to the scores [N, heads, T, T], broadcast; undefined: nothing.
+  // added: is added to the scores [N, heads, T, T], broadcast; undefined: nothing is added.
   at::Tensor attention(const std::string& name, const at::Tensor& x_NTD, int64_t heads,
                        const at::Tensor& added = {}) const;
   // The relative position biases of an attention: [heads, T, T] for rows [T, T] of its table.

@@ -10,14 +10,15 @@ at::Tensor gather_tokens(const at::Tensor& tokens_BTD, const at::Tensor& ids_BT)
   return at::gather(tokens_BTD, 1, ids_BT.unsqueeze(-1).expand({-1, -1, tokens_BTD.size(2)}));
 }
 
-// Patch tokens of an image with positions. [B, L, D]
+// [B, L, D]: patch tokens of the images with positions.
 at::Tensor embed(const Layers& layers, const ReferenceOptions& options,
                  const at::Tensor& images_BCHW) {
   const at::Tensor x = as_tokens(layers.conv("patch_embed.proj", images_BCHW, options.strides[0]));
   return layers.shown("patch_embed", x) + layers.weight("pos_embed").slice(1, 1);
 }
 
-// The class token and the kept patches, encoded. [B, 1 + k, D]. `inputs`: of each block.
+// [B, 1 + k, D]: the class token and the kept patches, encoded. `inputs` receives the input of each
+// block.
 at::Tensor encode(const Layers& layers, const ReferenceOptions& options, const at::Tensor& kept_BkD,
                   std::vector<at::Tensor>& inputs) {
   const at::Tensor class_token =

@@ -1,5 +1,5 @@
-// The decoder of several targets, in plain tensor calls: all branches in full, one after another
-// (the figure of the FastConvMAE repository).
+// The decoder of several targets, in plain tensor calls: each branch is computed for every token,
+// one branch after another. Source: the figure of the FastConvMAE repository.
 #include "reference/networks.h"
 
 namespace fcm::reference {

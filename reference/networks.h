@@ -21,9 +21,9 @@ struct RunOutput {
 std::vector<at::Tensor> reconstruct(const Layers& layers, const ReferenceOptions& options,
                                     const at::Tensor& x_NTD);
 
-// What a decoder whose hidden patches attend to the encoder's tokens alone makes of those that are
-// guessed [N, L]: one a target, [N, L, dim], zeros elsewhere. reads_NTC: what each of the encoder's
-// blocks took, then the latent.
+// The predictions of the cross decoder, in which hidden patches attend to the encoder's tokens
+// only: per target [N, L, dim], 0 where predicted_NL is 0. reads_NTC: the input of each of the
+// encoder's blocks, then the latent.
 std::vector<at::Tensor> reconstruct_crossing(const Layers& layers, const ReferenceOptions& options,
                                              const std::vector<at::Tensor>& reads_NTC,
                                              const at::Tensor& predicted_NL);

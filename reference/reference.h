@@ -63,7 +63,7 @@ struct ReferenceOptions : EncoderSizes {
   double decoder_mlp_ratio = 4;
   bool norm_pix = true;            // targets are pixels normalised within their patch
   double variance_epsilon = 1e-6;  // of norm_pix
-  // The targets of a decoder with several, in order. Empty or a single one: the published decoder.
+  // The targets in order, if there are several. Empty or a single one: the published decoder.
   struct Target {
     std::string name;  // "rgb": pixels; others: features with SmoothL1
     int64_t dim = 0;   // of features
@@ -71,15 +71,16 @@ struct ReferenceOptions : EncoderSizes {
   };
   std::vector<Target> targets;
   int64_t independent_blocks = 1;  // of each target, with several
-  // The decoder of CrossMAE in place of the transformer (models_cross.py): of the patches hidden
-  // from a view the share that is guessed, and whether blocks read a mix of the encoder's.
+  // cross: the decoder of CrossMAE (models_cross.py) in place of the transformer. share: of the
+  // patches hidden from a view that are predicted. mixes: blocks read a mix of the inputs of the
+  // encoder's blocks and of the latent.
   bool cross = false;
   double share = 1;
   bool mixes = false;
   int64_t mimic_dim = 0;  // width of mimicked features; 0: none
   double mimic_weight = 1;
   // Dtype of matrix products and convolutions. Norms, softmax, sums and the loss have the dtype of
-  // the weights. kDouble for weights in float64, kBFloat16 for what autocast would do.
+  // the weights. Use kDouble for weights in float64, and kBFloat16 for the same as autocast.
   at::ScalarType compute = at::kFloat;
 
   int64_t patch_dim() const;  // values in a patch

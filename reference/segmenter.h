@@ -39,10 +39,10 @@ SegmenterLogits segment(const Weights& weights, const SegmenterOptions& options,
                         const at::Tensor& images_BCHW, const SegmenterPass& pass = {},
                         const nn::Observer& observer = {});
 
-// Upstream's slide_inference and what follows it. Runs windows of the trained size one by one, adds
-// up their upsampled logits, divides by the number of windows over each pixel, resizes to rows x
-// cols and takes the likeliest class. image_1CHW: no side shorter than a window's. Returns class
-// indices, int64 [rows, cols].
+// Upstream's slide_inference and the steps after it. Runs windows of the trained size one by one,
+// sums their upsampled logits, divides by the number of windows over each pixel, resizes to rows x
+// cols and takes the most likely class. No side of image_1CHW may be shorter than a window's.
+// Returns class indices, int64 [rows, cols].
 at::Tensor slide(const Weights& weights, const SegmenterOptions& options,
                  const at::Tensor& image_1CHW, const std::array<int64_t, 2>& strides, int64_t rows,
                  int64_t cols);

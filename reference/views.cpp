@@ -25,7 +25,7 @@ at::Tensor Views::predicted(const Run& run, double share) const {
   std::vector<at::Tensor> views;
   for (int64_t view = run.first; view < run.first + run.count; ++view) {
     const int64_t start = starts[static_cast<size_t>(view)];
-    std::vector<int64_t> ranks;  // that are hidden from it
+    std::vector<int64_t> ranks;  // of the patches that are hidden from the view
     for (int64_t rank = 0; rank < patches(); ++rank) {
       if (rank < start || rank >= start + run.size) ranks.push_back(rank);
     }
@@ -33,7 +33,7 @@ at::Tensor Views::predicted(const Run& run, double share) const {
     const double drawn = std::max(1.0, std::round(share * hidden));
     at::Tensor by_rank_BL = at::zeros({batch(), patches()}, masks.front().options());
     for (double i = 0; i < drawn; ++i) {
-      // A remainder that is nothing but rounding does not count as a whole.
+      // 1e-9: an integer that rounding made slightly smaller is not rounded down.
       const double place = std::floor(
           (i + static_cast<double>(view) / static_cast<double>(kept)) * hidden / drawn + 1e-9);
       by_rank_BL.select(1, ranks[static_cast<size_t>(place)]).fill_(1);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures the throughput of one Pillow worker: open, convert("RGB"), crop, bicubic to 224, flip; for results/loader.md.
+"""Measures the throughput of one Pillow worker, for results/loader.md: open, convert("RGB"), crop, bicubic to 224, flip.
 
 Run by hand: python3 scripts/bench_pillow.py FOLDER [SECONDS]. The boxes follow RandomResizedCrop (scale 0.2-1, ratio 3/4-4/3).
 """

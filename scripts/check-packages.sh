@@ -101,7 +101,7 @@ done
 of_torch models || complain "libfcm_models.a uses no symbols of LibTorch, so this check detects nothing"
 
 "$work/built/state_dict/state_dict" "$work/model.pth" "$work/model.safetensors" >/dev/null
-said=$(clean "$command" checkpoint diff "$work/model.pth" "$work/model.safetensors" --quiet || true)  # only one of them has moments
+said=$(clean "$command" checkpoint diff "$work/model.pth" "$work/model.safetensors" --quiet || true)  # only the .pth has moments
 [[ "$said" =~ [1-9][0-9]*\ tensors\ compared,\ 0\ differ ]] || complain "the tensors read differ from those in the file: $said"
 # A file that would run a command in Python.
 /usr/bin/python3 - "$work" <<'END'

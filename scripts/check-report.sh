@@ -2,7 +2,7 @@
 # Opens pages of `report` in Chromium:  scripts/check-report.sh [PROGRAM [FOLDER]]
 #
 # Trains smoke runs, writes pages of one, three and eight runs, and opens each 390 and 1440 pixels wide, light and dark. Fails if a
-# page overflows its window, violates its content security policy, loads anything, or has an error. It checks a copy of each page
+# page overflows its window, violates its content security policy, loads a resource, or has an error. It checks a copy of each page
 # whose policy allows one test script; a copy with a planted fault must fail. Screenshots are kept in FOLDER, if given.
 # Exit status 77: Chromium is not installed (Debian: chromium).
 set -euo pipefail
@@ -43,7 +43,7 @@ browse() {  # WIDTH HEIGHT light|dark FILE FLAGS...
     --blink-settings=preferredColorScheme=$number --window-size="$width,$height" "$@" "file://$file" 2>"$scratch/said"
 }
 
-# A copy that reports its own faults, in a frame of the given width, because a Chromium window has at least 500 pixels.
+# A copy of the page that reports its own faults. A frame gives it its width: a Chromium window is at least 500 pixels wide.
 script='<script>
 const faults = [];
 addEventListener("error", event => faults.push("error: " + event.message), true);

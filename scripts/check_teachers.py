@@ -58,7 +58,7 @@ def dino(kind, base, folder):
         more |= sizes(base, **({"intermediate_size": 64} if kind == "dinov3" else {"mlp_ratio": 2}))
     processor = T.BitImageProcessor(image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225])
     made, run = hugging_face(model(config(**more)), folder, processor, front=1 if kind == "dinov2" else 5)
-    if kind != "dinov3":  # its output is after the norm, its last hidden state before it
+    if kind != "dinov3":  # DINOv3's output is after the norm, its last hidden state before the norm
         return made, run
 
     def run_dinov3(pixels):
@@ -215,7 +215,7 @@ def main():
             ("vit_base_patch16_dinov3_qkvb", side16, IMAGENET, {}),
             ("vit_base_patch16_clip_224", side16, CLIP_MEAN, {}),
             ("vit_base_patch16_clip_quickgelu_224", side16, CLIP_MEAN, {}),
-            # timm's class uses the exact GELU, the published network the other one.
+            # timm's class uses the exact GELU, the published network the tanh approximation.
             ("vit_base_patch16_siglip_224", side16, HALF, {"act_layer": "gelu_tanh"}),
         ):
             check(f"timm {name} {size}", lambda f, n=name, m=more: of_timm(n, base, f, **m), mean, side,

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Compares what pretraining systems learn:  scripts/compare.sh cross|swin DATA OUT
 # cross: the plain decoder and the cross decoder (results/cross.md); swin: SimMIM, GreenMIM, Fast GreenMIM and Fast ConvMAE
-# (results/swin.md). DATA: fashion-mnist, or a data set in three colours for cross (CIFAR-10). For each system: the training rate,
-# then for each seed a run of equal time and one of equal images, with probe, kNN and fine-tuning of each. One line per figure in
-# OUT/figures.tsv; figures that are there already are not measured again.
+# (results/swin.md). DATA: fashion-mnist, or for cross also RGB images (CIFAR-10). Measures the training rate of each system. Then
+# trains it, for each seed, for an equal time and on an equal number of images, and evaluates probe, kNN and fine-tuning. Appends a
+# line per figure to OUT/figures.tsv; figures that are there already are not measured again. Variables and their defaults:
 #   SECONDS_EACH=60 IMAGES=96000 SEEDS="0 1 2" THREADS=2 MEASURES="probe knn finetune" RUNS="images seconds"
-#   SYSTEMS: some of the systems' names, default all;  TUNE_EPOCHS=1, of fine-tuning
-# A tenth of a run is its warm-up. Rates decide the length of runs of equal time: nothing else should run while they are measured.
+#   SYSTEMS: names of systems, default all;  TUNE_EPOCHS=1: epochs of fine-tuning
+# A tenth of a run is warm-up. Rates determine the length of runs of equal time, so nothing else should run while they are measured.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if (($# != 3)) || [[ $1 != cross && $1 != swin ]]; then
@@ -21,7 +21,7 @@ figures=$out/figures.tsv
 mkdir -p "$out"
 touch "$figures"
 
-# Systems: recipe and changes of each.
+# The recipe of each system, and the flags that change it.
 declare -A recipe changes
 order=()
 system() {  # NAME RECIPE CHANGES...
@@ -55,7 +55,7 @@ note() { printf '%s\t%s\n' "$1" "$2" | tee -a "$figures"; }
 number() { python3 -c 'import json,sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
 images_per_second() { python3 -c 'import json,sys; print(json.load(sys.stdin)["implementations"]["fast"]["images_per_second"]["median"])'; }
 
-# Rates of all, in turn, five times: the median.
+# Measures the rate of each system five times, alternating, and notes the median.
 measure_rates() {
   local name rates
   for _ in 1 2 3 4 5; do
@@ -73,7 +73,7 @@ measure_rates() {
   done
 }
 
-# A run of so many images, measured.
+# Trains a system on IMAGES images, evaluates it and notes the figures.
 run() {  # KIND NAME SEED IMAGES
   local key measure folder="$out/$1-$2-$3" epochs warmup
   epochs=$(python3 -c "import sys; print(int(sys.argv[1]) / int(sys.argv[2]))" "$4" "$(images_of_data)")
@@ -81,7 +81,7 @@ run() {  # KIND NAME SEED IMAGES
   for measure in $measures; do
     key="$measure $1 $2 seed=$3"
     [[ -z $(figure "$key") ]] || continue
-    # A run that is finished already ends at once.
+    # If the run is finished already, this command trains nothing.
     # shellcheck disable=SC2086
     "$program" pretrain --recipe "${recipe[$2]}" --data "$data" --out "$folder" --seed "$3" --threads "$threads" ${changes[$2]} \
       --set optim.epochs="$epochs" --set optim.warmup_epochs="$warmup" --set run.knn_every_epochs=0 --set run.probe_every_epochs=0 \

@@ -37,10 +37,10 @@ seed() {
         [[ -f "$file" ]] && head -c 65536 "$file" > "$corpus/$(basename "$file")"; done ;;
     image) for file in "$data"/broken/images/* "$data"/imagenet-sample/train/n01871265/*; do
         [[ -f "$file" ]] && { printf '\x20\x30\x80\x90'; head -c 65000 "$file"; } > "$corpus/$(basename "$file")"; done ;;
-    bmp)  # 2x2 pixels of 24 bits; of 8 bits with a palette of two, in runs
+    bmp)  # 2x2 pixels: with 24 bits; with 8 bits, a palette of two colours and run-length encoding
       printf '\0\0\0\0\0\0\0\0\66\0\0\0\50\0\0\0\2\0\0\0\2\0\0\0\1\0\30\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0abcdefghijklmnop' > "$corpus/plain"
       printf '\0\0\0\0\0\0\0\0\76\0\0\0\50\0\0\0\2\0\0\0\2\0\0\0\1\0\10\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0abcdefgh\2\1\0\0\0\2\1\0\0\1' > "$corpus/runs" ;;
-    tiff)  # 2x1 grey pixels of 8 bits: width, length, bits, compression, photometric, offset, rows a strip, bytes
+    tiff)  # 2x1 grey pixels of 8 bits; tags: width, length, bits, compression, photometric, offset, rows per strip, bytes
       printf '\10\0\0\0\10\0\0\1\3\0\1\0\0\0\2\0\0\0\1\1\3\0\1\0\0\0\1\0\0\0\2\1\3\0\1\0\0\0\10\0\0\0\3\1\3\0\1\0\0\0\1\0\0\0\6\1\3\0\1\0\0\0\1\0\0\0\21\1\4\0\1\0\0\0\156\0\0\0\26\1\3\0\1\0\0\0\1\0\0\0\27\1\4\0\1\0\0\0\2\0\0\0\0\0\0\0ab' > "$corpus/grey" ;;
     recipe) sed -n '/kGood =/,/;$/{s/^    "\(.*\)\\n";*$/\1/p}' tests/config/example.h | sed 's/\\"/"/g' > "$corpus/good.toml"
       cp recipes/smoke/*.toml "$corpus" ;;
@@ -51,7 +51,7 @@ seed() {
       gzip -nkf "$out/images" "$out/labels"
       { printf '\0\x14\0'; cat "$out/images" "$out/labels"; } > "$corpus/plain"
       { printf "$(printf '\\x03\\x%02x\\0' "$(stat -c %s "$out/images.gz")")"; cat "$out"/{images,labels}.gz; } > "$corpus/gzipped" ;;
-    masks)  # 2 x 3 pixels: a text of two runs, counts 4 and 2, a triangle in fifths of a pixel
+    masks)  # masks of 2 x 3 pixels: a run-length string of two runs, the counts 4 and 2, a triangle in fifths of a pixel
       printf '\2\3\x0042' > "$corpus/text"
       printf '\2\3\1\4\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0' > "$corpus/counts"
       printf '\2\3\3\0\0\0\0\17\0\0\0\17\0\12\0' > "$corpus/triangle" ;;
@@ -64,7 +64,7 @@ seed() {
         '"bbox":[1,1,2,2],"segmentation":[[1,1,3.25,1,3,3]]},{"id":2,"image_id":2,"category_id":7,"iscrowd":1,"area":4,' \
         '"bbox":[1,1,2,2],"segmentation":{"size":[4,5],"counts":"44<"}},{"id":3,"image_id":2,"category_id":7,' \
         '"bbox":[0,0,1,1],"segmentation":{"size":[4,5],"counts":[4,4,12]}}]}' > "$corpus/small.json" ;;
-    packed)  # one split, one class "ant", one image of 4 bytes named "n", after the kind and the total size of images
+    packed)  # an index: the kind and the total size of images, then one split, one class "ant", one image of 4 bytes named "n"
       printf '\1\4\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\3\0\0\0ant12345678\4\0\0\0\0\0\0\0\1\0\0\0n' > "$corpus/index" ;;
   esac
   return 0

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Style:  scripts/lint.sh [--text|--tidy] [--all]
 #   --text   formatting and width of all sources; takes seconds
-#   --tidy   clang-tidy with a short allow-list (.clang-tidy) on files that changed since the branch left main (or since the last
-#            commit without origin/main); if CI is set also on the folders without LibTorch; with --all on every file
+#   --tidy   clang-tidy with a short allow-list (.clang-tidy) on files that changed since the branch left main (without origin/main:
+#            in the last commit); if CI is set, also on the folders without LibTorch; with --all on every file
 # Default: both. Needs no build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,7 +27,7 @@ if ((text)); then
 fi
 ((tidy)) || exit 0
 
-# Clang cannot read GCC's precompiled headers, so make Clang's own. They reduce a file with LibTorch from 30 s to 15 s.
+# Clang cannot read GCC's precompiled headers, so this makes Clang's own. They halve the time for a file with LibTorch to 15 s.
 precompile() {  # one for each header that the build precompiles
   local command header arguments flag
   while read -r command; do

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Seconds of a training step of FastConvMAE-Base in PyTorch and of this program, alternating.
+"""Times training steps of FastConvMAE-Base in PyTorch and in this program, alternating.
 
-By hand, on a machine that does nothing else; needs a Python with torch alone (pip install torch==2.11.0):
+Run by hand on an otherwise idle machine; needs only a Python with torch (pip install torch==2.11.0):
     python3 scripts/pytorch_step.py [--batch 8] [--precision fp32|bf16] [--steps 3] [--keep-memory] [--json]
-The network as published, in its own form: images as NCHW maps, one masked depthwise pass per view, gathers and a
-rolled unshuffle for the decoder, attention with its scores in memory, autocast instead of casts, fused AdamW. Random
-pixels. After each of PyTorch's steps the program makes two in a process of its own (`bench step --implementation
-fast`), of which the first warms up. --keep-memory: PyTorch's malloc keeps what is freed, as this program's does; as it
-comes it gives memory back and gets it again, zeroed, in every step. What holds the libraries to a class of processor
-(scripts/test-as.sh: FASTCONVMAE_ISA, ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA, ...) holds both.
+The PyTorch network is the published one: images as NCHW maps, one masked depthwise pass per view, gathers and a rolled
+unshuffle for the decoder, attention with its scores in memory, autocast instead of casts, fused AdamW. Pixels are
+random. After each step in PyTorch the program runs two steps in a process of its own (`bench step --implementation
+fast`); the first warms up. --keep-memory: malloc keeps the memory that PyTorch frees, as this program's malloc does. By
+default malloc returns it to the system in every step and gets it back zeroed. Variables that limit the libraries to a
+CPU class (scripts/test-as.sh: FASTCONVMAE_ISA, ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA, ...) apply to both programs.
 """
 import argparse
 import json
@@ -28,7 +28,7 @@ KEPT = PATCHES // VIEWS
 KEEP = {name: str(16 << 30) for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")}
 
 
-class ChannelNorm(nn.LayerNorm):  # of maps [N, C, H, W]
+class ChannelNorm(nn.LayerNorm):  # normalises the channels of maps [N, C, H, W]
     def forward(self, x):
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
@@ -181,7 +181,7 @@ def main():
     arguments.add_argument("--program", default=pathlib.Path(__file__).parent.parent / "build/bin/fastconvmae")
     options = arguments.parse_args()
     if options.keep_memory and not all(os.environ.get(name) == value for name, value in KEEP.items()):
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | KEEP)  # malloc reads them as it starts
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | KEEP)  # malloc reads them only at its start
     pytorch = PyTorch(options.batch, options.precision)
     pytorch.step()  # warms up
     seconds = {"pytorch": [], "program": []}
@@ -198,7 +198,7 @@ def main():
         return
     for name, values in seconds.items():
         print(f"{name:8} {' '.join(f'{value:.2f}' for value in values)}  median {median[name]:.2f} s")
-    print(f"PyTorch {result['torch']} over the program {result['revision']}: {result['ratio']:.2f}")
+    print(f"PyTorch {result['torch']} takes {result['ratio']:.2f} times as long as the program, revision {result['revision']}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@
 #             scripts/tsan.supp suppresses reports from its threads
 #   --slow    run the slow series of these folders instead of their tests
 # Ends with a table of one line per program; programs that did not build are marked. Exit status 1: a report or a failed test.
-# (The presets disable one warning: in instrumented code GCC takes parts of <regex> for uninitialised.)
+# (The presets disable one warning: in instrumented code GCC wrongly reports parts of <regex> as uninitialised.)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

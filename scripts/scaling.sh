@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures the speed of several processes:  scripts/scaling.sh [--slow-link] [ROUNDS]
-# Default: compares two ranks with one thread each with one process with two threads, alternating, for the base recipe (batch 8) and
-# the demo's (batch 32); prints images/s of each round and the ratio of the medians. Needs a machine with two free cores.
+# Default: two ranks with one thread each against one process with two threads, alternating, for the base recipe (batch 8) and the
+# demo's recipe (batch 32). Prints images/s of each round and the ratio of the medians. Needs a machine with two free cores.
 # --slow-link (as root): two ranks in two network namespaces whose link is limited to 1 and to 10 Gbit/s with 1 ms latency. Prints
 # the time of the gradient all-reduce alone, the time a step waits for it, and the share hidden behind backward. Draws the timeline
 # of one step to build/timeline-GBITS.svg.
@@ -12,7 +12,7 @@ slow_link=0
 rounds=${1:-3}
 program=build/bin/fastconvmae
 
-# Prints a number from the JSON on stdin: the first key $2 after the first object $1.
+# Prints a number of the JSON on stdin: that of the first key $2 inside the first object $1.
 number() { sed -n "/\"$1\"/,/}/s/.*\"$2\": \([-0-9.e+]*\).*/\1/p" | head -n 1; }
 median() { sort -g | awk '{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
 step_of() { step=(bench step --recipe "$1" --batch "$2" --steps "$3" --implementation fast --device cpu --json --quiet); }
@@ -24,7 +24,7 @@ compare() {  # recipe, batch, steps
     one+=("$("$program" "${step[@]}" --threads 2 | number images_per_second median)")
     two+=("$("$program" launch --processes 2 "${step[@]}" --threads 1 | number images_per_second median)")
   done
-  printf '%s, batch %s\n  one process, two threads: %s images/s\n  two ranks, a thread each: %s images/s\n' \
+  printf '%s, batch %s\n  one process, two threads: %s images/s\n  two ranks, one thread each: %s images/s\n' \
     "$1" "$2" "${one[*]}" "${two[*]}"
   awk -v one="$(printf '%s\n' "${one[@]}" | median)" -v two="$(printf '%s\n' "${two[@]}" | median)" \
     'BEGIN {printf "  ratio of the medians: %.3f\n", two / one}'
@@ -68,7 +68,7 @@ over_link() {  # gigabits, recipe, batch, steps
   awk -v step="$(number seconds_per_step median <<< "$result")" -v alone="$(number communication alone <<< "$result")" \
     -v waited="$(number communication waited <<< "$result")" -v backward="$(number parts backward <<< "$result")" 'BEGIN {
       most = alone < backward ? alone : backward
-      printf "  a step %.3f s, its backward %.3f s; sums alone %.3f s, waited %.3f s: hidden %.3f s, which is %.2f of what could be\n",
+      printf "  step %.3f s, backward %.3f s; all-reduce alone %.3f s, waited %.3f s; hidden %.3f s (%.2f of what can be)\n",
         step, backward, alone, waited, alone - waited, (alone - waited) / most}'
 }
 

@@ -48,8 +48,8 @@ if [[ ! -f "$torch_root/torch/lib/libtorch_cpu.so" ]]; then
   trap - EXIT
 fi
 
-# The CUDA libraries go where the torch wheel searches for them, beside those that it always needs. The marker folder, made last,
-# means that all are present.
+# The CUDA libraries go where the torch wheel searches for them, beside the libraries that it always needs. The marker folder is
+# made last and means that all are present.
 cuda_lock=cmake/torch-cuda.lock
 cuda_done="$torch_root/cuda-$(sha256sum "$cuda_lock" | cut -c1-12)"
 if [[ "${FASTCONVMAE_CUDA:-0}" == 1 && ! -e "$cuda_done" ]]; then
