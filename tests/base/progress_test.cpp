@@ -60,7 +60,7 @@ TEST_F(ProgressTest, SaysOneLineOfManyInAFifthOfASecondAndAlwaysTheLast) {
 }
 
 TEST_F(ProgressTest, DoesNotCountBeyondTheTotal) {
-  Progress images = progress("", 10);  // a rank counts for all ranks, rounded up, so it may exceed
+  Progress images = progress("", 10);  // counts for all ranks are rounded up and may exceed it
   now_ += 2;
   images.add(12);
   EXPECT_EQ(lines_.all, std::vector<std::string>{"10 of 10 images  left 0:00:00"});

@@ -207,7 +207,8 @@ TEST(PolygonClip, WhatHasNoAreaVanishes) {
   EXPECT_EQ(clipped({1, 1, 1, 1, 1, 1, 1, 1}), Outlines());
   EXPECT_EQ(clipped({0.1, 0.3, 0.2, 0.6, 0.3, 0.9}), Outlines());        // nearly collinear
   EXPECT_EQ(clipped({5, 5, 5, 9, 5, 5, 9, 5, 5, 5, 1, 2}), Outlines());  // three spikes
-  // A triangle with a spike along a side, one with a longer spike, and one with repeated points.
+  // A triangle with a spike that begins at a corner, one whose side continues into a spike, and one
+  // with repeated points.
   EXPECT_EQ(clipped({1, 1, 4, 1, 9, 1, 4, 1, 4, 4}), (Outlines{{1, 1, 4, 1, 4, 4}}));
   EXPECT_EQ(clipped({1, 1, 9, 1, 4, 1, 4, 4}), (Outlines{{1, 1, 4, 1, 4, 4}}));
   EXPECT_EQ(clipped({1, 1, 1, 1, 4, 1, 4, 4, 4, 4}), (Outlines{{1, 1, 4, 1, 4, 4}}));

@@ -61,8 +61,8 @@ TEST(ResizePositions, AGridOfAnotherTableIsRefused) {
 // A cubic spline through points of a cubic polynomial is this polynomial, wherever the knots are.
 TEST(ResizeRelativeTable, KeepsACubicOfItsOwnPositions) {
   const int64_t from = 6, to = 7;
-  // The positions that SimMIM's resizing assigns to the old entries when windows of 6 become
-  // windows of 7: a geometric series with steps q^i.
+  // The positions that resizing assigns to the old entries when windows of 6 become windows of 7: a
+  // geometric series with steps q^i.
   const double q = 1.0912812995910643;
   std::vector<double> places{0};
   for (int64_t i = 0; i + 1 < from; ++i) {

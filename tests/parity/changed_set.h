@@ -1,4 +1,4 @@
-// Tests that a changed value in a set of stored results makes its cases fail.
+// For tests that change a value in a set of stored results and expect its cases to fail.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -43,7 +43,7 @@ std::map<std::string, const TensorView*> tensors_of(const PthFile& file) {
   const bool nested = file.root.find("model") != nullptr;
   std::map<std::string, const TensorView*> tensors;
   for (const TensorView& view : file.tensors) {
-    if (view.name.ends_with(".step")) continue;  // numbers, compared with the other plain data
+    if (view.name.ends_with(".step")) continue;  // compare_steps_of_state compares these
     tensors[nested ? view.name : "model." + view.name] = &view;
   }
   return tensors;

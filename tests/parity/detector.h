@@ -1,4 +1,4 @@
-// A whole stored detector: its weights, the targets of its images, both paths.
+// A whole upstream detector: its weights, the targets of its images, both paths.
 #pragma once
 
 #include <ATen/core/Tensor.h>

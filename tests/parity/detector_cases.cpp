@@ -17,8 +17,8 @@
 namespace fcm::parity {
 namespace {
 
-// Names that begin with one of these are not compared: inputs, and tensors that detection_map_cases
-// compares.
+// Names that begin with one of these are not compared: inputs, and the raw outputs of the region
+// proposal network, which the paths do not keep.
 const std::vector<std::string> kGiven{"image.", "gt_", "rpn.", "roi.", "rpn_logits", "rpn_deltas"};
 
 bool is_zero_by_nature(const Entry& entry, const std::string& name) {

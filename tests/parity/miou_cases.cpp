@@ -21,7 +21,7 @@ namespace {
 
 using nlohmann::json;
 
-// The rounding error of a division by 100 and of a sum over at most 254 classes in any order.
+// The rounding error of a division by 100 and of a sum over fewer than 256 classes in any order.
 constexpr double kSumOfClasses = 256 * 0x1p-53;
 
 // The label conversion of upstream's reduce_zero_label: stored 0 means unlabelled and becomes 255,

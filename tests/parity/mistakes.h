@@ -1,4 +1,5 @@
-// Tests that cases fail when their inputs have a mistake. The stored results stay unchanged.
+// For tests that plant a mistake in the inputs of cases and expect the cases to fail. The stored
+// results stay unchanged.
 #pragma once
 
 #include <ATen/ATen.h>

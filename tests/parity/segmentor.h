@@ -1,4 +1,4 @@
-// A whole stored segmenter: its weights, both paths, the compared tensors.
+// A whole upstream segmenter: its weights, both paths, the compared tensors.
 #pragma once
 
 #include <ATen/core/Tensor.h>

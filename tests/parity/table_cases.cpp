@@ -108,7 +108,7 @@ void drop_path(CaseResult& result, const nlohmann::json& table) {
   }
 }
 
-// Stored states and inputs equal the procedural values of their names and seed.
+// Compares stored weights with the procedural values of their names and seed.
 void state(CaseResult& result, const Entry& entry) {
   const PublishedModel model = published_model(entry.about);
   const Tensors stored = read_tensors(entry.path());
