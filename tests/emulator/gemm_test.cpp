@@ -1,5 +1,5 @@
-// Tests the descriptions of products that are passed to cuBLASLt on a GPU. In this program the CPU
-// executes them (run_gemm below).
+// Tests the descriptions of products that are passed to cuBLASLt on a GPU. In all tests on the
+// emulator, run_gemm() below executes them on the CPU.
 #include "fcm/ops/linear/gemm.h"
 
 #include "fcm/ops/cases.h"

@@ -62,7 +62,7 @@ TEST(FileKind, BothReadersSayWhatAFileIsInstead) {
     const std::string safetensors =
         error_of([&] { parse_safetensors(bytes_in(other.content), "file.safetensors"); });
     const bool small_number =
-        other.name == "tflite" || other.name == "zeros";  // read as a header of few bytes
+        other.name == "tflite" || other.name == "zeros";  // they begin like a small header length
     if (!small_number) {
       EXPECT_NE(safetensors.find(other.said), std::string::npos) << other.name << safetensors;
     }

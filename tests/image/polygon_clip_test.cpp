@@ -42,8 +42,8 @@ Window box_of(const Outlines& outlines) {
   return box;
 }
 
-// Even-odd rule: a point is inside if a ray to the right crosses the outline an odd number of
-// times.
+// Whether a point is inside by the even-odd rule: a ray to the right has an odd number of
+// crossings.
 bool contains(const std::vector<double>& xy, double x, double y) {
   bool inside = false;
   const size_t count = xy.size() / 2;

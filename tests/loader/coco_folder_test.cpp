@@ -95,7 +95,7 @@ TEST(CocoFolder, ImagesInFoldersOfTheFolder) {
             "1 folders (deep/other), 1 images without a record (deep/er/y.jpg)");
 }
 
-// Tools write image names relative to the data folder, to images/, or to its folder of the split.
+// Tools write image names relative to the data folder, to images/, or to the split's folder in it.
 TEST(CocoFolder, ImagesAreFoundWhereTheirNamesLead) {
   const auto check = [](const std::string& in_name, const std::string& on_disk,
                         const std::string& relative_to) {

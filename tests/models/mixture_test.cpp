@@ -181,8 +181,7 @@ TEST(Mixture, HasTheNamesOfThePlainForm) {
   EXPECT_EQ(names.back().first, "mimic.pred.bias");
 }
 
-// The gradient of a parameter for the loss of the given target, or for the whole loss if target <
-// 0.
+// The gradient of a parameter for the loss of one target; a negative `target` means the whole loss.
 at::Tensor gradient_of(const BothForms& both, const std::string& name, int64_t target) {
   const auto result = both.fast();
   const at::Tensor loss =

@@ -156,8 +156,8 @@ TEST_F(TiledProductsTest, AMissingPieceWouldBeSeen) {
             4 * product_errors(product(Isa::kAvx512, x_MK, b_KN), x_MK, b_KN).rms);
 }
 
-// Infinities may become NaN, but never finite. The largest float32 values exceed the largest
-// bfloat16 value and may become NaN too.
+// Non-finite factors give non-finite results; an infinity may become NaN. The largest float32
+// values may become NaN too, because they exceed the largest bfloat16 value.
 TEST_F(TiledProductsTest, WhatIsNotFiniteStaysSo) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const at::Tensor b_KN = numbers(Kind::kNormal, {40, 50}, 2).to(at::kFloat);

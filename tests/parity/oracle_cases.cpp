@@ -12,8 +12,8 @@ namespace {
 
 constexpr int64_t kViews = 4;
 
-// Noise with which upstream ConvMAE keeps view `view`. It keeps the patches of the lowest ranks, so
-// the ranks are rotated until these patches are the view's.
+// Noise with which upstream ConvMAE keeps view `view`. ConvMAE keeps the patches of the lowest
+// ranks, so the ranks are rotated until these patches are those of the view.
 at::Tensor noise_of_view(const at::Tensor& noise_BL, int64_t view) {
   const int64_t patches = noise_BL.size(1), size = patches / kViews;
   const at::Tensor ranks = noise_BL.argsort(int64_t{1}).argsort(int64_t{1});
