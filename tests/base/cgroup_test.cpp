@@ -1,4 +1,4 @@
-// Limits of control groups (cgroup v1 and v2), read from synthetic /proc and /sys trees.
+// Tests limits of control groups (cgroup v1 and v2) with synthetic /proc and /sys trees.
 #include "fcm/base/cgroup.h"
 
 #include <gtest/gtest.h>
@@ -65,7 +65,7 @@ TEST_F(CgroupTest, Version1HasAHierarchyForEachController) {
 }
 
 TEST_F(CgroupTest, AContainerSeesItsOwnGroupAtTheMountPoint) {
-  // The path as the host sees it, below the mounted group.
+  // The path is the host's, and the mount point shows the container's group.
   file("proc/self/mountinfo", "30 23 0:26 /docker/1f /sys/fs/cgroup ro - cgroup2 cgroup rw\n");
   file("proc/self/cgroup", "0::/docker/1f\n");
   file("sys/fs/cgroup/memory.max", "1000\n");
@@ -73,7 +73,7 @@ TEST_F(CgroupTest, AContainerSeesItsOwnGroupAtTheMountPoint) {
   file("proc/self/cgroup", "0::/docker/1f/inner\n");
   file("sys/fs/cgroup/inner/memory.max", "500\n");
   EXPECT_EQ(limits().memory.value, 500);
-  // A path that leads out of the mounted tree: the limit of the mount point counts.
+  // If the path leads out of the mounted tree, the limit at the mount point applies.
   file("proc/self/cgroup", "0::/../2e\n");
   EXPECT_EQ(limits().memory.value, 1000);
 }

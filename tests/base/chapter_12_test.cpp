@@ -1,4 +1,4 @@
-// docs/tour/12 lists every command and every key of a recipe.
+// Tests that chapter 12 of docs/tour lists every command and every key of a recipe.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -22,7 +22,7 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-// "bench step" is listed by a line with `bench step..., or with `bench ... and `step...
+// Whether a line lists the command: "bench step" by `bench step or, in a list, by `bench and `step.
 bool lists_command(const std::string& chapter, const std::string& command) {
   const size_t space = command.find(' ');
   const std::string first = "`" + command.substr(0, space);
@@ -34,7 +34,7 @@ bool lists_command(const std::string& chapter, const std::string& command) {
   return false;
 }
 
-// "run.seed" is listed by a table row that begins with `[run]` and contains `seed`.
+// Whether a table row lists the key: "run.seed" by a row that begins with `[run]` and has `seed`.
 bool lists_key(const std::string& chapter, const std::string& name) {
   const size_t dot = name.find('.');
   const std::string section = "| `[" + name.substr(0, dot) + "]`",
@@ -45,7 +45,7 @@ bool lists_key(const std::string& chapter, const std::string& name) {
   return false;
 }
 
-// Recipes are complete, so the shipped ones contain every key.
+// All keys, from the shipped recipes: recipes are complete, so every key is in one of them.
 std::set<std::string> keys_of_recipes(const fs::path& folder) {
   static const std::regex section(R"(\[(\w+)\].*)"), key(R"((\w+) *=.*)");
   std::set<std::string> keys;
@@ -61,7 +61,8 @@ std::set<std::string> keys_of_recipes(const fs::path& folder) {
   return keys;
 }
 
-// Each command has a file with its help text, named after it (tests/apps/help_test.cpp).
+// All commands: each has a file with its help text that is named after it
+// (tests/apps/help_test.cpp).
 std::vector<std::string> commands(const fs::path& help) {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(help)) {
@@ -89,7 +90,7 @@ TEST_F(Chapter12, ListsEveryKey) {
   const std::set<std::string> all = keys_of_recipes(root_ / "recipes");
   EXPECT_GT(all.size(), 70U);
   for (const std::string& name : all) EXPECT_TRUE(lists_key(chapter_, name)) << name;
-  EXPECT_TRUE(lists_key(chapter_, "debug.reference_ops"));  // a switch that recipes omit
+  EXPECT_TRUE(lists_key(chapter_, "debug.reference_ops"));  // the only key that recipes omit
 }
 
 TEST_F(Chapter12, WhatIsMissingIsNoticed) {

@@ -57,7 +57,7 @@ TEST(Content, WhatFilesOftenAreInstead) {
     EXPECT_TRUE(content_kind(bytes).starts_with(what)) << what << ": " << content_kind(bytes);
   }
   EXPECT_EQ(content_kind("\x01\x02\x03\xFF"), "");
-  EXPECT_EQ(content_kind("esc\x1b[31m\x01"), "");  // not text
+  EXPECT_EQ(content_kind("esc\x1b[31m\x01"), "");  // control characters are not text
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Which hyperthreads share a core.
+// Tests which hyperthreads are reported to share a core.
 #include "fcm/base/cores.h"
 
 #include <gtest/gtest.h>

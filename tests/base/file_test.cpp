@@ -1,4 +1,5 @@
-// Durable files are replaced whole or not at all, whichever call fails or the process dies at.
+// Tests that durable files are replaced whole or not at all, whichever system call fails or is the
+// last before the process dies.
 #include "fcm/base/file.h"
 
 #include <fcntl.h>
@@ -38,7 +39,7 @@ class FileTest : public test::TemporaryFolderTest {
   const fs::path path_ = folder_ / "content.txt";
 };
 
-// The number of failpoints that one replacement of the file passes.
+// The number of failpoints that `action` passes.
 int64_t points_of(const std::function<void()>& action) {
   failpoint::arm("file:0:kill");
   action();
@@ -133,20 +134,21 @@ TEST_F(FileTest, ReplacesNothingThatIsNoFile) {
 TEST_F(FileTest, EveryFailingCallLeavesTheOldContentAndNoTemporary) {
   replace("old");
   const int64_t points = points_of([&] { replace("old"); });
-  ASSERT_GE(points, 12);  // open, write, fsync, rename, folder open, folder fsync: 2 each
+  // Before and after each of six calls: open, write, fsync, rename, open and fsync of the folder.
+  ASSERT_GE(points, 12);
   for (int64_t point = 1; point <= points; ++point) {
     for (const char* reason : {"ENOSPC", "EIO"}) {
       SCOPED_TRACE(fmt::format("point {} of {}, {}", point, points, reason));
       failpoint::arm(fmt::format("file:{}:{}", point, reason));
       const std::string error = error_of([&] { replace("new content"); });
       failpoint::disarm();
-      if (point == 2 || point == 10) {  // after an open: nothing can fail there
+      if (point == 2 || point == 10) {  // after an open, where no failure is possible
         EXPECT_EQ(error, "");
         replace("old");
         continue;
       }
       EXPECT_NE(error, "");
-      EXPECT_EQ(content(), point < 8 ? "old" : "new content");  // from 8 on the rename is done
+      EXPECT_EQ(content(), point < 8 ? "old" : "new content");  // point 8 is after the rename
       EXPECT_EQ(files(), 1);
       replace("old");
     }
@@ -223,7 +225,7 @@ TEST_F(FileTest, NewFoldersGoAgainUnlessTheyAreKeptOrFilled) {
   { NewFolders(folder_ / "kept" / "c", ExitCode::kData).keep(); }
   EXPECT_TRUE(fs::is_directory(folder_ / "kept" / "c"));
   { NewFolders existed(folder_ / "kept" / "c", ExitCode::kData); }
-  EXPECT_TRUE(fs::is_directory(folder_ / "kept" / "c")) << "it was there before";
+  EXPECT_TRUE(fs::is_directory(folder_ / "kept" / "c")) << "a folder that existed before must stay";
   failpoint::arm("file.mkdir.before:2:ENOSPC");
   EXPECT_NE(error_of([&] { make_folders(folder_ / "x" / "y", ExitCode::kData); }), "");
   failpoint::disarm();

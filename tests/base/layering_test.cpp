@@ -1,4 +1,5 @@
-// Checks every #include of fcm/ against fcm/edges.txt, which lists the permitted ones.
+// Checks every #include in fcm/ and the folders beside it: fcm/edges.txt lists what each folder may
+// include.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,7 +16,7 @@ namespace fcm {
 namespace {
 
 namespace fs = std::filesystem;
-using Files = std::map<std::string, std::string>;  // "fcm/ops/patches.h" -> text
+using Files = std::map<std::string, std::string>;  // from paths ("fcm/ops/patches.h") to texts
 using Lines = std::vector<std::string>;
 
 const std::set<std::string> kLibraries = {"torch", "cuda",   "jpeg",    "png",
@@ -23,7 +24,7 @@ const std::set<std::string> kLibraries = {"torch", "cuda",   "jpeg",    "png",
                                           "toml",  "xxhash", "deflate", "protozero"};
 
 struct Edges {
-  std::map<std::string, std::set<std::string>> of;  // folder -> folders and libraries
+  std::map<std::string, std::set<std::string>> of;  // folders and libraries that a folder lists
   Lines violations;
 };
 
@@ -43,8 +44,7 @@ Edges parse_edges(const std::string& text) {
     if (edges.of.contains(folder)) edges.violations.push_back("edges.txt: twice: " + folder);
     std::set<std::string> targets;
     while (words >> word) {
-      // A folder may list only folders above its own line, so the lowest come
-      // first and there is no cycle.
+      // A folder may list only folders whose lines are above its own, so there is no cycle.
       if (!edges.of.contains(word) && !kLibraries.contains(word)) {
         edges.violations.push_back("edges.txt: " + folder + " lists " + word +
                                    ", which is neither above it nor a library");
@@ -52,8 +52,8 @@ Edges parse_edges(const std::string& text) {
       const auto below = edges.of.find(word);
       if (below != edges.of.end() && below->second.contains("torch") &&
           line.find("torch") == std::string::npos) {
-        edges.violations.push_back("edges.txt: " + folder + " is to be free of torch, but " + word +
-                                   " is not");
+        edges.violations.push_back("edges.txt: " + folder + " must be free of torch, but lists " +
+                                   word + ", which is not");
       }
       if (!targets.insert(word).second) {
         edges.violations.push_back("edges.txt: " + folder + " lists " + word + " twice");
@@ -88,8 +88,8 @@ std::vector<Include> includes_of(const std::string& text) {
   return includes;
 }
 
-// The library of a header in angle brackets: one of kLibraries, "" for C++, the system and fmt, "?"
-// for headers this test does not know.
+// The library of a header in angle brackets: one of kLibraries; "" for C++, the system and fmt; "?"
+// if this test does not know the header.
 std::string library_of(const std::string& header) {
   static const std::vector<std::pair<std::string, std::string>> kBeginnings = {
       {"ATen/", "torch"},   {"c10/", "torch"},     {"torch/", "torch"},
@@ -123,7 +123,7 @@ std::string library_of(const std::string& header) {
 // Folders beside fcm/ that are part of the program.
 const std::set<std::string> kBeside = {"reference", "bench"};
 
-// "fcm/ops/gelu/op.h" -> "ops", "bench/step.cpp" -> "bench"
+// The folder of a path: "ops" for "fcm/ops/gelu/op.h", "bench" for "bench/step.cpp".
 std::string folder_of(const std::string& path) {
   const size_t begin = path.starts_with("fcm/") ? std::string("fcm/").size() : 0;
   const size_t end = path.find('/', begin);
@@ -134,13 +134,13 @@ void check_include(const std::string& file, const Include& include, const Edges&
                    const Files& files, Lines& violations) {
   const std::string folder = folder_of(file);
   const auto allowed = edges.of.find(folder);
-  if (allowed == edges.of.end()) return;  // reported once per folder
+  if (allowed == edges.of.end()) return;  // the caller reports the unlisted folder
   const auto refuse = [&](const std::string& why) {
     violations.push_back(file + " includes " + include.path + ": " + why);
   };
   if (!include.quoted) {
     const std::string library = library_of(include.path);
-    if (library == "?") return refuse("no library of this project; add it to this test");
+    if (library == "?") return refuse("of no library of this project; add new ones to this test");
     if (!library.empty() && !allowed->second.contains(library)) {
       refuse(folder + " does not list " + library);
     }
@@ -149,7 +149,7 @@ void check_include(const std::string& file, const Include& include, const Edges&
   const bool from_root = include.path.starts_with("fcm/") ||
                          kBeside.contains(include.path.substr(0, include.path.find('/')));
   if (!from_root || include.path.find("..") != std::string::npos) {
-    return refuse("quotes are for \"fcm/...\", from the root");
+    return refuse("write quoted includes from the root, as \"fcm/...\"");
   }
   const std::string target = folder_of(include.path);
   if (!files.contains(include.path)) return refuse("there is no such file");
@@ -158,10 +158,10 @@ void check_include(const std::string& file, const Include& include, const Edges&
   }
 }
 
-// Kernel files are compiled for one instruction set. If such a file instantiates a template,
-// the linker may keep that copy for the whole program, which then crashes on machines
-// without the instructions. So kernel files include neither LibTorch nor containers,
-// directly or through other headers.
+// Whether a file is compiled for one instruction set. If such a file instantiates a template, the
+// linker may use that copy for the whole program, which then crashes on CPUs without the
+// instructions. So kernel files include neither LibTorch nor containers, directly or through other
+// headers.
 bool is_kernel(const std::string& file) {
   static const std::regex kernel(R"(.*(_(plain|avx2|avx512|vnni|amx)\.cpp|\.inc))");
   return std::regex_match(file, kernel);
@@ -186,7 +186,7 @@ void check_kernel(const std::string& kernel, const Files& files, Lines& violatio
         open.push_back(include.path);
       } else if (kNotInKernels.contains(include.path) || library_of(include.path) == "torch") {
         violations.push_back(kernel + " is a kernel, but includes " + include.path +
-                             (file == kernel ? "" : " by way of " + file));
+                             (file == kernel ? "" : " through " + file));
       }
     }
   }
@@ -242,8 +242,8 @@ TEST(Layering, EveryIncludeIsListed) {
   EXPECT_EQ(joined(violations_in(text_of(fs::path(FCM_SOURCE_DIR) / "fcm/edges.txt"), files)), "");
 }
 
-// Synthetic trees from here on: each bad tree is refused for one reason,
-// and a good one is accepted.
+// The tests below have synthetic trees: a good one is accepted, and each bad one is refused for one
+// reason.
 
 const char* const kEdges =
     "# words\n\nbase:\nimage:  base jpeg\nops: base torch\nmodels: base ops torch json\n";
@@ -299,13 +299,13 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"fcm/ops/x.cpp", "#include <zlib.h>\n", "does not list zlib"},
         BadFile{"fcm/ops/x.cpp", "#include <opencv2/core.hpp>\n", "no library of this project"},
         BadFile{"fcm/ops/x.cpp", "#include <fcm/base/error.h>\n", "no library of this project"},
-        BadFile{"fcm/ops/x.cpp", "#include \"apps/program.h\"\n", "quotes are for"},
-        BadFile{"fcm/ops/x.cpp", "#include \"tests/support.h\"\n", "quotes are for"},
+        BadFile{"fcm/ops/x.cpp", "#include \"apps/program.h\"\n", "quoted includes"},
+        BadFile{"fcm/ops/x.cpp", "#include \"tests/support.h\"\n", "quoted includes"},
         BadFile{"fcm/ops/x.cpp", "#include \"bench/step.h\"\n", "no such file"},
         BadFile{"reference/x.cpp", "#include \"fcm/ops/gelu/op.h\"\n", "does not list the folder"},
-        BadFile{"fcm/ops/x.cpp", "#include \"op.h\"\n", "quotes are for"},
-        BadFile{"fcm/ops/x.cpp", "#include \"fcm/base/../image/jpeg.cpp\"\n", "quotes are for"},
-        BadFile{"fcm/ops/x.cpp", "#include HEADER\n", "quotes are for"},
+        BadFile{"fcm/ops/x.cpp", "#include \"op.h\"\n", "quoted includes"},
+        BadFile{"fcm/ops/x.cpp", "#include \"fcm/base/../image/jpeg.cpp\"\n", "quoted includes"},
+        BadFile{"fcm/ops/x.cpp", "#include HEADER\n", "quoted includes"},
         BadFile{"fcm/ops/x.cpp", "#include \"fcm/base/absent.h\"\n", "no such file"},
         BadFile{"fcm/extra/x.h", "int x;\n", "does not list the folder"},
         BadFile{"fcm/x.h", "int x;\n", "does not list the folder"},
@@ -314,7 +314,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"fcm/ops/gelu/kernel.inc", "#include <string>\n", "is a kernel"},
         BadFile{"fcm/ops/gelu/cpu_amx.cpp", "#include <vector>\n", "is a kernel"},
         BadFile{"fcm/image/resize_vnni.cpp", "#include <span>\n", "is a kernel"},
-        BadFile{"fcm/ops/gelu/x_avx2.cpp", "#include \"fcm/base/error.h\"\n", "by way of"}));
+        BadFile{"fcm/ops/gelu/x_avx2.cpp", "#include \"fcm/base/error.h\"\n", " through "}));
 
 struct BadEdges {
   const char* text;

@@ -26,7 +26,8 @@ std::string fault_of(const std::string& name) {
 TEST(Processor, AClassIsFoundByItsNameAndOneThatIsMissingIsRefused) {
   bool missing = false;
   for (const ProcessorClass processor : kAll) {
-    EXPECT_TRUE(!missing || !can_run(processor)) << "runs, but the class below it does not";
+    EXPECT_TRUE(!missing || !can_run(processor))
+        << name_of(processor) << " can run, but a lower class cannot";
     missing = !can_run(processor);
     if (missing) {
       EXPECT_NE(fault_of(name_of(processor)).find("at most"), std::string::npos);

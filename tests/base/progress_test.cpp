@@ -55,12 +55,12 @@ TEST_F(ProgressTest, SaysOneLineOfManyInAFifthOfASecondAndAlwaysTheLast) {
     now_ += 0.001;
     images.add(1);
   }
-  EXPECT_EQ(lines_.all.size(), 6u);  // the first, four after it, the last
+  EXPECT_EQ(lines_.all.size(), 6u);  // the first line, four others, and the last
   EXPECT_EQ(lines_.all.back(), "1000 of 1000 images  left 0:00:00");
 }
 
 TEST_F(ProgressTest, DoesNotCountBeyondTheTotal) {
-  Progress images = progress("", 10);  // each rank counts for all and rounds up
+  Progress images = progress("", 10);  // counts for all ranks are rounded up and may exceed it
   now_ += 2;
   images.add(12);
   EXPECT_EQ(lines_.all, std::vector<std::string>{"10 of 10 images  left 0:00:00"});

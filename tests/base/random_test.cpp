@@ -8,7 +8,7 @@
 namespace fcm {
 namespace {
 
-// Known answers of Philox4x32-10 from the authors' test vectors.
+// The test vectors of Philox4x32-10 by its authors.
 TEST(Philox, MatchesPublishedVectors) {
   EXPECT_EQ(philox4x32({0, 0, 0, 0}, {0, 0}),
             (std::array<uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));

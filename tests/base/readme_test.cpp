@@ -1,4 +1,4 @@
-// Each folder's README names every file and folder in it.
+// Tests that the README of each folder names every file and folder in it.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,8 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The words of a README that can be names: in backticks, in indented lines, in link targets. A star
-// is part of a word: `cpu_*` names everything that begins with "cpu_".
+// The words of a README that may be names: those in backticks, in indented lines and in link
+// targets. A star is part of a word: `cpu_*` names everything that begins with "cpu_".
 std::set<std::string> names_in(const std::string& readme) {
   static const std::regex quoted(R"(`([^`\n]*)`|\]\(([^)\n]*)\)|(?:^|\n)    ([^\n]*))");
   static const std::regex word(R"([A-Za-z0-9_*-]+)");
@@ -38,7 +38,7 @@ bool fits(const std::string& pattern, const std::string& name) {
          name.starts_with(pattern.substr(0, star)) && name.ends_with(pattern.substr(star + 1));
 }
 
-// The files and folders that the READMEs do not name. A name without its extension is enough.
+// The entries (files and folders) that no name fits. A name without extension fits too.
 std::vector<std::string> unnamed(const std::set<std::string>& names,
                                  const std::vector<std::string>& entries) {
   std::vector<std::string> missing;
@@ -61,8 +61,8 @@ std::vector<std::string> entries_of(const fs::path& folder) {
   return entries;
 }
 
-// The names that cover a folder: those in its own README, and those in the READMEs above it up to
-// `root`, which name the files that all folders of a kind have (fcm/ops/README.md).
+// The names that apply to a folder: those in its own README, and those in the READMEs of its
+// parents up to `root`, which may name files that several folders have (fcm/ops/README.md).
 std::set<std::string> names_for(const fs::path& folder, const fs::path& root) {
   std::set<std::string> names;
   for (fs::path place = folder; place != root; place = place.parent_path()) {

@@ -1,5 +1,5 @@
-// The program may remove only files it wrote (fcm/tasks/run_files.h), so no code
-// removes a whole folder tree.
+// Tests that no code removes a whole folder tree: the program may remove only files that it wrote
+// (fcm/tasks/run_files.h).
 #include <gtest/gtest.h>
 
 #include <filesystem>

@@ -27,7 +27,7 @@ TEST(Text, PrintableHasNothingThatBreaksALineOrATerminal) {
   EXPECT_EQ(printable("\xc2\x9b"
                       "31m"),
             "\\u009b31m")
-      << "C1 control: a terminal's one-byte form of ESC [";
+      << "a C1 control character: terminals read it as ESC [";
   EXPECT_EQ(printable("\xe2\x80\xae"
                       "gpj.exe"),
             "\\u202egpj.exe");
@@ -53,13 +53,13 @@ TEST(Text, NamesInErrorsAreMadePrintable) {
             "  a\\nb, 1 of c");
   EXPECT_EQ(message_of([&] { fail(ExitCode::kData, "{}", fmt::join(both, ", ")); }), "a\\nb, c");
   EXPECT_EQ(message_of([&] { fail(ExitCode::kData, "{}", fmt::join(both, "\n")); }), "a\nb\nc")
-      << "newlines of the format's own text stay";
+      << "newlines in the format string must stay";
   // Format specifiers apply to the elements of fmt::join too.
   const std::vector<int> bytes{1, 255};
   EXPECT_EQ(message_of([&] { fail(ExitCode::kData, "{:02x}", fmt::join(bytes, " ")); }), "01 ff");
   EXPECT_EQ(message_of([&] { fail(ExitCode::kData, "one\ntwo {}", "three\nfour"); }),
             "one\ntwo three\nfour")
-      << "string literals keep their newlines";
+      << "string literals must keep their newlines";
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// How many cores and threads the program may use on a shared machine.
+// Tests how many cores and threads the program may use on a shared machine.
 #include "fcm/base/threads.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// Every edge in fcm/edges.txt is used by some include of its folder. (layering_test.cpp refuses
-// includes that are not listed.)
+// Tests that every edge in fcm/edges.txt is used by an include of its folder. layering_test.cpp
+// refuses includes that are not listed.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -17,7 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Matches an include of a library or a folder: "fcm/NAME/, or "NAME/ for folders beside fcm/.
+// A regular expression for includes of a library or of a folder: "fcm/NAME/, or "NAME/ for a folder
+// beside fcm/.
 std::regex include_of(const std::string& edge) {
   static const std::map<std::string, std::string> kLibraries = {
       {"torch", "<(ATen|c10|torch)/"},
@@ -37,11 +38,12 @@ std::regex include_of(const std::string& edge) {
                     (library != kLibraries.end() ? library->second : "\"(fcm/)?" + edge + "/"));
 }
 
-// "folder edge" for each edge without a matching include. `texts` maps a folder to its sources.
+// The texts "FOLDER EDGE" of all edges without a matching include. `texts` maps a folder to its
+// sources.
 std::vector<std::string> unused_edges(const std::string& edges_text,
                                       const std::map<std::string, std::string>& texts) {
   std::vector<std::string> unused;
-  std::set<std::string> with_torch;  // including their headers requires torch
+  std::set<std::string> with_torch;  // folders that list torch: their headers need it
   std::istringstream lines(edges_text);
   for (std::string line; std::getline(lines, line);) {
     const size_t colon = line.find(':');
@@ -60,7 +62,7 @@ std::vector<std::string> unused_edges(const std::string& edges_text,
   return unused;
 }
 
-// The concatenated sources of each folder of fcm/ and of the folders beside it.
+// The concatenated sources of each folder in fcm/ and of each folder beside it.
 std::map<std::string, std::string> sources_by_folder() {
   const fs::path root = FCM_SOURCE_DIR;
   std::map<std::string, std::string> texts;

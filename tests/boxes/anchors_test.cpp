@@ -28,7 +28,8 @@ TEST(Anchors, AreThePublishedOnes) {
   const FrameAnchors frame = Anchors().of(kFrame);
   EXPECT_TRUE(same_bits(frame.boxes_A4, plain_anchors(kFrame)));
   EXPECT_EQ(frame.first_of_level, (std::vector<int64_t>{0, 144, 180, 192, 195, 198}));
-  // The third anchor at position (0, 0): twice as high as wide, 32^2 pixels, centred on the corner.
+  // The third anchor at position (0, 0) is twice as high as wide, has 32^2 pixels, and its centre
+  // is the corner of the image.
   const at::Tensor third = frame.boxes_A4[2].to(at::kDouble);
   EXPECT_NEAR((third[3] - third[1]).item<double>(), 2 * (third[2] - third[0]).item<double>(), 1e-5);
   EXPECT_NEAR(((third[3] - third[1]) * (third[2] - third[0])).item<double>(), 1024, 1e-3);
@@ -43,7 +44,7 @@ TEST(Anchors, OfTheTrainedFrameAre261888) {
   const std::vector<MapSize> maps{{256, 256}, {128, 128}, {64, 64}, {32, 32}, {16, 16}};
   const FrameAnchors frame = anchors.of(maps);
   EXPECT_EQ(frame.boxes_A4.size(0), 261888);
-  EXPECT_TRUE(anchors.of(maps).boxes_A4.is_same(frame.boxes_A4));  // computed once, then cached
+  EXPECT_TRUE(anchors.of(maps).boxes_A4.is_same(frame.boxes_A4));  // from the cache
 }
 
 TEST(Anchors, OfOtherSizesAreTheirOwn) {

@@ -28,7 +28,7 @@ TEST(Deltas, AreThePublishedOnes) {
           wide, reference::boxes_at_deltas(deltas, sources.to(at::kDouble), kPlainRegion), 1e-13)
           .description,
       "");
-  // Column order matters: deltas with class and coordinate transposed decode to other boxes.
+  // Negative control: with class and coordinate transposed, the decoded boxes differ.
   const at::Tensor mixed = deltas.view({50, 3, 4}).transpose(1, 2).reshape({50, 12});
   EXPECT_NE(fcm::test::compare(decode(mixed, sources, kRegionDeltas), wide, 1e-2).description, "");
 }
@@ -52,8 +52,8 @@ TEST(Deltas, GrowthIsHeldWithTheWeightsTakenOff) {
   const at::Tensor far = test::boxes_of({{0.0, 0.0, 100.0, -100.0}}, at::kDouble);
   for (const DeltaWeights& weights : {kAnchorDeltas, kRegionDeltas}) {
     const at::Tensor box = decode(far, source, weights)[0];
-    EXPECT_NEAR((box[2] - box[0]).item<double>(), 1000, 1e-9);  // 16 * 1000 / 16
-    EXPECT_LT((box[3] - box[1]).item<double>(), 1e-6);          // there is no lower bound
+    EXPECT_NEAR((box[2] - box[0]).item<double>(), 1000, 1e-9);  // growth is limited to 1000 / 16
+    EXPECT_LT((box[3] - box[1]).item<double>(), 1e-6);          // shrinking is not limited
   }
 }
 

@@ -1,4 +1,4 @@
-// Overlaps and matches against plain implementations.
+// Compares overlaps and matches with plain implementations.
 #include "fcm/boxes/matcher.h"
 
 #include <ATen/Parallel.h>
@@ -25,10 +25,11 @@ TEST(Overlaps, AreThePublishedOnesToTheBit) {
   const at::Tensor truths = test::real_boxes(1, 9, 200), boxes = test::real_boxes(2, 70, 200);
   EXPECT_TRUE(same_bits(overlaps(truths, boxes), reference::overlap_matrix(truths, boxes)));
   EXPECT_GT(overlaps(truths, boxes).gt(0).sum().item<int64_t>(), 50);
-  const at::Tensor one_pixel = at::tensor({0, 0, 1, 1}, at::kFloat);  // with inclusive corners
+  // Negative control: boxes that include their last pixel (add one to the far corner).
+  const at::Tensor one_pixel = at::tensor({0, 0, 1, 1}, at::kFloat);
   EXPECT_FALSE(same_bits(overlaps(truths + one_pixel, boxes + one_pixel),
                          reference::overlap_matrix(truths, boxes)));
-  // More pairs than are computed at once (2^20).
+  // More than 2^20 pairs, which are computed in several chunks.
   const at::Tensor many = test::real_boxes(3, 300000, 900);
   EXPECT_TRUE(same_bits(overlaps(truths, many), reference::overlap_matrix(truths, many)));
 }
@@ -38,12 +39,12 @@ TEST(Overlaps, OfBoxesWithoutAreaAreZero) {
       {{0.0, 0.0, 0.0, 0.0}, {3.0, 3.0, 3.0, 9.0}, {0.0, 0.0, 9.0, 9.0}, {9.0, 0.0, 12.0, 9.0}},
       at::kFloat);
   const at::Tensor all = overlaps(boxes, boxes);
-  EXPECT_EQ(all.gt(0).sum().item<int64_t>(), 2);  // the last two with themselves
+  EXPECT_EQ(all.gt(0).sum().item<int64_t>(), 2);  // only the last two boxes, each with itself
   EXPECT_EQ(all[2][2].item<float>(), 1);
   EXPECT_EQ(overlaps(boxes.narrow(0, 0, 0), boxes).sizes(), (std::vector<int64_t>{0, 4}));
 }
 
-// The definition, computed truth by truth.
+// Matches by their definition, computed truth by truth.
 Match match_by_definition(const at::Tensor& truths, const at::Tensor& boxes,
                           const MatchOptions& options) {
   const at::Tensor all = reference::overlap_matrix(truths, boxes).to(at::kDouble);
@@ -78,7 +79,7 @@ TEST(Matcher, IsThePublishedOneAlsoOnTies) {
     const auto seed = *rc::gen::arbitrary<uint64_t>();
     const auto truths = *rc::gen::inRange<int64_t>(0, 6);
     const auto count = *rc::gen::inRange<int64_t>(0, 40);
-    const auto side = *rc::gen::inRange<int64_t>(1, 12);  // small, so that many coincide
+    const auto side = *rc::gen::inRange<int64_t>(1, 12);  // small, so that many boxes coincide
     const auto type = *rc::gen::element(at::kFloat, at::kDouble);
     const MatchOptions options = *rc::gen::element(kAnchorMatch, kRegionMatch);
     const at::Tensor of = test::whole_boxes(seed, truths, side, type);
@@ -108,8 +109,8 @@ TEST(Matcher, NoticesTheMistakesThatAreEasilyMade) {
   EXPECT_FALSE(match(truths, swapped, kAnchorMatch).label_N.equal(right.label_N));
 }
 
-// As upstream: every box that overlaps a truth as much as the truth's best candidate is a positive,
-// so a truth with overlap 0 everywhere makes all boxes positive.
+// As upstream, every box that overlaps a truth as much as the truth's best box is positive. So a
+// truth that no box overlaps (all overlaps are 0) makes all boxes positive.
 TEST(Matcher, ATruthThatNothingOverlapsMakesPositivesOfAll) {
   const at::Tensor truths =
       test::boxes_of({{0.0, 0.0, 10.0, 10.0}, {500.0, 500.0, 500.0, 500.0}}, at::kFloat);

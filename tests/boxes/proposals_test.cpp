@@ -1,4 +1,4 @@
-// Proposals and detections against plain implementations.
+// Compares proposals and detections with plain implementations.
 #include "fcm/boxes/proposals.h"
 
 #include <gtest/gtest.h>
@@ -19,8 +19,8 @@ using fcm::test::same_bits;
 
 constexpr int64_t kRows = 30, kColumns = 40;
 
-// Three levels of boxes that stick out of the image, coincide, are empty or inverted. Logits take
-// few distinct values, so that many tie.
+// Three levels of boxes, some of which extend beyond the image, coincide, are empty or inverted.
+// Logits have few distinct values, so that many are equal.
 struct Levels {
   std::vector<at::Tensor> boxes, logits;
 
@@ -96,7 +96,7 @@ TEST(Proposals, MayBeNone) {
 struct Scored {
   at::Tensor probabilities, deltas, regions, boxes;
 
-  // Probabilities take few distinct values, so that many tie.
+  // Probabilities have few distinct values, so that many are equal.
   explicit Scored(uint64_t seed, int64_t count = 14, int64_t classes = 3) {
     const at::Tensor logits = (fcm::test::fixed_normal({count, classes + 1}, seed) * 2).round();
     probabilities = logits.softmax(1).to(at::kFloat);

@@ -21,8 +21,8 @@ inline at::Tensor boxes_of(const std::vector<std::array<double, 4>>& rows,
   return boxes.to(type);
 }
 
-// [count, 4] inside side x side, with integer corners, so that many touch, coincide or tie; width
-// and height are at least 1.
+// Boxes [count, 4] within side x side with integer corners, so that many touch, coincide or have
+// equal overlaps. Width and height are at least 1.
 inline at::Tensor whole_boxes(uint64_t seed, int64_t count, int64_t side,
                               at::ScalarType type = at::kFloat) {
   KeyedRandom random(seed, Purpose::kSynthetic, 0, 0);
@@ -41,7 +41,7 @@ inline at::Tensor whole_boxes(uint64_t seed, int64_t count, int64_t side,
   return boxes.to(type);
 }
 
-// [count, 4] with arbitrary real corners.
+// Boxes [count, 4] with arbitrary real corners.
 inline at::Tensor real_boxes(uint64_t seed, int64_t count, double side,
                              at::ScalarType type = at::kFloat) {
   KeyedRandom random(seed, Purpose::kSynthetic, 1, 0);

@@ -17,7 +17,7 @@ at::Tensor labels_of(int64_t positives, int64_t negatives, int64_t ignored) {
   const at::Tensor sorted =
       at::cat({at::full({positives}, 1, at::kChar), at::full({negatives}, 0, at::kChar),
                at::full({ignored}, -1, at::kChar)});
-  // Shuffled in a fixed order.
+  // Shuffles the labels in a fixed way.
   std::vector<int64_t> order(static_cast<size_t>(sorted.numel()));
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
@@ -49,7 +49,7 @@ TEST(Sampler, TakesWhatThereIsUpToItsCounts) {
       RC_ASSERT(std::set<int64_t>(chosen.begin(), chosen.end()).size() == chosen.size());
       RC_ASSERT(labels.index_select(0, indices).eq(label).all().item<bool>());
     }
-    const Sampled again = sample(labels, {total, most}, choice);  // the sampler has no state
+    const Sampled again = sample(labels, {total, most}, choice);  // must be the same: no state
     RC_ASSERT(again.positive_P.equal(sampled.positive_P));
     RC_ASSERT(again.negative_Q.equal(sampled.negative_Q));
   }));
@@ -68,7 +68,7 @@ TEST(Sampler, DrawsByItsKeys) {
     EXPECT_NE(first.first, other.first);
     EXPECT_NE(first.second, other.second);
   }
-  // Positives and negatives use separate random streams, also if their counts are equal.
+  // Positives and negatives have different random numbers, even if their counts are equal.
   const Choice choice = keyed_choice(1, Purpose::kAnchors, 2, 3);
   EXPECT_NE(choice(Side::kPositives, 200, 20), choice(Side::kNegatives, 200, 20));
 }

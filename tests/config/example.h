@@ -1,4 +1,4 @@
-// A small recipe that has every kind of key.
+// A small recipe that has keys of every type.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// G16, G19: mutants of a recipe.
+// Reads mutants (randomly changed texts) of a recipe.
 #include "fcm/config/recipe_io.h"
 #include "tests/config/example.h"
 #include "tests/support/mutants.h"

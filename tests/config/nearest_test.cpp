@@ -13,7 +13,7 @@ TEST(EditDistance, CountsEditsAndSwaps) {
   EXPECT_EQ(edit_distance("", "abc"), 3u);
   EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
   EXPECT_EQ(edit_distance("raito", "ratio"), 1u);
-  EXPECT_EQ(edit_distance("ca", "abc"), 3u);  // a swapped pair is not edited again
+  EXPECT_EQ(edit_distance("ca", "abc"), 3u);  // no further edit within a swapped pair
 }
 
 TEST(EditDistance, IsSymmetricAndZeroOnlyForEqualWords) {

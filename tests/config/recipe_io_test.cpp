@@ -23,7 +23,7 @@ Example read_example(const std::string& text, const std::vector<std::string>& se
   return example;
 }
 
-// The message of the usage error that `action` throws; fails the test if there is none.
+// The message of the usage error that `action` throws; the test fails if it throws none.
 template <class Action>
 std::string usage_error(Action&& action) {
   const std::string message = test::error_of(ExitCode::kUsage, action);
@@ -132,7 +132,7 @@ INSTANTIATE_TEST_SUITE_P(
               "r.toml:3: unknown key masks.views2; did you mean masks.views?"}),
     [](const auto& test) { return std::string(test.param.name); });
 
-// The library words these errors itself; the test checks position, key and reason.
+// These messages are toml++'s, so the test checks only the position, the key and the reason.
 TEST(Reader, RefusesRepeatedKeysAndBadSyntax) {
   const std::string twice =
       usage_error([] { read_example(with_line("ratio = 0.5", "ratio = 0.5\nratio = 0.6")); });
@@ -154,7 +154,7 @@ TEST(Reader, SurvivesTextThatIsNoRecipe) {
   }
 }
 
-// The library handles non-ASCII characters correctly only inside strings and comments.
+// Non-ASCII characters elsewhere are refused, because toml++ does not handle them correctly.
 TEST(Reader, TakesNonAsciiOnlyInCommentsAndOneLineTexts) {
   const std::string umlaut = "\xc3\xbc";
   const std::string good = "# " + umlaut + " \"'\nname = \"\\\"" + umlaut + "\" # \"" + umlaut;
@@ -170,7 +170,7 @@ TEST(Reader, TakesNonAsciiOnlyInCommentsAndOneLineTexts) {
   }
 }
 
-// Any mutated text gives either values or a usage error.
+// A mutated text is either read or refused with a usage error.
 TEST(Reader, SurvivesMutations) {
   const bool held = rc::check([] {
     std::string text = kGood;
@@ -254,7 +254,7 @@ TEST(Print, CommentsDoNotChangeWhatIsRead) {
 }
 
 rc::Gen<std::string> texts() {
-  // Letters, every character that TOML escapes, and two multi-byte characters.
+  // Texts of letters, of every character that TOML escapes, and of two multi-byte characters.
   return rc::gen::map(
       rc::gen::container<std::vector<std::string>>(rc::gen::element<std::string>(
           "a", "Z", " ", "\"", "\\", "\n", "\t", "\r", "#", "=", "'", std::string(1, '\x01'),
@@ -306,7 +306,7 @@ TEST(Print, RoundTripIsAFixedPoint) {
 
 TEST(Hash, IsStableAndSeesEveryField) {
   Example example = read_example(kGood);
-  // A stored value: if it changes, recipes of older runs no longer match their hashes.
+  // The hash must not change: older runs store hashes of their recipes.
   EXPECT_EQ(hash(fields_of(example)), "1f4dc795e5f23346");
   for (const char* assignment :
        {"masks.ratio=0.25", "masks.views=2", "masks.tied=false", "net.name=x", "net.size=base",

@@ -1,8 +1,8 @@
 // The CUDA kernels of adamw on the emulator.
 #include "tests/emulator/emulated.h"
-// The kernels themselves.
+// Sources of the kernels.
 #include "fcm/ops/adamw/cuda.cu"
-// Operators that call them.
+// Operators that launch the kernels.
 #include "fcm/ops/adamw/op.h"
 #include "fcm/ops/cases.h"
 #include "fcm/optim/adamw.h"
@@ -16,7 +16,8 @@ using test::same_bits;
 
 TEST(EmulatedAdamW, EqualsTheReference) { test::emulator::expect_cases(adamw_cases(), 1e6); }
 
-// More 16-byte accesses than threads in all blocks, aligned and unaligned.
+// The gradient has more 16-byte chunks than the grid has threads, so threads take several rounds.
+// One length is a multiple of a chunk, the other is not.
 TEST(EmulatedGradientNorm, SumsSquaresOfSeveralRounds) {
   const at::Tensor all = case_values({4400005}, at::kFloat, 1);
   for (const int64_t count : {4400004, 4400001}) {
@@ -39,7 +40,7 @@ TEST(EmulatedGradientNorm, IsWhatTheOptimizerAsksFor) {
   }
 }
 
-// Optimizer steps decided by kernels equal those decided on the host, with and without clipping.
+// Steps whose clipping and skipping are decided by kernels equal steps decided on the host.
 TEST(EmulatedQueuedSteps, FollowThoseOfTheProcessor) {
   const auto made = [] {
     nn::Parameters parameters(1, at::kFloat);
@@ -83,7 +84,7 @@ TEST(EmulatedQueuedSteps, FollowThoseOfTheProcessor) {
   EXPECT_TRUE(same_bits(queued.flat_values(), before));
 }
 
-// Steps as a captured graph replays them: the host writes only lr and the gradients.
+// Runs steps as a captured graph replays them: the host writes only the lr and the gradients.
 class EmulatedAdamWSteps : public testing::Test {
  protected:
   static constexpr int64_t kCount = 2501;
@@ -93,7 +94,7 @@ class EmulatedAdamWSteps : public testing::Test {
   at::Tensor value_ = case_values({kCount}, at::kFloat, 1), first_ = at::zeros({kCount}),
              second_ = at::zeros({kCount}), gradient_ = case_values({kCount}, at::kFloat, 2),
              rounded_ = at::empty({kCount}, at::kBFloat16);
-  // Groups with arbitrary bounds; [900, 910) belongs to none.
+  // Groups with arbitrary bounds. Elements 900 to 909 belong to no group.
   std::vector<AdamWScheduled> scheduled_{{0, 7, 1, 0.05}, {7, 900, 0.5, 0}, {910, kCount, 1, 0.05}};
   std::vector<AdamWSegment> segments_{3};
   AdamWFactors factors_{};
@@ -117,7 +118,7 @@ class EmulatedAdamWSteps : public testing::Test {
         nullptr);
   }
 
-  // The same steps by the reference in float64.
+  // Runs the same steps by the reference in float64.
   struct Wanted {
     at::Tensor value, first, second;
     void step(const std::vector<AdamWScheduled>& scheduled, const at::Tensor& gradient, double lr,

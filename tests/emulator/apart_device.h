@@ -1,8 +1,8 @@
-// A device of its own kind (PrivateUse1) whose memory is the CPU's. LibTorch treats its tensors as
-// tensors of another device; this program's operators send them to their CUDA kernels; the CPU
-// executes all other operators on copies. Where a GPU would refuse or synchronise, Apart is thrown:
-// by an operator that mixes tensors of both devices and, while a NoSynchronisation exists, by a
-// copy between the devices or a value that is read.
+// An emulated GPU: a LibTorch device (PrivateUse1) whose memory is CPU memory. This program's
+// operators run their CUDA kernels on its tensors, on the emulator; the CPU runs all other
+// operators on copies. Apart is thrown where a GPU would fail or synchronise: if an operator mixes
+// tensors of the CPU and of the device and, while a NoSynchronisation exists, if a tensor is copied
+// between them or a value is read.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,7 +17,8 @@ struct Apart : std::logic_error {
   using std::logic_error::logic_error;
 };
 
-// Forbids synchronisation, as while a graph is captured. Affects all threads.
+// During its lifetime synchronisation throws Apart, as during the capture of a graph. Applies to
+// all threads.
 class NoSynchronisation {
  public:
   NoSynchronisation();

@@ -1,4 +1,5 @@
-// Finds tensors left on the CPU by mistake: the device of apart_device.h, and a whole step on it.
+// The device of apart_device.h, and tests that run whole training steps on it. They find tensors
+// that were left on the CPU by mistake.
 #include "tests/emulator/apart_device.h"
 
 #include <ATen/EmptyTensor.h>
@@ -59,7 +60,7 @@ at::Tensor empty_strided(at::IntArrayRef sizes, at::IntArrayRef strides,
                                            c10::dtype_or_default(dtype));
 }
 
-// A CPU tensor that shares the memory.
+// A CPU tensor that shares the memory of a tensor of the device.
 at::Tensor on_cpu(const at::Tensor& x) {
   if (!x.is_privateuseone()) return x;
   return at::from_blob(x.data_ptr(), x.sizes(), x.strides(), at::TensorOptions(x.scalar_type()));
@@ -75,17 +76,17 @@ at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool) {
 }
 
 at::Scalar read(const at::Tensor& x) {
-  if (strictly > 0) throw Apart("a number is read");
+  if (strictly > 0) throw Apart("a value is read from the device");
   return on_cpu(x).item();
 }
 
 void check(const c10::OperatorHandle& op, const at::Tensor& x) {
   if (!x.defined() || x.is_privateuseone() || x.dim() == 0) return;  // scalars are passed by value
-  throw Apart(fmt::format("{} mixes a tensor of the CPU with those of the device",
+  throw Apart(fmt::format("{} mixes a CPU tensor with tensors of the device",
                           op.schema().operator_name().name));
 }
 
-// The fallback's own copies are permitted.
+// Permits synchronisation for the copies of the CPU fallback.
 struct Suspended {
   Suspended() : before(strictly.exchange(0)) {}
   ~Suspended() { strictly += before; }
@@ -103,7 +104,7 @@ void by_the_cpu(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   at::native::cpu_fallback(op, stack);
 }
 
-// `to` may be an output that was empty before the operator.
+// `to` may be an empty output tensor, which is resized.
 at::Tensor copy_from_and_resize(const at::Tensor& from, const at::Tensor& to) {
   if (to.sizes() != from.sizes()) {
     const at::Tensor larger = at::empty(from.sizes(), to.options());
@@ -113,7 +114,7 @@ at::Tensor copy_from_and_resize(const at::Tensor& from, const at::Tensor& to) {
   return copy_from(from, to, false);
 }
 
-// Autograd queries the hooks of the only non-CPU device.
+// Autograd queries these hooks, because this is the only device besides the CPU.
 struct Hooks final : at::PrivateUse1HooksInterface {
   bool isBuilt() const override { return true; }
   bool isAvailable() const override { return true; }
@@ -127,7 +128,7 @@ const bool registered = [] {
   return true;
 }();
 
-// One stream; its work is complete when a call returns.
+// The device has one stream, and work is complete when the call returns.
 struct Guard final : c10::impl::NoOpDeviceGuardImpl<c10::DeviceType::PrivateUse1> {
   c10::Device getDevice() const override { return kEmulatedDevice; }
   c10::Device exchangeDevice(c10::Device) const override { return kEmulatedDevice; }
@@ -184,7 +185,8 @@ TEST(ApartDevice, NoticesWhatAGpuWouldRefuse) {
   EXPECT_THROW(there[0].item<float>(), Apart);
 }
 
-// Warms up, then forbids synchronisation like a capture and its replays.
+// In place of a captured graph: runs the work twice as warm-up, then replays it without permitting
+// synchronisation.
 class StrictWork final : public ops::RecordedWork {
  public:
   void record(const std::function<void()>& work) override {
@@ -206,7 +208,7 @@ struct Update {
   at::Tensor values;
 };
 
-// Three steps on the device.
+// Runs three steps on the device.
 Update updates(const std::string& kind, const char* precision) {
   const EmulatedCuda emulated;
   recipe::Recipe recipe = train::small_recipe();
@@ -262,7 +264,7 @@ TEST(ApartUpdate, MixesNothingInBfloat16) {
   for (const char* kind : {"conv_vit", "vit"}) EXPECT_NO_THROW(updates(kind, "bf16")) << kind;
 }
 
-// Negative control: tables that stay on the CPU, one at a time.
+// Negative control: if one table of the plan stays on the CPU, an error is thrown.
 TEST(ApartUpdate, AForgottenTableIsNoticed) {
   const EmulatedCuda emulated;
   const recipe::Recipe recipe = train::small_recipe();

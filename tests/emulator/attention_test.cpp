@@ -1,9 +1,9 @@
 // The CUDA kernels of attention on the emulator.
 #include "tests/emulator/emulated.h"
-// The kernels themselves.
+// Sources of the kernels.
 #include "fcm/ops/attention/backward.cu"
 #include "fcm/ops/attention/forward.cu"
-// Operators that call them.
+// Operators that launch the kernels.
 #include "fcm/ops/attention/op.h"
 #include "fcm/ops/attention/passes.h"
 #include "fcm/ops/cross_attention/op.h"
@@ -18,7 +18,7 @@ using namespace attention_rows;
 using test::emulator::EmulatedCuda;
 using test::emulator::Machine;
 
-// A (16 x 16) times B (16 x 8), B stored by rows or by columns, accumulated in D.
+// A kernel of one warp: D = A (16 x 16) times B (16 x 8) + D, with B stored by rows or by columns.
 void multiply_once(const Bfloat16* a, const Bfloat16* b, bool by_rows, float* out) {
   auto* shared = static_cast<Bfloat16*>(shared_memory());
   for (int i = lane(); i < 16 * 8; i += kWarp) shared[i] = b[i];
@@ -91,7 +91,7 @@ TEST_P(EmulatedAttention, EqualsTheReference) {
   const unsigned launches = Machine::get().launches();
   const Pass got = pass_of(size, qkv, dout), again = pass_of(size, qkv, dout);
   EXPECT_EQ(Machine::get().launches(), launches + 6);
-  const double tolerance = 1e-2;  // that of the operator's bfloat16 cases
+  const double tolerance = 1e-2;  // as for the operator's bfloat16 cases
   EXPECT_EQ(compare(got.out, wanted.out, tolerance).description, "");
   EXPECT_EQ(compare(got.recomputed_out, wanted.out, tolerance).description, "");
   for (int64_t part = 0; part < 3; ++part) {
@@ -104,7 +104,8 @@ TEST_P(EmulatedAttention, EqualsTheReference) {
   EXPECT_TRUE(same_bits(got.recomputed_out, again.recomputed_out));
 }
 
-// One chunk, partial tiles, several chunks and blocks, tokens that are only keys, large scores.
+// Sizes: one chunk of keys, partial tiles, several chunks and blocks, first tokens that are only
+// keys, and large scores.
 INSTANTIATE_TEST_SUITE_P(Sizes, EmulatedAttention,
                          testing::Values(Size{2, 49, 2, 64, 0}, Size{1, 196, 2, 32, 0},
                                          Size{1, 196, 2, 32, 49}, Size{3, 1, 1, 32, 0},
@@ -121,7 +122,7 @@ class EmulatedCrossAttention : public testing::TestWithParam<CrossSize> {
   const test::OneThread one_thread_;
 };
 
-// Queries and keys of two different sequences.
+// Attention whose queries and keys are of two different sequences.
 TEST_P(EmulatedCrossAttention, EqualsTheReference) {
   const CrossSize& size = GetParam();
   const int64_t width = size.heads * size.head_dim;
@@ -150,13 +151,13 @@ TEST_P(EmulatedCrossAttention, EqualsTheReference) {
   }
 }
 
-// Partial tiles, more keys than a chunk, more queries than a block.
+// Sizes: partial tiles, more keys than a chunk has, more queries than a block has.
 INSTANTIATE_TEST_SUITE_P(Sizes, EmulatedCrossAttention,
                          testing::Values(CrossSize{2, 37, 49, 2, 32}, CrossSize{1, 147, 50, 2, 32},
                                          CrossSize{2, 1, 65, 1, 64}, CrossSize{1, 70, 1, 3, 32},
                                          CrossSize{1, 5, 130, 1, 64}));
 
-// Negative control: changing a single value changes the result.
+// Negative control: changing the value of one token changes the result.
 TEST(EmulatedAttention, EveryKeyCounts) {
   const test::OneThread one_thread;
   const Size size{1, 50, 1, 32, 0};
@@ -180,7 +181,7 @@ TEST(EmulatedAttention, TakesTensorsAtAnyAddress) {
   EXPECT_TRUE(same_bits(pass_of(size, qkv, dout).dqkv, pass_of(size, qkv.clone(), dout).dqkv));
 }
 
-// The fallback kernels for other dtypes, head sizes and lengths.
+// Tests the fallback kernels for other dtypes, head sizes and lengths.
 TEST(EmulatedAttention, PlainFormEqualsTheReference) {
   const test::OneThread one_thread;
   const at::Tensor qkv = case_values({2, 9, 72}, at::kDouble, 1),

@@ -1,5 +1,5 @@
-// Fused operators and a whole model: element-wise passes by the CUDA kernels on the emulator,
-// matrix products by the CPU.
+// Fused operators and a whole model. CUDA kernels on the emulator run element-wise passes, and the
+// CPU computes matrix products.
 #include "fcm/models/masked_autoencoder.h"
 #include "fcm/ops/cases.h"
 #include "tests/emulator/emulated.h"

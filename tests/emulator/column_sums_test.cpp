@@ -1,8 +1,8 @@
 // The CUDA kernel of column sums on the emulator.
 #include "tests/emulator/emulated.h"
-// The kernel itself.
+// Source of the kernel.
 #include "fcm/ops/linear/column_sums.cu"
-// The operator that calls it.
+// The operator that launches the kernel.
 #include "fcm/ops/cases.h"
 #include "fcm/ops/linear/products.h"
 

@@ -1,4 +1,4 @@
-// Sends operators to the CUDA kernels, compiled for the CPU, and runs their cases there.
+// Makes operators run their CUDA kernels on the emulator, and compares their cases.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -39,8 +39,8 @@ inline Results emulated_results(const ops::OpCase& op_case, at::ScalarType dtype
   return own_results(op_case, dtype);
 }
 
-// Every case of at most `most_elements`, in float64, float32 and bfloat16, against the float64
-// reference. Runs each case twice with the threads in a different order and expects the same bits.
+// Compares every case of at most `most_elements` in float64, float32 and bfloat16 with the float64
+// reference. Runs each case twice, with the threads in different orders, and expects equal bits.
 inline void expect_cases(const ops::OpCases& table, double most_elements) {
   const OneThread one_thread;
   int compared = 0;
@@ -66,7 +66,7 @@ inline void expect_cases(const ops::OpCases& table, double most_elements) {
           is_double ? 1e-12 : (is_float ? allowed.float32_gradient : allowed.bfloat16_gradient),
           dtype);
     }
-    // The kernels must have been launched; otherwise the CPU path was compared.
+    // Without a kernel launch, the CPU's kernels would have been compared.
     const bool empty = op_case.name.find("no_") != std::string::npos;
     EXPECT_EQ(Machine::get().launches() > launches, !empty);
   }

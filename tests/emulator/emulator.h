@@ -1,13 +1,12 @@
-// Runs kernel files (*.cu) on the CPU; include it before them, in place of CUDA.
-// It checks arithmetic, indexing and synchronisation. It measures no speed and
-// does not see what nvcc generates.
+// Runs kernels (*.cu) on the CPU; include it before the kernel files, in place of CUDA. It checks
+// arithmetic, indexing and synchronisation, but neither speed nor the code that nvcc generates.
 //
 // Blocks run one after another; the threads of a block are fibers that yield at barriers and
-// shuffles. Their order is reversed from block to block and from launch to launch, so that a result
-// that depends on it differs. The launch throws Fault for: threads that wait at different barriers
-// or have exited while others wait, shuffles of less than a warp, accesses not aligned to their
-// size, writes past the end of shared memory. Shared memory is NaN at the start of every block.
-// guarded_memory.h watches global memory.
+// shuffles. The order of threads is reversed from block to block and from launch to launch, so that
+// results that depend on it differ. A launch throws Fault for: threads that wait at different
+// barriers or have exited while others wait, shuffles of less than a warp, accesses not aligned to
+// their size, writes past the end of shared memory. Shared memory is NaN at the start of each
+// block. guarded_memory.h detects accesses outside of global memory.
 #pragma once
 
 #include <math.h>
@@ -50,17 +49,17 @@ enum class State { kReady, kAtBlockBarrier, kAtWarpBarrier, kDone };
 
 struct Fiber {
   State state = State::kDone;
-  std::source_location where;   // of the barrier it waits at
-  uint64_t deposit[2][3] = {};  // what it offers to the warp: now and the previous time
+  std::source_location where;   // of the barrier at which it waits
+  uint64_t deposit[2][3] = {};  // its values in the current and the previous shuffle
   unsigned offers = 0;
-  bool begun = false;  // has a context to resume
+  bool begun = false;  // whether `here` can be resumed
   char* stack = nullptr;
   ucontext_t entry;
   jmp_buf here;
 };
 
 constexpr size_t kStackBytes = size_t{256} << 10;
-constexpr size_t kGuardBytes = 256;  // past the end of the shared memory
+constexpr size_t kGuardBytes = 256;  // after the shared memory; a write there is a fault
 
 }  // namespace fcm::test::emulator
 
@@ -69,7 +68,7 @@ inline fcm::test::emulator::Index3 threadIdx, blockIdx, blockDim, gridDim;
 
 namespace fcm::test::emulator {
 
-// The only multiprocessor.
+// The emulated GPU: it runs one block at a time.
 class Machine {
  public:
   static Machine& get() {
@@ -101,7 +100,7 @@ class Machine {
     leap(fiber.here, scheduler_);
   }
 
-  // Returns when all lanes of the warp have offered a value.
+  // Publishes a value of the current lane. Returns when all lanes of the warp have published one.
   template <class V>
   void offer(const V& value, const std::source_location& where) {
     static_assert(sizeof(V) <= sizeof(Fiber::deposit[0]));
@@ -109,7 +108,7 @@ class Machine {
     wait(State::kAtWarpBarrier, where);
   }
 
-  // The value that the lane offered.
+  // The value that a lane of the current warp published.
   template <class V>
   V offered_by(unsigned lane) const {
     V value;
@@ -127,7 +126,7 @@ class Machine {
     unsigned char bytes[16];
   };
 
-  // Separate functions, so that no value lives in a register across the jump.
+  // These are separate functions, so that callers keep no value in a register across the jump.
   [[gnu::noinline]] static void leap(jmp_buf& from, jmp_buf& to) {
     if (_setjmp(from) == 0) _longjmp(to, 1);
   }
@@ -144,7 +143,7 @@ class Machine {
     fibers_.push_back(fiber);
   }
 
-  // A fiber runs the kernel once per block.
+  // The function of a fiber: runs the kernel once per block.
   static void run_fiber() {
     Machine& machine = get();
     for (;;) {
@@ -181,7 +180,7 @@ class Machine {
     }
   }
 
-  // After a fault: fibers start from scratch, and their stacks are discarded.
+  // After a fault, the fibers' stacks are discarded; the next launch starts them from scratch.
   void abandon() {
     for (Fiber& fiber : fibers_) fiber.begun = false;
   }
@@ -211,7 +210,7 @@ class Machine {
     for (size_t i = shared_bytes; i < shared_bytes + kGuardBytes; ++i) {
       if (bytes[i] != 0xff) {
         throw Fault(name_ + ": a write " + std::to_string(i - shared_bytes) +
-                    " bytes behind the shared memory");
+                    " bytes past the end of shared memory");
       }
     }
   }
@@ -228,7 +227,7 @@ class Machine {
            strcmp(a.file_name(), b.file_name()) == 0;
   }
 
-  // Resumes them all if all wait at the same barrier.
+  // If the fibers [begin, end) all wait at the same barrier, makes them ready and returns true.
   bool release(size_t begin, size_t end, State state) {
     for (size_t i = begin; i < end; ++i) {
       if (fibers_[i].state != state || !same(fibers_[i].where, fibers_[begin].where)) return false;
@@ -238,7 +237,7 @@ class Machine {
   }
 
   [[noreturn]] void stuck() {
-    std::string text = name_ + ": threads of a block do not meet:";
+    std::string text = name_ + ": threads of a block do not reach the same barrier:";
     for (size_t i = 0; i < threads_; ++i) {
       const Fiber& fiber = fibers_[i];
       const bool as_before =
@@ -247,7 +246,7 @@ class Machine {
       text += " from thread " + std::to_string(i) + " on ";
       text += fiber.state == State::kDone
                   ? "done;"
-                  : "waiting in line " + std::to_string(fiber.where.line()) + ";";
+                  : "waiting at line " + std::to_string(fiber.where.line()) + ";";
     }
     abandon();
     throw Fault(text);
@@ -323,8 +322,8 @@ inline void check_alignment(const void* address, size_t bytes) {
   }
 }
 
-// The matrix product of fcm/ops/cuda/mma.h, with its register layouts: every lane collects its rows
-// of A and columns of B from the other lanes of its warp.
+// Emulates the matrix product of fcm/ops/cuda/mma.h with its register layouts: every lane collects
+// rows of A and columns of B from the lanes of its warp.
 inline void multiply_tiles(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
                            const std::source_location& where = std::source_location::current()) {
   struct Held {
@@ -344,7 +343,7 @@ inline void multiply_tiles(float (&d)[4], const uint32_t (&a)[4], const uint32_t
     const auto row = machine.offered_by<Held>(4 * group + quarter);
     for (unsigned right = 0; right < 2; ++right) {
       const auto column = machine.offered_by<Held>(4 * (2 * pair + right) + quarter);
-      // i / 2: the upper or lower 8 rows of B; i % 2: the element of a pair
+      // i / 2 selects the upper or lower 8 rows of B, i % 2 the element of a pair.
       for (unsigned i = 0; i < 4; ++i) {
         const unsigned down = i / 2;
         const int index = static_cast<int>(i % 2);

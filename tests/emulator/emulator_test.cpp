@@ -1,4 +1,5 @@
-// Bugs planted in kernels, which the emulator detects; and its definitions that all kernels share.
+// Tests that the emulator detects bugs planted in kernels. Also tests device functions that all
+// kernels share.
 #include "tests/emulator/emulator.h"
 
 #include <ATen/ATen.h>
@@ -8,7 +9,7 @@
 
 #include "fcm/ops/cuda/place.h"
 #include "tests/emulator/emulated.h"
-// Definitions that all kernels use.
+// Device functions that all kernels use.
 #include "fcm/ops/cuda/launch_error_cuda.cpp"
 #include "fcm/ops/cuda/sum_parts.cu"
 #include "fcm/ops/cuda/vector.h"
@@ -35,7 +36,7 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-// Reverses the values of a block through shared memory.
+// A kernel that reverses the values of a block through shared memory.
 void turn_round(float* values, bool with_barrier) {
   auto* shared = static_cast<float*>(shared_memory());
   const unsigned index = threadIdx.x, last = blockDim.x - 1;
@@ -72,10 +73,10 @@ TEST(Emulator, DivergedBarriersAreFaults) {
     const std::string text = fault_of([&] {
       launch({"diverged", 2, 1, 64, 0, nullptr}, part_of_a_block_waits, leave);
     });
-    EXPECT_TRUE(contains(text, "do not meet")) << text;
+    EXPECT_TRUE(contains(text, "do not reach the same barrier")) << text;
     EXPECT_TRUE(contains(text, "thread 40")) << text;
   }
-  // The machine still works after the fault.
+  // A launch after the fault works.
   std::vector<float> values(64, 2.0f);
   launch({"turn", 1, 1, 64, 64 * sizeof(float), nullptr}, turn_round, values.data(), true);
   EXPECT_EQ(values[0], 2.0f);
@@ -130,7 +131,7 @@ TEST(Emulator, SharedMemoryIsWatchedAndBeginsAsNaN) {
   EXPECT_EQ(out[31], 1);
   EXPECT_TRUE(std::isnan(out[0]));
   const std::string text = fault_of([&] { launch(shape, write_shared, int64_t{32}, out.data()); });
-  EXPECT_TRUE(contains(text, "behind the shared memory")) << text;
+  EXPECT_TRUE(contains(text, "past the end of shared memory")) << text;
 }
 
 TEST(Emulator, ShapesThatNoGpuTakesAreRefused) {

@@ -1,8 +1,8 @@
 // The CUDA kernels of gelu on the emulator.
 #include "tests/emulator/emulated.h"
-// The kernels themselves.
+// Sources of the kernels.
 #include "fcm/ops/gelu/cuda.cu"
-// Operators that call them.
+// Operators that launch the kernels.
 #include "fcm/ops/cases.h"
 #include "fcm/ops/gelu/op.h"
 #include "fcm/ops/gelu/passes.h"
@@ -15,7 +15,7 @@ using test::emulator::EmulatedCuda;
 
 TEST(EmulatedGelu, EqualsTheReference) { test::emulator::expect_cases(gelu_cases(), 2e5); }
 
-// Small results for negative x, where 1 + erf cancels.
+// For negative x, results are small and the formula with 1 + erf would cancel.
 TEST(EmulatedGelu, KeepsItsRelativeErrorInTheTails) {
   const at::Tensor x = at::linspace(-12.5, 12.5, 4000, at::kFloat);
   const at::Tensor wanted = gelu_reference(x.to(at::kDouble));
@@ -24,8 +24,8 @@ TEST(EmulatedGelu, KeepsItsRelativeErrorInTheTails) {
   EXPECT_LT(((got - wanted) / wanted).abs().max().item<double>(), 1e-6);
 }
 
-// The passes that blocks of a model use: after a product, and in backward
-// with the value recomputed.
+// Tests the passes that a model's blocks use: GELU after a product, and backward that recomputes
+// the value.
 TEST(EmulatedGelu, PassesEqualThoseOfTheProcessor) {
   for (const int64_t channels : {3, 8, 40, 1024}) {
     for (const auto dtype : {at::kDouble, at::kFloat, at::kBFloat16}) {
@@ -45,7 +45,7 @@ TEST(EmulatedGelu, PassesEqualThoseOfTheProcessor) {
       EXPECT_EQ(compare(got_y, wanted_y, tolerance).description, "") << channels << dtype;
       EXPECT_EQ(compare(got_again.y_MC, wanted_again.y_MC, tolerance).description, "");
       EXPECT_EQ(compare(got_dx, wanted_dx, tolerance).description, "") << channels << dtype;
-      // On the CPU the product with dx computes these sums.
+      // On the CPU, the matrix product with dx computes the column sums, so this pass has none.
       EXPECT_FALSE(wanted_again.sums_C.defined());
       const at::Tensor sums = wanted_dx.to(at::kDouble).sum(0);
       const double of_sums = dtype == at::kDouble ? 1e-13 : (dtype == at::kFloat ? 1e-5 : 2e-2);
@@ -57,7 +57,7 @@ TEST(EmulatedGelu, PassesEqualThoseOfTheProcessor) {
   }
 }
 
-// More rows than all warps together, so that each takes several; results are bit-identical.
+// More rows than the grid has warps, so that each warp takes several. Two runs give equal bits.
 TEST(EmulatedGelu, SumsColumnsOverRowsOfSeveralRounds) {
   const test::OneThread one_thread;
   const at::Tensor x = case_values({5003, 24}, at::kBFloat16, 1, 2),

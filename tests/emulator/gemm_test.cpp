@@ -1,5 +1,5 @@
-// The descriptions of products that cuBLASLt gets on a GPU. Here the CPU executes them as
-// described, for all tests of this program.
+// Tests the descriptions of products that are passed to cuBLASLt on a GPU. In all tests on the
+// emulator, run_gemm() below executes them on the CPU.
 #include "fcm/ops/linear/gemm.h"
 
 #include "fcm/ops/cases.h"
@@ -12,7 +12,7 @@ namespace {
 
 int products_done = 0;
 
-// The column-major matrix at `data`.
+// The column-major matrix at `data` as a tensor that shares its memory.
 at::Tensor matrix_at(const void* data, const GemmMatrix& matrix, GemmType type) {
   EXPECT_GE(matrix.leading, matrix.rows);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(data) % 16, 0u);
@@ -65,7 +65,7 @@ TEST(GpuProducts, EqualTheProductInEveryLayout) {
   }
 }
 
-// Negative control: a wrong transpose flag in the description changes the result.
+// Negative control: without the transpose flag in the description, the result differs.
 TEST(GpuProducts, AForgottenTransposeIsNoticed) {
   const EmulatedCuda emulated;
   const at::Tensor x = case_values({16, 16}, at::kFloat, 1),
@@ -93,7 +93,7 @@ TEST(GpuProducts, LeaveToLibTorchWhatTheyCannotTake) {
   EXPECT_TRUE(takes(x, b));
   EXPECT_FALSE(takes(x.to(at::kDouble), b.to(at::kDouble)));
   EXPECT_FALSE(takes(x.narrow(0, 0, 0), b));                     // no rows
-  EXPECT_FALSE(takes(x.narrow(1, 1, 39), b.narrow(0, 1, 39)));   // starts 4 bytes off alignment
+  EXPECT_FALSE(takes(x.narrow(1, 1, 39), b.narrow(0, 1, 39)));   // not aligned to 16 bytes
   EXPECT_FALSE(takes(x, case_values({40, 18}, at::kFloat, 2)));  // rows of 72 bytes
   EXPECT_FALSE(takes(case_values({24, 80}, at::kFloat, 1).slice(1, 0, 80, 2), b));  // strides of 2
 }
@@ -108,7 +108,7 @@ TEST(GpuProducts, WeightGradientsOfBfloat16AreFloat32) {
             "");
 }
 
-// A branch ends in one product that also adds the residual and the bias.
+// The last product of a residual branch also adds the residual and the bias.
 TEST(GpuProducts, TakeTheResidualAlong) {
   const EmulatedCuda emulated;
   const at::Tensor x = case_values({6, 8}, at::kFloat, 1), b = case_values({8, 4}, at::kFloat, 2),
@@ -128,8 +128,8 @@ TEST(GpuProducts, TakeTheResidualAlong) {
   EXPECT_EQ(products_done, before + 1);
 }
 
-// Way 2 is as quick as way 1 but gives other bits, way 3 cannot run; one
-// time of way 1 is an outlier.
+// Algorithms 1 to 3 are faster than 0, but only 1 gives the same bits as 0, so 2 and 3 are not even
+// timed. The first time of algorithm 1 is an outlier.
 TEST(QuickestWay, IsOfTheStandardsBits) {
   std::vector<int> timed(4);
   Algorithms algorithms{4, [](int algorithm) { return algorithm == 1; },
@@ -145,7 +145,7 @@ TEST(QuickestWay, IsOfTheStandardsBits) {
   EXPECT_EQ(fastest_algorithm(algorithms), 0);
   algorithms.same_bits = [](int) { return false; };
   algorithms.seconds = [](int) -> double {
-    throw std::logic_error("there is no choice to time for");
+    throw std::logic_error("nothing must be timed if there is only one algorithm");
   };
   EXPECT_EQ(fastest_algorithm(algorithms), 0);
 }

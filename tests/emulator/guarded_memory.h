@@ -1,5 +1,5 @@
-// Allocates tensors between protected pages: an access past the last element, or more than a page
-// before the first, ends the program. New memory is filled with NaN.
+// Allocates tensors between protected pages: an access past the end (of the size rounded up to 16
+// bytes), or more than a page before the start, ends the program. New memory is filled with NaN.
 #pragma once
 
 #include <c10/core/Allocator.h>
@@ -21,7 +21,7 @@ class GuardedMemory final : public c10::Allocator {
     return memory;
   }
 
-  // The context equals the data pointer, as LibTorch's scratch memory requires.
+  // The context equals the data pointer, because LibTorch requires it for raw_deleter().
   c10::DataPtr allocate(size_t bytes) override {
     if (bytes == 0) return {nullptr, nullptr, release, c10::Device(c10::kCPU)};
     const size_t page = page_bytes(), inner = (bytes + page - 1) / page * page;
@@ -32,7 +32,7 @@ class GuardedMemory final : public c10::Allocator {
     std::memset(first + page, 0xff, inner);
     mprotect(first, page, PROT_NONE);
     mprotect(first + page + inner, page, PROT_NONE);
-    void* data = first + page + inner - (bytes + 15) / 16 * 16;  // kernels read 16 bytes at once
+    void* data = first + page + inner - (bytes + 15) / 16 * 16;  // aligned to 16 bytes for kernels
     const std::lock_guard lock(mutex_);
     mappings_[data] = {mapped, inner + 2 * page};
     return {data, data, release, c10::Device(c10::kCPU)};

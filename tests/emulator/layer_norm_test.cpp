@@ -1,8 +1,8 @@
 // The CUDA kernels of layer_norm on the emulator.
 #include "tests/emulator/emulated.h"
-// The kernels themselves.
+// Sources of the kernels.
 #include "fcm/ops/layer_norm/cuda.cu"
-// Operators that call them.
+// Operators that launch the kernels.
 #include "fcm/ops/cases.h"
 #include "fcm/ops/layer_norm/passes.h"
 
@@ -16,7 +16,7 @@ TEST(EmulatedLayerNorm, EqualsTheReference) {
   test::emulator::expect_cases(layer_norm_cases(), 5e5);
 }
 
-// Backward that adds the gradient of the residual path, in every width that has its own kernel.
+// Backward that adds the gradient of the residual connection, in every width with its own kernel.
 TEST(EmulatedLayerNorm, AddsTheGradientThatWentAround) {
   for (const int64_t channels : {5, 24, 128, 256, 384, 520, 768, 1024, 1032}) {
     for (const auto dtype : {at::kDouble, at::kFloat, at::kBFloat16}) {
@@ -41,7 +41,7 @@ TEST(EmulatedLayerNorm, AddsTheGradientThatWentAround) {
   }
 }
 
-// More rows than all warps together, so that each takes several.
+// More rows than the grid has warps, so that each warp takes several.
 TEST(EmulatedLayerNorm, SumsOverRowsOfSeveralRounds) {
   for (const int64_t channels : {8, 7}) {
     const at::Tensor x = case_values({5003, channels}, at::kDouble, 1, 2),

@@ -1,8 +1,8 @@
 // The CUDA kernel of nms on the emulator.
 #include "tests/emulator/emulated.h"
-// The kernel itself.
+// Source of the kernel.
 #include "fcm/ops/nms/cuda.cu"
-// Operators that call it.
+// Operators that launch the kernel.
 #include "fcm/ops/cases.h"
 #include "fcm/ops/nms/op.h"
 
@@ -11,7 +11,8 @@ namespace {
 
 TEST(EmulatedNms, EqualsTheReference) { test::emulator::expect_cases(nms_cases(), 5e3); }
 
-// Groups of one box, of less than a round, of several rounds; overlaps equal to the threshold.
+// Groups of one box, of fewer boxes than a round handles, and of several rounds; some overlaps
+// equal the threshold.
 TEST(EmulatedNms, GivesTheIndicesOfTheProcessor) {
   for (uint64_t seed = 0; seed < 6; ++seed) {
     const int64_t count = 60 + static_cast<int64_t>(seed) * 110;

@@ -1,8 +1,8 @@
 // The CUDA kernels of patch_depthwise_conv on the emulator.
 #include "tests/emulator/emulated.h"
-// The kernels themselves.
+// Sources of the kernels.
 #include "fcm/ops/patch_depthwise_conv/cuda.cu"
-// Operators that call them.
+// Operators that launch the kernels.
 #include "fcm/ops/cases.h"
 #include "fcm/ops/patch_depthwise_conv/launch.h"
 
@@ -16,7 +16,7 @@ TEST(EmulatedPatchDepthwiseConv, EqualsTheReference) {
   test::emulator::expect_cases(patch_depthwise_conv_cases(), 1e5);
 }
 
-// Gradients that are not requested are not computed; the others are unchanged.
+// If only one gradient is requested, it is the same as if all were, and the others are undefined.
 TEST(EmulatedPatchDepthwiseConv, GivesEitherGradientAlone) {
   for (const OpCase& op_case : patch_depthwise_conv_cases().cases) {
     if (op_case.name != "channels_3" && op_case.name != "channels_19" && op_case.name != "side_3") {
@@ -41,11 +41,11 @@ TEST(EmulatedPatchDepthwiseConv, GivesEitherGradientAlone) {
   }
 }
 
-// More patches than partial sums, so that each partial sum takes several.
+// More patches than partial sums, so that each partial sum adds several patches.
 TEST(EmulatedPatchDepthwiseConv, SumsOverPatchesOfSeveralRounds) {
   for (const int64_t side : {2, 3, 4}) {
     const int64_t rows = 601, cells = side * side;
-    // One patch per image: it sees only itself.
+    // Each image has one patch, which is connected only to itself.
     at::Tensor alone = at::full({rows, 1, 9}, -1, at::kInt);
     alone.select(2, 4).fill_(0);
     const patch_conv::Geometry geometry{
@@ -66,7 +66,7 @@ TEST(EmulatedPatchDepthwiseConv, SumsOverPatchesOfSeveralRounds) {
   }
 }
 
-// Negative control of the comparison above: an edge that is left out changes the result.
+// Negative control: removing an edge changes the result.
 TEST(EmulatedPatchDepthwiseConv, AMissingEdgeIsNoticed) {
   for (const OpCase& op_case : patch_depthwise_conv_cases().cases) {
     if (op_case.name != "channels_3") continue;

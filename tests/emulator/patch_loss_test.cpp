@@ -1,8 +1,8 @@
 // The CUDA kernels of patch_loss on the emulator.
 #include "tests/emulator/emulated.h"
-// The kernels themselves.
+// Sources of the kernels.
 #include "fcm/ops/patch_loss/cuda.cu"
-// Operators that call them.
+// Operators that launch the kernels.
 #include "fcm/ops/cases.h"
 #include "fcm/ops/patch_loss/op.h"
 
@@ -13,7 +13,7 @@ TEST(EmulatedPatchLoss, EqualsTheReference) {
   test::emulator::expect_cases(patch_loss_cases(), 2e6);
 }
 
-// More rows than warps in all partial sums, so that some take several; and a negative control.
+// More rows than the grid has warps, so that some warps take several; with a negative control.
 TEST(EmulatedPatchLoss, SumsRowsOfSeveralRounds) {
   const at::Tensor slots = at::arange(1500).view({1, -1}).remainder(64);
   const at::Tensor predictions = case_values({6, 1, 1500, 8}, at::kFloat, 1),

@@ -1,8 +1,8 @@
 // The CUDA kernel of patchify on the emulator.
 #include "tests/emulator/emulated.h"
-// The kernel itself.
+// Source of the kernel.
 #include "fcm/ops/patchify/cuda.cu"
-// Operators that call it.
+// Operators that launch the kernel.
 #include "fcm/ops/cases.h"
 #include "fcm/ops/patchify/op.h"
 

@@ -1,8 +1,8 @@
 // The CUDA kernels of roi_align on the emulator.
 #include "tests/emulator/emulated.h"
-// The kernels themselves.
+// Sources of the kernels.
 #include "fcm/ops/roi_align/cuda.cu"
-// Operators that call them.
+// Operators that launch the kernels.
 #include "fcm/ops/cases.h"
 #include "fcm/ops/roi_align/op.h"
 
@@ -11,8 +11,8 @@ namespace {
 
 TEST(EmulatedRoiAlign, EqualsTheReference) { test::emulator::expect_cases(roi_align_cases(), 2e5); }
 
-// More boxes per map than threads in a block, so that they take several rounds;
-// some boxes have no samples.
+// More boxes per map than a block has threads, so that threads take several rounds. Some boxes have
+// no samples.
 TEST(EmulatedRoiAlign, GathersFromManyBoxes) {
   const int64_t count = 150;
   const at::Tensor corner_R2 = case_values({count, 2}, at::kFloat, 1).mul(12).add(16);
@@ -33,7 +33,7 @@ TEST(EmulatedRoiAlign, GathersFromManyBoxes) {
   for (size_t i = 0; i < got.size(); ++i) {
     EXPECT_EQ(test::compare(got[i], wanted[i], 1e-12).description, "") << i;
   }
-  // Negative control: boxes that are left out change the gradient.
+  // Negative control: without some of the boxes, the gradient differs.
   boxes_R4.narrow(0, 20, 9).zero_();
   const test::Inputs without = test::with_gradients(run, maps);
   EXPECT_NE(test::compare(without[1], wanted[1], 1e-6).description, "");

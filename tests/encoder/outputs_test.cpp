@@ -1,5 +1,5 @@
-// The optional outputs of encoders: latents with and without fused earlier stages, the maps of all
-// stages, tokens alone. Their values in pretraining are tested in tests/models.
+// Tests the optional outputs of encoders: latents with and without fused stages, the maps of all
+// stages, tokens alone. tests/models compares the values of those used in pretraining.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -23,7 +23,7 @@ bool is_norm(const std::string& name) { return name.starts_with("norm."); }
 
 class EncoderOutputs : public testing::TestWithParam<std::string> {};
 
-// The upstream order, without the parameters of omitted outputs.
+// Parameters are in upstream's order; those of omitted outputs are absent.
 TEST_P(EncoderOutputs, BringTheirParametersAlone) {
   const std::vector<std::string> all = Built(GetParam(), kPretraining).names();
   std::vector<std::string> with_norm, with_nothing;
@@ -38,7 +38,8 @@ TEST_P(EncoderOutputs, BringTheirParametersAlone) {
   EXPECT_EQ(Built(GetParam(), {.stages = true}).names(), with_nothing);
 }
 
-// Initial values depend on the parameter's name, so all variants have the same blocks.
+// Omitting outputs does not change the tokens. (Initial values depend on names, so all variants
+// have the same blocks.)
 TEST_P(EncoderOutputs, ChangeNothingBeforeThem) {
   const Features full = Built(GetParam(), kPretraining).features();
   const Features norm = Built(GetParam(), kNorm).features();
@@ -57,8 +58,8 @@ TEST_P(EncoderOutputs, FusedStagesNeedANorm) {
   EXPECT_THROW(Built(GetParam(), {.fuse = true}), std::logic_error);
 }
 
-// Every stage has a quarter of the cells of the previous one; the last one is the tokens. The
-// stages are views of what the observer sees, not copies.
+// The map of each stage has its cells and its width, and the last map is the tokens. Maps share the
+// memory of the tensors that the observer gets.
 TEST_P(EncoderOutputs, StagesAreThereWhenAskedForAlone) {
   EXPECT_TRUE(Built(GetParam(), kPretraining).features().stages_BKPC.empty());
   const Built built(GetParam(), {.norm = true, .fuse = true, .stages = true});
@@ -84,7 +85,7 @@ TEST_P(EncoderOutputs, StagesAreThereWhenAskedForAlone) {
   EXPECT_TRUE(features.stages_BKPC[1].is_same(shown.at("blocks2.0")));
 }
 
-// A head on the first stage trains the layers before it and none after it.
+// The gradient of a stage's map reaches the layers before it and none after it.
 TEST(ConvVit, GradientsFlowOutOfEveryStage) {
   const Built built("conv_vit", {.stages = true});
   const auto reached = [&](size_t stage, const char* name) {
@@ -108,8 +109,9 @@ TEST_P(EncoderOutputs, TrainedPositionsGetGradientsInTheFlatBuffer) {
   at::Tensor sum = features.tokens_BKC.square().sum();
   if (features.class_tokens_BGC.defined()) sum = sum + features.class_tokens_BGC.square().sum();
   torch::autograd::backward({sum}, {});
-  EXPECT_GT(positions.value.grad().abs().amax(-1).min().item<double>(), 0) << "every row";
-  // The encoder reads the table itself, which an optimizer changes in place.
+  EXPECT_GT(positions.value.grad().abs().amax(-1).min().item<double>(), 0)
+      << "every row must have a gradient";
+  // The encoder must read the table itself, because an optimizer changes it in place.
   const at::Tensor before = features.tokens_BKC.detach();
   at::NoGradGuard no_grad;
   at::Tensor values = positions.value;

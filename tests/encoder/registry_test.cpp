@@ -1,4 +1,4 @@
-// The registry's facts about each kind of encoder, against the constructed encoders.
+// Compares what the registry says about each kind of encoder with constructed encoders.
 #include "fcm/encoder/registry.h"
 
 #include <gtest/gtest.h>
@@ -58,7 +58,7 @@ TEST(NamedSizes, AreFoundByTheirNumbers) {
 
 class EachKind : public testing::TestWithParam<std::string> {};
 
-// The upstream names and shapes identify this kind and no other.
+// Names and shapes of the tensors identify their kind and no other.
 TEST_P(EachKind, IsRecognisedByItsTensors) {
   for (const bool fuse : {false, true}) {
     const Built built(GetParam(), {.norm = true, .fuse = fuse});
@@ -82,11 +82,11 @@ TEST_P(EachKind, IsRecognisedByItsTensors) {
   }
 }
 
-// Layer numbers run from the embeddings to the norm without a gap.
+// Every parameter has a layer number, and numbers from the embeddings to the norm have no gap.
 TEST_P(EachKind, HasALayerForEveryParameter) {
   const EncoderOptions options = small_options(GetParam());
   const nn::LayerOf of = layer_of(GetParam(), options);
-  // Only transformer blocks are counted; in a Swin all blocks are.
+  // Only transformer blocks count as layers: all blocks of a Swin, the last stage of other kinds.
   const auto counted =
       static_cast<int>(GetParam() == "swin" ? std::accumulate(options.depths.begin(),
                                                               options.depths.end(), int64_t{0})
@@ -106,7 +106,7 @@ TEST_P(EachKind, HasALayerForEveryParameter) {
   EXPECT_EQ(indices, all);
 }
 
-// The registry's name of the last blocks is a name that observers see, once per block.
+// An observer gets the registry's name of the last blocks once per block.
 TEST_P(EachKind, NamesItsLastBlocks) {
   const Built built(GetParam(), {});
   int64_t seen = 0;

@@ -1,4 +1,4 @@
-// The transformer blocks of segmenters against dense attention in plain tensor calls.
+// Compares the transformer blocks of segmenters with dense attention in plain tensor calls.
 #include "fcm/encoder/relative_blocks.h"
 
 #include <ATen/ATen.h>
@@ -28,7 +28,8 @@ at::Tensor linear(const at::Tensor& x, const Values& w, const std::string& name)
   return at::linear(x, w.at(name + ".weight"), w.at(name + ".bias"));
 }
 
-// [heads, T, T] from a bias table, for a grid of patches with or without a class token.
+// The bias of every query and key [heads, T, T], from the table, for a grid of patches with or
+// without a class token.
 at::Tensor dense_bias(const at::Tensor& table_RH, masks::Grid grid, bool class_token) {
   const int64_t first = class_token ? 1 : 0, tokens = grid.patches() + first;
   const int64_t patches = (2 * grid.rows - 1) * (2 * grid.cols - 1);
@@ -106,7 +107,7 @@ TEST_P(RelativeBlocksTest, EqualDenseAttentionWithTheirGradients) {
   for (size_t i = 0; i < inputs.size(); ++i) {
     const std::string name = i == 0 ? "x" : parameters_.all()[i - 1].name;
     at::Tensor wanted_gradient = wanted_gradients[i];
-    if (name.ends_with("qkv.bias")) {  // the keys' bias has no effect: exactly 0 here
+    if (name.ends_with("qkv.bias")) {  // the keys' bias has no effect: its gradient must be 0
       wanted_gradient = wanted_gradient.clone();
       wanted_gradient.narrow(0, kDim, kDim).zero_();
     }
@@ -140,7 +141,7 @@ INSTANTIATE_TEST_SUITE_P(Tokens, RelativeBlocksTest, testing::Bool(), [](const a
   return test.param ? std::string("with_class_token") : std::string("patches_alone");
 });
 
-// Cells in a stage's storage order, put back at their positions in the image.
+// map_of_stage() converts cells in storage order to a map of the image.
 TEST(MapOfStage, PutsCellsWhereTheyAreInTheImage) {
   const ops::PatchGeometry geometry{{4, 2, 2}};
   const masks::Grid grid{2, 3};
@@ -161,7 +162,7 @@ TEST(MapOfStage, PutsCellsWhereTheyAreInTheImage) {
   }
 }
 
-// ConvViT and ViT with these blocks: parameter names, and positions for another grid.
+// ConvViT and ViT with these blocks have the upstream names and accept images of another grid.
 TEST(RelativeEncoders, HaveThePublishedNamesAndTakeOtherGrids) {
   for (const char* kind : {"conv_vit", "vit"}) {
     nn::Parameters parameters(5, at::kDouble);

@@ -1,5 +1,5 @@
-// Properties of Swin beyond its stored results: views are independent, hidden pixels do not matter,
-// mask tokens replace them.
+// Tests properties of Swin for which no results are stored: views are independent, and mask tokens
+// replace hidden patches.
 #include "fcm/encoder/swin.h"
 
 #include <ATen/ATen.h>
@@ -21,8 +21,8 @@ constexpr masks::Grid kMap{3, 4};
 EncoderOptions two_stages() { return {"custom", {2, 2}, {8, 16}, {2, 3}, {2, 4}, {2, 2}, 1e-5, 4}; }
 
 struct Made {
-  // The default init of products differs with a mask token; passing `products`
-  // makes two encoders comparable.
+  // The default initialisation of linear layers depends on `mask_token`. An explicit `products`
+  // gives encoders with and without a mask token the same weights.
   explicit Made(bool mask_token, nn::Init products = Embeddings().products)
       : parameters(std::make_unique<nn::Parameters>(5, at::kDouble)) {
     const nn::Scope scope(*parameters);
@@ -47,14 +47,14 @@ masks::ViewPlan plan_of(double ratio, bool all_views) {
   return masks::plan_for_samples(ids, 7, 0, kMap, options);
 }
 
-// All complementary views in one pass give what separate passes give, up to rounding.
+// One pass over all complementary views equals separate passes, up to rounding.
 TEST(Swin, ViewsInOnePassAreThoseOfPassesOfTheirOwn) {
   const Made made(/*mask_token=*/false);
   const masks::ViewPlan all = plan_of(0.75, true);
   const Features together = (*made.encoder)(made.pixels, all);
   int64_t first = 0;
   for (const int64_t size : all.sizes) {
-    // The same image with this view first, and only this view kept.
+    // A pass in which only this view is kept; its patches come first.
     const at::Tensor order_BL = all.order_BL.roll(-first, 1);
     masks::ViewPlan alone = masks::plan_from_noise(
         order_BL.argsort(/*dim=*/int64_t{1}).to(at::kDouble), kMap, {size, 12 - size}, 1);
@@ -81,12 +81,12 @@ TEST(Swin, HiddenPixelsBehindMaskTokensDoNotMatter) {
   const masks::ViewPlan plan = plan_of(0.5, false);
   at::Tensor pixels = made.pixels.clone().requires_grad_(true);
   const Features features = (*made.encoder)(pixels, plan);
-  EXPECT_EQ(features.latent_BKC.size(1), 12) << "hidden patches have latents too";
+  EXPECT_EQ(features.latent_BKC.size(1), 12) << "with mask tokens, hidden patches have latents";
   torch::autograd::backward({features.latent_BKC.square().sum()}, {});
   EXPECT_GT(pixels.grad().narrow(1, 0, 6).abs().max().item<double>(), 0);
   EXPECT_EQ(pixels.grad().slice(1, 6).abs().max().item<double>(), 0);
   EXPECT_GT(made.parameters->find("mask_token").value.grad().abs().max().item<double>(), 0);
-  // If nothing is hidden, the mask token is unused.
+  // If nothing is hidden, the mask token has no effect.
   const Made plain(/*mask_token=*/false, nn::Init::kNormal02);
   const masks::ViewPlan full = masks::full_plan(2, kMap);
   EXPECT_EQ(compare((*made.encoder)(made.pixels, full).latent_BKC,
@@ -95,7 +95,7 @@ TEST(Swin, HiddenPixelsBehindMaskTokensDoNotMatter) {
             "");
 }
 
-// The storage order of patches changes nothing.
+// Latents do not depend on the storage order of patches.
 TEST(Swin, StorageOfPatchesDoesNotMatter) {
   const Made made(/*mask_token=*/true);
   const masks::ViewPlan plan = plan_of(0.5, false), full = masks::full_plan(2, kMap);

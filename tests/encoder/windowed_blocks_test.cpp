@@ -1,5 +1,5 @@
-// The transformer blocks of detectors: which tokens attend to which, and what is skipped. Values
-// and gradients are compared with the upstream form in tests/models/detector_backbone_test.cpp.
+// Tests the transformer blocks of detectors: which tokens attend to which, and drop path per
+// window. tests/models/detector_backbone_test.cpp compares values and gradients with the reference.
 #include "fcm/encoder/windowed_blocks.h"
 
 #include <ATen/ATen.h>
@@ -35,7 +35,7 @@ struct DetectorBlocks {
   std::optional<Blocks> blocks;
 };
 
-// Which of 32 tokens differ between two results, [L] of bool.
+// Which tokens of the first image differ between two results. [L], bool
 at::Tensor changed(const at::Tensor& one, const at::Tensor& other) {
   return one.ne(other).any(2)[0];
 }
@@ -89,7 +89,7 @@ TEST(DecomposedBlocksTest, TokensSeeTheirWindow) {
   const masks::ViewPlan plan = masks::full_plan(1, kPatches);
   const DetectorBlocks<DecomposedBlocks> made(3, {}, true, 1);
   const at::Tensor x = at::randn({1, 32, 8}, at::kDouble), moved = x.clone();
-  // The last patch: its window has one row and two columns.
+  // Only the last patch changes; its window has one row and two columns.
   moved[0][3 * 8 + 7].copy_(at::randn({8}, at::kDouble));
   const auto run = [&](const at::Tensor& tokens) { return (*made.blocks)(tokens, plan, {}, {}); };
   const at::Tensor seen = changed(run(x), run(moved));

@@ -1,4 +1,4 @@
-// Handmade files that each break one rule; the error must name the rule.
+// Handmade safetensors files that each break one rule; the error must name the rule.
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -26,7 +26,7 @@ std::string reason(const std::vector<std::byte>& bytes) {
 struct Attack {
   const char* name;
   std::vector<std::byte> bytes;
-  const char* rule;  // part of the message
+  const char* rule;  // a part of the expected message
 };
 
 std::string tensor(const std::string& dtype, const std::string& shape, const std::string& offsets) {
@@ -193,8 +193,7 @@ TEST(Attacks, EachIsRefusedAndTheRuleIsNamed) {
   EXPECT_GE(count, 75U);
 }
 
-// The valid files from which the attacks are derived are accepted; otherwise the
-// test above would prove nothing.
+// Control: valid files like those from which the attacks are derived are accepted.
 TEST(Attacks, TheirHonestRelativesAreAccepted) {
   const std::vector<std::vector<std::byte>> honest = {
       file_of(one("U8", "[4]", "[0,4]"), 4),
@@ -212,7 +211,7 @@ TEST(Attacks, TheirHonestRelativesAreAccepted) {
   };
   for (const std::vector<std::byte>& bytes : honest) EXPECT_EQ(reason(bytes), "");
   const TensorFile file = parse_safetensors(honest[5], "honest");
-  EXPECT_EQ(file.tensors.front().name, "b");  // in the order of the data, not of the header
+  EXPECT_EQ(file.tensors.front().name, "b");  // in the order of the data; the header has "a" first
 }
 
 TEST(Attacks, FloodsOfEntriesEndSoon) {
@@ -222,7 +221,7 @@ TEST(Attacks, FloodsOfEntriesEndSoon) {
     tensors += fmt::format(R"({}"{}":{})", comma, i, tensor("U8", "[0]", "[0,0]"));
     metadata += fmt::format(R"({}"{}":"")", comma, i);
   }
-  const std::clock_t start = std::clock();  // CPU time, since other processes may run
+  const std::clock_t start = std::clock();  // CPU time, because other processes may run
   EXPECT_NE(reason(file_of(tensors + "}", 0)).find("too many tensors"), std::string::npos);
   EXPECT_NE(reason(file_of(metadata + "}}", 0)).find("too many metadata"), std::string::npos);
   EXPECT_LT(std::clock() - start, 5 * CLOCKS_PER_SEC);
@@ -230,8 +229,8 @@ TEST(Attacks, FloodsOfEntriesEndSoon) {
 
 class FileAttacks : public TemporaryFolderTest {};
 
-// A few bytes that announce exabytes must not cost memory. With a limited address space a large
-// allocation would fail with an out-of-memory error instead of the rule.
+// A short file that announces exabytes must not cost memory. The address space is limited, so that
+// a large allocation would cause an out-of-memory error instead of the expected message.
 TEST_F(FileAttacks, NothingIsAllocatedFromAnnouncedSizes) {
   const std::vector<std::byte> bytes =
       file_of(one("U8", "[1152921504606846976]", "[0,1152921504606846976]"), 4);

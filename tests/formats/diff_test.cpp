@@ -68,7 +68,7 @@ TEST(Diff, OtherShapesAreNotCompared) {
   EXPECT_EQ(comparison.common[0].max_abs, INFINITY);
 }
 
-// Every 16-bit float of both dtypes against the same value in float32.
+// Compares every 16-bit float of both dtypes with the same value in float32.
 TEST(Diff, ValuesOfHalvesAreExact) {
   for (const char* dtype : {"BF16", "F16"}) {
     std::vector<uint16_t> halves(1 << 16);

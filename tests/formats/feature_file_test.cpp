@@ -30,7 +30,7 @@ TEST_F(FeatureFileTest, NpyIsWhatItsFormatSays) {
   write(folder_ / "f.npy", 100'000'000'000);  // the header has room for a longer shape
   const std::string bytes = read_file(folder_ / "f.npy", ExitCode::kUsage);
   ASSERT_EQ(bytes.size(), 128 + 6 * sizeof(float));
-  EXPECT_EQ(bytes.substr(0, 10), std::string("\x93NUMPY\x01\x00\x76\x00", 10));  // 118 follow
+  EXPECT_EQ(bytes.substr(0, 10), std::string("\x93NUMPY\x01\x00\x76\x00", 10));  // 0x76 = 118 bytes
   const std::string header = bytes.substr(10, 118);
   EXPECT_TRUE(header.starts_with("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }   "));
   EXPECT_EQ(header.back(), '\n');

@@ -1,5 +1,5 @@
-// The kind of a file, recognised by its content: one sentence for each kind that
-// people mistake for weights.
+// Tests that files are recognised by their content: errors name the kind of a file that someone
+// mistook for weights.
 #include "fcm/formats/file_kind.h"
 
 #include <fstream>
@@ -61,7 +61,8 @@ TEST(FileKind, BothReadersSayWhatAFileIsInstead) {
     EXPECT_NE(pth.find(other.said), std::string::npos) << other.name << ": " << pth;
     const std::string safetensors =
         error_of([&] { parse_safetensors(bytes_in(other.content), "file.safetensors"); });
-    const bool small_number = other.name == "tflite" || other.name == "zeros";  // length 0
+    const bool small_number =
+        other.name == "tflite" || other.name == "zeros";  // they begin like a small header length
     if (!small_number) {
       EXPECT_NE(safetensors.find(other.said), std::string::npos) << other.name << safetensors;
     }
@@ -84,7 +85,7 @@ TEST(FileKind, WeightsAreKnownByTheirContent) {
   const std::string header = "{}";
   const std::string safetensors = le(uint64_t{header.size()}) + header;
   EXPECT_EQ(weights_kind(bytes_in(safetensors)), WeightsKind::kSafetensors);
-  // Each reader recognises the other's format.
+  // The reader of one format names the other format.
   EXPECT_NE(error_of([&] { parse_pth(bytes_in(safetensors), "x"); }).find("a safetensors file"),
             std::string::npos);
   EXPECT_NE(error_of([&] { parse_safetensors(bytes_in(pth), "x"); }).find("a zip archive"),

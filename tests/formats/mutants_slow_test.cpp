@@ -1,5 +1,5 @@
-// G16: mutants of tensor files written by this program. For mutants of stored .pth files see
-// pth_mutants_slow_test.cpp.
+// Reads mutants of tensor files written by this program. pth_mutants_slow_test.cpp has the mutants
+// of the larger stored .pth files.
 #include "fcm/formats/safetensors.h"
 #include "tests/formats/pth_mutants.h"
 #include "tests/support/mutants.h"
@@ -36,7 +36,7 @@ TEST_F(MutantsSlow, OfPth) {
                     [](const auto& bytes) { parse_pth(bytes, "mutant"); });
 }
 
-// The legacy container and the larger stored files, with as many mutants each.
+// As many mutants of two stored files, one in each container.
 TEST_F(MutantsSlow, OfStoredPth) {
   if (!fs::exists(stored_files())) GTEST_SKIP() << "no stored files in " << stored_files();
   const test::Series series(100'000);

@@ -1,4 +1,4 @@
-// ONNX files as bytes: written by the program, read back by an independent reader.
+// Tests ONNX files: the program writes them, and an independent reader reads their bytes.
 #include "fcm/formats/onnx_file.h"
 
 #include <gtest/gtest.h>
@@ -28,7 +28,7 @@ OnnxInitializer tensor(const std::string& name, std::vector<int64_t> shape) {
   const auto count = std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
   return {name, OnnxType::kFloat, std::move(shape), [count](const OnnxInitializer::Take& take) {
             const std::vector<float> values = counted(static_cast<size_t>(count));
-            // In two chunks, as a writer of large tensors may do.
+            // Delivers the bytes in two chunks, as for large tensors.
             const auto bytes = std::as_bytes(std::span(values));
             take(bytes.first(bytes.size() / 2));
             take(bytes.subspan(bytes.size() / 2));
@@ -92,7 +92,7 @@ TEST(OnnxFile, HoldsWhatTheModelHolds) {
   EXPECT_FALSE(fs::exists(onnx_data_path(file)));
 }
 
-// Models above the size limit of one message, tested with a limit of 1000 bytes.
+// Models above the size limit of a protobuf message; the test sets the limit to 1000 bytes.
 TEST(OnnxFile, LargeTensorsLieInAFileBesideIt) {
   const Scratch scratch;
   const fs::path file = scratch / "model.onnx";
@@ -101,7 +101,7 @@ TEST(OnnxFile, LargeTensorsLieInAFileBesideIt) {
   const test::ReadModel read = read_onnx(file);
   expect_small_model(read);
   EXPECT_EQ(read.tensors.at("weight").external.at("location"), "model.onnx.data");
-  EXPECT_TRUE(read.tensors.at("bias").external.empty()) << "small tensors stay in the model file";
+  EXPECT_TRUE(read.tensors.at("bias").external.empty()) << "small tensors stay in the model's file";
   EXPECT_EQ(fs::file_size(onnx_data_path(file)), 16U * 32U * sizeof(float));
   EXPECT_LT(fs::file_size(file), 1000U);
 }
@@ -119,7 +119,7 @@ TEST(OnnxFile, ExternalTensorsBeginWhereTheyCanBeMapped) {
   EXPECT_EQ(std::memcmp(read.tensors.at("second").bytes.data(), wanted.data(), 6400), 0);
 }
 
-// other_model() has 17 rows, small_model() has 16, and each has its own data file.
+// Like small_model(), but with another name and a weight of 17 rows instead of 16.
 OnnxModel other_model() {
   OnnxModel model = small_model();
   model.name = "other";
@@ -133,7 +133,8 @@ void expect_whole(const test::ReadModel& read) {
   EXPECT_EQ(weight.bytes.size(), static_cast<size_t>(weight.shape[0] * 32) * sizeof(float));
 }
 
-// Whichever call fails, the earlier model is whole or gone, and no temporary file is left.
+// Whichever call fails while a model is replaced, the file is a whole model or absent, and no
+// temporary file remains.
 TEST(OnnxFile, AFailureLeavesNoHalfModel) {
   const Scratch scratch(test::memory_folder());
   const fs::path file = scratch / "model.onnx";
@@ -160,7 +161,7 @@ TEST(OnnxFile, AFailureLeavesNoHalfModel) {
   EXPECT_GT(failures, 5);
 }
 
-// Negative control of the reader: it detects one wrong byte.
+// Negative control: the reader of the tests detects a wrong byte.
 TEST(OnnxFile, TheReaderOfTheTestsSeesAnError) {
   const Scratch scratch;
   const fs::path file = scratch / "model.onnx";
@@ -168,7 +169,7 @@ TEST(OnnxFile, TheReaderOfTheTestsSeesAnError) {
   std::string bytes = test::bytes_of_file(file);
   const size_t place = bytes.find("MatMul");
   ASSERT_NE(place, bytes.npos);
-  bytes[place - 2] = static_cast<char>(bytes[place - 2] + 8);  // the number of the next field
+  bytes[place - 2] = static_cast<char>(bytes[place - 2] + 8);  // increments a field number
   std::ofstream(file, std::ios::binary) << bytes;
   EXPECT_ANY_THROW(expect_small_model(read_onnx(file)));
 }

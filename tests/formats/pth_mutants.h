@@ -1,4 +1,4 @@
-// Mutants of existing files: each is refused with a reason, or read.
+// Reads mutants of existing .pth files. Each must be refused with a reason or read soundly.
 #pragma once
 
 #include "tests/formats/pth_support.h"
@@ -13,7 +13,8 @@ struct MutantCounts {
   int64_t refused = 0;
 };
 
-// The views of an accepted mutant lie inside its memory and have the size of their shapes.
+// Expects that the views of an accepted mutant are within its memory and have the size of their
+// shapes.
 inline void expect_sound(const PthFile& file, uint64_t file_bytes) {
   const auto inside = [](std::span<const std::byte> view, const Buffer& buffer) {
     return view.data() >= buffer.data() &&
@@ -30,7 +31,7 @@ inline void expect_sound(const PthFile& file, uint64_t file_bytes) {
   }
 }
 
-// `seed` selects the mutants.
+// Reads `count` mutants of a file and counts the outcomes. The mutants depend on `seed`.
 inline void try_mutants(const fs::path& path, uint64_t count, MutantCounts& counts,
                         uint64_t seed = 3) {
   const std::vector<std::byte> whole = bytes_of_file(path);

@@ -1,4 +1,4 @@
-// Ten thousand mutants of each of the larger stored files.
+// Reads ten thousand mutants of each of the larger stored files.
 #include "tests/formats/pth_mutants.h"
 
 namespace fcm::formats {

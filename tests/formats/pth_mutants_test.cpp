@@ -1,4 +1,4 @@
-// Ten thousand mutants of the small stored files, and of files written here.
+// Reads ten thousand mutants of each small stored file, and of a file that this program writes.
 #include "tests/formats/pth_mutants.h"
 
 namespace fcm::formats {
@@ -12,7 +12,7 @@ TEST(PthMutants, OfSmallStoredFiles) {
     MutantCounts counts;
     try_mutants(stored_files() / "checkpoints" / name, kFiles, counts);
     EXPECT_GT(counts.refused, 1000) << name;
-    EXPECT_GT(counts.read, 500) << name;  // changed values, locations, texts
+    EXPECT_GT(counts.read, 500) << name;  // their changes are in values, locations or texts
   }
 }
 
@@ -32,7 +32,7 @@ TEST_F(PthMutantsOfOurs, FilesWrittenHere) {
   EXPECT_GT(counts.read, 500);
 }
 
-// Every truncation is detected: both containers have an end record that is checked.
+// Every truncation is detected, because the reader checks the end of both containers.
 TEST(PthMutants, EveryTruncationIsRefused) {
   if (!fs::exists(stored_files())) GTEST_SKIP() << "no stored files in " << stored_files();
   for (const char* name : {"views.pth", "views_legacy.pth"}) {

@@ -1,10 +1,11 @@
-// Handmade pickles that would run code or read beyond a storage; the error must name the rule.
+// Handmade pickles that would run code in Python, or read beyond a storage. The error must name the
+// rule that refuses them.
 #include "tests/formats/pth_support.h"
 
 namespace fcm::formats {
 namespace {
 
-// Each would run the command in Python's own unpickler, or is a step towards it.
+// In Python's unpickler, each of these names would run a command or be a step towards it.
 TEST(PthPickleAttacks, CodeIsNeverReached) {
   std::vector<PthAttack> attacks;
   for (const auto& [module, name] : std::vector<std::pair<std::string, std::string>>{
@@ -57,7 +58,7 @@ TEST(PthPickleAttacks, CodeIsNeverReached) {
   expect_refused(attacks);
 }
 
-// Names that run code stop the reading, even if nothing uses them.
+// Names of functions that run code are an error even if the pickle does not call them.
 TEST(PthPickleAttacks, HostileNamesEndTheReading) {
   std::vector<PthAttack> attacks;
   for (const auto& [module, name] :

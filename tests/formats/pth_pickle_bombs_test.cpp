@@ -1,4 +1,4 @@
-// Handmade pickles that would exhaust memory or time.
+// Handmade pickles that would exhaust memory or time if no limit refused them.
 #include <sys/resource.h>
 
 #include <ctime>
@@ -8,7 +8,7 @@
 namespace fcm::formats {
 namespace {
 
-// Nested tuples; each holds the previous one `width` times.
+// A "billion laughs" pickle: nested tuples, each of which holds the previous one `width` times.
 std::string laughs(size_t width, uint8_t levels) {
   std::string text = ")q" + le<uint8_t>(0);
   for (uint8_t i = 1; i < levels; ++i) {
@@ -19,7 +19,7 @@ std::string laughs(size_t width, uint8_t levels) {
 
 TEST(PthPickleAttacks, Bombs) {
   const std::string megabyte = text_op(std::string(1 << 20, 'a'));
-  const std::clock_t start = std::clock();  // CPU time, since other processes may run
+  const std::clock_t start = std::clock();  // CPU time, because other processes may run
   expect_refused({
       {"memo index", pth_of("Nr\xff\xff\xff\x7f"), "memo index 2147483647"},
       {"memo index 2", pth_of("Nr\xff\xff\xff\xff"), "memo index 4294967295"},
@@ -58,8 +58,8 @@ TEST(PthPickleAttacks, Bombs) {
   EXPECT_LT(std::clock() - start, 5 * CLOCKS_PER_SEC);
 }
 
-// The growth of the process's peak memory in kB while it reads. Call it in a child process, because
-// the peak never falls.
+// By how many kB the peak memory of the process grows while it reads. Call it in a child process,
+// because the peak never falls.
 long grown_by_reading(std::span<const std::byte> bytes) {
   rusage before{}, after{};
   ::getrusage(RUSAGE_SELF, &before);
@@ -71,7 +71,7 @@ long grown_by_reading(std::span<const std::byte> bytes) {
   return after.ru_maxrss - before.ru_maxrss;
 }
 
-// At most twice the file size plus 64 MB.
+// The limit is twice the size of the file plus 64 MB.
 TEST(PthPickleAttacks, MemoryStaysWithinTheBudgets) {
   const std::string many = std::string("0(") + repeat("h\x01", 200000) + "t";
   const std::vector<std::string> bombs = {

@@ -1,5 +1,5 @@
-// Pickles of other forms of torch.save and of other programs: which parts are
-// read, and which are kept unread.
+// Tests pickles of other forms of torch.save and of other programs: which parts are read, and which
+// are represented as unread objects.
 #include "tests/formats/pth_support.h"
 
 namespace fcm::formats {
@@ -9,7 +9,7 @@ TEST(PthPickleAttacks, HonestRelativesAreAccepted) {
   const std::vector<std::string> honest = {
       "N",
       good_tensor(),
-      tensor_of(good_storage(), 11, {1, 1}, {1, int64_t{1} << 62}),  // this stride is never used
+      tensor_of(good_storage(), 11, {1, 1}, {1, int64_t{1} << 62}),  // the huge stride is not used
       tensor_of(good_storage(), 12, {0, 5}, {5, 1}),
       tensor_of(good_storage(), 0, {4, 3}, {1, 4}),
       tensor_of(good_storage(), 0, {5, 7}, {0, 0}),
@@ -39,8 +39,8 @@ TEST(PthPickleAttacks, HonestRelativesAreAccepted) {
   EXPECT_EQ(std::get<Value::List>(list.root.data).size(), 2U);
 }
 
-// Objects that honest programs store beside weights do not stop the reading. Each is kept as an
-// unread object or as the plain data it holds. None of them is called.
+// Objects that honest programs store beside weights are no error. Each is represented as an unread
+// object or as its plain data. None of them is called.
 TEST(PthPickleAttacks, WhatStandsBesideWeightsIsNotInTheWay) {
   const std::string empty_hook = global("collections", "OrderedDict");
   const std::string one_text = text_op("f8") + "\x85R";
@@ -98,9 +98,9 @@ TEST(PthPickleAttacks, WhatStandsBesideWeightsIsNotInTheWay) {
   EXPECT_NE(odd(3).find("a"), nullptr);
   EXPECT_EQ(std::get<Value::List>(odd(5).data).size(), 2U);
   EXPECT_EQ(std::get<Value::List>(odd(6).data).size(), 2U);
-  EXPECT_NE(odd(11).find("a"), nullptr);  // attributes are kept, as they may be weights
+  EXPECT_NE(odd(11).find("a"), nullptr);  // attributes are read, because they may be weights
   EXPECT_NE(odd(12).find("a"), nullptr);
-  // Two objects of one class are filled independently.
+  // Two objects of one class have separate attributes.
   const PthFile two =
       parse_pth(bytes_of_text(pth_of("(" + global("x", "Y") + "q\x01)\x81}" + text_op("a") +
                                      "K\x01sbh\x01)"
@@ -113,7 +113,7 @@ TEST(PthPickleAttacks, WhatStandsBesideWeightsIsNotInTheWay) {
   EXPECT_NE(items[1].find("b"), nullptr);
 }
 
-// Parameters as other forms of torch.save describe them.
+// Reads parameters in the forms that different versions of torch.save write.
 TEST(PthPickleAttacks, ParametersOfEveryFormAreRead) {
   const std::string parameter = global("torch.nn.parameter", "Parameter");
   const std::string typed = global("torch._tensor", "_rebuild_from_type_v2");
@@ -134,10 +134,11 @@ TEST(PthPickleAttacks, ParametersOfEveryFormAreRead) {
   }
 }
 
-// Python enforces a FRAME's length; torch.load refuses the opcode in its safe mode.
+// The length of a FRAME is enforced, as in Python. (torch.load in its safe mode refuses the
+// opcode.)
 TEST(PthPickleAttacks, FramesHoldWhatTheyAnnounce) {
   const auto frame = [](uint64_t bytes) { return "\x95" + le(bytes); };
-  EXPECT_EQ(reason_of(pth_of(frame(2) + "N", "\x80\x04")), "");  // STOP included
+  EXPECT_EQ(reason_of(pth_of(frame(2) + "N", "\x80\x04")), "");  // the second byte is STOP
   EXPECT_EQ(reason_of(pth_of(frame(1) + "N" + frame(1), "\x80\x04")), "");
   expect_refused({
       {"longer than the data", pth_of(frame(3) + "N"), "a FRAME of 3 bytes, but only 2 follow"},
@@ -151,7 +152,8 @@ TEST(PthPickleAttacks, FramesHoldWhatTheyAnnounce) {
   });
 }
 
-// An object of a TorchScript class holds attributes only: created empty, filled once, never called.
+// Objects of TorchScript classes are created empty and get their attributes once. They are never
+// called.
 TEST(PthPickleAttacks, ScriptModulesAreOnlyFilled) {
   const std::string net = global("__torch__", "Net");
   expect_refused({

@@ -1,4 +1,5 @@
-// Files written by PyTorch, against the expected tensors and facts stored beside them.
+// Compares what is read from files written by PyTorch with expected tensors and facts, which are
+// stored beside them.
 #include <bit>
 #include <cmath>
 #include <map>
@@ -12,8 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-// A tensor element as a double, which represents bf16, f16, f32, f64, the
-// integers here and bool exactly.
+// A tensor element as a double, which is exact for bf16, f16, f32, f64, bool and the integers in
+// these files.
 double element(const TensorView& tensor, size_t index) {
   const auto at = [&](auto type) {
     decltype(type) value;
@@ -55,7 +56,7 @@ const TensorView* find(const PthFile& file, const std::string& name) {
 
 struct Comparison {
   size_t compared = 0;
-  std::vector<std::string> wrong;  // absent, of another shape, or with another value
+  std::vector<std::string> wrong;  // names of tensors that are absent or differ in shape or value
 };
 
 bool same_values(const TensorView& found, const TensorView& wanted, const TensorView* places) {
@@ -67,8 +68,8 @@ bool same_values(const TensorView& found, const TensorView& wanted, const Tensor
   return true;
 }
 
-// Compares every expected tensor, large ones by stored samples. `strip` and `prepend` turn stored
-// names into the file's names.
+// Compares every expected tensor; large ones are stored as samples. The file's names are the stored
+// names without the prefix `strip` and with the prefix `prepend`.
 Comparison compare(const PthFile& file, const fs::path& expected_file,
                    const std::string& strip = "", const std::string& prepend = "") {
   const TensorFile expected = read_safetensors(expected_file);
@@ -96,8 +97,8 @@ size_t expect_tensors(const PthFile& file, const fs::path& expected_file,
   return result.compared;
 }
 
-// The tree in the stored JSON's form: paths as {"pathlib.PosixPath": text},
-// one-element tensors as numbers.
+// The tree in the form of the stored JSON: paths are {"pathlib.PosixPath": text}, and tensors of
+// one element are numbers.
 json as_json(const Value& value, const PthFile& file) {
   const auto list = [&](const Value::List& items) {
     json result = json::array();
@@ -151,8 +152,8 @@ const char* dtype_in_torch(const std::string& dtype) {
   return names.at(dtype);
 }
 
-// The stored facts: "optimizer.param_groups" is a path in the tree, "model.dtypes" maps the tensors
-// below it to dtypes, "optimizer.step" maps indices to steps.
+// Compares the stored facts. The key "optimizer.param_groups" is a path in the tree, "model.dtypes"
+// maps the tensors below "model" to dtypes, and "optimizer.step" maps parameter indices to steps.
 size_t expect_facts(const PthFile& file, const fs::path& expected_file) {
   const json expected = json::parse(read_file(expected_file, ExitCode::kCheckpoint));
   const json found = as_json(file.root, file);
@@ -249,7 +250,7 @@ TEST_F(StoredPth, FilesOfTeachers) {
       bare.tensors.size());
 }
 
-// Modules are read as their attributes; the archive's code is not read.
+// The attributes of TorchScript modules are read; the archive's code is not.
 TEST_F(StoredPth, ATorchScriptArchive) {
   const fs::path folder = stored_files() / "teachers";
   const PthFile file = read_pth(folder / "clip_tiny_fp16.pt");
@@ -259,7 +260,7 @@ TEST_F(StoredPth, ATorchScriptArchive) {
   EXPECT_TRUE(std::holds_alternative<Value::Namespace>(visual->data));
 }
 
-// Negative control: the comparison detects one wrong bit.
+// Negative control: the comparison detects one changed bit.
 TEST_F(StoredPth, OneChangedBitIsNoticed) {
   PthFile file = read_pth(checkpoint("mixed_dtype.pth"));
   const TensorView& tensor = file.tensors.at(7);

@@ -17,7 +17,7 @@ inline std::vector<std::byte> bytes_of_file(const fs::path& path) {
   return bytes_of_text(read_file(path, ExitCode::kCheckpoint));
 }
 
-// Little-endian bytes of a number.
+// The bytes of a number in little-endian order.
 template <typename T>
 std::string le(T value) {
   std::string text(sizeof(T), '\0');
@@ -25,7 +25,8 @@ std::string le(T value) {
   return text;
 }
 
-// A member of an archive as both of its headers describe it; optional fields override one header.
+// A member of an archive. Its local and central headers describe it correctly, except for the
+// optional fields, each of which overrides a field of one header.
 struct Member {
   Member(std::string its_name, std::string its_data)
       : name(std::move(its_name)), data(std::move(its_data)) {}
@@ -38,9 +39,10 @@ struct Member {
   std::optional<uint32_t> crc, size, packed, local_crc, local_size, local_packed, offset;
 };
 
-// The end of an archive; optional fields override the correct values.
+// What surrounds the members of an archive. Optional fields override correct values of the end
+// record.
 struct ArchiveEnd {
-  std::string before;     // prefixed to the file, offsets are not moved
+  std::string before;     // prefixed to the file without adjusting offsets
   std::string gap;        // between members and central directory
   std::string directory;  // appended to the central directory
   std::string zip64;      // before the end record
@@ -81,8 +83,6 @@ inline std::string archive_of(const std::vector<Member>& members, const ArchiveE
          end.after;
 }
 
-// --- pickles ---
-
 inline std::string text_op(const std::string& text) {
   return "X" + le(static_cast<uint32_t>(text.size())) + text;
 }
@@ -113,7 +113,7 @@ inline std::string tensor_of(const std::string& storage, int64_t offset,
          integers(sizes) + integers(strides) + "\x89" + empty_hooks() + "tR";
 }
 
-// A storage of 12 floats, and a tensor of all of them.
+// Pickle code of a storage of 12 floats, and of a tensor of all its elements.
 inline std::string good_storage() { return storage("FloatStorage", "0", 12); }
 inline std::string good_tensor() { return tensor_of(good_storage(), 0, {3, 4}, {4, 1}); }
 
@@ -123,7 +123,8 @@ inline std::string repeat(const std::string& text, size_t count) {
   return result;
 }
 
-// The file whose object is the value that `body` leaves on the stack, with 48 bytes of storage "0".
+// A .pth file whose root is the value that the opcodes in `body` leave on the stack. Its storage
+// "0" has 48 bytes.
 inline std::string pth_of(const std::string& body, const std::string& head = "\x80\x02") {
   return archive_of({{"a/data.pkl", head + body + "."}, {"a/data/0", std::string(48, '\x3c')}});
 }
@@ -135,7 +136,7 @@ inline std::string reason_of(const std::string& file) {
 struct PthAttack {
   std::string name;
   std::string file;
-  std::string rule;  // part of the message
+  std::string rule;  // a part of the expected message
 };
 
 inline void expect_refused(const std::vector<PthAttack>& attacks) {

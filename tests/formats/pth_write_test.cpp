@@ -1,4 +1,4 @@
-// Files written here and read back, by the program and by Python's zipfile.
+// Tests .pth files that this program writes; it reads them back, and so does Python's zipfile.
 #include <array>
 #include <bit>
 #include <csignal>
@@ -30,7 +30,7 @@ Value dict(std::vector<Value::Item> items, bool ordered = false) {
   return {Value::Dict{std::move(items), ordered}};
 }
 
-// Equal trees, NaN included: doubles are compared by bits.
+// Whether two trees are equal. Doubles are compared by bits, so NaN equals itself.
 bool same(const Value& left, const Value& right);
 
 bool same_list(const Value::List& left, const Value::List& right) {
@@ -89,7 +89,7 @@ class PthWriteTest : public TemporaryFolderTest {
   }
 };
 
-// Random bytes include NaN payloads, signed zeros and subnormal numbers of every dtype.
+// The elements are random bytes, so they include NaN payloads, signed zeros and subnormal numbers.
 TEST_F(PthWriteTest, EveryTypeComesBackBitByBit) {
   KeyedRandom random(1, Purpose::kSynthetic, 0, 0);
   std::vector<std::vector<std::byte>> owners;
@@ -237,7 +237,7 @@ TEST_F(PthWriteTest, FailuresKeepTheFileThatWasThere) {
     EXPECT_EQ(names_in(folder_).size(), 1U) << point;
     write_pth(path(), root, old_state.model());
   }
-  EXPECT_GE(failed, points - 3);  // a failure after an open is not reported
+  EXPECT_GE(failed, points - 3);  // the failpoints after an open cause no failure
   for (int64_t point = 1; point <= points; ++point) {
     EXPECT_EQ(signal_of_child([&] {
                 failpoint::arm(fmt::format("checkpoint:{}:kill", point));
@@ -248,7 +248,7 @@ TEST_F(PthWriteTest, FailuresKeepTheFileThatWasThere) {
   }
 }
 
-// Another program accepts the archive, CRCs included.
+// Python's zipfile accepts the archive and its CRCs.
 TEST_F(PthWriteTest, PythonsZipfileAcceptsIt) {
   if (std::system("python3 -c 'import zipfile' 2>/dev/null") != 0) GTEST_SKIP() << "no Python here";
   const SmallState small(1);

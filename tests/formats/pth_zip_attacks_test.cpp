@@ -1,4 +1,4 @@
-// Handmade containers that each break one rule; the error must name the rule.
+// Handmade .pth containers that each break one rule; the error must name the rule.
 #include <functional>
 
 #include "tests/formats/pth_support.h"
@@ -26,7 +26,8 @@ std::string extra(uint16_t kind, const std::string& content) {
   return le(kind) + le(static_cast<uint16_t>(content.size())) + content;
 }
 
-// zip64 records that fit archive_of({pickle_member()}), whose directory of 56 bytes begins at 44.
+// zip64 end records. The values that are right for archive_of({pickle_member()}): 1 member, a
+// central directory of 56 bytes at offset 44.
 std::string zip64_end(uint64_t members, uint64_t size, uint64_t offset, uint64_t place = 100,
                       uint64_t record = 44) {
   return "PK\x06\x06" + le(record) + le<uint32_t>(0) + le<uint64_t>(0) + le(members) + le(members) +
@@ -65,7 +66,7 @@ TEST(PthZipAttacks, HonestRelativesAreAccepted) {
         m.local_crc = m.local_size = m.local_packed = 0;
         m.descriptor = descriptor(crc_of(m.data), 8);
       }),
-      changed([](Member& m) {  // as PyTorch writes above 4 GB
+      changed([](Member& m) {  // as PyTorch writes members above 4 GB
         m.flags = 8;
         m.local_crc = m.local_size = m.local_packed = 0;
         m.local_extra = extra(0x0001, le<uint64_t>(8) + le<uint64_t>(0));
@@ -73,7 +74,7 @@ TEST(PthZipAttacks, HonestRelativesAreAccepted) {
       }),
       changed([](Member& m) {
         m.flags = 8;
-        m.data.clear();  // PyTorch then writes no descriptor
+        m.data.clear();  // PyTorch writes no descriptor for an empty member
       }),
       changed([](Member& m) {
         m.name = "a/an entry/of a nested.zip";
@@ -163,7 +164,7 @@ TEST(PthZipAttacks, Zip64Records) {
   });
 }
 
-// An archive with a member of 3 compressed and 10 uncompressed bytes; `change` breaks it.
+// An archive with a deflated member of 3 compressed and 10 uncompressed bytes, after `change`.
 std::string with_deflated(
     const std::string& name, const std::function<void(Member&)>& change = [](Member&) {}) {
   Member member(name, "abc");
@@ -173,8 +174,8 @@ std::string with_deflated(
   return archive_of({{"a/data.pkl", "\x80\x02N."}, member, {"a/version", "3"}});
 }
 
-// PyTorch deflates the source text of TorchScript. The reader skips such members, and no other
-// compressed ones.
+// PyTorch deflates the source text of TorchScript. The reader skips such members and refuses all
+// other compressed ones.
 TEST(PthZipAttacks, DeflatedSourceIsSteppedOver) {
   EXPECT_EQ(reason_of(with_deflated("a/code/__torch__/net.py")), "");
   const std::string code = "a/code/net.py";
@@ -283,7 +284,7 @@ TEST(PthZipAttacks, Names) {
   });
 }
 
-// --- the older container ---
+// Attacks on the legacy container.
 
 const std::string kMagic("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15);
 

@@ -1,4 +1,4 @@
-// Files written and read back, truncated and mutated.
+// Tests safetensors files: written and read back, truncated and mutated.
 #include "fcm/formats/safetensors.h"
 
 #include <rapidcheck.h>
@@ -136,7 +136,8 @@ TEST_F(SafetensorsTest, WriterFailuresKeepTheFileThatWasThere) {
     failpoint::disarm();
     const bool is_new = same_tensors(read_safetensors(path), new_state.model());
     EXPECT_TRUE(is_new || same_tensors(read_safetensors(path), old_state.model())) << point;
-    EXPECT_EQ(is_new, point == 2 || point == points) << point;  // the open or the rename was done
+    // Point 2 is after the open and cannot fail; the last point is after the rename.
+    EXPECT_EQ(is_new, point == 2 || point == points) << point;
     EXPECT_EQ(error.empty(), point == 2) << point << error;
     EXPECT_EQ(names_in(folder_).size(), 1U) << point;
     write_safetensors(path, old_state.model(), {});
@@ -189,8 +190,8 @@ TEST_F(SafetensorsTest, TheFileReaderAgreesWithTheOneInMemory) {
   }
 }
 
-// A mutated file is refused or is itself valid: its tensors tile the data, and
-// reading returns those bytes.
+// Expects that a mutated file is refused or is itself valid: its tensors cover the data without
+// gaps or overlaps, and reading returns its bytes.
 void expect_refused_or_valid(const std::vector<std::byte>& bytes, int64_t& accepted) {
   TensorFile file;
   if (!error_of([&] { file = parse_safetensors(bytes, "mutant"); }).empty()) return;
@@ -242,7 +243,7 @@ TEST_F(SafetensorsTest, MutationsAreRefusedOrValidInTheirOwnRight) {
         case 4:
           bytes.insert(at, letter);
           break;
-        default: {  // a part copied elsewhere
+        default: {  // copies a part to another position
           const size_t from = random.below(bytes.size());
           const size_t count =
               random.below(std::min(bytes.size() - std::max(from, place), size_t{24}) + 1);
@@ -252,8 +253,8 @@ TEST_F(SafetensorsTest, MutationsAreRefusedOrValidInTheirOwnRight) {
         }
       }
     }
-    // In half of them the length field is adjusted to the new size, as an
-    // informed attacker would do.
+    // In half of the mutants the length of the header is adjusted to the new size, as an attacker
+    // would do.
     if (bytes.size() != whole.size() && bytes.size() > 8 && random.below(2) == 0) {
       uint64_t length = 0;
       std::memcpy(&length, whole.data(), 8);
@@ -263,11 +264,11 @@ TEST_F(SafetensorsTest, MutationsAreRefusedOrValidInTheirOwnRight) {
     expect_refused_or_valid(bytes, accepted);
     if (HasFatalFailure()) FAIL() << "mutant " << mutant;
   }
-  EXPECT_GT(accepted, 100);  // data changes only; else no mutant would get past the header
+  EXPECT_GT(accepted, 100);  // mutants with changes in the data only
   EXPECT_LT(accepted, static_cast<int64_t>(kMutants) * 3 / 4);
 }
 
-// Property: whatever is written reads back equal.
+// Random files read back equal to what was written.
 TEST_F(SafetensorsTest, RoundTripProperty) {
   const bool holds = rc::check("written tensors come back", [&] {
     const auto count = *rc::gen::inRange(0, 8);

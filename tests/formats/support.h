@@ -38,7 +38,7 @@ inline std::vector<std::byte> bytes_of_text(const std::string& text) {
   return bytes;
 }
 
-// Tensors that own their bytes. Values are a function of the step, so contents identify the step.
+// Small tensors with their memory. Their values depend on the step, so they identify it.
 struct SmallState {
   explicit SmallState(int64_t step) {
     weight.assign(24, static_cast<float>(step) + 0.25F);

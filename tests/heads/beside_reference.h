@@ -1,4 +1,5 @@
-// Compares a head with its plain form of the same weights: results, gradients, running statistics.
+// Helpers for comparing a head with the reference for the same weights: results, gradients, running
+// statistics.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,7 +15,7 @@ namespace fcm::heads {
 
 inline at::Tensor nchw(const at::Tensor& map_BHWC) { return map_BHWC.permute({0, 3, 1, 2}); }
 
-// Random values, so that no parameter is still 0 or 1 as initialised.
+// Sets random values, because initial values of 0 and 1 would hide mistakes.
 inline void fill(nn::Parameters& parameters) {
   uint64_t seed = 100;
   for (const nn::Parameter& parameter : parameters.all()) {
@@ -29,7 +30,7 @@ inline void fill(nn::Parameters& parameters) {
   }
 }
 
-// The same values for the plain form.
+// Copies of the parameters as weights of the reference.
 inline reference::Weights weights_of(const nn::Parameters& parameters) {
   reference::Weights weights;
   for (const nn::Parameter& parameter : parameters.all()) {
@@ -56,8 +57,8 @@ inline test::Inputs in_nchw(const test::Inputs& maps) {
   return transposed;
 }
 
-// Compares the gradients of two sums that should be equal: those of the maps, [B, H, W, C] and [B,
-// C, H, W], and those of the parameters by name, in upstream shapes.
+// Compares the gradients of two sums that should be equal: with respect to the maps ([B, H, W, C]
+// of the head, [B, C, H, W] of the reference), and to the parameters by name, in upstream shapes.
 inline void expect_same_gradients(const at::Tensor& sum, const test::Inputs& maps,
                                   const nn::Parameters& parameters, const at::Tensor& plain_sum,
                                   const test::Inputs& plain_maps, const reference::Weights& weights,

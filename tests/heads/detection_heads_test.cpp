@@ -1,5 +1,5 @@
-// The detection heads equal the upstream ones, written in plain tensor calls: results, every
-// gradient and running statistics, on any number of ranks.
+// Compares detection heads with the reference: results, all gradients and running statistics, on
+// one rank and on several.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -22,7 +22,7 @@ nn::Ranks ranks_of(dist::Group& group) {
   return {&group, [](dist::Group*) {}};
 }
 
-// A random weighted sum, so that every value counts differently.
+// The sum of all values with random weights, so that each value's gradient is distinct.
 at::Tensor weighed(const std::vector<at::Tensor>& results, bool nhwc) {
   at::Tensor sum = at::zeros({}, results[0].options());
   for (size_t i = 0; i < results.size(); ++i) {
@@ -69,7 +69,7 @@ TEST(FeaturePyramid, IsThePublishedOne) {
         expect_same_gradients(weighed(got, true), maps, built.parameters, weighed(wanted, false),
                               plain_maps, weights, 1e-10);
         expect_same_statistics(built.parameters, weights, 1e-12);
-        const at::NoGradGuard no_grad;  // without gradients norms run in place
+        const at::NoGradGuard no_grad;  // without gradients, norms work in place
         if (!training) expect_same_maps(built.head(maps, nullptr), wanted, 1e-12);
       }
     }
@@ -131,7 +131,8 @@ TEST(VitAdaptor, IsThePublishedOne) {
   for (const at::Tensor& map : got) EXPECT_TRUE(map.is_contiguous());
   expect_same_gradients(weighed(got, true), maps, built.parameters, weighed(wanted, false),
                         plain_maps, weights, 1e-10);
-  // Normalised over groups of channels, not each channel alone.
+  // The norm is over groups of channels. If it were per channel, scaling channels would change
+  // nothing.
   const at::Tensor scaled = maps[0].detach() * at::linspace(1, 2, 64, at::kDouble);
   EXPECT_NE(
       test::compare(built.head({scaled, maps[1], maps[2], maps[3]})[0], got[0], 1e-3).description,
@@ -151,7 +152,7 @@ TEST(RpnHead, IsThePublishedOneInTheOrderOfAnchors) {
     const reference::RpnMaps plain = reference::rpn_head(layers, "rpn_head.", plain_maps[i]);
     results.insert(results.end(), {got[i].logits_BA, got[i].deltas_BA4});
     wanted.insert(wanted.end(), {plain.logits(), plain.deltas()});
-    // The second anchor of row 2, column 1, of the second image.
+    // Index of the second anchor at row 2, column 1; it is compared for the second image.
     const int64_t row = 2, column = 1, anchor = (row * maps[i].size(2) + column) * 3 + 1;
     EXPECT_EQ(
         test::compare(got[i].deltas_BA4[1][anchor],
@@ -229,7 +230,7 @@ TEST(MaskHead, IsThePublishedOneOfAllClassesAndOfOne) {
       std::vector<at::Tensor> wanted_own;
       for (int64_t r = 0; r < 5; ++r) wanted_own.push_back(wanted[r][classes[r].item<int64_t>()]);
       EXPECT_EQ(test::compare(own, at::stack(wanted_own), 1e-12).description, "");
-      // Gradients if only the region's own class counts, for both forms of the last product.
+      // Gradients of the masks of each region's own class.
       expect_same_gradients(weighed({own}, true), pooled, one.parameters,
                             weighed({at::stack(wanted_own)}, false), plain, weights, 1e-10);
       expect_same_statistics(one.parameters, weights, 1e-12);
@@ -250,7 +251,7 @@ TEST(MaskHead, OfAllClassesHasThePublishedGradients) {
                         plain, weights, 1e-10);
 }
 
-// No regions give empty results, and backward runs with zero gradients.
+// Without regions, results are empty, and backward gives zero gradients.
 TEST(RegionHeads, TakeNoRegions) {
   for (const bool training : {true, false}) {
     const BuiltBoxHead box("roi_heads", small_box_head());
@@ -283,8 +284,8 @@ TEST(RegionHeads, TakeNoRegions) {
   }
 }
 
-// A rank without regions takes part in the collectives of forward and backward, and its running
-// statistics equal those of the other ranks.
+// A rank without regions takes part in the collectives of forward and backward. Afterwards its
+// running statistics equal those of the other ranks.
 TEST(RegionHeads, OfRanksWithAndWithoutRegionsAreThoseOfOne) {
   const BuiltMaskHead whole("mask_head", small_mask_head());
   const at::Tensor all = test::fixed_normal({5, 7, 7, 6}, 1);
@@ -324,7 +325,7 @@ TEST(RegionHeads, OfRanksWithAndWithoutRegionsAreThoseOfOne) {
   });
 }
 
-// bfloat16 maps with float32 weights: float32 results, close to the float64 ones.
+// With bfloat16 maps and float32 weights, results are float32 and close to those in float64.
 TEST(DetectionHeads, TakeBfloat16Maps) {
   const auto near = [](const at::Tensor& got, const at::Tensor& wanted) {
     return ((got.to(at::kDouble) - wanted).norm() / wanted.norm()).item<double>() < 0.05;
@@ -361,7 +362,7 @@ TEST(DetectionHeads, TakeBfloat16Maps) {
                    adaptor.head({map, map, map, map})[0]));
 }
 
-// Initial values as upstream: std or bound by name.
+// Initial values have upstream's std (normal) or bound (uniform).
 TEST(DetectionHeads, StartAsThePublishedOnes) {
   nn::Parameters parameters(3, at::kFloat);
   const nn::Scope scope(parameters);

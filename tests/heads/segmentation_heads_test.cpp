@@ -1,5 +1,4 @@
-// The segmentation heads equal the upstream ones, written in plain tensor calls:
-// results and every gradient.
+// Compares segmentation heads with the reference: results and all gradients.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -30,7 +29,7 @@ const Pyramid kPyramids[] = {
     {{{32, 32}, {16, 16}, {8, 8}, {3, 3}}},   // large enough for Winograd
     {{{24, 40}, {12, 20}, {6, 10}, {2, 4}}},  //
     {{{8, 8}, {4, 4}, {2, 2}, {1, 1}}},
-    {{{31, 29}, {15, 15}, {9, 7}, {3, 3}}},  // odd, 15 to 31
+    {{{31, 29}, {15, 15}, {9, 7}, {3, 3}}},  // odd sizes
 };
 
 test::Inputs maps_of(const Pyramid& pyramid, int64_t batch = 2) {
@@ -42,7 +41,7 @@ test::Inputs maps_of(const Pyramid& pyramid, int64_t batch = 2) {
   return test::leaves(maps);
 }
 
-// Gradients of a random weighted sum of the logits.
+// Compares the gradients of a sum of the logits with random weights.
 void expect_same_logit_gradients(const at::Tensor& logits_BHWK, const test::Inputs& maps,
                                  const nn::Parameters& parameters, const at::Tensor& wanted_BKHW,
                                  const test::Inputs& plain_maps, const reference::Weights& weights,
@@ -98,9 +97,9 @@ TEST(UperNet, IsThePublishedOneInEvaluation) {
     const at::Tensor logits = built.head(maps, {});
     EXPECT_EQ(test::compare(nchw(logits), wanted, 1e-12).description, "");
     expect_same_logit_gradients(logits, maps, built.parameters, wanted, plain_maps, weights, 1e-10);
-    const at::NoGradGuard no_grad;  // without gradients norms run in place
+    const at::NoGradGuard no_grad;  // without gradients, norms work in place
     EXPECT_EQ(test::compare(nchw(built.head(maps, {})), wanted, 1e-12).description, "");
-    for (size_t i = 0; i < maps.size(); ++i) {  // but never in the input maps
+    for (size_t i = 0; i < maps.size(); ++i) {  // the input maps must be unchanged
       EXPECT_TRUE(test::same_bits(nchw(maps[i]), plain_maps[i]));
     }
   }
@@ -131,7 +130,7 @@ TEST(UperNet, TakesBfloat16MapsAndGivesFloat32Logits) {
   const at::Tensor wanted = exact.head(maps, pass);
   const double off = (logits.to(at::kDouble) - wanted).norm().item<double>();
   EXPECT_LT(off / wanted.norm().item<double>(), 0.03);
-  test::gradients(logits, narrow, at::ones(logits.sizes()));  // backward runs
+  test::gradients(logits, narrow, at::ones(logits.sizes()));  // backward must not throw
 }
 
 TEST(UperNet, HasThePublishedKeysInTheirOrder) {
@@ -158,8 +157,7 @@ TEST(UperNet, RefusesOneImageInTrainingAndSaysWhatToDo) {
   EXPECT_NE(said.find("batches of two images or more"), std::string::npos) << said;
 }
 
-// One image per process is enough if there are two processes; each computes its share of what one
-// process with both images computes.
+// Two processes with one image each compute what one process with both images computes.
 TEST(UperNet, OfTwoProcessesIsThatOfOne) {
   const BuiltUperNet whole("decode_head", kSmall);
   const test::Inputs maps = maps_of(kPyramids[1], 2);

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::array<uint8_t, 3> kFill{124, 116, 104};
 
-// Values 60 to 145 only, so that stretching the contrast has a visible effect.
+// An image with values from 60 to 145 only, so that stretching the contrast changes it.
 Image narrow_pattern(int64_t rows = 41, int64_t cols = 53) {
   Image image = test::pattern(rows, cols, 3);
   for (uint8_t& value : image.pixels) value = static_cast<uint8_t>(60 + value / 3);

@@ -1,4 +1,4 @@
-// BMP files that the test writes byte by byte.
+// Tests reading BMP files that the tests write byte by byte.
 #include "fcm/base/random.h"
 #include "fcm/image/image.h"
 #include "tests/image/support.h"
@@ -16,7 +16,7 @@ void put_little(BmpBytes& bytes, uint64_t value, int size) {
 struct BmpForm {
   int64_t cols = 0, rows = 0;  // negative rows: stored top-down
   uint32_t bits = 24, coding = 0, colours = 0;
-  BmpBytes palette{};  // or masks, as stored in the file
+  BmpBytes palette{};  // palette or bit masks, as stored in the file
   uint32_t header = 40;
 };
 
@@ -46,7 +46,7 @@ BmpBytes bmp(const BmpForm& form, const BmpBytes& pixels) {
 const BmpBytes kFour{255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255};
 // The same pixels as BGR, last row first, rows padded to 8 bytes.
 const BmpBytes kRows24{255, 0, 0, 255, 255, 255, 0, 0, 0, 0, 255, 0, 255, 0, 0, 0};
-// BGR and an unused byte each: black, red, green, blue, white.
+// Four bytes per colour (B, G, R, unused): black, red, green, blue, white.
 const BmpBytes kPalette{0, 0, 0, 0, 0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0, 255, 255, 255, 0};
 
 TEST(Bmp, TwentyFourBitsInBothDirections) {
@@ -75,7 +75,7 @@ TEST(Bmp, Palettes) {
   EXPECT_EQ(decode(bmp({2, 2, 8, 0, 5, kPalette}, eight), 3).pixels, kFour);
   const BmpBytes four{0x34, 0, 0, 0, 0x12, 0, 0, 0};
   EXPECT_EQ(decode(bmp({2, 2, 4, 0, 5, kPalette}, four), 3).pixels, kFour);
-  const BmpBytes one{0x40, 0, 0, 0};  // black, red
+  const BmpBytes one{0x40, 0, 0, 0};  // the bits 0 and 1: black, red
   EXPECT_EQ(
       decode(bmp({2, 1, 1, 0, 2, BmpBytes(kPalette.begin(), kPalette.begin() + 8)}, one), 3).pixels,
       (BmpBytes{0, 0, 0, 255, 0, 0}));
@@ -96,7 +96,7 @@ TEST(Bmp, ThirtyTwoBitsWithAndWithoutMasks) {
             std::string::npos);
 }
 
-// 5 bits are scaled to 8 by * 255 / 31, 6 bits by * 255 / 63, as in Pillow.
+// As in Pillow, 5-bit values are multiplied by 255 / 31 and 6-bit values by 255 / 63.
 TEST(Bmp, SixteenBits) {
   BmpBytes pixel;
   put_little(pixel, 21 << 10 | 10 << 5 | 31, 2);
@@ -110,10 +110,10 @@ TEST(Bmp, SixteenBits) {
 }
 
 TEST(Bmp, RunsOfEightBits) {
-  // Blue, white; end of row; red, green as single runs; end of bitmap.
+  // Runs of one pixel: blue, white; end of row; red, green; end of bitmap.
   const BmpBytes runs{1, 3, 1, 4, 0, 0, 1, 1, 1, 2, 0, 1};
   EXPECT_EQ(decode(bmp({2, 2, 8, 1, 5, kPalette}, runs), 3).pixels, kFour);
-  // A padded literal of three pixels; a jump by one column; a run past the end of the row.
+  // Three literal pixels with padding; a jump by one column; a run that extends beyond the row.
   const BmpBytes literal{0, 3, 1, 2, 3, 0, 0, 2, 1, 0, 9, 4, 0, 1};
   EXPECT_EQ(decode(bmp({5, 1, 8, 1, 5, kPalette}, literal), 3).pixels,
             (BmpBytes{255, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255}));

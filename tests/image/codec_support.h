@@ -1,4 +1,4 @@
-// Small JPEG, PNG and WebP files for tests.
+// Encodes small JPEG, PNG and WebP files for tests.
 #pragma once
 
 #include <cstdio>
@@ -13,7 +13,7 @@
 
 namespace fcm::test {
 
-// Gradients with some texture: it compresses well and has edges for every filter.
+// An image of gradients with some texture. It compresses well, and its edges exercise all filters.
 inline image::Image scene(int64_t rows, int64_t cols, uint32_t seed = 1) {
   image::Image image = pattern(rows, cols, 3, seed);
   for (int64_t row = 0; row < rows; ++row) {
@@ -77,7 +77,7 @@ inline std::vector<uint8_t> encode_webp(const image::Image& image,
   config.filter_strength = settings.filter_strength;
   config.filter_type = settings.filter_type;
   config.partitions = settings.partitions;
-  config.exact = 1;  // keep colours under transparent pixels
+  config.exact = 1;  // keep the colours of transparent pixels
   source.use_argb = settings.lossless;
   source.width = static_cast<int>(image.cols);
   source.height = static_cast<int>(image.rows);

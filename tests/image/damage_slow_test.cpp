@@ -1,5 +1,5 @@
-// G14, G16: a JPEG, a PNG and both kinds of WebP truncated at every byte, with flipped bits, and as
-// mutants. Under AddressSanitizer: bash scripts/sanitize.sh address --slow image
+// Decodes a JPEG, a PNG and both kinds of WebP truncated at every byte, with flipped bits, and as
+// mutants. With AddressSanitizer: bash scripts/sanitize.sh address --slow image
 #include "tests/image/codec_support.h"
 #include "tests/image/section_support.h"
 #include "tests/support/mutants.h"
@@ -20,8 +20,8 @@ std::vector<Format> formats_of(int64_t rows, int64_t cols) {
           {"WebP, lossless", test::encode_webp(scene, {.lossless = true})}};
 }
 
-// Decodes the whole image and a part of it. The buffer has exactly the file's size, so that a
-// sanitizer detects reads past the end. Returns whether the whole was refused.
+// Decodes the whole image and then a part of it. The buffer has exactly the file's size, so that a
+// sanitizer detects reads past the end. Returns whether decoding the whole image was refused.
 bool read_both_ways(const std::vector<uint8_t>& bytes) {
   bool refused = false;
   try {

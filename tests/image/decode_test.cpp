@@ -25,7 +25,7 @@ TEST(Sha256, KnownDigests) {
   EXPECT_EQ(Sha256::hex(abc), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
-// Deliberate differences from Pillow.
+// Files whose pixels deliberately differ from Pillow's, with the reason.
 const std::map<std::string, std::string> kOtherPixels{
     {"images/png-gray16.png", "Pillow clips 16-bit grey to 255 instead of scaling it"}};
 
@@ -72,7 +72,7 @@ TEST(Decode, RefusalsNameTheReason) {
 
 TEST(Decode, SixteenBitGreyIsScaled) {
   FCM_NEED_FOLDER(kBroken);
-  // Both come from the same image; the grey file holds 257 times the 8-bit grey value.
+  // Both files are made from one image. The grey file holds 257 times the 8-bit grey value.
   const Image grey = decode(bytes_of(kBroken / "images/png-gray16.png"), 1);
   const Image colour = decode(bytes_of(kBroken / "images/png-renamed.JPEG"), 1);
   EXPECT_EQ(grey.channels, 1);
@@ -107,7 +107,7 @@ TEST(Decode, PhotographsHavePillowsPixels) {
   }
 }
 
-// 75x56 and 2 KB: small enough to damage it in every way.
+// A JPEG of 75 x 56 pixels and 2 KB: small enough to be truncated at every byte.
 std::filesystem::path smallest_jpeg() { return kSample / "train/n01871265/n01871265_tusker.JPEG"; }
 
 TEST(Decode, JpegCutAnywhereIsRefused) {

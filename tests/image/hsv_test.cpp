@@ -36,7 +36,7 @@ Triple rgb_of(Triple hsv) {
   return hsv;
 }
 
-// The stored digests are of OpenCV's results for all inputs.
+// Compares with digests of OpenCV's results for all inputs.
 TEST(Hsv, EveryColourIsOpenCvs) {
   FCM_NEED_FOLDER(kSegmentation);
   const auto stored = nlohmann::json::parse(test::bytes_of(kSegmentation / "colour.json"));
@@ -62,7 +62,7 @@ TEST(Hsv, ColoursAndGreys) {
   EXPECT_EQ(rgb_of({150, 255, 255}), (Triple{255, 0, 254}));  // truncated, not rounded
 }
 
-// A channel by the formula in float32, with or without fused multiply-add.
+// The falling channel by the formula in float32, with or without fused multiply-add.
 uint8_t second_level(const Triple& hsv, bool fused) {
   const float at = static_cast<float>(hsv[0]) * (6.0F / 180.0F);
   const float within = at - std::floor(at);
@@ -74,7 +74,7 @@ uint8_t second_level(const Triple& hsv, bool fused) {
 
 TEST(Hsv, MultiplyAndAddAreNotFused) {
   int fused_differs = 0;
-  for (int hue = 31; hue < 60; ++hue) {  // hues in which red falls
+  for (int hue = 31; hue < 60; ++hue) {  // hues at which red is the falling channel
     for (int s = 0; s < 256; ++s) {
       for (int v = 0; v < 256; ++v) {
         const Triple hsv{static_cast<uint8_t>(hue), static_cast<uint8_t>(s),

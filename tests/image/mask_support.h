@@ -1,4 +1,4 @@
-// Helpers for mask tests: random masks, and plain implementations of everything.
+// Helpers for tests of masks: random masks, and pixel-by-pixel implementations.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@ struct ByteMask {
   }
 };
 
-// Noise, rectangles with holes, or all zeros or ones.
+// A random mask: noise, rectangles with holes, all zeros, or all ones.
 inline ByteMask synthetic_mask(uint64_t number, int64_t rows, int64_t cols) {
   KeyedRandom random(5, Purpose::kSynthetic, 0, number);
   ByteMask mask{rows, cols, std::vector<uint8_t>(static_cast<size_t>(rows * cols))};
@@ -47,7 +47,7 @@ inline ByteMask synthetic_mask(uint64_t number, int64_t rows, int64_t cols) {
   return mask;
 }
 
-// Run lengths pixel by pixel, in COCO's column-major order.
+// Run lengths counted pixel by pixel, in COCO's column-major order.
 inline std::vector<uint32_t> plain_runs(const ByteMask& mask) {
   std::vector<uint32_t> runs{0};
   uint8_t value = 0;

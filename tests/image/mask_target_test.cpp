@@ -1,4 +1,4 @@
-// Training targets of mask heads, against sampling pixel by pixel.
+// Compares the training targets of mask heads with sampling pixel by pixel.
 #include "fcm/image/mask_target.h"
 
 #include <gtest/gtest.h>
@@ -34,7 +34,7 @@ double pixel_at(const test::ByteMask& mask, double y, double x) {
          down * ((1 - across) * mask.at(bottom, left) + across * mask.at(bottom, right));
 }
 
-// ROIAlign of the mask, with every sample of every bin.
+// RoIAlign of the mask: the mean over all samples of each bin.
 std::vector<double> sampled_shares(const test::ByteMask& mask, const Box4& box, int64_t side) {
   const double x0 = double{box[0]} - .5, y0 = double{box[1]} - .5;
   const double width = (double{box[2]} - .5 - x0) / static_cast<double>(side);
@@ -83,7 +83,7 @@ TEST(MaskTarget, OfAMaskIsHalfOfTheSamples) {
     const std::vector<uint8_t> got = mask_target(test::encoded(mask), box, side);
     ASSERT_EQ(got.size(), shares.size());
     for (size_t i = 0; i < got.size(); ++i) {
-      if (std::abs(shares[i] - .5) < 1e-5) continue;  // float32 coordinates decide
+      if (std::abs(shares[i] - .5) < 1e-5) continue;  // rounding of float32 coordinates decides
       ASSERT_EQ(got[i] != 0, shares[i] > .5) << number << ", cell " << i << ": " << shares[i];
       ++compared;
       set += got[i];
@@ -94,7 +94,7 @@ TEST(MaskTarget, OfAMaskIsHalfOfTheSamples) {
 }
 
 TEST(MaskTarget, HalfIsEnough) {
-  // Each bin is two columns wide, and one of them is set.
+  // Each bin is two columns wide, and one of the two is set.
   test::ByteMask mask{4, 8, {}};
   for (int i = 0; i < 32; ++i) mask.bytes.push_back(i % 2 == 0 ? 1 : 0);
   EXPECT_EQ(mask_target(test::encoded(mask), {0, 0, 8, 4}, 4), std::vector<uint8_t>(16, 1));
@@ -105,7 +105,7 @@ TEST(MaskTarget, HalfIsEnough) {
 TEST(MaskTarget, OfOutlinesIsTheirRasterInTheBox) {
   const std::vector<std::vector<double>> parts{{10, 10, 20, 10, 20, 30, 10, 30},
                                                {15, 20, 40, 20, 40, 30}};
-  const Box4 box{10, 10, 38, 38};  // 28 pixels wide: scale 1
+  const Box4 box{10, 10, 38, 38};  // 28 x 28 pixels, so the target is not scaled
   const RunLengths whole = raster_polygons(parts, 64, 64);
   const std::vector<uint8_t> bytes = decode_mask(whole), got = mask_target(parts, box, 28);
   for (size_t row = 0; row < 28; ++row) {
@@ -113,7 +113,7 @@ TEST(MaskTarget, OfOutlinesIsTheirRasterInTheBox) {
       ASSERT_EQ(got[row * 28 + col], bytes[(row + 10) * 64 + col + 10]) << row << ", " << col;
     }
   }
-  // Stretched to any box.
+  // A box that is not square is stretched to 28 x 28.
   EXPECT_EQ(mask_target(std::span(parts).first(1), {10, 10, 20, 30}, 28),
             std::vector<uint8_t>(28 * 28, 1));
   EXPECT_EQ(mask_target(parts, {50, 50, 60, 60}, 28), std::vector<uint8_t>(28 * 28, 0));
@@ -123,7 +123,8 @@ TEST(MaskTarget, BoxesWithoutAWidthAreAsATenthOfAPixel) {
   const std::vector<std::vector<double>> parts{{0, 0, 30, 0, 30, 30, 0, 30}};
   EXPECT_EQ(mask_target(parts, {5, 5, 5, 5}, 7), std::vector<uint8_t>(49, 1));
   const RunLengths mask = raster_polygons(parts, 40, 40);
-  EXPECT_EQ(mask_target(mask, {5, 5, 5, 5}, 7), std::vector<uint8_t>(49, 0));  // no samples at all
+  EXPECT_EQ(mask_target(mask, {5, 5, 5, 5}, 7),
+            std::vector<uint8_t>(49, 0));  // bins have no samples
   EXPECT_EQ(mask_target(mask, {5, 5, 4, 9}, 7), std::vector<uint8_t>(49, 0));
 }
 

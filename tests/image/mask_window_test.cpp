@@ -1,4 +1,4 @@
-// Resized masks, against the same pixel by pixel.
+// Compares windows of resized masks with a pixel-by-pixel implementation.
 #include "fcm/image/mask_window.h"
 
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 namespace fcm::image {
 namespace {
 
-// One axis of Pillow's affine transform.
+// For each pixel along an axis, the source pixel that Pillow's affine transform reads.
 std::vector<int64_t> pillow_positions(int64_t from, int64_t to) {
   const double step = static_cast<double>(from) / static_cast<double>(to);
   std::vector<int64_t> positions;
@@ -58,8 +58,8 @@ TEST(MaskWindow, IsTheMaskPixelByPixel) {
 }
 
 TEST(MaskWindow, PlacesAreAddedUpAsPillowDoes) {
-  // 7 rows become 49: Pillow adds up the step 1/7, and the sum reaches an
-  // integer barely or not quite.
+  // 7 rows become 49. Pillow computes positions by repeatedly adding the step 1/7, so rounding
+  // decides whether a position near an integer is below it.
   test::ByteMask mask{7, 1, {0, 1, 0, 1, 0, 1, 0}};
   const MaskWindow view{49, 1, {0, 0, 49, 1}, 49, 1, false};
   EXPECT_EQ(resize_mask(test::encoded(mask), view), pixel_by_pixel(mask, view));

@@ -8,7 +8,7 @@
 namespace fcm::image {
 namespace {
 
-// One value of the resized image by the formula, without reuse between values.
+// Computes each value of the resized image separately by the formula.
 class PlainLinear {
  public:
   PlainLinear(const Image& image, int64_t rows, int64_t cols)
@@ -69,7 +69,8 @@ struct Sizes {
   int64_t rows, cols, to_rows, to_cols;
 };
 
-// Larger, smaller, one axis only, exactly half, half in one axis, one pixel, unchanged.
+// Enlarged, reduced, along one axis only, by exactly one half, by one half along one axis, from or
+// to one pixel, and unchanged.
 const std::vector<Sizes> kSizes{
     {37, 50, 51, 68}, {51, 68, 26, 34},  {40, 60, 20, 30}, {40, 60, 20, 31}, {40, 60, 20, 60},
     {33, 21, 33, 21}, {33, 21, 33, 40},  {5, 7, 40, 30},   {64, 48, 11, 9},  {1, 9, 4, 20},
@@ -89,7 +90,7 @@ TEST(OpenCvResize, LinearIsTheFormula) {
   }
 }
 
-// Negative control: the same filter in floats, rounded at the end, gives other values.
+// Negative control: the same filter in floating point, rounded at the end, gives other values.
 TEST(OpenCvResize, ARoundedFilterInFloatsDiffers) {
   const Image image = test::pattern(40, 1, 1);
   const Image got = resize_linear(image, 70, 1);
@@ -117,7 +118,7 @@ std::vector<uint8_t> cut(const std::vector<uint8_t>& pixels, int64_t cols, int64
   return out;
 }
 
-// Windows at the edges and inside, computed from only the source pixels that they need.
+// Windows at the edges and inside. Each is computed from only the source pixels that it needs.
 TEST(OpenCvResize, AWindowFromItsSourceAloneHasTheBitsOfTheWhole) {
   for (const Sizes& s : kSizes) {
     const Image image = test::pattern(s.rows, s.cols, 3);
@@ -149,7 +150,7 @@ std::vector<uint8_t> nearest_of(std::vector<uint8_t> row, int64_t cols) {
 }
 
 TEST(OpenCvResize, NearestHasNoShiftByHalfAPixel) {
-  EXPECT_EQ(nearest_of({1, 2, 3}, 2), (std::vector<uint8_t>{1, 2}));  // not 1, 3
+  EXPECT_EQ(nearest_of({1, 2, 3}, 2), (std::vector<uint8_t>{1, 2}));  // with a shift: 1, 3
   EXPECT_EQ(nearest_of({1, 2}, 4), (std::vector<uint8_t>{1, 1, 2, 2}));
   EXPECT_EQ(nearest_of({1, 2, 3}, 5), (std::vector<uint8_t>{1, 1, 2, 2, 3}));
   EXPECT_EQ(nearest_of({1, 2, 3, 4, 5}, 5), (std::vector<uint8_t>{1, 2, 3, 4, 5}));
@@ -160,7 +161,7 @@ TEST(OpenCvResize, WhatIsNoWindowIsABrokenPromise) {
   std::vector<uint8_t> out(1000);
   EXPECT_THROW(linear_source({4, 4, 8, 8}, {4, 0, 5, 8}), std::logic_error);
   EXPECT_THROW(resize_linear(image, 0, 3), std::logic_error);
-  // Too few source rows for the window.
+  // The source has too few rows for the window.
   EXPECT_THROW(resize_linear({4, 4, 8, 8}, image, {0, 0, 2, 4}, {0, 0, 8, 8}, out.data()),
                std::logic_error);
   EXPECT_THROW(resize_nearest({4, 4, 8, 8}, out.data(), {-1, 0, 2, 2}, out.data()),

@@ -1,4 +1,4 @@
-// EXIF orientation, from handmade headers.
+// Tests EXIF orientation with handmade headers.
 #include "fcm/image/orientation.h"
 
 #include "tests/image/codec_support.h"
@@ -14,7 +14,7 @@ void put(Raw& bytes, uint32_t value, int size, bool big) {
   }
 }
 
-// EXIF with one entry before the orientation entry.
+// EXIF data with another entry before the orientation entry.
 Raw exif(uint32_t orientation, bool big, uint32_t type = 3) {
   Raw tiff;
   tiff.insert(tiff.end(), 2, big ? 'M' : 'I');
@@ -32,7 +32,7 @@ Raw exif(uint32_t orientation, bool big, uint32_t type = 3) {
   return tiff;
 }
 
-// The EXIF segment follows the JFIF header, a comment and fill bytes.
+// A JPEG whose EXIF segment comes after the JFIF header, a comment and fill bytes.
 Raw jpeg_with(const Raw& tiff, const Raw& image) {
   Raw bytes(image.begin(), image.begin() + 2);
   const auto segment = [&](uint8_t marker, const Raw& content) {
@@ -74,11 +74,11 @@ TEST(Orientation, WhatIsDamagedIsUpright) {
   EXPECT_EQ(exif_orientation({}), 1);
   EXPECT_EQ(exif_orientation(encode_png(test::scene(9, 12))), 1);
   Raw far = exif(6, false);
-  far[7] = 0xFF;  // the directory lies past the end
+  far[7] = 0xFF;  // the offset of the directory is past the end
   EXPECT_EQ(exif_orientation(jpeg_with(far, plain)), 1);
 }
 
-// In buffers of exactly their size, for the sanitizers.
+// The buffers have exactly the size of the data, so that sanitizers detect reads past the end.
 TEST(Orientation, CutAndAlteredHeaders) {
   const Raw whole = jpeg_with(exif(6, false), test::encode_jpeg(test::scene(9, 12)));
   size_t read = 0;

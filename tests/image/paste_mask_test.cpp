@@ -1,4 +1,5 @@
-// Masks pasted into images: a plain implementation, known answers, invalid boxes.
+// Compares masks pasted into images with a pixel-by-pixel implementation and known answers; tests
+// invalid boxes.
 #include "fcm/image/paste_mask.h"
 
 #include <gtest/gtest.h>
@@ -28,7 +29,7 @@ struct PasteSquare {
 
 float random_share(KeyedRandom& random) { return static_cast<float>(random.below(1001)) / 1000.F; }
 
-// Noise, blobs with long runs of 0 and 1, and values of exactly one half.
+// Random values: noise, blobs with long runs of 0 and 1, or values of exactly 0.5.
 PasteSquare synthetic_square(uint64_t number, int64_t side) {
   KeyedRandom random(9, Purpose::kSynthetic, 1, number);
   PasteSquare square{side, std::vector<float>(static_cast<size_t>(side * side))};
@@ -47,13 +48,13 @@ PasteSquare synthetic_square(uint64_t number, int64_t side) {
   return square;
 }
 
-// The coordinate of a pixel's centre in the square.
+// The coordinate of a pixel's centre in the square of mask values, along one axis.
 float plain_place(int64_t pixel, float first, float last, int64_t side) {
   const float share = (static_cast<float>(pixel) + 0.5F - first) / (last - first) * 2 - 1;
   return (share + 1) * (static_cast<float>(side) / 2) - 0.5F;
 }
 
-// Pixel by pixel over the whole image.
+// Pastes the mask pixel by pixel over the whole image.
 test::ByteMask plain_paste(const PasteSquare& square, const PasteBox& box, int64_t rows,
                            int64_t cols, float threshold, float moved = 0) {
   test::ByteMask mask{rows, cols, std::vector<uint8_t>(static_cast<size_t>(rows * cols))};
@@ -94,7 +95,7 @@ TEST(PasteMask, EqualsThePlainFormToThePixel) {
   EXPECT_GT(set, 10'000);
 }
 
-// Negative control: shifted by half a value, other pixels belong to the mask.
+// Negative control: if the values are shifted by half a cell, the mask differs.
 TEST(PasteMask, AShiftByHalfANumberIsSeen) {
   const PasteSquare square = synthetic_square(1, 28);
   const PasteBox box{4.3F, 5.1F, 60.7F, 70.2F};
@@ -109,7 +110,7 @@ TEST(PasteMask, ASquareOfOnesFillsItsBox) {
   const RunLengths mask = paste_mask(ones, 28, {2, 1, 5, 4}, 6, 7);
   EXPECT_EQ(mask_box(mask), (std::array<double, 4>{2, 1, 3, 3}));
   EXPECT_EQ(mask_area(mask), 9);
-  // The box covers the whole image and more.
+  // The box extends beyond the image on all sides.
   EXPECT_EQ(paste_mask(ones, 28, {-50, -50, 60, 60}, 6, 7).runs, (std::vector<uint32_t>{0, 42}));
   EXPECT_EQ(paste_mask(ones, 28, {20, 20, 30, 30}, 6, 7), empty_mask(6, 7));
 }
@@ -131,7 +132,7 @@ TEST(PasteMask, WhatIsNoBoxOrNoNumberHasNoPixels) {
 }
 
 TEST(ImageBoxes, HaveOneFactorAndLeaveOutWhatIsEmpty) {
-  // An image of 50 x 100 in a frame of 200: scaled by 2, padded below.
+  // An image of 50 x 100 in a frame of 200 x 200: it is scaled by 2 and padded at the bottom.
   const std::vector<PasteBox> frame_boxes{{20, 10, 60, 30},
                                           {-4, 90, 300, 120},
                                           {0, 100, 10, 150},

@@ -48,7 +48,7 @@ TEST(Png, WritesAFile) {
   EXPECT_THROW(write_png("/nonexistent/folder/x.png", image), Error);
 }
 
-// A PNG of any colour type and depth, written row by row with libpng's basic calls.
+// Writes a PNG of any colour type and depth, row by row with libpng's basic calls.
 std::vector<uint8_t> make_png(int type, int depth, const std::vector<std::vector<uint8_t>>& rows,
                               uint32_t cols, int interlace = PNG_INTERLACE_NONE) {
   std::vector<uint8_t> file;
@@ -122,7 +122,7 @@ std::vector<uint8_t> with_chunk(std::vector<uint8_t> png, const std::string& nam
   return png;
 }
 
-// Image generators store whole workflows in text chunks.
+// Such chunks occur: image generators store whole workflows in text chunks.
 TEST(Png, LongChunksThatAreNotUsedArePassedOver) {
   const Image image = test::pattern(5, 6, 3);
   const auto png = encode_png(image);
@@ -143,11 +143,11 @@ TEST(Png, InterlacedRowsComeInOrder) {
   EXPECT_EQ(decode(file, 3).pixels, image.pixels);
 }
 
-// A file whose values are not class indices is refused by name.
+// Label maps: the stored values are read without conversion.
 TEST(Png, NumbersOfMaps) {
   EXPECT_EQ(decode_numbers(make_png(PNG_COLOR_TYPE_GRAY, 8, {{0, 7, 255}}, 3)).pixels,
             (Pixels{0, 7, 255}));
-  // Palette indices, not colours; raw values, not scaled to 8 bits.
+  // Palette files give the indices instead of the colours; values of few bits are not scaled.
   EXPECT_EQ(decode_numbers(make_png(PNG_COLOR_TYPE_PALETTE, 8, {{0, 1, 2}}, 3)).pixels,
             (Pixels{0, 1, 2}));
   EXPECT_EQ(decode_numbers(make_png(PNG_COLOR_TYPE_PALETTE, 2, {{0b00011000}}, 4)).pixels,

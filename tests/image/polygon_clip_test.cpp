@@ -1,5 +1,5 @@
-// Polygons clipped to a window: against point membership, Sutherland-Hodgman clipping, and outlines
-// computed by hand.
+// Compares polygons clipped to a window with point membership, with Sutherland-Hodgman clipping,
+// and with outlines computed by hand.
 #include "fcm/image/polygon_clip.h"
 
 #include <gtest/gtest.h>
@@ -42,7 +42,8 @@ Window box_of(const Outlines& outlines) {
   return box;
 }
 
-// By the number of times that a ray to the right crosses the outline.
+// Whether a point is inside by the even-odd rule: a ray to the right has an odd number of
+// crossings.
 bool contains(const std::vector<double>& xy, double x, double y) {
   bool inside = false;
   const size_t count = xy.size() / 2;
@@ -53,7 +54,7 @@ bool contains(const std::vector<double>& xy, double x, double y) {
   return inside;
 }
 
-// The textbook form (Sutherland-Hodgman), which joins parts by edges along the window.
+// Sutherland-Hodgman clipping, which connects separate parts by edges along the window's border.
 std::vector<double> with_bridges(std::vector<double> xy, const Window& window) {
   for (size_t side = 0; side < 4; ++side) {
     const size_t axis = side % 2;
@@ -75,7 +76,7 @@ std::vector<double> with_bridges(std::vector<double> xy, const Window& window) {
   return xy;
 }
 
-// Points around a centre at random distances: simple, and far from convex.
+// A polygon through points around a centre at random distances: not self-crossing, not convex.
 std::vector<double> star(KeyedRandom& random) {
   const uint64_t points = 3 + random.below(40);
   const double x = 40 * random.uniform_double() - 10, y = 40 * random.uniform_double() - 10;
@@ -87,14 +88,14 @@ std::vector<double> star(KeyedRandom& random) {
     xy.push_back(x + radius * std::cos(angle));
     xy.push_back(y + radius * std::sin(angle));
   }
-  // Even integers put points onto the window's edges.
+  // With even coordinates, some points are on the window's edges.
   if (random.below(2) == 0) {
     for (double& number : xy) number = std::round(number / 2) * 2;
   }
   return xy;
 }
 
-// Teeth of different heights on a common back.
+// A comb-shaped polygon: teeth of different heights on a common base.
 std::vector<double> comb(KeyedRandom& random) {
   std::vector<double> xy{-5, 40};
   const uint64_t teeth = 1 + random.below(8);
@@ -137,7 +138,7 @@ TEST(PolygonClip, PointsAreInsideWhereTheyWere) {
       ASSERT_EQ(found, in_window && contains(xy, x, y) ? 1 : 0)
           << number << " at " << x << ", " << y;
     }
-    // Their box is never larger than with joining edges, and sometimes smaller.
+    // The parts' bounding box is never larger than that of Sutherland-Hodgman, sometimes smaller.
     const std::vector<double> bridged = with_bridges(xy, window);
     ASSERT_NEAR(area_of_all(parts), std::abs(signed_area(bridged)), 1e-9) << number;
     if (parts.empty()) continue;
@@ -152,7 +153,7 @@ TEST(PolygonClip, PointsAreInsideWhereTheyWere) {
   EXPECT_GT(tighter, 30);
 }
 
-// The bounding box is tight: there is area along each of its sides.
+// The bounding box of the parts is tight: the polygon has area along each of its sides.
 TEST(PolygonClip, TheBoxTouchesTheArea) {
   const Window window{0, 0, 20, 16};
   for (uint64_t number = 0; number < 300; ++number) {
@@ -180,18 +181,18 @@ TEST(PolygonClip, KnownOutlines) {
   EXPECT_EQ(clipped({-5, 2, 5, 2, 5, 4, -5, 4}), (Outlines{{0, 2, 5, 2, 5, 4, 0, 4}}));
   EXPECT_EQ(area_of_all(clipped({-9, -9, 19, -9, 19, 19, -9, 19})), 100);
   EXPECT_EQ(clipped({11, 1, 14, 1, 14, 4}), Outlines());
-  // A U whose back is above the window: two separate legs remain.
+  // A U shape whose connecting side is outside of the window: two separate legs remain.
   const Outlines legs = clipped({2, -4, 8, -4, 8, 6, 7, 6, 7, -2, 3, -2, 3, 5, 2, 5});
   ASSERT_EQ(legs.size(), 2u);
   EXPECT_EQ(area_of_all(legs), 11);
-  // An arm beyond the corner, which would leave a spike along the edge.
+  // An arm outside of the window, of which Sutherland-Hodgman would leave a spike along the edge.
   EXPECT_EQ(box_of(clipped({2, 2, 4, 2, 4, 4, -3, 4, -3, 9, -4, 9, -4, 3, 2, 3})),
             (Window{0, 2, 4, 4}));
-  // Along the edge, from outside and from inside.
+  // Polygons with a side on the window's edge: outside of the window, then inside.
   EXPECT_EQ(clipped({0, 2, -3, 3, 0, 4}), Outlines());
   EXPECT_EQ(clipped({0, 2, 3, 3, 0, 4}), (Outlines{{0, 2, 3, 3, 0, 4}}));
   EXPECT_EQ(area_of_all(clipped({0, 2, -3, 3, 0, 4, 0, 10, 10, 10, 10, 0, 0, 0})), 100);
-  // A corner that touches the edge, from outside and from inside.
+  // Polygons with a corner on the window's edge: outside of the window, then inside.
   EXPECT_EQ(clipped({-4, 2, 0, 3, -4, 4}), Outlines());
   EXPECT_EQ(area_of_all(clipped({5, 5, 0, 6, 5, 7})), 5);
 }
@@ -206,14 +207,14 @@ TEST(PolygonClip, WhatHasNoAreaVanishes) {
   EXPECT_EQ(clipped({1, 1, 1, 1, 1, 1, 1, 1}), Outlines());
   EXPECT_EQ(clipped({0.1, 0.3, 0.2, 0.6, 0.3, 0.9}), Outlines());        // nearly collinear
   EXPECT_EQ(clipped({5, 5, 5, 9, 5, 5, 9, 5, 5, 5, 1, 2}), Outlines());  // three spikes
-  // A triangle with a spike, one with a spike that goes only part of the way
-  // back, and repeated points.
+  // A triangle with a spike that begins at a corner, one whose side continues into a spike, and one
+  // with repeated points.
   EXPECT_EQ(clipped({1, 1, 4, 1, 9, 1, 4, 1, 4, 4}), (Outlines{{1, 1, 4, 1, 4, 4}}));
   EXPECT_EQ(clipped({1, 1, 9, 1, 4, 1, 4, 4}), (Outlines{{1, 1, 4, 1, 4, 4}}));
   EXPECT_EQ(clipped({1, 1, 1, 1, 4, 1, 4, 4, 4, 4}), (Outlines{{1, 1, 4, 1, 4, 4}}));
 }
 
-// Self-crossing outlines keep their pixels, though not necessarily the same parts.
+// Clipping a self-crossing outline keeps its points (even-odd rule), maybe in other parts.
 TEST(PolygonClip, SelfCrossingOutlinesKeepTheirPoints) {
   const Window window{0, 0, 20, 16};
   for (uint64_t number = 0; number < 1000; ++number) {

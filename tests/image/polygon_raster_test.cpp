@@ -1,5 +1,5 @@
-// Rasterised polygons: against stored results of pycocotools, against a step-by-step walk along the
-// outline, and with hostile points.
+// Compares rasterised polygons with stored results of pycocotools and with a step-by-step walk
+// along the outline; tests hostile points.
 #include "fcm/image/polygon_raster.h"
 
 #include <cmath>
@@ -17,7 +17,7 @@ using PolygonJson = nlohmann::json;
 using Numbers = std::vector<double>;
 const std::filesystem::path kStored = FCM_SOURCE_DIR "/../shared/goldens";
 
-// Walks every step of the outline, and forms runs by the upstream rule.
+// pycocotools' algorithm: walks along the outline in steps of a fifth of a pixel and derives runs.
 RunLengths walked(const Numbers& xy, int64_t rows, int64_t cols) {
   Numbers xs, ys;
   for (size_t i = 0; i < xy.size(); i += 2) {
@@ -102,8 +102,8 @@ TEST(PolygonRaster, StoredPolygons) {
   }
 }
 
-// Points near and far outside, on whole pixels, halves and fifths; repeated
-// points; edges that go back.
+// A random polygon: points near and far outside of the image, on whole pixels, halves and fifths;
+// repeated points; edges that return along the previous one.
 Numbers synthetic_polygon(uint64_t number, int64_t rows, int64_t cols) {
   KeyedRandom random(8, Purpose::kSynthetic, 0, number);
   const uint64_t points = 1 + random.below(12);
@@ -134,7 +134,8 @@ TEST(PolygonRaster, EqualsTheWalkAlongTheOutline) {
   EXPECT_GT(pixels, 100'000);
 }
 
-// 2.5 is 13 fifths; 2.4 is 12, which is left of the centre of column 2.
+// Coordinates are rounded to fifths of a pixel: 2.5 becomes 13 fifths, right of the centre of
+// column 2; 2.4 becomes 12 fifths, left of it.
 TEST(PolygonRaster, AFifthOfAPixelDecides) {
   const Numbers square{2.5, 2.5, 7.5, 2.5, 7.5, 7.5, 2.5, 7.5};
   const Numbers wider{2.4, 2.5, 7.5, 2.5, 7.5, 7.5, 2.4, 7.5};
@@ -151,7 +152,7 @@ TEST(PolygonRaster, PartsAreUnited) {
 TEST(PolygonRaster, FewPointsAreTaken) {
   EXPECT_EQ(raster_polygon({}, 3, 4), empty_mask(3, 4));
   EXPECT_EQ(raster_polygon(Numbers{1, 1}, 3, 4), empty_mask(3, 4));
-  EXPECT_EQ(raster_polygon(Numbers{0, 0, 4, 3}, 3, 4), empty_mask(3, 4));  // there and back
+  EXPECT_EQ(raster_polygon(Numbers{0, 0, 4, 3}, 3, 4), empty_mask(3, 4));  // a line has no area
 }
 
 TEST(PolygonRaster, HostilePointsAreRefused) {
@@ -172,7 +173,7 @@ TEST(PolygonRaster, HostilePointsAreRefused) {
   EXPECT_NE(test::data_error([&] { raster_polygon({}, 1 << 20, 1 << 20); }), "");
 }
 
-// The upstream walk takes 2e9 steps per edge here.
+// pycocotools would take more than 2e9 steps per edge for these polygons.
 TEST(PolygonRaster, FarPointsAndManyCrossingsTakeBoundedWork) {
   const Stopwatch watch;
   constexpr double kFar = 4e8;
@@ -181,8 +182,7 @@ TEST(PolygonRaster, FarPointsAndManyCrossingsTakeBoundedWork) {
             300 * 400);
   EXPECT_EQ(mask_area(raster_polygon(Numbers{-kFar, -kFar, kFar, kFar, -kFar, kFar}, 300, 300)),
             300 * 301 / 2);
-  // Across the image and back 20,000 times: nothing remains, and crossings
-  // that cancel free their memory.
+  // A line across the image and back 20,000 times. Its crossings cancel, so nothing remains.
   Numbers zigzag;
   for (int i = 0; i < 20'000; ++i) zigzag.insert(zigzag.end(), {-1, 5, 101, 5});
   EXPECT_EQ(raster_polygon(zigzag, 10, 100), empty_mask(10, 100));

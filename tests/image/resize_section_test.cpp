@@ -1,11 +1,11 @@
-// Windows of resized images, computed from only the source pixels that they need.
+// Tests windows of resized images that are computed from only the source pixels that they need.
 #include "fcm/image/resize_window.h"
 #include "tests/image/section_support.h"
 
 namespace fcm::image {
 namespace {
 
-// The box of an image with a random margin around it; pixels outside are not available.
+// A section of an image: the box with a random margin around it.
 Section cut_section(const Image& image, const Box& box, KeyedRandom& random) {
   const auto margin = [&](int64_t most) {
     return static_cast<int64_t>(

@@ -47,7 +47,7 @@ std::vector<uint8_t> resized(const Image& source, Box box, int64_t rows, int64_t
 Box whole(const Image& image) { return {0, 0, image.rows, image.cols}; }
 
 struct Golden {
-  std::string photo;  // the image file from which the goldens start
+  std::string photo;  // the image file from which the golden tensors were computed
   std::map<std::string, RawTensor> tensors;
 };
 
@@ -149,8 +149,8 @@ TEST(CropResize, ChangesTheOrderOfPassesWherePillowDoes) {
     int64_t rows, cols, to_rows, to_cols;
     const char* sha256;  // of Pillow 13.0.0's result for the same pixels
   };
-  // Pairs of sizes: one runs the horizontal pass first; the other, one row
-  // taller, the vertical pass.
+  // Pairs of sizes that differ by one row: the first needs the horizontal pass first, the second
+  // the vertical pass.
   const std::vector<OrderOfPasses> cases{
       {80, 60, 40, 40, "4efd4973fae17cc0c7af0a583d391e230bd21e84cb98383ef59bbdae075121d0"},
       {81, 60, 40, 40, "bb1f72809169aab607219ecf1b575275891a2ae420074cdd9a483fa472de8e57"},
@@ -173,7 +173,7 @@ TEST(CropResize, SameSizeIsACopyOfTheBox) {
 }
 
 TEST(CropResize, AWindowEqualsThatPartOfTheWhole) {
-  // Every combination of passes: none, one, both in either order.
+  // Sizes for every combination of passes: none, one, and both in either order.
   const Image image = test::pattern(40, 30, 3);
   for (const auto& [rows, cols] : {std::pair{40, 30}, std::pair{40, 50}, std::pair{23, 30},
                                    std::pair{21, 29}, std::pair{35, 11}, std::pair{80, 60}}) {
@@ -213,8 +213,8 @@ TEST(CropResize, BoxesOutsideTheImageAreRefused) {
   }
 }
 
-// Random weights of every count, so that all remainders of the vector loops occur. They are of both
-// signs and as large as weights get when an image is enlarged.
+// Random weights. Their numbers per output vary, so that all remainders of the vector loops occur.
+// They have both signs and are as large as weights get when an image is enlarged.
 AxisWeights random_axis(int32_t source, int64_t outputs, uint32_t seed) {
   AxisWeights axis;
   axis.source = source;
@@ -226,7 +226,7 @@ AxisWeights random_axis(int32_t source, int64_t outputs, uint32_t seed) {
   };
   for (int64_t i = 0; i < outputs; ++i) {
     const int32_t count = 1 + draw(static_cast<uint32_t>(std::min(source, 16)));
-    const int32_t size = 1 << (count > 4 ? 19 : count > 2 ? 21 : 22);  // sums fit 32 bits
+    const int32_t size = 1 << (count > 4 ? 19 : count > 2 ? 21 : 22);  // sums fit in 32 bits
     axis.count.push_back(count);
     axis.first.push_back(draw(static_cast<uint32_t>(source - count + 1)));
     for (int32_t t = 0; t < 16; ++t) {
@@ -237,8 +237,8 @@ AxisWeights random_axis(int32_t source, int64_t outputs, uint32_t seed) {
   return axis;
 }
 
-// Both passes over a random image with random weights. The buffer has exactly the needed bytes, so
-// that a sanitizer detects reads past the end.
+// Runs each pass on a random image with random weights. Buffers have exactly the size that is
+// needed, so that a sanitizer detects reads past the end.
 std::vector<uint8_t> both_passes(const ResizeKernels& kernels, uint32_t seed, bool mirror,
                                  int32_t mistake = 0) {
   const int64_t channels = seed % 4 == 0 ? 1 : 3, rows = 1 + seed % 7, cols = 1 + seed % 153;
@@ -267,7 +267,7 @@ void expect_the_bits_of_plain_loops(const ResizeKernels& kernels) {
       noticed += expected != both_passes(kernels, seed, mirror, 1 << 15);
     }
   }
-  EXPECT_GT(noticed, 700);  // one weight is off by 1/128
+  EXPECT_GT(noticed, 700);  // negative control: one weight per axis is off by 1/128
 }
 
 TEST(ResizeKernels, Avx2GivesTheSameBitsAsPlainLoops) {

@@ -1,5 +1,5 @@
-// Run-length masks: against stored results of pycocotools, a plain
-// implementation, and hostile texts.
+// Compares run-length masks with stored results of pycocotools and with a pixel-by-pixel
+// implementation; tests hostile texts.
 #include "fcm/image/run_lengths.h"
 
 #include <limits>
@@ -135,7 +135,7 @@ TEST(RunLengths, AnyByteButZeroIsOfTheObject) {
   EXPECT_EQ(empty_mask(2, 3).runs, std::vector<uint32_t>{6});
 }
 
-// Empty runs, as other programs write them after a union or a rasterisation.
+// Other programs write empty runs after a union or a rasterisation.
 TEST(RunLengths, EmptyRunsAreJoinedAway) {
   const RunLengths plain = run_lengths_of_counts(Counts{2, 3, 1}, 2, 3);
   EXPECT_EQ(run_lengths_of_counts(Counts{0, 0, 2, 1, 0, 2, 1, 0}, 2, 3), plain);
@@ -159,7 +159,7 @@ TEST(RunLengths, PlacesNamedTwiceAreTurnedBack) {
 TEST(RunLengths, LargestMasks) {
   const RunLengths all = empty_mask(kMostMaskPixels, 1);
   EXPECT_EQ(parse_run_lengths(run_lengths_text(all), kMostMaskPixels, 1), all);
-  // Differences of lengths reach both ends of their range.
+  // The text stores differences of run lengths; here they reach both ends of their range.
   const RunLengths jumps = run_lengths_of_counts(
       Counts{0, 1, 0, 1, 1, 1'000'000'000, 1, 1, 1'000'000'000, 1}, 1, 2'000'000'006);
   EXPECT_EQ(jumps.runs.size(), 8U);
@@ -219,7 +219,7 @@ TEST(RunLengths, MasksOfOtherImagesDoNotMeet) {
   EXPECT_THROW(decode_mask({2, 3, {7}}), std::logic_error);
 }
 
-// A changed text is refused, or gives another mask of the same size that can be written again.
+// A changed text is either refused or read as another mask of the same size, which can be written.
 TEST(RunLengths, ChangedTextsNeverBreakAnything) {
   const test::ByteMask bytes = test::synthetic_mask(7, 37, 41);
   const std::string text = run_lengths_text(test::encoded(bytes));

@@ -1,4 +1,4 @@
-// Random boxes of images, decoded directly and cut out of the whole.
+// Compares random boxes that are decoded directly with boxes cut out of the whole decoded image.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 
 namespace fcm::test {
 
-// Area fractions as in training; every eighth box is thin.
+// A random box with an area fraction as in training. Sides of every eighth box are at most 40.
 inline image::Box random_box(KeyedRandom& random, int64_t rows, int64_t cols, int64_t number) {
   const double share = 0.08 + 0.92 * random.uniform_double();
   const double shape = std::exp(2 * random.uniform_double() - 1);
@@ -40,7 +40,7 @@ inline image::Section section_of(std::span<const uint8_t> bytes, const image::Bo
   return image::decode_section(bytes, channels, [&](int64_t, int64_t) { return box; });
 }
 
-// The number of `boxes` random boxes that differ from the same box cut out of the whole image.
+// Decodes `boxes` random boxes. Returns how many differ from the same box of the whole image.
 inline int different_sections(std::span<const uint8_t> bytes, int64_t boxes, uint64_t key,
                               int64_t channels = 3) {
   const image::Image whole = image::decode(bytes, channels);
@@ -54,7 +54,7 @@ inline int different_sections(std::span<const uint8_t> bytes, int64_t boxes, uin
   return different;
 }
 
-// Every `step`-th JPEG of the sample, `boxes` boxes each; returns the number of boxes compared.
+// Compares `boxes` random boxes of every `step`-th JPEG of the sample. Returns the number of boxes.
 inline int compare_photographs(size_t step, int64_t boxes) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry :

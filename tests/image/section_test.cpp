@@ -16,7 +16,7 @@ TEST(DecodeSection, PhotographsHaveThePixelsOfTheWhole) {
   EXPECT_EQ(test::compare_photographs(7, 4), 72 * 4);  // section_slow_test.cpp compares all images
 }
 
-// Every kind of chroma subsampling in the sample, with many boxes.
+// Many boxes of one file for each kind of chroma subsampling in the sample.
 TEST(DecodeSection, EverySubsampling) {
   FCM_NEED_FOLDER(kSampleImage);
   for (const char* name : {"train/n03461385/n03461385_grocery_store.JPEG" /* 4:4:0 */,
@@ -80,8 +80,8 @@ TEST(DecodeSection, ABoxOutsideIsABrokenPromise) {
   }
 }
 
-// A truncated file is refused, or the cut lies after everything the box needs and the pixels are
-// right. The result never contains grey filler.
+// A truncated file is refused, unless everything that the box needs comes before the cut; then the
+// pixels are right. The result never has the grey that libjpeg fills in for missing data.
 TEST(DecodeSection, CutFilesAreRefusedUnlessTheCutLiesBelowTheBox) {
   FCM_NEED_FOLDER(kSampleImage);
   const auto bytes = bytes_of(kSampleImage / "train/n01871265/n01871265_tusker.JPEG");  // 75x56
@@ -95,7 +95,7 @@ TEST(DecodeSection, CutFilesAreRefusedUnlessTheCutLiesBelowTheBox) {
         shortest = std::min(shortest, size);
       } catch (const Error& error) {
         EXPECT_EQ(error.code(), ExitCode::kData);
-        EXPECT_EQ(shortest, bytes.size()) << "refused, but a shorter file was not: " << size;
+        EXPECT_EQ(shortest, bytes.size()) << size << " bytes refused, but fewer were accepted";
       }
     }
     const bool to_the_bottom = box.top + box.rows == whole.rows;
@@ -113,7 +113,7 @@ TEST(DecodeSection, BrokenFilesAreRefusedWhereTheDamageIsRead) {
   const auto cut = bytes_of(kBrokenBytes / "images/trunc-mid-scan.jpg");  // 630x626
   EXPECT_NO_THROW(section_of(cut, upper));
   EXPECT_NE(data_error([&] { section_of(cut, {300, 0, 300, 100}); }), "");
-  EXPECT_NE(data_error([&] { section_of(cut, {550, 0, 50, 100}); }), "");  // rows above too
+  EXPECT_NE(data_error([&] { section_of(cut, {550, 0, 50, 100}); }), "");  // rows above it are cut
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ inline std::vector<uint8_t> bytes_of(const std::filesystem::path& path) {
   return {content.begin(), content.end()};
 }
 
-// The message of the Error(kData) that `call` throws; empty, with a test
-// failure, if it throws none.
+// The message of the Error(kData) that `call` throws. If it throws none, the test fails and the
+// message is empty.
 template <class Call>
 std::string data_error(const Call& call) {
   const std::string message = error_of(ExitCode::kData, call);
@@ -32,7 +32,7 @@ std::string data_error(const Call& call) {
   return message;
 }
 
-// Decodes bytes that may be damaged, and returns whether an Error(kData) refused them. An accepted
+// Decodes bytes that may be damaged. Returns whether an Error(kData) refused them; an accepted
 // image must have all its pixels.
 inline bool is_refused(const std::vector<uint8_t>& bytes) {
   try {
@@ -45,7 +45,7 @@ inline bool is_refused(const std::vector<uint8_t>& bytes) {
   }
 }
 
-// An image whose pixels all differ from their neighbours; the same on every call.
+// An image of pseudo-random values that depend only on the arguments.
 inline image::Image pattern(int64_t rows, int64_t cols, int64_t channels, uint32_t seed = 1) {
   image::Image image{rows, cols, channels, {}};
   image.pixels.resize(static_cast<size_t>(rows * cols * channels));
@@ -59,7 +59,7 @@ inline image::Image pattern(int64_t rows, int64_t cols, int64_t channels, uint32
 
 }  // namespace fcm::test
 
-// The sample data are not part of the repository; tests that need them skip without them.
+// Skips the test if the folder is absent: sample data are not part of the repository.
 #define FCM_NEED_FOLDER(folder)                                                           \
   if (!std::filesystem::is_directory(folder)) {                                           \
     GTEST_SKIP() << "sample data are absent: " << std::filesystem::path(folder).string(); \

@@ -1,4 +1,4 @@
-// TIFF files written by libtiff: every supported kind, and unsupported kinds.
+// Tests reading TIFF files that libtiff writes, of every supported kind and of unsupported kinds.
 #include <tiffio.h>
 
 #include <functional>
@@ -23,7 +23,7 @@ struct TiffForm {
   const char* mode = "w";  // "wb": big-endian, "w8": 64-bit offsets
 };
 
-// `more` sets further fields of the file. Pixels are in file order, rows padded to bytes.
+// Writes a TIFF. `more` sets further fields. Pixels are in file order, with rows padded to bytes.
 TiffBytes tiff(const TiffForm& form, const TiffBytes& pixels,
                const std::function<void(TIFF*)>& more = {}) {
   const test::Scratch folder;
@@ -46,7 +46,7 @@ TiffBytes tiff(const TiffForm& form, const TiffBytes& pixels,
   if (more) more(file);
   const int planes = form.planar == PLANARCONFIG_SEPARATE ? form.samples : 1;
   const int samples = form.samples / planes;
-  if (form.tile > 0) {  // whole bytes per sample, contiguous
+  if (form.tile > 0) {  // only for samples of whole bytes in contiguous planes
     const auto pixel = static_cast<size_t>(form.bits / 8 * samples), side = size_t(form.tile);
     for (uint32_t top = 0; top < form.rows; top += form.tile) {
       for (uint32_t left = 0; left < form.cols; left += form.tile) {
@@ -127,7 +127,7 @@ TEST(Tiff, GreyOfAnyDepthBlackOrWhiteFirst) {
   EXPECT_EQ(decode(tiff({3, 1, 1, 1, white}, {0xA0}), 1).pixels, (TiffBytes{0, 255, 0}));
   EXPECT_EQ(decode(tiff({4, 1, 2, 1, black}, {0x1B}), 1).pixels, (TiffBytes{0, 85, 170, 255}));
   EXPECT_EQ(decode(tiff({2, 1, 4, 1, black}, {0x1F}), 1).pixels, (TiffBytes{17, 255}));
-  // In native byte order; 0x12FF / 257 = 18.9.
+  // Values are in native byte order. 0x12FF / 257 = 18.9, rounded to 19.
   EXPECT_EQ(decode(tiff({2, 1, 16, 1, black}, {0xFF, 0x12, 0xFF, 0xFF}), 1).pixels,
             (TiffBytes{19, 255}));
 }
@@ -155,7 +155,8 @@ TEST(Tiff, Palettes) {
 }
 
 TEST(Tiff, Inks) {
-  // No ink; all black; half cyan and full magenta with some black: converted as in Pillow.
+  // Three CMYK pixels: no ink; full black; half cyan, full magenta and some black. They are
+  // converted as in Pillow.
   EXPECT_EQ(
       decode(tiff({3, 1, 8, 4, PHOTOMETRIC_SEPARATED}, {0, 0, 0, 0, 0, 0, 0, 255, 127, 255, 0, 55}),
              3)
@@ -163,7 +164,7 @@ TEST(Tiff, Inks) {
       (TiffBytes{255, 255, 255, 0, 0, 0, 100, 0, 200}));
 }
 
-// Camera orientations; Pillow rotates a TIFF when it reads it.
+// Like Pillow, decode() applies the orientation of a TIFF.
 TEST(Tiff, Orientations) {
   const TiffBytes file{1, 2, 3, 4, 5, 6};  // 3 columns, 2 rows
   const std::vector<std::pair<TiffBytes, int64_t>> expected{
@@ -255,7 +256,7 @@ TEST(Tiff, TheSizeIsCheckedBeforeMemoryIsTaken) {
 TEST(Tiff, CutAnywhereIsRefused) {
   TiffForm form = form_of(scene(9, 13));
   form.compression = COMPRESSION_LZW;
-  const TiffBytes bytes = tiff(form, scene(9, 13).pixels);  // the directory comes last
+  const TiffBytes bytes = tiff(form, scene(9, 13).pixels);  // its directory is at the end
   for (size_t size = 0; size < bytes.size(); size += 3) {
     EXPECT_THROW(decode(std::span(bytes).first(size), 3), Error) << size;
   }
@@ -274,7 +275,7 @@ TEST(Tiff, AlteredFilesGiveAnImageOrAReason) {
   for (int i = 0; i < 3000; ++i) {
     TiffBytes bytes = sound[static_cast<size_t>(i) % sound.size()];
     for (int changes = 0; changes < 1 + i % 4; ++changes) {
-      // Half of the changes hit the directory.
+      // Half of the changes are in the last 200 bytes, where the directory is.
       const size_t at =
           i % 2 == 0 ? random.below(bytes.size()) : bytes.size() - 1 - random.below(200);
       bytes[at] = static_cast<uint8_t>(random.below(256));

@@ -1,23 +1,23 @@
-// Files truncated at every byte. A sanitizer detects reads past the cut.
+// Decodes files truncated at every byte. Under a sanitizer, reads past the cut are detected.
 #include "tests/image/codec_support.h"
 #include "tests/image/section_support.h"
 
 namespace fcm::image {
 namespace {
 
-// Every prefix lies in its own buffer of exactly its size. Returns the number of refusals.
+// Decodes every prefix, in a buffer of exactly its size. Returns the number of refused prefixes.
 size_t refused_beginnings(const std::vector<uint8_t>& whole) {
   size_t refused = 0;
   for (size_t size = 0; size < whole.size(); ++size) {
     const std::vector<uint8_t> cut(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size));
     try {
       decode(cut, 3);
-      ADD_FAILURE() << "the first " << size << " bytes of " << whole.size() << " pass";
+      ADD_FAILURE() << "the first " << size << " bytes of " << whole.size() << " were decoded";
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ExitCode::kData) << error.what();
       ++refused;
     }
-    try {  // may succeed: data below the box is not read
+    try {  // may succeed, because data below the box is not read
       test::section_of(cut, {2, 3, 12, 10});
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ExitCode::kData) << error.what();
@@ -29,7 +29,7 @@ size_t refused_beginnings(const std::vector<uint8_t>& whole) {
 void expect_every_beginning_refused(const std::vector<uint8_t>& whole) {
   ASSERT_EQ(decode(whole, 3).rows, 40);
   EXPECT_EQ(refused_beginnings(whole), whole.size());
-  auto longer = whole;  // negative control: this prefix decodes
+  auto longer = whole;  // negative control: the whole file decodes, also with a further byte
   longer.push_back(0);
   EXPECT_EQ(decode(longer, 3).pixels, decode(whole, 3).pixels);
 }

@@ -17,7 +17,7 @@ std::vector<uint8_t> some_alpha(const Image& image) {
   return alpha;
 }
 
-// libwebp's one-call decoder, which gives Pillow's pixels too.
+// The pixels of libwebp's simple decoder, which are also Pillow's.
 std::vector<uint8_t> decoded_in_one_call(const std::vector<uint8_t>& bytes) {
   int cols = 0, rows = 0;
   uint8_t* const pixels = WebPDecodeRGB(bytes.data(), bytes.size(), &cols, &rows);
@@ -129,7 +129,7 @@ std::vector<uint8_t> animation(int64_t cols, int64_t rows, int64_t left, int64_t
   return bytes;
 }
 
-// As Pillow opens animations.
+// Pillow reads animations in the same way.
 TEST(Webp, OfAnAnimationTheFirstFrameOnABlackCanvas) {
   const Image first = scene(20, 30), second = scene(20, 30, 7);
   EXPECT_EQ(decode(animation(30, 20, 0, 0, {first, second}), 3).pixels, first.pixels);
@@ -155,7 +155,7 @@ TEST(Webp, OfAnAnimationTheFirstFrameOnABlackCanvas) {
 TEST(Webp, AnAnimationWithoutFramesIsRefused) {
   std::vector<uint8_t> bytes = encode_webp(scene(20, 30), {}, std::vector<uint8_t>(600, 128));
   ASSERT_EQ(std::string(bytes.begin() + 12, bytes.begin() + 16), "VP8X");
-  bytes[20] |= 2;  // sets the animation flag
+  bytes[20] |= 2;  // the animation flag
   const auto error = data_error([&] { decode(bytes, 3); });
   EXPECT_NE(error.find("damaged WebP: an animation"), std::string::npos) << error;
 }

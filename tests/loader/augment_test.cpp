@@ -61,24 +61,24 @@ TEST(Augmenter, TwoLayersEachAppliedHalfOfTheTime) {
   for (uint64_t sample = 0; sample < kImages; ++sample) {
     const std::vector<uint8_t> after = augmented(published(), 1, 0, sample);
     untouched += after == before;
-    // After rotation, shear or translation a corner shows the fill colour.
+    // After rotation, shear or translation at least one corner has the fill colour.
     for (const size_t corner : {size_t{0}, size_t{15}, size_t{240}, size_t{255}}) {
       if (after[corner * 3] != 124 || after[corner * 3 + 1] != 116) continue;
       ++with_fill;
       break;
     }
   }
-  // In a quarter of the cases neither layer is applied. Every drawn operation changes this image.
+  // Neither layer is applied to a quarter of the images. Every operation changes this image.
   EXPECT_NEAR(static_cast<double>(untouched) / kImages, 0.25, 0.03);
-  // Covers cases with at least one of the five geometric operations; other operations may change
-  // the fill colour.
+  // Images to which at least one of the five geometric operations was applied. The bounds are wide,
+  // because a later operation may change the fill colour.
   EXPECT_GT(with_fill, kImages * 0.15);
   EXPECT_LT(with_fill, kImages * 0.33);
 }
 
 TEST(Augmenter, DependsOnEveryPartOfItsKey) {
-  // Strengths are continuous, so equal results for several consecutive samples mean equal random
-  // numbers.
+  // Strengths are continuous random numbers. So only equal random numbers give equal results for
+  // several consecutive samples.
   const auto several = [](const AugmentOptions& options, uint64_t seed, uint64_t epoch,
                           uint64_t first) {
     std::vector<std::vector<uint8_t>> images;

@@ -7,7 +7,7 @@ namespace {
 using test::data_error;
 using Bytes = std::vector<uint8_t>;
 
-// Record r has red r, green 100 + r and blue 200 + r; the first pixel is 1, 2, 3.
+// All pixels of record r are (r, 100 + r, 200 + r), except the first, which is (1, 2, 3).
 Bytes records(int count, std::vector<uint8_t> (*label)(int)) {
   Bytes bytes;
   for (int r = 0; r < count; ++r) {

@@ -1,4 +1,4 @@
-// COCO instance files: valid, unusual, damaged, and truncated at every byte.
+// Tests reading COCO instance files: valid, unusual, damaged, and truncated at every byte.
 #include "fcm/loader/sources/coco_file.h"
 
 #include "fcm/base/random.h"
@@ -17,7 +17,7 @@ class CocoFileTest : public testing::Test {
  protected:
   CocoFile read(const std::string& text) { return CocoFile(folder_.write("i.json", text)); }
   CocoFile read_tree(const CocoTree& tree) { return read(tree.dump()); }
-  // What is ignored if this annotation is added to the small set.
+  // The report of ignored entries if this annotation is added to the small set.
   std::string left_out_with(const CocoTree& annotation) {
     CocoTree tree = test::small_coco();
     tree["annotations"].push_back(annotation);
@@ -183,7 +183,7 @@ TEST_F(CocoFileTest, NumbersThatAreNoneAreCounted) {
   }
 }
 
-// A box without area, outside the image or larger than the image is not an error in the file.
+// Boxes without area, outside the image or larger than the image are accepted.
 TEST_F(CocoFileTest, OddBoxesAreKept) {
   for (const CocoTree& box :
        {CocoTree{10, 10, 0, 0}, {-50, -50, 10, 10}, {500, 500, 10, 10}, {-10, -10, 500, 500}}) {
@@ -238,7 +238,7 @@ TEST_F(CocoFileTest, CategoriesWithoutANameGoByTheirId) {
   EXPECT_EQ(file.left_out().count(), 2);
 }
 
-// Tools that write ids as text leave nothing to use.
+// Some tools write ids as text. Then no image is usable, and the message says why.
 TEST_F(CocoFileTest, IdsThatAreTextAreTheReason) {
   CocoTree tree = test::small_coco();
   for (CocoTree& image : tree["images"]) image["id"] = image["id"].dump();
@@ -255,7 +255,7 @@ TEST_F(CocoFileTest, IdsThatAreTextAreTheReason) {
       << message;
 }
 
-// Odd boxes stay, and are counted.
+// Unusual boxes are kept, but a warning counts them.
 TEST_F(CocoFileTest, OddBoxesAreSaid) {
   const auto warnings = [&](const std::vector<CocoTree>& boxes) {
     CocoTree tree = test::small_coco();

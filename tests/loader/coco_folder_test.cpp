@@ -1,4 +1,4 @@
-// Folders in COCO's layout.
+// Tests data sets in COCO's folder layout.
 #include <map>
 
 #include "fcm/loader/sources/sources.h"
@@ -86,7 +86,7 @@ TEST(CocoFolder, ImagesInFoldersOfTheFolder) {
   tree["images"][0]["file_name"] = "deep/er/x.jpg";
   test::write_small_coco(folder, tree);
   const auto dataset = open_dataset(folder.string(), Split::kTrain);
-  EXPECT_EQ(dataset->remarks().notes.size(), 1u);  // about the image without objects
+  EXPECT_EQ(dataset->remarks().notes.size(), 1u);  // the note on the image without objects
   EXPECT_EQ(dataset->get(1, 3).rows, 60);
   EXPECT_TRUE(dataset->remarks().left_out.empty()) << as_text(dataset->remarks().left_out);
   folder.write("train2017/deep/er/y.jpg", std::string("x"));
@@ -95,7 +95,7 @@ TEST(CocoFolder, ImagesInFoldersOfTheFolder) {
             "1 folders (deep/other), 1 images without a record (deep/er/y.jpg)");
 }
 
-// Tools write names relative to the data folder, to images/, or with the split's folder in images/.
+// Tools write image names relative to the data folder, to images/, or to the split's folder in it.
 TEST(CocoFolder, ImagesAreFoundWhereTheirNamesLead) {
   const auto check = [](const std::string& in_name, const std::string& on_disk,
                         const std::string& relative_to) {

@@ -1,4 +1,4 @@
-// Small COCO sets, written by the tests.
+// Writes small COCO sets for tests.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -16,7 +16,7 @@ inline CocoTree coco_image(int64_t id, int64_t rows, int64_t cols) {
   return {{"id", id}, {"height", rows}, {"width", cols}, {"file_name", fmt::format("{}.jpg", id)}};
 }
 
-// A square of ten pixels at (10, 10).
+// An annotation whose outline is a square of 10 x 10 pixels at (10, 10).
 inline CocoTree coco_square(int64_t id, int64_t image, int64_t category, int64_t crowd = 0) {
   return {{"id", id},
           {"image_id", image},
@@ -27,8 +27,8 @@ inline CocoTree coco_square(int64_t id, int64_t image, int64_t category, int64_t
           {"segmentation", {{10, 10, 20, 10, 20, 20, 10, 20}}}};
 }
 
-// Images 3 (40 x 60), 5 (60 x 40) and 9 (32 x 48, with only a crowd) and categories 2, 7 and 90,
-// all unsorted.
+// A set with images 3 (40 x 60), 5 (60 x 40) and 9 (32 x 48, with only a crowd) and categories 2, 7
+// and 90 (ids). All lists are unsorted.
 inline CocoTree small_coco() {
   CocoTree tree;
   tree["info"] = {{"year", 2017}, {"more", {1, {{"deep", nullptr}}}}};
@@ -51,8 +51,8 @@ inline std::string jpeg_text(const image::Image& image) {
   return {bytes.begin(), bytes.end()};
 }
 
-// A JPEG from a camera lying on its side: EXIF orientation 6, in which the first stored row is the
-// right column.
+// A JPEG with EXIF orientation 6, as from a rotated camera: the first stored row is the right
+// column of the upright image.
 inline std::string lying_jpeg_text(const image::Image& image) {
   const std::string exif(
       "\xFF\xE1\0\x22"
@@ -61,7 +61,7 @@ inline std::string lying_jpeg_text(const image::Image& image) {
   return jpeg_text(image).insert(2, exif);
 }
 
-// Writes the annotations and the images as the training split.
+// Writes the annotations and the images of a split.
 inline void write_small_coco(const Scratch& folder, const CocoTree& tree = small_coco(),
                              const std::string& split = "train2017") {
   folder.write("annotations/instances_" + split + ".json", tree.dump());

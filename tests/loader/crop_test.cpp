@@ -39,7 +39,7 @@ TEST(RandomCrop, StatisticsOfAreaRatioPlaceAndFlip) {
     area += share, log_ratio += ratio, square += ratio * ratio, flips += crop.mirror;
     place += static_cast<double>(crop.box.left) / (1000.0 - cols);
   }
-  // Means of uniform draws; bounds of five standard errors.
+  // The draws are uniform. Bounds of means are five standard errors.
   EXPECT_NEAR(area / n, 0.35, 5 * 0.3 / std::sqrt(12.0 * n));
   EXPECT_NEAR(log_ratio / n, 0.0, 5 * 2 * std::log(4.0 / 3.0) / std::sqrt(12.0 * n));
   EXPECT_NEAR(std::sqrt(square / n), std::log(4.0 / 3.0) / std::sqrt(3.0), 0.003);
@@ -50,7 +50,7 @@ TEST(RandomCrop, StatisticsOfAreaRatioPlaceAndFlip) {
 TEST(RandomCrop, LongImagesFallBackToTheMiddle) {
   DataOptions options;
   options.crop_scale = {0.9, 1.0};
-  // No box with 90 % of the area and a ratio below 4/3 fits into 10 x 100.
+  // No box with at least 90 % of the area and a ratio of at most 4/3 fits in 10 x 100.
   const Crop wide = random_crop(10, 100, options, 1, 0, 0);
   EXPECT_EQ(wide.box.rows, 10);
   EXPECT_EQ(wide.box.cols, 13);  // 10 * 4/3
@@ -90,7 +90,8 @@ TEST(CutCrop, SidesThatAreTooLongAreCut) {
   options.crop_scale = {0.9, 1.0};
   for (uint64_t sample = 0; sample < 100; ++sample) {
     const Crop crop = cut_crop(10, 100, options, 1, 0, sample);
-    // An area of 900 to 1000 with a ratio of 3/4 to 4/3 is 26 to 36 pixels high before it is cut.
+    // Before its sides are limited to the image, the box has an area of 900 to 1000 and a ratio of
+    // 3/4 to 4/3, so its sides are 26 to 37.
     ASSERT_EQ(crop.box.rows, 10);
     ASSERT_GE(crop.box.cols, 26);
     ASSERT_LE(crop.box.cols, 37);
@@ -137,7 +138,8 @@ TEST(Training, WholeImagesAreOnlyPaddedAndFlipped) {
   }
 }
 
-// Decoding only the crop gives the same bytes of the batch, for each kind of data set.
+// Decoding only the crop gives the same bytes as decoding the whole image, for each kind of data
+// set.
 TEST(Training, ReadingOnlyTheCropGivesTheSameBytes) {
   const std::filesystem::path folder = test::data_folder() / "imagenet-sample";
   const std::filesystem::path shards = test::data_folder() / "shards";
@@ -153,7 +155,7 @@ TEST(Training, ReadingOnlyTheCropGivesTheSameBytes) {
       read_for_training(*dataset, i, options, 1, 2, sample, read.data());
       ASSERT_EQ(read, expected) << dataset->name(i);
       read_for_training(*dataset, i, options, 1, 3, sample, read.data());
-      ASSERT_NE(read, expected) << "another epoch has another crop";
+      ASSERT_NE(read, expected) << "another epoch must have another crop";
     }
   }
 }
@@ -171,7 +173,7 @@ TEST(Evaluation, TheRightSizeIsUntouched) {
 }
 
 TEST(Evaluation, CoversTheTargetAndTakesTheMiddle) {
-  // Pixel values rise with the column, so the result shows where the crop begins.
+  // Pixel values increase with the column, so the result shows where the crop begins.
   image::Image ramp{20, 100, 1, {}};
   for (int row = 0; row < 20; ++row) {
     for (int col = 0; col < 100; ++col) ramp.pixels.push_back(static_cast<uint8_t>(2 * col));
@@ -181,7 +183,7 @@ TEST(Evaluation, CoversTheTargetAndTakesTheMiddle) {
   std::vector<uint8_t> out(400);
   view_for_evaluation(ramp, options, out.data());
   for (size_t col = 0; col < 20; ++col) EXPECT_EQ(out[col], 2 * (40 + col));
-  // At half the size: the middle 40 of 100 columns.
+  // The target has half the rows, so the crop is the central 40 of 100 columns.
   options.image_size = {10, 20};
   std::vector<uint8_t> half(200);
   view_for_evaluation(ramp, options, half.data());
@@ -189,7 +191,7 @@ TEST(Evaluation, CoversTheTargetAndTakesTheMiddle) {
 }
 
 TEST(Evaluation, ACentralShareIsThatOfThePublishedTransform) {
-  // 224 / 256 of an image resized to 256 on its shorter side, computed step by step.
+  // Like the upstream transform with 256 and 224: resize the shorter side to 32, then crop 28 x 28.
   const image::Image image = test::pattern(70, 90, 3);
   DataOptions options = test::small_options(28);
   std::vector<uint8_t> out(28 * 28 * 3), by_steps(out.size()), whole(32 * 41 * 3);

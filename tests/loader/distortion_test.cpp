@@ -23,7 +23,7 @@ uint8_t scaled(uint8_t value, double factor, double added) {
   return static_cast<uint8_t>(std::min(std::max(sum, 0.0F), 255.0F));
 }
 
-// Each step is applied to the whole image, as upstream does.
+// Applies each step to the whole image, as upstream does.
 Bytes plainly_distorted(Bytes pixels, const Distortion& d) {
   const auto contrast = [&] {
     for (uint8_t& value : pixels) {
@@ -70,7 +70,7 @@ TEST(Distortion, AnyDrawIsTheStepsOneByOne) {
 TEST(Distortion, NothingDrawnChangesNothing) {
   const Bytes image = test::pattern(5, 7, 3).pixels;
   EXPECT_EQ(distorted(image, {}), image);
-  EXPECT_NE(distorted(image, {.hue = 0}), image);  // the conversion to HSV and back rounds
+  EXPECT_NE(distorted(image, {.hue = 0}), image);  // converting to HSV and back rounds
 }
 
 TEST(Distortion, ValuesAreCutAndTruncated) {
@@ -107,7 +107,7 @@ TEST(Distortion, DrawsReachAllValuesAndNoOthers) {
   EXPECT_LT(most, 1.5);
   EXPECT_LT(least, 0.51);
   EXPECT_GT(most, 1.49);
-  EXPECT_NEAR(brightened, 2000, 160);  // five standard deviations of a fair coin
+  EXPECT_NEAR(brightened, 2000, 160);  // five std of a fair coin
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ TEST_F(FileListTest, DevicesPipesAndFoldersAreBadImages) {
   }
 }
 
-// Different spellings of the same list.
+// All these texts are the same list.
 TEST_F(FileListTest, BlanksMarksAndLineEnds) {
   for (const char* text :
        {"a.png 0\nb c.png 1\n", "a.png 0\r\nb c.png 1\r\n", "a.png 0\rb c.png 1\r",
@@ -74,7 +74,7 @@ TEST_F(FileListTest, BlanksMarksAndLineEnds) {
                 " has no class numbers; write one after each path, separated by a blank");
 }
 
-// Unusual names are used literally if such a file exists.
+// An unusual name is used literally if a file of this name exists.
 TEST_F(FileListTest, OddNamesOfFilesThatExist) {
   for (const char* name : {"a.png,0", "\"a.png\"", "back\\slash.png", "0 x.png"}) {
     folder_.write(name, image::encode_png(test::pattern(3, 4, 3, 1)));
@@ -82,7 +82,7 @@ TEST_F(FileListTest, OddNamesOfFilesThatExist) {
   }
 }
 
-// Unusable labels affect only users of labels.
+// An unusable label is an error only if labels are requested.
 TEST_F(FileListTest, LabelsThatCannotBeUsed) {
   const auto partly = open("a.png 1\nb.png\nc.png -1\nd.png 100000\ne.png 0.5\nf.png 0\n");
   ASSERT_EQ(partly->size(), 6);
@@ -166,7 +166,7 @@ TEST_F(FileListTest, ImagesThatAreListedTwiceAreSaid) {
   EXPECT_TRUE(warnings("a.png 0\nb.png 1\n").empty());
   EXPECT_EQ(warnings("b.png 1\na.png 0\na.png 0\n").at(0),
             list + " lists 1 image more than once (for example a.png): 1 of 3 entries repeat one");
-  // Spellings of the same path.
+  // Different spellings of one path count as one image.
   EXPECT_EQ(warnings("a.png 0\n./a.png 1\n" + a + " 0\nx/../a.png 1\nb.png 1\nb.png 1\n").at(0),
             list +
                 " lists 2 images more than once (for example a.png): 4 of 6 entries repeat one; 1 "

@@ -26,7 +26,7 @@ TEST(NormalisedPixels, ByHandForEveryChannel) {
   EXPECT_EQ(normalised_pixels(batch, options), (std::vector<float>{-1, 0.5F, 3}));
 }
 
-// The erased values of an image and their bounding box.
+// Number, sums and bounding box of the erased values of an image.
 struct Erased {
   int64_t count = 0;
   int64_t top = 1000, bottom = -1, left = 1000, right = -1;
@@ -66,8 +66,8 @@ TEST(RandomErase, BoxesAndNoiseAreThePublishedOnes) {
     ++erased;
     const auto rows = static_cast<double>(box.bottom - box.top + 1);
     const auto cols = static_cast<double>(box.right - box.left + 1);
-    ASSERT_EQ(box.count, static_cast<int64_t>(3 * rows * cols)) << "a full rectangle";
-    // Area and ratio change slightly, because sides are rounded.
+    ASSERT_EQ(box.count, static_cast<int64_t>(3 * rows * cols)) << "must be a full rectangle";
+    // The bounds allow for the rounding of sides.
     EXPECT_GT((rows + 0.5) * (cols + 0.5), 0.02 * kSide * kSide);
     EXPECT_LT((rows - 0.5) * (cols - 0.5), kSide * kSide / 3.0);
     EXPECT_GT((rows + 0.5) / (cols - 0.5), 0.3);

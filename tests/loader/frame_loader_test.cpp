@@ -1,4 +1,4 @@
-// Batches of images with instances.
+// Tests the loader's batches of frames: images of one size with instances.
 #include <algorithm>
 #include <map>
 
@@ -134,7 +134,7 @@ TEST(FrameLoader, EpochsCountImagesWithObjects) {
   const auto dataset =
       std::make_shared<DrawnObjects>(24, std::set<int64_t>(), std::set<int64_t>{0, 4});
   Loader loader(frames_request(dataset, 5, 2));
-  EXPECT_EQ(loader.steps_per_epoch(), 4);  // 22 / 5
+  EXPECT_EQ(loader.steps_per_epoch(), 4);  // 22 / 5, rounded down
   for (int64_t step = 0; step < 9; ++step) EXPECT_EQ(loader.next().epoch, step / 4);
   const auto few = std::make_shared<DrawnObjects>(24, std::set<int64_t>(),
                                                   std::set<int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});

@@ -1,4 +1,4 @@
-// Synthetic images with objects for tests.
+// A data set of synthetic images with objects for tests.
 #pragma once
 
 #include <algorithm>
@@ -8,8 +8,8 @@
 
 namespace fcm::test {
 
-// Images of different sizes, each with a few squares. Those in `bad` cannot be read; those in
-// `bare` have only a crowd.
+// Images of different sizes, each with a few square objects. Images in `bad` cannot be read. Images
+// in `bare` have only a crowd.
 class DrawnObjects final : public loader::Dataset {
  public:
   explicit DrawnObjects(int64_t size, std::set<int64_t> bad = {}, std::set<int64_t> bare = {})
@@ -41,7 +41,7 @@ class DrawnObjects final : public loader::Dataset {
     }
     return all;
   }
-  // Every third image is wide.
+  // Every third image is at least as high as wide; the others are wide.
   loader::Extent extent_of(int64_t index) const {
     return index % 3 == 0 ? loader::Extent{70, 40 + index % 31}
                           : loader::Extent{40 + index % 7, 50 + index % 5};

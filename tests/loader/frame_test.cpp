@@ -1,4 +1,4 @@
-// Images and their objects in frames, compared with the upstream steps applied one by one.
+// Compares images and objects in frames with upstream's steps, applied one by one.
 #include "fcm/loader/frame.h"
 
 #include "fcm/image/mask_window.h"
@@ -63,7 +63,7 @@ TEST(FrameDrawsTest, AreKeyedAndInTheirRanges) {
   EXPECT_NEAR(mirrored, 500, 60);
 }
 
-// The whole image is resized, cut, padded, then mirrored.
+// Resizes the whole image, cuts and pads it to the frame, then mirrors the frame.
 std::vector<uint8_t> step_by_step(const image::Image& image, const FramePlace& place, uint8_t pad) {
   const Extent size = place.resized, shown = place.shown();
   std::vector<uint8_t> resized(static_cast<size_t>(size.rows * size.cols * 3));
@@ -103,7 +103,7 @@ TEST(Frame, PixelsAreThoseOfThePublishedSteps) {
   EXPECT_GT(larger, 8);
 }
 
-// From files, only the part that the frame shows is decoded.
+// Reading from files decodes only the part of an image that the frame shows.
 TEST(Frame, PixelsOfFilesAreThoseOfWholeImages) {
   const test::Scratch folder;
   test::write_small_coco(folder);
@@ -146,7 +146,7 @@ TEST(Frame, OutlinesMoveWithTheImage) {
   moved = instances_in_frame(whole, place);
   EXPECT_EQ(moved.instances[0].outlines, (Outlines{{56, 8, 40, 8, 40, 16}}));
   EXPECT_EQ(moved.instances[0].box, (std::array<double, 4>{40, 8, 56, 16}));
-  // Twice as large, then cut: of 64 x 128 the last and then the middle 64 columns remain.
+  // Resized to 64 x 128, then cut to 64 columns: first the last ones, then the central ones.
   place = place_for_training({40, 80}, 64, {2, 1, false});
   EXPECT_EQ(place.left, 64);
   EXPECT_TRUE(instances_in_frame(whole, place).instances.empty());
@@ -171,16 +171,16 @@ TEST(Frame, WhatIsNotLearntIsLeftOut) {
   const Instance thin = of_outlines({{10, 10, 10, 30, 10, 20}});
   const Instance tiny = of_outlines({{10, 10, 10.000001, 10, 10, 10.000001}});
   const Instance outside = of_outlines({{-10, -10, -5, -10, -5, -5}});
-  const Instance beyond = of_outlines({{70, 5, 90, 5, 90, 9}});  // only in the frame
+  const Instance beyond = of_outlines({{70, 5, 90, 5, 90, 9}});  // inside the frame's padding
   const Instances whole{4, 32, 60, {crowd, thin, tiny, outside, beyond}};
   const FramePlace place = place_for_training({32, 60}, 64, {0.5, 0, false});
   const Instances moved = instances_in_frame(whole, place);
-  ASSERT_EQ(moved.instances.size(), 1u) << "an outline may reach into the padding, as upstream";
+  ASSERT_EQ(moved.instances.size(), 1u) << "an outline may be in the padding, as upstream";
   EXPECT_GT(moved.instances[0].box[0], 32);
 }
 
 TEST(Frame, PartsSplitAndVanish) {
-  // A U whose base is above the frame, and a part beside it.
+  // A U-shaped outline whose base is above the frame, and a second outline.
   const Instance u = of_outlines(
       {{2, 2, 28, 2, 28, 30, 24, 30, 24, 8, 6, 8, 6, 30, 2, 30}, {10, 12, 12, 12, 12, 14}});
   const Instances whole{4, 32, 32, {u}};
@@ -188,7 +188,7 @@ TEST(Frame, PartsSplitAndVanish) {
   const Instances moved = instances_in_frame(whole, place);
   ASSERT_EQ(moved.instances.size(), 1u);
   EXPECT_EQ(moved.instances[0].outlines.size(), 3u);
-  place.top = 10;  // half a pixel of the base is left
+  place.top = 10;  // half a pixel of the base's height remains in the frame
   EXPECT_EQ(instances_in_frame(whole, place).instances[0].outlines.size(), 2u);
 }
 
@@ -251,7 +251,7 @@ TEST(Frame, AnotherSizeThanRecordedIsRefused) {
     int64_t size() const override { return 1; }
     int64_t label(int64_t) const override { return -1; }
     const std::vector<std::string>& classes() const override { return none_; }
-    std::string name(int64_t) const override { return "the picture"; }
+    std::string name(int64_t) const override { return "the image"; }
     image::Image get(int64_t, int64_t channels) const override {
       return test::pattern(20, 30, channels);
     }
@@ -265,7 +265,7 @@ TEST(Frame, AnotherSizeThanRecordedIsRefused) {
   EXPECT_EQ(data_error([&] {
               read_frame_for_training(Smaller(), 0, frame_options(), {}, pixels.data(), truth);
             }),
-            "the picture has 30x20 pixels, but its annotations are for 20x30");
+            "the image has 30x20 pixels, but its annotations are for 20x30");
 }
 
 TEST(Frame, OptionsThatContradictEachOtherAreRefused) {

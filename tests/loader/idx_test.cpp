@@ -83,7 +83,7 @@ struct Damage {
   const char* what;
   IdxBytes images, labels;
   const char* reason;
-  bool of_labels = false;  // labels are not read on opening
+  bool of_labels = false;  // only the file of labels is damaged
 };
 
 std::vector<Damage> damages() {
@@ -96,7 +96,7 @@ std::vector<Damage> damages() {
   return {{"magic", wrong_magic, labels(5), "is not an IDX file"},
           {"magic of the labels", images(5, 3, 4), labels_magic, "is not an IDX file", true},
           {"no rows", no_rows, labels(5), "claims"},
-          {"more pictures than bytes", huge, labels(5), ""},
+          {"more images than bytes", huge, labels(5), ""},
           {"cut", cut(images(5, 3, 4), 1), labels(5), "truncated"},
           {"cut labels", images(5, 3, 4), cut(labels(5), 1), "truncated", true},
           {"trailing byte", longer(images(5, 3, 4)), labels(5), "trailing"},
@@ -106,7 +106,8 @@ std::vector<Damage> damages() {
           {"empty", IdxBytes{}, labels(5), ""}};
 }
 
-// The error on opening; if only the labels are damaged, the remark about missing labels.
+// The error of opening the folder. Damaged labels are no such error; then it is the remark on why
+// there are no labels.
 std::string complaint(const test::Scratch& folder, const Damage& damage) {
   if (!damage.of_labels) {
     return data_error([&] { open_dataset(folder.string(), Split::kTrain); });
@@ -171,8 +172,8 @@ TEST(Idx, MissingLabelsAreNamed) {
             std::string::npos);
 }
 
-// The majority of a folder decides its kind. Only if nothing else is there, the error is about the
-// IDX file.
+// The kind of file that is most frequent decides the kind of a folder. The error is about the IDX
+// file only if there is nothing else.
 TEST(Idx, AStrayOrDamagedFileBesideClassFoldersDoesNotDecide) {
   for (const IdxBytes& bytes : {IdxBytes{}, IdxBytes{1, 2, 3}, packed(images(5, 3, 4))}) {
     const test::Scratch folder;

@@ -66,7 +66,7 @@ TEST(ImageFolder, OnlyImagesAreListed) {
             "1 links back to a folder that contains them (a/loop)");
 }
 
-// Endings from cameras, browsers and scanners. Files that cannot be read are counted.
+// Endings that cameras, browsers and scanners write are read. Files with other endings are counted.
 TEST(ImageFolder, EndingsThatAreReadAndEndingsThatAreCounted) {
   const test::Scratch folder;
   for (const char* ending : {"jpg", "JPEG", "jpe", "jfif", "Png", "webp", "bmp", "tif", "TIFF"}) {
@@ -99,7 +99,7 @@ TEST(ImageFolder, WhatSystemsPutAmongImagesIsNoClass) {
             "5 system folders ($RECYCLE.BIN), 1 AppleDouble files of macOS (a/._1.png)");
 }
 
-// Links are followed, as in torchvision and timm, but not in circles.
+// Links are followed, as in torchvision and timm, except to a folder that contains the link.
 TEST(ImageFolder, LinksAreFollowedButNotInCircles) {
   const test::Scratch folder, elsewhere;
   elsewhere.write("batch/1.png", png(1));
@@ -159,7 +159,7 @@ TEST(ImageFolder, OfSeveralFoldersForASplitTheUsualOneIsTaken) {
             "3 folders beside the splits (Train), 1 .md (readme.md)");
 }
 
-// The majority of a folder decides its kind, not the first file.
+// The kind of file that is most frequent decides the kind of a folder.
 TEST(ImageFolder, AStrayArchiveOrRecordFileIsNoSetOfItsOwn) {
   const test::Scratch folder;
   folder.write("a/1.png", png(1));

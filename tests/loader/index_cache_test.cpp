@@ -1,4 +1,4 @@
-// Cached lists of large data sets: used if nothing changed, never used if something did.
+// Tests cached lists of large data sets: a list is used only if nothing has changed since.
 #include "fcm/loader/sources/index_cache.h"
 
 #include <functional>
@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kImages = kFewestToKeep;
 
-// A time after which the files of this test are old enough for their list to be cached (kSettled).
+// A time in the future, at which the test's files are old enough for their list to be cached.
 std::chrono::system_clock::time_point later() {
   return std::chrono::system_clock::now() + 2 * kSettled;
 }
@@ -48,8 +48,8 @@ TEST(IndexCache, GivesBackWhatWasKeptAndNothingElse) {
     folder.write(fs::relative(file, folder.path()), whole.substr(0, at));
     EXPECT_FALSE(read_index(cache, "key")) << at;
   }
-  // A cache file is named after its key's checksum. With another key's content under this name, as
-  // if both keys had the same checksum, nothing is read.
+  // A cache file is named after the checksum of its key. If two keys had the same checksum, the
+  // file could have the other key's content: then nothing is read.
   keep_index(cache, "other", "content");
   fs::path others;
   for (const auto& entry : fs::directory_iterator(cache)) {
@@ -77,7 +77,7 @@ class FolderCache : public testing::Test {
   ImageNames list(std::chrono::system_clock::time_point now) const {
     return list_folder(set_, {2, cache_}, now);
   }
-  // The names in a list that was not read from the cache.
+  // The names in a list that is read from the folder, not from the cache.
   std::vector<std::string> truth() const {
     return names_of(list_folder(set_, {}, std::chrono::system_clock::now()));
   }
@@ -94,7 +94,7 @@ TEST_F(FolderCache, IsUsedWhereNothingChanged) {
   const ImageNames again = list(later());
   EXPECT_EQ(names_of(again), expected);
   EXPECT_EQ(again.labels.classes, (std::vector<std::string>{"0", "1", "2"}));
-  // A changed cache file changes the result, which shows that the cache is used.
+  // Changing the cache file changes the result, so the cache is used.
   const std::string key = "folder " + fs::canonical(set_).string();
   std::string content = *read_index(cache_, key);
   const size_t at = content.find("0/deep/0.png");
@@ -157,7 +157,7 @@ class TarCache : public testing::Test {
     write("a.tar", kImages, 1);
     write("b.tar", 2, 2);
   }
-  // A shard of `count` empty images, with a modification time one hour ago.
+  // Writes a shard of `count` empty images that was last modified one hour ago.
   void write(const std::string& name, int64_t count, int label) const {
     std::string bytes;
     for (int64_t i = 0; i < count; ++i) bytes += test::tar_member(fmt::format("{}.png", i), "");

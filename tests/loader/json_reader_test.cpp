@@ -1,4 +1,4 @@
-// Reads JSON in chunks, compared with a general parser.
+// Compares the JSON reader, which reads files in chunks, with a general parser.
 #include "fcm/loader/sources/json_reader.h"
 
 #include <cmath>
@@ -18,7 +18,7 @@ class JsonReaderTest : public testing::Test {
  protected:
   JsonReader reader(const std::string& text) { return JsonReader(folder_.write("x.json", text)); }
 
-  // The whole content of the file.
+  // Reads the next value with everything in it.
   static Tree tree_of(JsonReader& json) {
     switch (json.kind()) {
       case JsonReader::Kind::kObject: {
@@ -135,7 +135,8 @@ TEST_F(JsonReaderTest, NumbersAsPythonWritesThem) {
                                                       INT64_MAX, std::nullopt, std::nullopt}));
 }
 
-// Larger than the chunks in which files are read, so that every kind of value crosses a boundary.
+// The texts are larger than the chunks in which files are read, so that every kind of value crosses
+// a boundary between chunks.
 TEST_F(JsonReaderTest, LargeFilesAcrossTheirSeams) {
   for (uint64_t number = 0; number < 4; ++number) {
     KeyedRandom random(4, Purpose::kSynthetic, 0, number);
@@ -179,7 +180,7 @@ TEST_F(JsonReaderTest, WhatIsTooDeepOrTooLongIsRefused) {
             std::string::npos);
 }
 
-// The limit is that of the string itself, wherever the buffer ends.
+// The limit of a string's length does not depend on where in the buffer it begins.
 TEST_F(JsonReaderTest, TheLongestStringIsReadAndOneByteMoreIsNot) {
   constexpr size_t kLongest = size_t{1} << 26;
   for (const std::string& before : {std::string(), std::string("[1,  "), std::string(999, ' ')}) {

@@ -1,4 +1,4 @@
-// Lists of other programs: columns with a heading, and refusals that name a line.
+// Tests lists written by other programs: columns with a heading, and errors that name a line.
 #include "fcm/loader/sources/list_columns.h"
 
 #include "fcm/base/random.h"
@@ -22,7 +22,7 @@ class ListColumnsTest : public testing::Test {
   test::Scratch folder_;
 };
 
-// Different spellings of a list with the same two images.
+// All these texts list the same two images.
 TEST_F(ListColumnsTest, HeadingsSayWhichColumnIsWhich) {
   for (const char* text :
        {"path,label\na.png,1\nb c.png,0\n", ",path,label\n0,a.png,1\n1,b c.png,0\n",
@@ -120,14 +120,15 @@ TEST_F(ListColumnsTest, AListWithoutItsImagesIsSaidInOneLine) {
   EXPECT_TRUE(open("a.png 0\nb.png 1\n")->remarks().notes.empty());
 }
 
-// A few names that do not look like images are images that cannot be read.
+// If only a few names do not look like images, the list is accepted, and only these images cannot
+// be read.
 TEST_F(ListColumnsTest, AFewOddNamesAreImagesThatCannotBeRead) {
   EXPECT_EQ(open("a.png\nb.png\nreadme\n")->size(), 3);
   folder_.write("0001", image::encode_png(test::pattern(3, 4, 3, 1)));
   EXPECT_EQ(open("0001 0\n0002 1\n0003 2\n")->get(0, 3).cols, 4);
 }
 
-// Several labels of an image are an error only for users of labels.
+// Several labels of one image are an error only if labels are requested.
 TEST_F(ListColumnsTest, TwoLabelsAreCountedAndTheImageIsRead) {
   for (const char* text :
        {"a.png 0 1\nb.png 1\n", "a.png\t0\t1\nb.png\t1\n", "a.png 0,1\nb.png 1\n",
@@ -156,7 +157,7 @@ TEST_F(ListColumnsTest, BlanksThatAreNotSeen) {
     EXPECT_EQ(dataset->name(1), folder_.string() + "/b c.png") << text;
     EXPECT_EQ(dataset->label(1), 1) << text;
   }
-  // macOS writes this space into the names of screenshots.
+  // macOS writes a narrow no-break space into the names of screenshots.
   const std::string shot =
       "Screenshot at 9.41\xE2\x80\xAF"
       "AM.png";
@@ -177,7 +178,7 @@ TEST_F(ListColumnsTest, ALongLineIsRefusedWithoutBeingRead) {
   EXPECT_LT(odd.size(), 800u) << "the message quotes only the beginning of the line";
 }
 
-// Any bytes give either a list or one error message.
+// Any bytes are either read as a list or refused with one error message.
 TEST_F(ListColumnsTest, AlteredListsAreReadOrRefused) {
   const std::string whole =
       "\xEF\xBB\xBF,path,label\n0,\"a, b.png\",1\n1,b c.png\t0\n{\"x\": 1}\nd.png\xC2\xA0"
@@ -202,7 +203,7 @@ TEST_F(ListColumnsTest, AlteredListsAreReadOrRefused) {
   EXPECT_GT(refused, 100);
 }
 
-// Lines cross the boundaries of the chunks in which a file is read.
+// The text is longer than the chunks in which files are read, so some lines cross a boundary.
 TEST_F(ListColumnsTest, ManyLines) {
   std::string text;
   constexpr int kLines = 40'000;

@@ -1,5 +1,6 @@
-// Guarantees of the loader for random data sets, batch sizes, threads, kills and bad images. More
-// cases: RC_PARAMS="max_success=10000" build/bin/test_loader --gtest_filter='LoaderProperty*'
+// Tests guarantees of the loader for random data sets, batch sizes, numbers of threads, kills and
+// bad images. To run more cases:
+// RC_PARAMS="max_success=10000" build/bin/test_loader --gtest_filter='LoaderProperty*'
 #include <rapidcheck.h>
 
 #include <algorithm>
@@ -11,7 +12,7 @@
 namespace fcm::loader {
 namespace {
 
-// A sample of a batch, with everything that may depend on it.
+// One sample of a batch; runs are compared by these values.
 struct Seen {
   int64_t epoch, sample, label, substitute;
   int64_t place, global_batch;  // in the batch of all ranks
@@ -48,7 +49,7 @@ struct Case {
   uint64_t seed = 0;
 };
 
-// At most a fifth of the images cannot be read.
+// A random data set and options; at most a fifth of the images cannot be read.
 Case some_case(int64_t size) {
   std::set<int64_t> bad;
   for (int64_t i = *rc::gen::inRange<int64_t>(0, size / 5 + 1); i > 0; --i) {
@@ -71,7 +72,8 @@ std::vector<Seen> run(const Case& drawn, int64_t batch, int64_t threads, int64_t
   return seen;
 }
 
-// The samples of all slices, step by step. Each loader has rank + 1 threads.
+// The samples of all ranks, one loader per slice: step by step and, within a step, rank by rank.
+// Each loader has rank + 1 threads.
 std::vector<Seen> run_slices(const Case& drawn, int64_t batch, int64_t first, int64_t steps,
                              const std::vector<Slice>& slices) {
   std::deque<Loader> loaders;
@@ -125,7 +127,7 @@ TEST(LoaderProperty, KillsAndThreadsDoNotShowAndEachSampleComesOnceAnEpoch) {
   }));
 }
 
-// Ranks share a batch: the slices in the order of ranks are the batch of one process.
+// The slices of all ranks, in the order of ranks, are together the batch of a single process.
 TEST(LoaderProperty, SlicesOfAnyNumberOfRanksAreTheBatchOfOne) {
   EXPECT_TRUE(rc::check([] {
     const auto batch = *rc::gen::inRange<int64_t>(1, 12);
@@ -137,7 +139,7 @@ TEST(LoaderProperty, SlicesOfAnyNumberOfRanksAreTheBatchOfOne) {
   }));
 }
 
-// The same for evaluation: every sample once and in order, for any batch sizes.
+// In evaluation, the slices of all ranks have every sample once and in order, for any batch sizes.
 TEST(LoaderProperty, SlicesOfAnyNumberOfRanksAreMeasuredOnce) {
   EXPECT_TRUE(rc::check([] {
     const auto size = *rc::gen::inRange<int64_t>(1, 40);
@@ -151,7 +153,7 @@ TEST(LoaderProperty, SlicesOfAnyNumberOfRanksAreMeasuredOnce) {
                          .slice = slice});
       std::vector<Seen> seen;
       for (Batch one; loader.next(one);) {
-        one.bad.clear();  // evaluation leaves bad images out
+        one.bad.clear();  // evaluation skips bad images instead of replacing them
         add(one, seen);
       }
       for (Seen& one : seen) one.place = one.global_batch = 0;  // batch sizes differ
@@ -181,8 +183,8 @@ TEST(LoaderProperty, PartsFollowEachOtherAndDifferByOneAtMost) {
   }));
 }
 
-// The comparisons notice another seed, a missing step and an image that became unreadable; also
-// slices in another order, a slice that comes twice, and slices for another number of ranks.
+// The comparisons detect another seed, a missing step, and an image that became unreadable. They
+// also detect slices in another order, a repeated slice, and slices for another number of ranks.
 TEST(LoaderProperty, NegativeControl) {
   Case drawn;
   drawn.dataset = std::make_shared<test::FakeDataset>(30);

@@ -133,7 +133,7 @@ TEST(Loader, BadImagesAreReplacedAndReported) {
   EXPECT_EQ(reported, damaged);
 }
 
-// The number of steps until the loader gives up, and its message.
+// The number of steps until the loader throws because of bad images (at most 40), and its message.
 std::pair<int64_t, std::string> until_it_gives_up(const DataOptions& options,
                                                   const std::set<int64_t>& bad, int64_t threads) {
   Loader loader(labelled(std::make_shared<FakeDataset>(200, bad), options, 10, 1, threads, 0));
@@ -152,7 +152,7 @@ TEST(Loader, TooManyBadImagesOfAnEpochEndTheRun) {
   DataOptions options = tolerant();
   options.max_bad_share = 0.02;  // 4 of 200
   const std::set<int64_t> four{10, 50, 90, 130};
-  EXPECT_EQ(until_it_gives_up(options, four, 2).first, 40);  // two epochs, each counted by itself
+  EXPECT_EQ(until_it_gives_up(options, four, 2).first, 40);  // two epochs, counted separately
   std::set<int64_t> five = four;
   five.insert(170);
   const auto [steps, message] = until_it_gives_up(options, five, 1);
@@ -205,7 +205,7 @@ TEST(Loader, ASetSmallerThanABatchIsRefused) {
       Loader(labelled(std::make_shared<FakeDataset>(8), small_options(), 8, 1, 1, 0)).next());
 }
 
-// A damaged label affects only users of labels; otherwise labels are not read.
+// A damaged label is an error only if labels are requested; otherwise labels are not read.
 TEST(Loader, LabelsAreReadWhereTheyAreWantedAndNowhereElse) {
   const auto dataset = std::make_shared<FakeDataset>(20);
   dataset->bad_labels = {3, 5, 8};
@@ -250,7 +250,7 @@ TEST(Loader, StopsAtOnceUnderLoad) {
     std::this_thread::sleep_for(std::chrono::milliseconds(waiting));
     const auto start = std::chrono::steady_clock::now();
     loader.reset();
-    // A thread takes 32 images at once, which last 640 ms; one image lasts 20 ms.
+    // A thread takes tasks of 32 images, which last 640 ms; it must stop after an image (20 ms).
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(400));
   }
 }

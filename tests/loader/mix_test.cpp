@@ -39,7 +39,7 @@ TEST(Mix, AveragesWithThePartnerAsItWas) {
   apply_mix(
       std::vector<Mix>{{0.25, false, {}}, {1, false, {}}, {0.5, false, {}}, {0.75, false, {}}},
       batch_of(4, 1, 1), pixels.data());
-  // Partners are images 1 and 4, and 2 and 3.
+  // Images 1 and 4 are partners, and so are images 2 and 3.
   EXPECT_EQ(pixels, (std::vector<float>{0.25F * 1 + 0.75F * 4, 2, 0.5F * 3 + 0.5F * 2,
                                         0.75F * 4 + 0.25F * 1}));
 }
@@ -86,7 +86,7 @@ TEST(Mix, DrawsAreThoseOfTheKeyAndTheBoxIsTimms) {
     const Batch batch = batch_of(2, 30, 50);
     const Mix mix = draw_mix(options, batch, seed)[0];
     KeyedRandom random(seed, Purpose::kMix, 3, 100);
-    random.uniform_double();  // whether to mix: always here
+    random.uniform_double();  // the draw that decides whether to mix; here mixing is certain
     if (random.uniform_double() >= 0.5) {
       EXPECT_FALSE(mix.cut);
       EXPECT_EQ(mix.share, random.beta(0.8, 0.8));

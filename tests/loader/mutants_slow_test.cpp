@@ -1,4 +1,4 @@
-// G16: mutants of every kind of data file.
+// Reads mutants (randomly changed files) of every kind of data file.
 #include <zlib.h>
 
 #include <functional>
@@ -77,7 +77,7 @@ TEST(MutantsSlow, OfTarShards) {
   });
 }
 
-// Images and labels of one set; each in turn is mutated.
+// Mutates the images of an IDX set, then its labels.
 void try_idx(const char* ending, const std::function<std::string(std::string)>& stored) {
   const test::Series series(100'000);
   const std::string images = stored(big_endian({0x803, 3, 4, 5}) + std::string(60, 'x')),
@@ -102,7 +102,7 @@ void try_idx(const char* ending, const std::function<std::string(std::string)>& 
     remove();
   };
   const std::vector<std::byte> whole_images = to_bytes(images), whole_labels = to_bytes(labels);
-  try_mutants((std::string("IDX pictures") + ending).c_str(), whole_images, ExitCode::kData, series,
+  try_mutants((std::string("IDX images") + ending).c_str(), whole_images, ExitCode::kData, series,
               [&](const auto& bytes) { read(bytes, whole_labels); });
   try_mutants((std::string("IDX labels") + ending).c_str(), whole_labels, ExitCode::kData, series,
               [&](const auto& bytes) { read(whole_images, bytes); });

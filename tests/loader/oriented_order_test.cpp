@@ -1,4 +1,4 @@
-// The training order of images with instances, in which each batch has one orientation.
+// Tests the training order of images with instances, in which each batch has one orientation.
 #include "fcm/loader/oriented_order.h"
 
 #include <map>
@@ -12,7 +12,7 @@ namespace {
 
 using Chosen = OrientedOrder::Chosen;
 
-// A data set of image sizes without pixels.
+// A data set that has only image sizes: `wide` wide images and `others` square ones.
 class Recorded final : public Dataset {
  public:
   Recorded(int64_t wide, int64_t others) : wide_(wide), others_(others) {}
@@ -53,15 +53,15 @@ TEST(OrientedOrderTest, EachBatchHasOneOrientationAndEachStreamAllInTurn) {
         ASSERT_EQ(dataset.image_record(one.sample).is_wide(), is_wide);
       }
     }
-    // All images are seen about equally often. The counts differ by one within a permutation, and
-    // by the images that do not yet fill a batch of their orientation.
+    // All images are seen about equally often. Counts differ by one within a permutation, and by
+    // the images that wait until a batch of their orientation is full.
     std::map<int64_t, int64_t> times;
     std::set<std::pair<int64_t, int64_t>> keys;
     for (int64_t step = 0; step < steps; ++step) {
       for (const Chosen& one : order.of_step(step)) {
         ++times[one.sample];
         ASSERT_TRUE(keys.insert({one.sample, one.time}).second)
-            << "an image with the same keys for its random draws came twice";
+            << "two uses of an image have the same keys for random draws";
       }
     }
     ASSERT_EQ(std::ssize(times), wide + others);
@@ -85,7 +85,7 @@ TEST(OrientedOrderTest, ShareOfOrientationsIsThatOfTheSet) {
     before = now;
   }
   EXPECT_NEAR(wide, 750, 3);
-  EXPECT_GT(changes, 250);  // shuffled, not in two blocks
+  EXPECT_GT(changes, 250);  // orientations alternate often, instead of coming in two blocks
 }
 
 TEST(OrientedOrderTest, DependsOnTheSeedAloneAndChangesWithTheRound) {

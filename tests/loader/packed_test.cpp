@@ -13,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 using test::data_error;
 
-// Two splits of images, some smaller and some larger than `side`.
+// The numbers of images in the two splits. Some are smaller than the packed side, others larger.
 constexpr int64_t kTrain = 5, kVal = 2;
 
 image::Image source(int64_t i) {
@@ -33,7 +33,7 @@ fs::path write_packed(const fs::path& path, const PackedForm& form) {
   return path;
 }
 
-// torchvision's Resize(side), but small images are not enlarged.
+// Like torchvision's Resize(side), but without enlarging small images.
 image::Image resized(const image::Image& image, int64_t side) {
   const int64_t shorter = std::min(image.rows, image.cols);
   if (shorter <= side) return image;
@@ -130,7 +130,7 @@ TEST_F(PackedFileTest, AFileCutAtAnyByteIsRefused) {
   EXPECT_NE(error().find("it is truncated"), std::string::npos);
 }
 
-// Any changed byte either makes the file invalid or makes exactly one image unreadable.
+// A changed byte must either make the file invalid or make exactly one image unreadable.
 TEST_F(PackedFileTest, EveryAlteredByteIsNoticed) {
   write_packed(path_, {PackedKind::kRaw, 4, 0});
   const std::string whole = read_file(path_, ExitCode::kData);
@@ -173,7 +173,7 @@ TEST_F(PackedFileTest, OtherVersionsAndKindsSayWhatTheyAre) {
   EXPECT_NE(error().find("unknown kind 7"), std::string::npos);
 }
 
-// Indexes with a valid checksum that contradict themselves or the images.
+// These indexes have a valid checksum, but contradict themselves or the images.
 TEST_F(PackedFileTest, HostileIndexesAreRefused) {
   const std::string head = packed_head(PackedKind::kRaw);
   const std::string pixels = packed_image(source(0), {PackedKind::kRaw, 4, 0});

@@ -50,7 +50,7 @@ TEST(SceneFolders, ImagesByNameWithTheMapsOfTheirStems) {
   EXPECT_EQ(train->get(0, 3).pixels, test::pattern(3, 4, 3).pixels);
   EXPECT_TRUE(train->remarks().left_out.empty());
   EXPECT_TRUE(train->remarks().notes.empty());
-  // Labels are absent.
+  // A data set with maps has no labels.
   EXPECT_EQ(train->label(0), -1);
   EXPECT_TRUE(train->classes().empty());
   EXPECT_NE(train->remarks().no_labels.find("class maps"), std::string::npos);
@@ -67,13 +67,13 @@ TEST(SceneFolders, OtherNamesAndPlacesOfTheFolders) {
     EXPECT_EQ(names_in(*open_dataset(folder.string(), Split::kTrain)), Words{"a.png"}) << maps;
     EXPECT_EQ(open_dataset(folder.string(), Split::kVal)->class_map(0).classes[0], 2) << maps;
   }
-  const test::Scratch within;  // the splits are the outer folders
+  const test::Scratch within;  // images and maps are in the folders of the splits
   add_scene(within, "train/images", "train/masks", "a", 1);
   add_scene(within, "val/images", "val/masks", "b", 2);
   EXPECT_EQ(names_in(*open_dataset(within.string(), Split::kVal)), Words{"b.png"});
   EXPECT_EQ(open_dataset(within.string(), Split::kTrain)->class_map(0).classes[0], 1);
   EXPECT_TRUE(has_split(within.path(), Split::kVal));
-  const test::Scratch without;  // without splits, both splits are all images
+  const test::Scratch without;  // without folders of splits, each split has all images
   add_scene(without, "images", "labels", "a", 1);
   for (const Split split : {Split::kTrain, Split::kVal}) {
     EXPECT_EQ(names_in(*open_dataset(without.string(), split)), Words{"a.png"});
@@ -81,7 +81,7 @@ TEST(SceneFolders, OtherNamesAndPlacesOfTheFolders) {
 }
 
 TEST(SceneFolders, WhatOnlyLooksAlikeIsAnImageFolder) {
-  const test::Scratch texts;  // boxes as text files beside the images
+  const test::Scratch texts;  // the labels are text files with boxes
   texts.write("images/train/a.png", image_file());
   texts.write("images/val/b.png", image_file());
   texts.write("labels/train/a.txt", std::string("0 1 1 1 1"));
@@ -135,7 +135,7 @@ TEST(SceneFolders, MapsThatCannotBeUsedAreNamed) {
             std::string::npos);
 }
 
-// The class names from a file beside the images.
+// The classes that are read from a file with this text beside the images.
 MapClasses classes_with(const std::string& file, const std::string& text, Words* notes = nullptr) {
   const test::Scratch folder;
   add_scene(folder, "images", "annotations", "a", 1);
@@ -217,7 +217,7 @@ TEST(SyntheticScenes, ShapesOnABackgroundAlwaysTheSame) {
     ASSERT_EQ((std::array{image.rows, image.cols, map.rows, map.cols}),
               (std::array<int64_t, 4>{128, 160, 128, 160}));
     values.insert(map.classes.begin(), map.classes.end());
-    // All background pixels have one colour, and no other pixel has it.
+    // All pixels of the background have the same colour, and no other pixel has it.
     std::map<bool, std::set<Colour>> colours;
     for (size_t p = 0; p < map.classes.size(); ++p) {
       const uint8_t* const rgb = image.pixels.data() + p * 3;
@@ -282,7 +282,7 @@ TEST(SceneFolders, NamesThatAreBlankOrTheSameAreSaid) {
             Words{"the class names are those of classes.json; classes.txt beside it is not read"});
 }
 
-// Annotations of another kind beside the maps do not hide them.
+// The maps are found even if another folder has annotations of another kind.
 TEST(SceneFolders, TheFolderOfMapsIsTheOneThatHoldsMaps) {
   const test::Scratch folder;
   add_scene(folder, "images", "masks", "a", 1);

@@ -1,4 +1,4 @@
-// Batches of scenes for training, and scenes for evaluation.
+// Tests the loader's batches of scenes (images with class maps), and scenes for evaluation.
 #include <algorithm>
 
 #include "fcm/image/opencv_resize.h"
@@ -209,7 +209,7 @@ TEST(ForEachScene, AnImageAloneIsResizedAlike) {
   EXPECT_EQ(numbers[0], static_cast<float>((static_cast<float>(got.pixels[0]) - mean) * inverse));
 }
 
-// Real files: JPEGs of which only the crop is decoded.
+// Batches from JPEG files, of which only the crop is decoded, equal those of whole decoded images.
 TEST(SceneLoader, RealScenesAreThoseOfWholeImages) {
   const auto folder = test::data_folder() / "ade-sample";
   FCM_NEED_FOLDER(folder);

@@ -1,4 +1,4 @@
-// Synthetic images with maps for tests.
+// A data set of synthetic images with class maps for tests.
 #pragma once
 
 #include <map>
@@ -8,7 +8,7 @@
 
 namespace fcm::test {
 
-// Blocks of classes 1 to `classes` and of 0, as they are numbered in files.
+// A map of blocks with the values of a file: 0 (unlabelled) and the classes 1 to `classes`.
 inline loader::ClassMap blocks(int64_t rows, int64_t cols, uint32_t seed, uint8_t classes = 5) {
   const image::Image grain = pattern(rows / 8 + 1, cols / 8 + 1, 1, seed);
   loader::ClassMap map{rows, cols, {}};
@@ -21,7 +21,7 @@ inline loader::ClassMap blocks(int64_t rows, int64_t cols, uint32_t seed, uint8_
   return map;
 }
 
-// Images of different sizes with maps; those in `bad` cannot be read.
+// Images of different sizes with maps; images in `bad` cannot be read.
 class DrawnScenes final : public loader::Dataset {
  public:
   explicit DrawnScenes(int64_t size, std::set<int64_t> bad = {}) : size_(size), bad_(bad) {}
@@ -55,7 +55,7 @@ class DrawnScenes final : public loader::Dataset {
   std::vector<std::string> none_;
 };
 
-// Five classes; crops of 32 x 40 from images that are resized to a shorter side of 24 to 96.
+// Options for five classes and crops of 32 x 40 from images with a shorter side of 24 to 96.
 inline loader::SceneOptions scene_options() {
   loader::SceneOptions options;
   options.data.image_size = {32, 40};

@@ -29,7 +29,7 @@ Prepared prepare(const Dataset& dataset, int64_t index, const SceneOptions& opti
   return prepared;
 }
 
-// The upstream order of steps, each applied to the whole result of the step before.
+// Upstream's pipeline: each step is applied to the whole result of the step before.
 class PlainPipeline {
  public:
   PlainPipeline(const Dataset& dataset, int64_t index, const SceneOptions& options,
@@ -63,7 +63,7 @@ class PlainPipeline {
     const auto width = static_cast<double>(image_.cols);
     const double factor =
         std::min(longer / std::max(height, width), shorter / std::min(height, width));
-    // Upstream fails if a side becomes 0.
+    // At least 1, as in this program; upstream fails if a side becomes 0.
     const auto rows = std::max<int64_t>(static_cast<int64_t>(height * factor + 0.5), 1);
     const auto cols = std::max<int64_t>(static_cast<int64_t>(width * factor + 0.5), 1);
     std::vector<uint8_t> resized(static_cast<size_t>(rows * cols));
@@ -202,7 +202,7 @@ TEST(Scene, CropsShowTwoClassesNoneOfWhichHasThreeQuarters) {
   EXPECT_TRUE(shown({255, 255, 255, 255, 255, 1, 0}));  // ignored pixels do not count
 }
 
-// Counts the crop positions drawn for an image of which every crop is refused.
+// Counts the positions that are drawn if every crop of the image is refused.
 TEST(Scene, TheEleventhCropIsTakenUnchecked) {
   DrawnScenes dataset(1);
   dataset.extents[0] = {48, 100};
@@ -227,7 +227,8 @@ TEST(Scene, TheEleventhCropIsTakenUnchecked) {
   EXPECT_EQ(most.size(), 2u);
 }
 
-// Subtracting 1 as uint8 gives 255 (ignored) for 0, but would make 255 a class.
+// reduce_zero_label subtracts 1 in uint8: 0 becomes 255 (ignored). 255 must stay 255, although
+// subtraction would make it class 254.
 TEST(Scene, TheZeroLabelIsReduced) {
   SceneOptions options = scene_options();
   ClassMap map{1, 4, {0, 1, 5, 255}};
@@ -253,7 +254,7 @@ TEST(Scene, AValueAboveTheClassesIsNamed) {
 
 TEST(Scene, AMapOfAnotherSizeIsAFaultOfTheImage) {
   DrawnScenes dataset(1);
-  dataset.maps[0] = test::blocks(50, 40, 1);  // rows and columns exchanged
+  dataset.maps[0] = test::blocks(50, 40, 1);  // rows and columns are swapped
   const SceneOptions options = scene_options();
   EXPECT_EQ(data_error([&] { prepare(dataset, 0, options, draw_scene(options, 1, 0, 0)); }),
             "scene 0 has 50x40 pixels, its map 40x50; they belong to different images");

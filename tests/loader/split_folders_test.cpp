@@ -1,4 +1,5 @@
-// Which folders are splits: names are matched by whole words, unless all folders look like classes.
+// Tests which folders are taken as splits. A name must have a whole word such as "train"; if all
+// folders look like classes, none is a split.
 #include "fcm/loader/sources/split_folders.h"
 
 #include "tests/loader/support.h"
@@ -64,14 +65,14 @@ TEST(SplitFolders, AloneItIsASplit) {
   EXPECT_EQ(splits_of({"ILSVRC2012_img_train/"}).first, "ILSVRC2012_img_train");
   EXPECT_EQ(splits_of({"test_images/"}).second, "test_images");
   EXPECT_EQ(splits_of({"train_station"}).first, "")
-      << "holds images, but the name has another word";
+      << "a folder of images is no split if its name has another word";
   const test::Scratch root;
   draw(root, {"train_images"});
   root.write("annotations/x.json", std::string("{}"));
   EXPECT_EQ(split_folders_in(root.path()).train, "train_images");
 }
 
-// A folder called "train" is always a split. The folders beside it are ignored with a note.
+// A folder called "train" is always a split. Other folders beside it are ignored with a note.
 TEST(SplitFolders, TheBareWordIsASplitWhateverLiesBesideIt) {
   const test::Scratch root;
   draw(root, {"train", "bus", "car"});
@@ -136,8 +137,8 @@ TEST(SplitFolders, WhatIsDoubtfulIsSaid) {
       << other->remarks().notes[0];
 }
 
-// Splits may be in a subfolder, as in unpacked archives (tiny-imagenet-200/train) or beside labels
-// (images/train).
+// Splits may be in a subfolder, as in unpacked archives (tiny-imagenet-200/train), or in images/ if
+// labels/ is beside it (images/train, labels/train).
 TEST(SplitFolders, InAFolderOfTheirOwn) {
   const test::Scratch root;
   draw(root, {"images/train/", "images/val/"});
@@ -150,10 +151,11 @@ TEST(SplitFolders, InAFolderOfTheirOwn) {
   EXPECT_EQ(open_dataset(root.string(), Split::kVal)->name(0),
             root.string() + "/images/val/a/1.png");
   draw(root, {"more"});
-  EXPECT_EQ(folder_with_splits(root.path()), root.path()) << "now images and more are classes";
+  EXPECT_EQ(folder_with_splits(root.path()), root.path())
+      << "with another folder of images, images/ is a class";
 }
 
-// A link to a missing folder is an error of the split that its name denotes.
+// A link to a missing folder is an error only of the split that the link is named after.
 TEST(SplitFolders, ALinkToNothingIsStillTheSplit) {
   const test::Scratch root;
   draw(root, {"val2017/"});
@@ -189,7 +191,7 @@ TEST(SplitFolders, AnEmptyFolderComesAfterOneWithContent) {
   EXPECT_TRUE(train->remarks().warnings.empty());
   EXPECT_EQ(train->remarks().notes.at(0),
             "the splits are Train/ for training and val/ for validation");
-  // A test set never takes the place of validation images.
+  // Test images are never used as validation images.
   draw(root, {"test/"});
   std::filesystem::remove_all(root / "val");
   std::filesystem::create_directories(root / "val");

@@ -1,4 +1,4 @@
-// Shared by the loader's tests: a data set that can be made to fail.
+// Shared by the loader's tests: a data set whose images or labels can be made unreadable.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@
 
 namespace fcm::test {
 
-// Images of different sizes whose pixels encode their index; those in `bad` cannot be read.
+// Images of different sizes whose pixels encode their index; images in `bad` cannot be read.
 class FakeDataset final : public loader::Dataset {
  public:
   explicit FakeDataset(int64_t size, std::set<int64_t> bad = {}) : size_(size), bad_(bad) {}

@@ -38,8 +38,8 @@ TEST(Synthetic, EveryImageShowsTwoColoursApart) {
   }
 }
 
-// The number of changes between light and dark along rows and along columns distinguishes the
-// gratings, whatever their colours.
+// Classes are gratings. The numbers of changes between light and dark along rows and along columns
+// distinguish them, whatever their colours.
 TEST(Synthetic, ClassesDiffer) {
   const auto train = open_dataset("synthetic", Split::kTrain);
   const auto changes = [&](int64_t index, int64_t step) {
@@ -91,8 +91,8 @@ TEST(SyntheticObjects, AlwaysTheSameAndOfBothOrientations) {
   EXPECT_EQ(of_count.rbegin()->first, 6);
 }
 
-// Each object has its colour except where a later object covers it, and differs from its
-// surroundings.
+// The pixels inside an outline have one colour, except where a later object covers them. The pixels
+// outside of all outlines have one colour too.
 TEST(SyntheticObjects, OutlinesAreWhatIsDrawn) {
   const auto train = with_objects(Split::kTrain);
   for (int64_t i = 0; i < 60; ++i) {

@@ -1,4 +1,4 @@
-// Archives written by the tests: valid, unusual and hostile.
+// Tests reading tar archives that the tests write: valid, unusual and hostile ones.
 #include "fcm/loader/sources/tar_samples.h"
 
 #include <functional>
@@ -22,7 +22,7 @@ using test::tar_member;
 class TarSamples : public testing::Test {
  protected:
   TarContents contents(const std::string& archive) const {
-    // Removed first, because overwriting a file makes some file systems wait for the disk.
+    // The old file is removed, because some file systems wait for the disk when one is overwritten.
     std::filesystem::remove(folder_.path() / "x.tar");
     return contents_of_tar(RandomAccessFile(folder_.write("x.tar", archive)));
   }
@@ -32,7 +32,7 @@ class TarSamples : public testing::Test {
   std::string refusal(const std::string& archive) const {
     return data_error([&] { samples(archive); });
   }
-  // The image of a sample, read in place.
+  // The bytes of a sample's image, read from its position in the archive.
   std::string image(const TarSample& sample) const {
     std::string bytes(sample.size, '\0');
     RandomAccessFile(folder_.path() / "x.tar")
@@ -61,7 +61,7 @@ TEST_F(TarSamples, MembersWithOneKeyAreOneSample) {
   EXPECT_EQ(found[0].label_fault + found[1].label_fault, "");
 }
 
-// Members that are not part of a sample are counted by kind, with an example.
+// Members that belong to no sample are counted by kind, with an example.
 TEST_F(TarSamples, MembersPassedOverAreCounted) {
   const TarContents found =
       contents(good_ + tar_member("1.json", "{}") + tar_member("2.seg.png", "mask") +
@@ -82,7 +82,7 @@ TEST_F(TarSamples, EndingsCountInAnyCase) {
   EXPECT_EQ(image(found[1]), "two");
 }
 
-// A photograph is preferred to a mask or map with the same key, in any order.
+// If several images have one key, formats of photographs are preferred to those of masks and maps.
 TEST_F(TarSamples, OfSeveralImagesOfAKeyOneIsTaken) {
   const std::string jpg = tar_member("0.jpg", "photo"), png = tar_member("0.png", "mask"),
                     webp = tar_member("0.webp", "other"), cls = tar_member("0.cls", "1");
@@ -94,7 +94,7 @@ TEST_F(TarSamples, OfSeveralImagesOfAKeyOneIsTaken) {
     EXPECT_EQ(found.left_out.count(), 2);
   }
   EXPECT_EQ(image(samples(png + webp + tar_end()).at(0)), "other");
-  // A fault in an ignored member does not matter; a fault in the used member does.
+  // A fault matters only if it is in the member that is used.
   const std::string link = tar_member("0.png", "", '2');
   EXPECT_EQ(samples(link + jpg + tar_end()).at(0).fault, "");
   EXPECT_EQ(samples(jpg + link + tar_end()).at(0).fault, "");
@@ -117,7 +117,7 @@ TEST_F(TarSamples, LabelsWithBlanksOrAMarkOfUtf8) {
   }
 }
 
-// As in GNU tar: headers without a magic number are accepted, and so are complete archives without
+// As in GNU tar, headers without a magic number are accepted, and so are complete archives without
 // an end mark.
 TEST_F(TarSamples, OldHeadersAndMissingEndMarks) {
   std::string old = tar_header("0.jpg", 3);
@@ -162,7 +162,7 @@ TEST_F(TarSamples, LongNamesOfEveryKind) {
     ASSERT_EQ(found.size(), 2u) << bytes;
     EXPECT_EQ(found[0].key, key) << bytes;
     EXPECT_EQ(image(found[0]), bytes);
-    EXPECT_EQ(found[1].key, "1") << bytes;  // the long name applied to one member only
+    EXPECT_EQ(found[1].key, "1") << bytes;  // the long name applies to only one member
   }
 }
 
@@ -197,7 +197,7 @@ TEST_F(TarSamples, WhatIsWrongWithOneSampleIsItsFault) {
       {tar_member("p", pax_record("GNU.sparse.major", "1"), 'x') + tar_member("1.jpg", "x"),
        "sparse"},
       {tar_member("p", pax_record("path", std::string("1.jpg\0x", 7)), 'x') + tar_member("n", "x"),
-       ""},  // its ending is not one of an image or label
+       ""},  // no fault: by its ending the member is neither an image nor a label
       {tar_member("1.jpg", "x") + tar_member("1.jpg", "y"), "two images"},
       {tar_member("1.jpg", "x") + tar_member("1.cls", "1") + tar_member("1.cls", "2"),
        "label: it has two labels"},
@@ -234,7 +234,7 @@ TEST_F(TarSamples, WhatIsWrongWithOneSampleIsItsFault) {
 
 TEST_F(TarSamples, ADamagedArchiveIsRefusedWithPlaceAndReason) {
   std::string wrong_sum = good_;
-  wrong_sum[600] ^= 1;  // inside the label's bytes, which have no checksum
+  wrong_sum[600] ^= 1;  // within the content of a member, which has no checksum
   EXPECT_NO_THROW(samples(wrong_sum + tar_end()));
   wrong_sum[1030] ^= 1;  // in the second header's name
   std::string odd_size = tar_header("1.jpg", 0), negative = odd_size, odd = odd_size;
@@ -284,9 +284,9 @@ TEST_F(TarSamples, CutAnywhereIsRefused) {
   const std::string whole =
       tar_member("p", pax_record("path", "long.jpg"), 'x') + good_ + tar_end();
   EXPECT_EQ(samples(whole).size(), 2u);
-  const size_t pax = 2 * 512, first = pax + 2 * 512;  // ends of members; each has two blocks
+  const size_t pax = 2 * 512, first = pax + 2 * 512;  // where members end; each has two blocks
   for (size_t size = 0; size < whole.size(); ++size) {
-    // Between members, only the missing end mark shows that the archive is truncated.
+    // An archive that is cut between members is accepted; only its end mark is missing.
     const bool is_between = size >= first && size % 1024 == 0 && size <= whole.size() - 1024;
     const bool is_behind = size >= whole.size() - 512;
     if (is_between) {
@@ -299,7 +299,7 @@ TEST_F(TarSamples, CutAnywhereIsRefused) {
   }
 }
 
-// Any bytes give either samples inside the file or an error.
+// Any bytes are either read as samples within the file or refused with an error.
 TEST_F(TarSamples, AlteredArchivesGiveSamplesInsideOrAReason) {
   const std::string whole =
       tar_member("p", pax_record("path", "long.jpg"), 'x') + good_ + tar_end();
@@ -351,7 +351,7 @@ TEST(ShardNames, WordsAreMatchedWhole) {
             (Paths{"val0001.tar", "x_valid.tar", "2validation.tar"}));
   EXPECT_EQ(held_out({"a.tar", "x-test-0.tar"}), Paths{"x-test-0.tar"});
   EXPECT_EQ(held_out({"a.tar", "x-test-0.tar", "x-val-0.tar"}), Paths{"x-val-0.tar"});
-  EXPECT_EQ(held_out({"val-0.tar", "val-1.tar"}), Paths{});  // all shards belong to both splits
+  EXPECT_EQ(held_out({"val-0.tar", "val-1.tar"}), Paths{});  // without others, none is held out
   EXPECT_EQ(held_out({"train-val-0.tar", "test-1.tar"}), Paths{"test-1.tar"});
 }
 

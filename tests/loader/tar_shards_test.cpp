@@ -1,4 +1,4 @@
-// Tar shards as a data set, and the shards of the sample data.
+// Tests data sets of tar shards, among them the shards of the sample data.
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -84,7 +84,7 @@ TEST(TarShards, FaultySamplesAreBadImagesOthersAreNot) {
   EXPECT_EQ(dataset->get(3, 3).pixels, test::pattern(3, 4, 3, 4).pixels);
 }
 
-// An unusable label is an error only for users of labels: opening and pretraining succeed.
+// An unusable label is an error only if labels are requested: opening and pretraining succeed.
 TEST(TarShards, LabelsThatCannotBeUsedHurtThoseAloneWhoUseThem) {
   const test::Scratch folder;
   const auto named =
@@ -108,7 +108,8 @@ std::string named(const std::string& key, uint32_t seed, const std::string& labe
   return tar_member(key + ".jpg", png_member(seed)) + tar_member(key + ".cls", label);
 }
 
-// A small number of different names are classes. If numbers are among them, the names are faults.
+// If labels are names and few are different, the names are the classes. If some labels are numbers,
+// the names are errors.
 TEST(TarShards, NamesAreClassesWhereTheyAreFew) {
   const test::Scratch folder;
   const auto shard = folder.write("x.tar", named("a", 1, "dog") + named("b", 2, "cat\n") +
@@ -145,7 +146,7 @@ TEST(TarShards, WhatIsLeftOutAndHeldOutIsRemarked) {
   EXPECT_NE(val->remarks().notes[1].find("without an end-of-archive mark"), std::string::npos);
 }
 
-// Counted by kind and not part of the set, as in folders.
+// Images with endings that are not read are counted by kind, as in folders.
 TEST(TarShards, ImagesOfEndingsThatAreNotReadAreLeftOut) {
   const test::Scratch folder;
   const std::string gif = tar_member("b.gif", "GIF89a") + tar_member("b.cls", "1");
@@ -161,7 +162,7 @@ TEST(TarShards, ImagesOfEndingsThatAreNotReadAreLeftOut) {
             std::string::npos);
 }
 
-// Files that both splits count are marked, so that a sum counts them once.
+// Some files are counted in both splits. They are marked, so that a sum can count them once.
 TEST(TarShards, WhatLiesBesideBothSplitsIsMarked) {
   const test::Scratch folder;
   folder.write("x-0.tar", sample("a", 1, 0) + tar_member("a.json", "{}") + tar_end());
@@ -174,12 +175,13 @@ TEST(TarShards, WhatLiesBesideBothSplitsIsMarked) {
             "1 .yaml (info.yaml)");
 }
 
-// One archive beside many images is not the data set.
+// An archive beside many images is not read as the data set.
 TEST(TarShards, AnArchiveBesideImagesDoesNotCount) {
   const test::Scratch folder;
   folder.write("backup.tar", sample("a", 1, 0) + tar_end());
   for (int i = 0; i < 8; ++i) folder.write(fmt::format("{}.png", i), png_member(1));
-  EXPECT_EQ(open_dataset(folder.string(), Split::kTrain)->size(), 1) << "a few may be examples";
+  EXPECT_EQ(open_dataset(folder.string(), Split::kTrain)->size(), 1)
+      << "beside only a few images, the archive is the data set";
   folder.write("8.png", png_member(2));
   const auto dataset = open_dataset(folder.string(), Split::kTrain);
   EXPECT_EQ(dataset->size(), 9);
@@ -262,12 +264,12 @@ TEST(TarShards, TheSampleOfCifar) {
   EXPECT_EQ(val->size(), 1000);
   EXPECT_EQ(train->classes().size(), 10u);
   EXPECT_EQ(train->classes()[3], "cat");
-  EXPECT_EQ(train->label(0), 3);  // 000000_cat_3058
+  EXPECT_EQ(train->label(0), 3);  // the sample 000000_cat_3058
   EXPECT_EQ(val->get(999, 3).rows, 32);
 }
 
-// The expected result for each damaged or hostile archive of the sample data: why the shard is
-// refused, or how many of its samples are bad.
+// The expected result for a damaged or hostile archive of the sample data: why the shard is refused
+// or, if it is not, how many of its samples are bad.
 struct Outcome {
   std::string refusal;
   int64_t samples = 0, bad = 0;
@@ -319,7 +321,8 @@ TEST(TarShards, BrokenArchivesAreRefusedOrTheirBadSamplesCounted) {
   EXPECT_FALSE(fs::exists("/tmp/convmae-evil.jpg"));
 }
 
-// As in webdataset the key is the whole name, so equal file names in two folders are two samples.
+// As in webdataset, the key is the whole name including folders, so equal file names in two folders
+// belong to two samples.
 TEST(TarShards, SamplesInFoldersArePairedByTheirWholeName) {
   const test::Scratch folder;
   const auto shard = folder.write(
@@ -338,7 +341,7 @@ TEST(TarShards, SamplesInFoldersArePairedByTheirWholeName) {
           ":labels/9: it has a label but no image (.jpg, .png, .webp or the like) in the same "
           "folder of the shard");
   EXPECT_TRUE(dataset->remarks().warnings.empty());
-  EXPECT_TRUE(dataset->remarks().notes.empty()) << "labels are there, so folders are only names";
+  EXPECT_TRUE(dataset->remarks().notes.empty()) << "with labels, folders are not taken for classes";
 }
 
 TEST(TarShards, FoldersThatLookLikeClassesOrSplitsAreSaid) {
@@ -370,7 +373,8 @@ TEST(TarShards, AShardThatIsReadTwiceIsSaid) {
             "and x-1.tar)");
 }
 
-// Controls, also of the writing direction, and bytes that are not UTF-8 are escaped in names.
+// In printed names, control characters (among them those of the writing direction) and bytes that
+// are not UTF-8 are escaped.
 TEST(TarShards, NamesAreSafeToPrint) {
   const test::Scratch folder;
   const auto shard =

@@ -1,4 +1,4 @@
-// Writes tar archives, including invalid ones.
+// Writes tar archives, valid and invalid ones.
 #pragma once
 
 #include <cstdio>
@@ -28,7 +28,7 @@ inline std::string tar_header(const std::string& name, uint64_t size, char type 
   return block;
 }
 
-// Updates the checksum after a change.
+// The header block with its checksum recomputed.
 inline std::string sealed(std::string block) {
   block.replace(148, 8, "        ");
   uint64_t sum = 0;

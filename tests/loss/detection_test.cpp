@@ -1,4 +1,5 @@
-// The detection losses equal the upstream ones, and losses of parts add up to the whole.
+// Compares the detection losses with the reference; losses of parts of a batch must add up to the
+// loss of the batch.
 #include "fcm/loss/detection.h"
 
 #include <ATen/ATen.h>
@@ -17,7 +18,7 @@ constexpr int64_t kAnchorCount = 40, kRegionClasses = 4;
 struct Rpn {
   at::Tensor logits_BA, deltas_BA4;
   std::vector<AnchorTargets> targets;
-  at::Tensor labels_BA, wanted_BA4;  // for the plain form
+  at::Tensor labels_BA, wanted_BA4;  // the targets in the form that the reference takes
 
   explicit Rpn(const std::vector<int64_t>& positives) {
     const auto images = std::ssize(positives);
@@ -99,7 +100,7 @@ TEST(BoxLosses, AreThePublishedOnes) {
                                                         regions.targets.truths_R4, {10, 10, 5, 5}));
     expect_same_losses({got.classes, got.deltas}, {wanted.classes, wanted.deltas},
                        {regions.scores_RC, regions.deltas_RD});
-    if (classes.size() > 3) {  // the divisor counts all regions, background too
+    if (classes.size() > 3) {  // the divisor counts all regions, also background
       const auto foreground = box_losses(regions.scores_RC, regions.deltas_RD, regions.targets, 4);
       EXPECT_NE(test::compare(foreground.deltas, wanted.deltas, 1e-3).description, "");
     }
@@ -119,8 +120,8 @@ TEST(MaskLoss, IsThePublishedOne) {
   expect_same_losses({got}, {wanted}, {regions.mask_logits_RKMM});
 }
 
-// However a batch is split, the losses of its parts, with the whole batch's
-// divisors, add up to its loss.
+// If a batch is split and each part uses the divisors of the whole batch, the losses of the parts
+// add up to the loss of the batch.
 TEST(DetectionLosses, OfPartsAddUpToTheWhole) {
   const Rpn rpn({3, 0, 5});
   const RpnLosses whole = rpn_losses(rpn.logits_BA, rpn.deltas_BA4, rpn.targets, 36);

@@ -1,4 +1,5 @@
-// The fused loss equals the loss of upsampled logits.
+// Tests that the fused loss, which does not store upsampled logits, equals the loss of upsampled
+// logits.
 #include "fcm/loss/segmentation.h"
 
 #include <ATen/ATen.h>
@@ -34,13 +35,13 @@ at::Tensor labels_of(const LossCase& c) {
   const at::Tensor draws =
       test::fixed_normal({c.batch, c.to_rows, c.to_cols}, 2).abs().mul(1000).floor();
   at::Tensor labels = draws.remainder(static_cast<double>(c.classes)).to(at::kByte);
-  // Ignored in parts of rows, like borders of objects.
+  // Ignored pixels are in runs, like the borders of objects.
   const at::Tensor none = at::arange(labels.numel()).remainder(100).lt(100 * c.ignored);
   labels.masked_fill_(none.view(labels.sizes()), kIgnoredLabel);
   return labels;
 }
 
-// Loss, number of correct pixels, gradient of 3 x loss.
+// Results of a loss function; `gradient` is that of 3 x loss.
 struct Outcome {
   double loss;
   int64_t correct;
@@ -76,8 +77,7 @@ TEST(SegmentationLoss, IsThePlainFormInFloat32) {
     const at::Tensor labels = labels_of(c), logits = logits_of(c).to(at::kFloat);
     const Outcome wanted = outcome(segmentation_loss_plain, logits.to(at::kDouble), labels);
     const Outcome got = outcome(segmentation_loss, logits, labels);
-    // Logits up to 10 have a rounding error of 2^-24 of that, and the
-    // interpolation adds the same again.
+    // Logits up to 10 have a rounding error of 10 * 2^-24, and interpolation adds as much again.
     EXPECT_NEAR(got.loss, wanted.loss, 3e-6 * (1 + wanted.loss)) << c.classes;
     EXPECT_EQ(test::compare(got.gradient, wanted.gradient, 3e-6).description, "") << c.classes;
     EXPECT_EQ(got.correct, wanted.correct) << c.classes;
@@ -98,7 +98,7 @@ TEST(SegmentationLoss, CountsIgnoredPixelsInTheMeanAndNothingElseOfThem) {
   EXPECT_EQ(none.loss, 0);
   EXPECT_EQ(none.correct, 0);
   EXPECT_EQ(none.gradient.abs().max().item<float>(), 0);
-  EXPECT_GT(all / labelled, all * 1.1);  // the mean over labelled pixels alone
+  EXPECT_GT(all / labelled, all * 1.1);  // a mean over labelled pixels only would be larger
 }
 
 TEST(SegmentationLoss, DoesNotDependOnThreads) {
@@ -130,7 +130,7 @@ TEST(SegmentationLoss, RefusesALabelThatIsNoClass) {
   EXPECT_NE(said.find("holds class 5"), std::string::npos) << said;
 }
 
-// The class of the largest upsampled logit.
+// best_classes() gives the class of the largest upsampled logit.
 TEST(BestClasses, AreThoseOfUpsampledLogits) {
   for (const LossCase& c : kLossCases) {
     const at::Tensor logits = logits_of(c).to(at::kFloat);
@@ -152,7 +152,7 @@ TEST(BestClasses, TakesTheLowestOfSeveral) {
   EXPECT_TRUE(best_classes(logits, 6, 6).eq(21).all().item<bool>());
 }
 
-// Every build that this CPU can run.
+// Compares the kernels of all instruction sets that this CPU can run.
 TEST(SegmentationKernels, AgreeOverInstructionSets) {
   const std::pair<ops::Isa, const SegmentationKernels*> builds[] = {
       {ops::Isa::kPlain, &segmentation_plain},

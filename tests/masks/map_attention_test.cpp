@@ -1,4 +1,4 @@
-// The bias of every pair of patches in a map, against the definition.
+// Compares the bias entry of every pair of patches in a map with its definition.
 #include "fcm/masks/map_attention.h"
 
 #include <ATen/ATen.h>
@@ -43,7 +43,7 @@ void expect_published(Grid trained, Grid now, bool class_token) {
       ASSERT_GE(entry, 0);
       ASSERT_LT(entry, map.sets.table_rows);
       ASSERT_EQ(table[entry][0].item<int64_t>(), published_row(trained, now, class_token, i, j))
-          << i << " looks at " << j;
+          << "query " << i << ", key " << j;
     }
   }
 }

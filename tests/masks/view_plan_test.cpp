@@ -105,7 +105,7 @@ TEST(DrawnShare, IsPartOfWhatIsHidden) {
     for (size_t run = 0; run < 2; ++run) {
       const at::Tensor &some_GH = drawn.hidden_slots_GH[run], &all_GH = whole.hidden_slots_GH[run];
       EXPECT_EQ(some_GH.size(1), drawn_patches(all_GH.size(1), share));
-      EXPECT_TRUE((some_GH.diff(1, 1) > 0).all().item<bool>()) << "in slot order, none twice";
+      EXPECT_TRUE((some_GH.diff(1, 1) > 0).all().item<bool>()) << "slots must ascend, none twice";
       for (int64_t view = 0; view < some_GH.size(0); ++view) {
         EXPECT_TRUE(at::isin(some_GH[view], all_GH[view]).all().item<bool>());
       }
@@ -114,8 +114,8 @@ TEST(DrawnShare, IsPartOfWhatIsHidden) {
   }
 }
 
-// Each of 16 patches is hidden from three of four views; a share of a quarter draws 3 of the 12 of
-// each view. Over many images every patch is drawn equally often.
+// Each of four views hides 12 of 16 patches, and a share of 0.25 draws 3 of them. Over many images,
+// every patch is drawn equally often.
 TEST(DrawnShare, AsksForAllPatchesAlike) {
   constexpr int64_t kImages = 4000;
   const ViewPlan plan = with_drawn_share(random_plan({4, 4}, 0.75, kImages), 0.25);
@@ -128,8 +128,7 @@ TEST(DrawnShare, AsksForAllPatchesAlike) {
   EXPECT_LT((often - expected).abs().max().item<double>(), 0.1 * expected);
 }
 
-// The draw is keyed by the sample: it does not depend on the rest of the batch,
-// and changes with the epoch.
+// The draw is keyed by the sample id and the epoch; it does not depend on the rest of the batch.
 TEST(DrawnShare, BelongsToTheSample) {
   const std::vector<int64_t> all{7, 8, 9}, one{8};
   const auto predicted = [](const ViewPlan& plan, int64_t image) {
@@ -174,8 +173,8 @@ TEST(ViewPlan, UnmaskedKeepsTheOrderAndHasEveryEdge) {
   }
 }
 
-// Slots of a window are consecutive, and if the window size is even, four
-// consecutive slots are 2 x 2 patches.
+// The slots of a window are consecutive. If the window's side is even, every four consecutive slots
+// are 2 x 2 patches.
 TEST(PlanOfWindows, SortsPatchesByWindowAndInSquaresOfFour) {
   for (const auto& [grid, window] : {std::pair{Grid{8, 12}, 4},
                                      {Grid{6, 6}, 6},
@@ -201,7 +200,7 @@ TEST(PlanOfWindows, SortsPatchesByWindowAndInSquaresOfFour) {
   }
 }
 
-// Convolutions cross windows: the edges are those of the image in raster order.
+// Convolutions extend over window borders: the edges are those of the full plan.
 TEST(PlanOfWindows, HasEveryEdge) {
   const Grid grid{6, 4};
   const ViewPlan plan = plan_of_windows(2, grid, 2), raster = full_plan(1, grid);

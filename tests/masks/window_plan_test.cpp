@@ -1,4 +1,5 @@
-// The sets of cells that attend to each other, against the definition for every pair of cells.
+// Tests which cells attend to each other: compares window sets with the definition for every pair
+// of cells.
 #include "fcm/masks/window_plan.h"
 
 #include <ATen/ATen.h>
@@ -14,7 +15,7 @@ struct Cell {
   int64_t row, col, view;
 };
 
-// Row, column and view of every token of an image, from the plan and the order of cells.
+// Row, column and view of every token of an image, in the order of tokens.
 std::vector<Cell> cells_of(const ViewPlan& plan, int64_t image, int64_t slots,
                            const ops::Cells& cells) {
   std::vector<Cell> result;
@@ -30,7 +31,7 @@ std::vector<Cell> cells_of(const ViewPlan& plan, int64_t image, int64_t slots,
   return result;
 }
 
-// The sets of an image in the plan: token -> number of its set.
+// The index of the set of each token of an image.
 std::map<int32_t, int64_t> set_of_tokens(const ops::WindowSets& sets, int64_t image) {
   std::map<int32_t, int64_t> result;
   const int64_t plan = sets.plans() == 1 ? 0 : image;
@@ -50,7 +51,7 @@ void expect_definition(const ViewPlan& plan, int64_t slots, const Windows& windo
   for (int64_t image = 0; image < plan.batch(); ++image) {
     const std::vector<Cell> cells = cells_of(plan, image, slots, windows.cells);
     const auto set_of = set_of_tokens(sets, image);
-    ASSERT_EQ(set_of.size(), cells.size()) << "every token is in exactly one set";
+    ASSERT_EQ(set_of.size(), cells.size()) << "every token must be in exactly one set";
     const auto window = [&](int64_t x) {
       return (x + windows.side - windows.shift) / windows.side;
     };
@@ -63,7 +64,7 @@ void expect_definition(const ViewPlan& plan, int64_t slots, const Windows& windo
       }
     }
   }
-  // Codes encode differences of coordinates.
+  // The difference of two tokens' codes encodes the difference of their coordinates.
   for (int64_t s = 0; s < sets.sets_S4.size(0); ++s) {
     const auto plan_index = sets.sets_S4[s][0].item<int64_t>();
     const auto first = sets.sets_S4[s][1].item<int64_t>(),
@@ -119,8 +120,8 @@ TEST(WindowSetsOfAPlan, DoNotWrapAround) {
   EXPECT_EQ(sets.sets_S4.size(0), 9);
 }
 
-// The upstream index of every pair of patches: (row difference + rows - 1) * (2 * cols - 1) +
-// column difference + cols - 1.
+// The table index of every pair of patches is upstream's: (row difference + rows - 1) *
+// (2 * cols - 1) + column difference + cols - 1.
 TEST(SetsOfDetectors, HaveThePublishedEntriesOfEveryPair) {
   const Grid grid{4, 6};
   const ViewPlan plan = plan_of_windows(3, grid, 2);
@@ -145,7 +146,7 @@ TEST(SetsOfDetectors, HaveThePublishedEntriesOfEveryPair) {
   expect_entries(set_of_window(4), plan_of_windows(1, {4, 4}, 4).order_BL[0], {4, 4});
 }
 
-// One set for all images needs one common order.
+// A single set for all images is possible only if all have the same order.
 TEST(SetsOfDetectors, RefuseImagesOfDifferentOrders) {
   EXPECT_THROW(set_of_map(random_plan(2, {4, 4}, 0.5, true)), std::logic_error);
 }
@@ -167,7 +168,8 @@ TEST(PaddedWindows, HoldEveryPatchOnceAndNothingBeyondTheBorder) {
   EXPECT_TRUE(back.equal(at::arange(grid.patches())));
 }
 
-// Windows of 3 over 4 x 5 cells: rows and columns are padded to 6 x 6.
+// Windows of 3 over 4 x 5 cells: the map is padded to 6 x 6 cells, and padding comes after the
+// tokens.
 TEST(WindowSetsOfAPlan, AreFilledUpBehindTheTokens) {
   const ViewPlan plan = full_plan(2, {4, 5});
   const ops::WindowSets whole = window_sets(plan, 20, {{1, {0}}, 3, 0, true}, true),

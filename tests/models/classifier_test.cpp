@@ -1,4 +1,4 @@
-// The fast classifier against the reference in float64, and against stored tensors.
+// Compares the fast classifier with the reference in float64, and with stored tensors.
 #include "fcm/models/classifier.h"
 
 #include <ATen/ATen.h>
@@ -96,14 +96,14 @@ struct Comparison {
   std::string worst_name;
 };
 
-// `wrong_pool` plants a mistake: the reference pools in the other way.
+// `wrong_pool` plants a mistake: the reference uses the other kind of pooling.
 Comparison compare(const ClassifierSetting& setting, bool wrong_pool = false) {
   const test::OneThread one_thread;
   at::manual_seed(3);
   const ClassifierOptions options = small_classifier(setting);
   Classifier model(options, 11, at::kDouble);
   {
-    // Biases start at zero; noise makes every parameter matter.
+    // Biases start at zero. Noise gives every parameter an effect.
     const at::NoGradGuard no_grad;
     at::Tensor values = model.parameters().flat_values();
     values.add_(at::randn_like(values), 0.05);

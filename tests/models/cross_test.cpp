@@ -1,4 +1,5 @@
-// The decoder whose hidden patches attend to visible ones only, against the reference in float64.
+// Compares the cross decoder, in which hidden patches attend only to visible ones, with the
+// reference in float64.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -18,7 +19,7 @@ struct Crossing {
   Setting setting{"", {2, 2, 2}, 4, 4, 0.75, 0};
   double share = 1;
   std::string reads = "mix";
-  double ema = 0;  // weight of a second target
+  double ema = 0;  // weight of the second target, 0 for none
   int64_t depth = 2;
 };
 
@@ -47,7 +48,7 @@ reference::ReferenceOptions plain_cross_options(const AutoencoderOptions& option
   return same;
 }
 
-// A model with images and features, for the fast model and the reference.
+// A fast model, and the inputs of the fast model and of the reference: images, plans, features.
 struct BothCross {
   explicit BothCross(const Crossing& crossing)
       : options(cross_options(crossing)), model(options, 11, at::kDouble) {
@@ -81,12 +82,12 @@ struct BothCross {
   std::vector<int64_t> sizes;
   int64_t kept = 0;
   at::Tensor noise, images, pixels;
-  masks::ViewPlan whole, plan;  // with all hidden patches, and with the drawn ones
+  masks::ViewPlan whole, plan;  // `whole` predicts all hidden patches, `plan` only the drawn ones
   targets::Features raster, features;
 };
 
 struct WorstOfCross {
-  double loss = 0, gradient = 0;  // relative
+  double loss = 0, gradient = 0;  // largest relative errors
   std::string name;
 };
 
@@ -152,7 +153,8 @@ INSTANTIATE_TEST_SUITE_P(
                                .depth = 3}),
     [](const auto& tested) { return tested.param.name; });
 
-// Negative controls: another share of drawn patches, and blocks that read another source.
+// Negative controls: the comparison detects another share of drawn patches, and blocks that read
+// another source.
 TEST(CrossControl, OtherPatchesAreNoticed) {
   const WorstOfCross worst =
       compare_cross_forms({.name = "", .share = 0.5}, [](auto& plain) { plain.share = 0.6; });
@@ -181,7 +183,7 @@ TEST(CrossDecoder, HasTheNamesOfThePlainForm) {
   }
 }
 
-// A drawn patch gets the prediction that it gets when all patches are drawn.
+// The prediction of a drawn patch does not depend on whether the other patches are drawn.
 TEST(CrossDecoder, TheDrawnPatchesAreGuessedAsIfAllWere) {
   for (const Crossing& crossing :
        {Crossing{.name = "", .share = 0.25},
@@ -212,7 +214,8 @@ TEST(CrossDecoder, TheDrawnPatchesAreGuessedAsIfAllWere) {
   }
 }
 
-// Central differences along some elements of the cross decoder's own parameters.
+// Compares gradients with central differences for some elements of parameters that only the cross
+// decoder has.
 TEST(CrossDecoder, AgreesWithFiniteDifferences) {
   const test::OneThread quiet;
   const BothCross both({.name = "", .share = 0.5, .ema = 0.5, .depth = 4});
@@ -248,7 +251,7 @@ TEST(CrossDecoder, TheBiasOfKeysGetsNoGradientAtAll) {
   EXPECT_GT(gradient.narrow(0, 16, 16).abs().max().item<double>(), 0);
 }
 
-// If nothing is hidden, there is nothing to decode, so the encoder does not save block inputs.
+// If nothing is hidden, the decoder does not run, so the encoder saves no block inputs for it.
 TEST(CrossDecoder, AnEncoderKeepsNothingOfWholeImages) {
   const BothCross both({.name = ""});
   const auto plan = masks::full_plan(2, both.model.grid());

@@ -1,4 +1,5 @@
-// Detector backbones: drop-path draws, names, initial values, layers, cost, refusals; and Swin's.
+// Tests parts of detector backbones: drop-path draws, names, initial values, layers, cost and
+// refused options; and compares Swin's with the reference.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -23,7 +24,7 @@ TEST(DetectorBackboneDraws, AreOneAWindowAndKeyedByTheSample) {
   const nn::DropPath both = fast.backbone.draw(2, 1, pair), one = fast.backbone.draw(2, 1, alone);
   ASSERT_EQ(both.size(), 6U);
   for (size_t block = 0; block < both.size(); ++block) {
-    const int64_t parts = block == 4 ? 4 : 1;  // the transformer's blocks are 3, 4 and 5
+    const int64_t parts = block == 4 ? 4 : 1;  // block 4 has windows; 3 and 5 are global
     EXPECT_EQ(both[block].first_B.numel(), 2 * parts) << block;
     EXPECT_TRUE(both[block].second_B.view({2, parts})[1].equal(one[block].second_B)) << block;
   }
@@ -38,7 +39,7 @@ TEST(DetectorBackboneOptionsTest, SayWhatCannotBeBuilt) {
   EXPECT_NE(said({"", "conv_vit", kShared, 8, 8, 4, {3}}).find("from 0 to 2"), std::string::npos);
   EXPECT_NE(said({"", "conv_vit", kShared, 8, 8, 4, {2, 0}}).find("ascending"), std::string::npos);
   EXPECT_NE(said({"", "vit", kOwn, 8, 8, 4, {0}}).find("conv_vit"), std::string::npos);
-  EXPECT_EQ(said({"", "conv_vit", kOwn, 8, 6, 4, {0}}), "");  // its windows are padded
+  EXPECT_EQ(said({"", "conv_vit", kOwn, 8, 6, 4, {0}}), "");  // allowed: these windows are padded
   DetectorBackboneOptions crooked = small_backbone({"", "conv_vit", kShared, 8, 8, 4, {0}});
   crooked.rows += 2;
   EXPECT_NE(
@@ -46,7 +47,7 @@ TEST(DetectorBackboneOptionsTest, SayWhatCannotBeBuilt) {
       std::string::npos);
 }
 
-// tests/parity compares the names of convmae_det_base.json; these are of the other forms.
+// Names of forms other than that of convmae_det_base.json, which tests/parity compares.
 TEST(DetectorBackboneNames, AreThePublishedOnesInTheirOrder) {
   const auto names = [](const BackboneSetting& setting) {
     const BuiltBackbone fast(small_backbone(setting));
@@ -88,7 +89,7 @@ TEST(DetectorBackboneStart, TablesAreZeroAndPositionsThoseOfTheForm) {
   EXPECT_EQ(start(shared, "pos_embed").first.size(1), 64);
   EXPECT_TRUE(start(own, "pos_embed").second);
   EXPECT_TRUE(start(own, "pos_embed").first.equal(sincos.to(at::kDouble)));
-  // The first half encodes the row: it is constant along a row of patches.
+  // The first half of a vector encodes the row, so it is constant along a row of patches.
   const auto [of_vit, trained] = start(vit, "pos_embed");
   EXPECT_TRUE(trained);
   EXPECT_TRUE(of_vit[0][0].narrow(0, 0, 8).equal(of_vit[0][5].narrow(0, 0, 8)));
@@ -116,8 +117,8 @@ TEST(DetectorBackboneLayers, OfTheOfficialRecipe) {
                                            "patch_embed1.norm.weight"}));
 }
 
-// The cost at 1024 x 1024: stages 87 G and 55 G, the transformer's products 326 G, global attention
-// 4 x 25.8 G, window attention 11 G; with embeddings about 583 G.
+// Multiply-adds at 1024 x 1024 pixels: stages 1 and 2 87 G and 55 G, the transformer's linear
+// layers 326 G, global attention 4 x 25.8 G, window attention 11 G; with embeddings about 583 G.
 TEST(DetectorBackboneCost, IsThatOfTheBaseSize) {
   DetectorBackboneOptions options;
   EXPECT_NEAR(cost(options).multiply_adds / 1e9, 583, 6);
@@ -127,9 +128,9 @@ TEST(DetectorBackboneCost, IsThatOfTheBaseSize) {
   EXPECT_NEAR(windows - cost(options).multiply_adds, 4 * pairs, 1e6);
 }
 
-// Swin: the maps are the normed outputs of the upstream stages. Windows of 2 divide all
-// maps; windows of 3 and 7 divide none or few, so they are padded, and in the last
-// stages they are larger than the map.
+// The maps of a Swin are the outputs of upstream's stages, each after a norm. Windows of 2 divide
+// all maps. Windows of 3 and 7 do not, so maps are padded; in the last stages windows are larger
+// than the map.
 class SwinBackboneTest : public testing::TestWithParam<int64_t> {};
 
 TEST_P(SwinBackboneTest, LeavesTheNormedResultsOfItsStages) {

@@ -1,4 +1,4 @@
-// Detector backbones against the reference in float64, with gradients.
+// Compares detector backbones and their gradients with the reference in float64.
 #include "fcm/models/detector_backbone.h"
 
 #include <ATen/ATen.h>

@@ -1,4 +1,4 @@
-// The fast model against the reference in float64.
+// Compares the fast model with the reference in float64.
 #include "fcm/models/masked_autoencoder.h"
 
 #include <ATen/ATen.h>
@@ -34,7 +34,7 @@ struct PretrainComparison {
   std::string worst_name;
 };
 
-// Swaps two patches of different views: their pixels stay, their positions are wrong.
+// Swaps two patches of different views in the order only, so that both have wrong positions.
 void swap_two_patches(masks::ViewPlan& plan) {
   auto order = plan.order_BL.accessor<int64_t, 2>();
   std::swap(order[0][0], order[0][plan.patches() - 1]);
@@ -72,8 +72,8 @@ PretrainComparison compare_losses(const Setting& setting, const Mistake& mistake
     const at::Tensor gradient =
         nn::to_published(parameter.value.grad(), parameter.layout, parameter.published_shape);
     const at::Tensor want = weights.at(parameter.name).grad();
-    // The k third of a qkv bias has only rounding noise as its gradient, so errors
-    // are relative to the tensor.
+    // Errors are relative to the whole tensor, because the keys' third of a qkv bias has only
+    // rounding noise as its gradient.
     const double error = (gradient - want).abs().max().item<double>() /
                          std::max(want.abs().max().item<double>(), 1e-12);
     if (error > comparison.worst_gradient) {
@@ -121,14 +121,14 @@ TEST(MaskedAutoencoder, OneWrongNeighbourIsNoticed) {
   EXPECT_GT(comparison.worst_gradient, 1e-5);
 }
 
-// Negative control of the comparison above for encoders that do not use edges.
+// Negative control for encoders without edges: the comparison detects swapped patches.
 TEST(MaskedAutoencoder, APatchInTheWrongPlaceIsNoticed) {
   const PretrainComparison comparison = compare_losses({"", {8}, 4, 4, 0.75, 0}, swap_two_patches);
   EXPECT_GT(std::abs(comparison.loss - comparison.loss_reference), 1e-7);
   EXPECT_GT(comparison.worst_gradient, 1e-5);
 }
 
-// Upstream's groups: tensors and elements without weight decay, and all trainable elements.
+// Numbers of upstream: all tensors, tensors and elements without weight decay, trainable elements.
 struct Counted {
   size_t tensors, tensors_without_decay;
   int64_t elements_without_decay, trainable_elements;
@@ -183,7 +183,7 @@ TEST(MaskedAutoencoder, StartValuesOfTheVitFollowThePublishedRules) {
     EXPECT_FALSE(model.parameters().find(table).trainable) << table;
     EXPECT_EQ(value(table).size(1), 197) << table;
     EXPECT_EQ(value(table)[0][0].abs().max().item<double>(), 0) << table;
-    EXPECT_EQ(value(table)[0][1][0].item<double>(), 0) << table;  // sine of column 0
+    EXPECT_EQ(value(table)[0][1][0].item<double>(), 0) << table;  // the sine of column 0
     EXPECT_NEAR(value(table)[0][2][0].item<double>(), std::sin(1.0), 1e-7) << table;
   }
 }
@@ -205,7 +205,8 @@ TEST(MaskedAutoencoder, StartValuesFollowThePublishedRules) {
 }
 
 TEST(MaskedAutoencoder, InitialLossIsNearTheExpectedOne) {
-  // Initial predictions have variance 2 * 512 / (512 + 768); targets have mean square 767/768.
+  // Initial predictions have the variance 2 * 512 / (512 + 768), and targets the mean square
+  // 767/768. The expected loss is their sum.
   AutoencoderOptions options;
   options.encoder = {"custom", {4, 2, 2}, {16, 24, 64}, {1, 1, 1}, 4, {4, 4, 4}};
   options.decoder = {512, 1, 16, 4.0};
@@ -220,10 +221,10 @@ TEST(MaskedAutoencoder, InitialLossIsNearTheExpectedOne) {
   EXPECT_NEAR(loss, 1.8, 0.15);
 }
 
-// pixels [1, 16, ...]; `seen` depends on view 1 only, which is slots 4 to 7.
+// `seen` is a result that must depend only on view 1, the slots 4 to 7 of pixels [1, 16, ...].
 void expect_gradients_in_view_1_alone(const at::Tensor& seen, const at::Tensor& pixels) {
-  // The plain sum of a LayerNorm's output is constant, so its gradient is only rounding and may be
-  // 0; hence random factors.
+  // The random factors are needed: the plain sum of a LayerNorm's output is constant, so its
+  // gradient would be rounding noise or 0.
   torch::autograd::backward({(seen * at::randn(seen.sizes())).sum()}, {});
   const at::Tensor touched = pixels.grad().abs().flatten(2).amax(2).squeeze(0);  // [L]
   for (int64_t slot = 0; slot < 16; ++slot) {
@@ -275,7 +276,7 @@ TEST(MaskedAutoencoder, BfloatStaysNearFloat) {
   EXPECT_GT(model.parameters().flat_gradients().abs().sum().item<double>(), 0);
 }
 
-// Every forward pass rounds the weights; no rounded copy is reused.
+// Every forward pass rounds the weights to bfloat16 again, so it sees changed weights.
 TEST(MaskedAutoencoder, BfloatSeesWeightsThatWereChangedByHand) {
   const AutoencoderOptions options = small_options({"", {4, 2, 2}, 4, 4, 0.75, 0});
   MaskedAutoencoder model(options, 11, at::kFloat), other(options, 12, at::kFloat);

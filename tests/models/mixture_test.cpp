@@ -1,4 +1,4 @@
-// Several targets behind one decoder, against the reference in float64.
+// Compares models with several targets after one decoder with the reference in float64.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -35,7 +35,7 @@ AutoencoderOptions options_of(const Mixture& mixture) {
   return options;
 }
 
-// A model with images and features, for the fast model and the reference.
+// A fast model, and the inputs of the fast model and of the reference: images and features.
 struct BothForms {
   explicit BothForms(const Mixture& mixture)
       : options(options_of(mixture)), model(options, 11, at::kDouble) {
@@ -85,14 +85,14 @@ struct BothForms {
 };
 
 struct Worst {
-  double loss = 0, gradient = 0;  // relative
+  double loss = 0, gradient = 0;  // largest relative errors
   std::string name;
 };
 
 Worst compare_mixtures(const Mixture& mixture, bool mistake = false) {
   const test::OneThread quiet;
   BothForms both(mixture);
-  if (mistake) {  // swaps the features of patches
+  if (mistake) {  // plants a mistake: swaps the features of patches
     at::Tensor& features = both.features.begin()->second;
     features = features.flip(1);
   }
@@ -152,7 +152,7 @@ TEST(MixtureControl, FeaturesInAnotherOrderAreNoticed) {
   EXPECT_GT(worst.gradient, 1e-4);
 }
 
-// Bit-identical for any decoder.independent_blocks.
+// With one target, results are bit-identical to the plain decoder's for any independent_blocks.
 TEST(Mixture, OneTargetIsThePlainDecoder) {
   const BothForms plain({.name = "", .ema = 0});
   Mixture other{.name = "", .rgb = 1, .ema = 0, .independent = 3};
@@ -181,7 +181,7 @@ TEST(Mixture, HasTheNamesOfThePlainForm) {
   EXPECT_EQ(names.back().first, "mimic.pred.bias");
 }
 
-// The gradient of one parameter for the loss of one target, or for the whole loss if target < 0.
+// The gradient of a parameter for the loss of one target; a negative `target` means the whole loss.
 at::Tensor gradient_of(const BothForms& both, const std::string& name, int64_t target) {
   const auto result = both.fast();
   const at::Tensor loss =
@@ -210,7 +210,7 @@ TEST(Mixture, ABranchKnowsNothingOfOtherTargets) {
   EXPECT_TRUE(gradient_of(both, "reconstructors.ema.pred.weight", 1).defined());
 }
 
-// Central differences along some elements of every branch.
+// Compares gradients with central differences for some elements of every branch.
 TEST(Mixture, EveryBranchAgreesWithFiniteDifferences) {
   const test::OneThread quiet;
   const BothForms both({.name = "", .clip = 0.25, .depth = 5, .mimic = "clip"});

@@ -1,4 +1,4 @@
-// Observers see the same names and values from the fast model and the reference.
+// Observers get the same names and values from the fast model and from the reference.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -15,12 +15,13 @@ using Shown = std::map<std::string, at::Tensor>;
 
 nn::Observer into(Shown& shown) {
   return [&shown](const std::string& name, const at::Tensor& value) {
-    EXPECT_TRUE(shown.emplace(name, value.detach()).second) << name << " is shown twice";
+    EXPECT_TRUE(shown.emplace(name, value.detach()).second) << name << " is observed twice";
   };
 }
 
-// One kept view, and noise that increases along the image. Then slots are patches in raster order,
-// sequences have the same order in both forms, and views cover whole rows.
+// What observers get from the fast model and from the reference. The noise increases along the
+// image and one view is kept. So slots are in raster order, sequences have the same order in both
+// models, and views are whole rows of patches.
 struct ObservedForms {
   explicit ObservedForms(const std::vector<int64_t>& strides) {
     const test::OneThread quiet;
@@ -40,8 +41,7 @@ struct ObservedForms {
                        {4, 4, 4, 4}, 1, top_level);
   }
 
-  // The reference's value, restricted to the rows that the fast model computes;
-  // patches as [B, tokens, C].
+  // The reference's value as [B, tokens, C], restricted to the tokens that the fast model computes.
   at::Tensor wanted(const std::string& name) const {
     at::Tensor value = plain.at(name);
     if (value.dim() == 4) value = value.flatten(2).transpose(1, 2);  // an NCHW map
@@ -78,11 +78,11 @@ TEST(Observer, SeesEveryModuleOfConvVitByItsPublishedName) {
   EXPECT_EQ(forms.fast.size(), 19u);
   for (const auto& [name, value] : forms.fast) {
     ASSERT_TRUE(forms.plain.contains(name)) << name;
-    if (name == "decoder_pred") continue;                 // pixels in stored order
-    if (value.dim() == 4 && value.size(2) > 1) continue;  // cells in stored order
+    if (name == "decoder_pred") continue;                 // has pixels in storage order
+    if (value.dim() == 4 && value.size(2) > 1) continue;  // has cells in storage order
     expect_equal(forms, name);
   }
-  // The cells of the first patch as a map: they are stored in Z order.
+  // The 2 x 2 cells of the first patch: the storage order (Z order) is that of the map.
   const at::Tensor stored_BPC = forms.fast.at("blocks2.0").select(1, 0);
   const at::Tensor map_BCHW = forms.plain.at("blocks2.0").narrow(2, 0, 2).narrow(3, 0, 2);
   EXPECT_EQ(test::compare(stored_BPC, map_BCHW.flatten(2).transpose(1, 2), 1e-12).description, "");

@@ -39,7 +39,7 @@ inline DetectorBackboneOptions small_backbone(const BackboneSetting& setting) {
   return options;
 }
 
-// A backbone with random parameters, and the same weights for the reference.
+// A backbone with random parameters, which the reference can use too.
 struct BuiltBackbone {
   explicit BuiltBackbone(const DetectorBackboneOptions& options)
       : parameters(5, at::kDouble), backbone(nn::Scope(parameters) / "bottom_up", options) {
@@ -77,7 +77,8 @@ inline at::Tensor images_for(const DetectorBackboneOptions& options, int64_t bat
   return at::randn({batch, options.channels, options.rows, options.cols}, at::kDouble);
 }
 
-// The keys' part of a bias has no effect, and its gradient is exactly 0 here.
+// The reference's gradient as the fast model computes it: exactly 0 for the keys' part of a qkv
+// bias, which has no effect.
 inline at::Tensor published_gradient(const std::string& name, const at::Tensor& gradient) {
   if (!name.ends_with("qkv.bias")) return gradient;
   at::Tensor copy = gradient.clone();

@@ -1,4 +1,4 @@
-// Small models of either kind, and the reference with the same options.
+// Small models of the kinds conv_vit and vit, and options of the reference for the same models.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,7 +14,7 @@ namespace fcm::models {
 
 struct Setting {
   std::string name;
-  std::vector<int64_t> strides;  // one stride: a ViT
+  std::vector<int64_t> strides;  // a single stride means a ViT
   int64_t grid_rows, grid_cols;
   double ratio;
   int64_t kept;  // 0: all views
@@ -54,7 +54,8 @@ inline reference::ReferenceOptions reference_options(const AutoencoderOptions& o
   return same;
 }
 
-// Biases and the positions of class tokens start at zero; noise makes all of them matter.
+// Adds noise to the parameters. Biases and the positions of class tokens start at zero; noise gives
+// them an effect.
 inline void perturb(MaskedAutoencoder& model) {
   at::NoGradGuard no_grad;
   for (const nn::Parameter& parameter : model.parameters().all()) {

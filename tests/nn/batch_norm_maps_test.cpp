@@ -1,4 +1,5 @@
-// Batch normalisation of NHWC maps equals the plain one, on any number of ranks.
+// Batch normalisation of NHWC maps equals LibTorch's, and over several ranks that of one rank with
+// all images.
 #include "fcm/nn/batch_norm_maps.h"
 
 #include <ATen/ATen.h>
@@ -101,7 +102,7 @@ TEST(BatchNormMaps, OfSeveralRanksIsThatOfAllImages) {
     const test::Inputs got = test::gradients(
         y, {x, layer.value("bn.weight"), layer.value("bn.bias")}, upstream.narrow(0, first, count));
     EXPECT_EQ(test::compare(got[0], right[0].narrow(0, first, count), 1e-10).description, "");
-    for (const size_t i : {size_t{1}, size_t{2}}) {  // per rank; the reducer sums them
+    for (const size_t i : {size_t{1}, size_t{2}}) {  // gradients of one rank; the reducer sums them
       at::Tensor sum = got[i].clone();
       group.sum(sum);
       EXPECT_EQ(test::compare(sum, right[i], 1e-10).description, "");
@@ -112,7 +113,7 @@ TEST(BatchNormMaps, OfSeveralRanksIsThatOfAllImages) {
   });
 }
 
-// Equals the plain form, rank by rank.
+// With weighted ranks, every rank's results equal those of batch_norm.
 TEST(BatchNormMaps, OfWeightedRanksIsThePlainForm) {
   const BatchNormOptions weighted{1e-5, 0.1, OverRanks::kWeightedRanks};
   for (const std::vector<int64_t>& borders :
@@ -167,8 +168,8 @@ TEST(BatchNormMaps, Float32KeepsTheVarianceOfWhatIsFarFromZero) {
   const at::Tensor y = layer.norm(x.to(at::kFloat), dist::group_of_one());
   const Layer exact;
   const at::Tensor wanted = by_the_library(exact, x.to(at::kFloat).to(at::kDouble), true, false);
-  // float32 resolves x only to 6e-5 of its std there; a variance from a sum of
-  // squares would lose everything.
+  // At this mean, float32 resolves x only to 6e-5 of its std. A variance from a sum of squares
+  // would have no correct digit.
   EXPECT_EQ(test::compare(y, wanted, 1e-4).description, "");
 }
 

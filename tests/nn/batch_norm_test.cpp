@@ -18,7 +18,7 @@ struct Tensors {
   at::Tensor x = at::arange(kImages * kChannels * kSide * kSide, at::kDouble)
                      .mul(0.7)
                      .sin()
-                     .add(100)  // far from 0
+                     .add(100)  // the mean is far from 0
                      .view({kImages, kChannels, kSide, kSide});
   at::Tensor weight_C = at::arange(1, kChannels + 1).to(at::kDouble).div(2).requires_grad_(true);
   at::Tensor bias_C = at::arange(kChannels).to(at::kDouble).requires_grad_(true);
@@ -26,7 +26,7 @@ struct Tensors {
                             at::ones({kChannels}, at::kDouble)};
 };
 
-// A loss in which every element counts differently.
+// A loss in which every element has another weight. `first`: the index of the first image of y.
 at::Tensor loss_of(const at::Tensor& y, int64_t first) {
   const int64_t per_image = y.numel() / y.size(0);
   const at::Tensor factors = at::arange(y.numel(), at::kDouble).add(first * per_image).cos();
@@ -37,7 +37,7 @@ struct Results {
   at::Tensor y, of_x, of_weight, of_bias, mean, variance;
 };
 
-// By LibTorch, on all images.
+// LibTorch's results for all images.
 Results whole() {
   Tensors t;
   t.x.requires_grad_(true);
@@ -65,7 +65,7 @@ TEST(BatchNorm, OfSeveralRanksIsThatOfAllImages) {
       EXPECT_TRUE(mine.grad().allclose(wanted.of_x.narrow(0, first, count), 1e-9, 1e-9));
       EXPECT_TRUE(t.running.mean_C.allclose(wanted.mean));
       EXPECT_TRUE(t.running.variance_C.allclose(wanted.variance));
-      // Parameter gradients are each rank's own, before the reduction.
+      // Parameter gradients are those of the rank's images; the reducer would sum them.
       at::Tensor of_weight = t.weight_C.grad().clone(), of_bias = t.bias_C.grad().clone();
       group.sum(of_weight);
       group.sum(of_bias);
@@ -75,7 +75,8 @@ TEST(BatchNorm, OfSeveralRanksIsThatOfAllImages) {
   }
 }
 
-// As in detectron2: the same output, the biased variance, and ranks without images.
+// As in detectron2: the output is the same, the running variance is biased, and ranks may have no
+// images.
 TEST(BatchNorm, OfWeightedRanksHasTheBiasedVarianceAndTakesEmptyRanks) {
   const Results wanted = whole();
   const BatchNormOptions weighted{1e-5, 0.1, OverRanks::kWeightedRanks};

@@ -15,7 +15,7 @@ namespace {
 at::Tensor to_nchw(const at::Tensor& map) { return map.permute({0, 3, 1, 2}); }
 at::Tensor to_nhwc(const at::Tensor& map) { return map.permute({0, 2, 3, 1}); }
 
-// The expected value: NCHW, upstream weight layout.
+// The expected result: LibTorch's convolution in NCHW with upstream's weight layout.
 at::Tensor plain_conv(const at::Tensor& x_BHWI, const at::Tensor& weight_OIkk,
                       const ConvStep& step) {
   return to_nhwc(at::conv2d(to_nchw(x_BHWI).contiguous(), weight_OIkk, {},
@@ -31,7 +31,7 @@ const ConvCase kConvCases[] = {
     {"a product", 2, 5, 7, 6, 4, {1, 1, 0}},
     {"windows", 2, 5, 7, 6, 4, {3, 1, 1}},
     {"windows of one position", 3, 1, 1, 6, 4, {3, 1, 1}},
-    {"windows by steps of two", 2, 15, 14, 3, 5, {3, 2, 0}},
+    {"windows with stride 2", 2, 15, 14, 3, 5, {3, 2, 0}},
     {"windows without padding", 1, 4, 6, 3, 5, {3, 1, 0}},
     {"Winograd, even", 2, 24, 26, 5, 3, {3, 1, 1}},
     {"Winograd, odd, several bands", 2, 51, 41, 3, 4, {3, 1, 1}},
@@ -52,7 +52,7 @@ TEST(Conv, IsTheLibrarysInFloat64) {
     EXPECT_EQ(test::compare(got.dx_BHWI, wanted[1], 1e-12).description, "") << c.what;
     EXPECT_EQ(test::compare(got.dweight_O33I, wanted[2], 1e-12).description, "") << c.what;
     EXPECT_FALSE(conv_backward(x, weight, dy, c.step, false).dx_BHWI.defined());
-    if (c.step.side == 3 && c.rows > 1) {  // a common mistake: kernel rows and columns swapped
+    if (c.step.side == 3 && c.rows > 1) {  // negative control: a transposed kernel
       EXPECT_NE(test::compare(conv_forward(x, weight.transpose(1, 2), c.step), wanted[0], 1e-3)
                     .description,
                 "");
@@ -142,7 +142,7 @@ TEST(Conv, OfMapsOfSeveralSizesIsThatOfUpsampledMaps) {
       EXPECT_EQ(test::compare(got[i], right[i], 1e-12).description, "")
           << levels[0].rows << " rows, input " << i;
     }
-    // Negative control: coarser maps in another order.
+    // Negative control: the coarser maps are in another order.
     std::reverse(coarser.begin(), coarser.end());
     if (coarser.size() > 1) {
       EXPECT_NE(
@@ -177,7 +177,7 @@ TEST(Conv, ARecomputedMapIsMadeOnceForwardAndOnceBackwardAndNotKept) {
 }
 
 TEST(Conv, TakesBfloat16MapsWithWiderWeights) {
-  for (const int64_t rows : {6, 30}) {  // direct windows, and Winograd or LibTorch
+  for (const int64_t rows : {6, 30}) {  // 6: direct windows; 30: Winograd or LibTorch
     const Net net({.in = 6, .out = 4}, at::kFloat);
     const at::Tensor x =
         test::fixed_normal({1, rows, 20, 3}, 1).to(at::kBFloat16).requires_grad_(true);

@@ -75,8 +75,8 @@ TEST(DropPath, BranchesAreAddedAnImageAtATime) {
   EXPECT_THROW(add_branch(x, branch, at::ones({2})), std::logic_error);
 }
 
-// Parts of an image have their own draws; with one part per image the
-// draws are those without parts.
+// Each part of an image has its own draw. With one part per image, the draws are the same as
+// without parts.
 TEST(DropPath, PartsOfAnImageAreDroppedByThemselves) {
   const std::vector<double> rates{0.5, 0.5, 0.5};
   const std::vector<int64_t> together{4, 9, 2}, alone{9};
@@ -89,7 +89,7 @@ TEST(DropPath, PartsOfAnImageAreDroppedByThemselves) {
     EXPECT_TRUE(many[block].second_B.view({3, -1})[1].equal(one[block].second_B));
   }
   const int64_t kept = one[1].first_B.count_nonzero().item<int64_t>();
-  EXPECT_GT(kept, 16);  // four std of 64 draws
+  EXPECT_GT(kept, 16);  // the mean of 64 draws is 32; 16 is four std below
   EXPECT_LT(kept, 48);
   EXPECT_FALSE(one[1].first_B.equal(one[1].second_B));
   const DropPath plain = draw_drop_path(rates, 1, 2, together),

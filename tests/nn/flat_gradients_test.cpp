@@ -1,4 +1,5 @@
-// The first gradient of a step is written, later ones are added; bit-identical to adding to zeros.
+// The first gradient of a step overwrites the flat buffer, later ones are added. Results are
+// bit-identical to adding all of them to zeros.
 #include "fcm/nn/flat_gradients.h"
 
 #include <ATen/ATen.h>
@@ -21,8 +22,8 @@ class FlatGradientsTest : public testing::TestWithParam<at::ScalarType> {
 
   FlatGradientsTest() { gradients.hold_in(at::zeros({kFirst + kSecond + kThird}, type)); }
 
-  // A backward pass that gives the first leaf the gradient `of_first` and the
-  // second `of_second`, transposed.
+  // A backward pass in which the first leaf gets the gradient `of_first` and the second one
+  // `of_second` transposed.
   void pass(const at::Tensor& of_first, const at::Tensor& of_second) {
     const at::Tensor loss = (leaves[0] * of_first).sum() + (leaves[1].t() * of_second).sum();
     torch::autograd::backward({loss}, {});
@@ -35,7 +36,7 @@ class FlatGradientsTest : public testing::TestWithParam<at::ScalarType> {
   FlatGradients gradients{leaves};
 };
 
-// Values with all special cases.
+// Random values, of which every eleventh is special: a zero of either sign, inf, NaN or subnormal.
 at::Tensor special(int64_t count, at::ScalarType type) {
   at::manual_seed(7);
   at::Tensor values = at::randn({count}, type);
@@ -57,25 +58,25 @@ TEST_P(FlatGradientsTest, AreToTheBitThoseAddedToZeros) {
     return gradients.all().clone();
   };
   for (const int passes : {1, 2, 3}) {
-    gradients.all().zero_();  // what zero() replaces
+    gradients.all().zero_();  // the wanted result: gradients are added to zeros
     const at::Tensor wanted_E = after_passes(passes);
     EXPECT_FALSE(std::signbit(wanted_E[11].item<double>())) << "0 + -0 is +0";
     gradients.all().fill_(std::numeric_limits<double>::quiet_NaN());
     gradients.zero();
     EXPECT_TRUE(test::same_bits(after_passes(passes), wanted_E)) << passes;
-    // The third leaf took no part in backward.
+    // The third leaf gets no gradient in backward.
     EXPECT_TRUE(leaves[2].grad().eq(0).all().item<bool>());
     EXPECT_TRUE(leaves[1].grad().equal(second.t() * passes));
   }
   EXPECT_FALSE(test::same_bits(after_passes(1), after_passes(1)))
-      << "without zero() they accumulate";
+      << "without zero(), gradients must accumulate";
 }
 
 TEST_P(FlatGradientsTest, AreZeroWhereNoPassBringsAny) {
   gradients.all().fill_(3);
   gradients.zero();
   EXPECT_TRUE(gradients.all().eq(0).all().item<bool>());
-  pass(at::ones({kFirst}, type), at::ones({3, 2}, type));  // added to the zeros that were read
+  pass(at::ones({kFirst}, type), at::ones({3, 2}, type));  // all() wrote zeros; these are added
   EXPECT_EQ(gradients.all().sum().item<double>(), kFirst + kSecond);
 }
 
@@ -90,7 +91,7 @@ TEST_P(FlatGradientsTest, MoveToANewBufferWithTheirState) {
   EXPECT_EQ(elsewhere_E.sum().item<double>(), kFirst + kSecond);
 }
 
-// Stands for the hook that the reducer of several ranks registers on a leaf.
+// Takes the place of the hook that the gradient reducer registers on a leaf.
 class Counter final : public torch::autograd::PostAccumulateGradHook {
  public:
   explicit Counter(std::vector<double>& seen) : seen_(seen) {}

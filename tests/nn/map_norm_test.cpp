@@ -1,5 +1,5 @@
-// Norms after convolutions: of both kinds, and of several convolutions in a row whose intermediate
-// results are not saved for backward.
+// Tests norms after convolutions: both kinds of norm, and chains of convolutions and norms that
+// recompute intermediate results in backward.
 #include "fcm/nn/map_norm.h"
 
 #include <ATen/ATen.h>
@@ -65,7 +65,7 @@ TEST(MapNorm, OverChannelsIsTheLibrarysLayerNormAndHasNoStatistics) {
   const at::Tensor weight = test::fixed_normal({5}, 1), bias = test::fixed_normal({5}, 2);
   parameters.set_published(parameters.find("norm.weight"), weight);
   parameters.set_published(parameters.find("norm.bias"), bias);
-  const at::Tensor x = test::fixed_normal({2, 3, 4, 5}, 3) * 1e-3;  // small: epsilon matters
+  const at::Tensor x = test::fixed_normal({2, 3, 4, 5}, 3) * 1e-3;  // so small that epsilon matters
   const at::Tensor wanted = at::layer_norm(x, {5}, weight, bias, 1e-6);
   EXPECT_EQ(test::compare(norm(x, nullptr, false).value(), wanted, 1e-12).description, "");
   EXPECT_EQ(

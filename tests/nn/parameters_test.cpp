@@ -59,7 +59,7 @@ TEST(Parameters, FlatBuffersAreWhatAutogradReadsAndWrites) {
   const at::Tensor x = at::ones({1, 3});
   torch::autograd::backward({layer(x).sum()}, {});
   EXPECT_TRUE(parameters.flat_gradients().equal(at::ones({8})));
-  torch::autograd::backward({layer(x).sum()}, {});  // accumulates in place
+  torch::autograd::backward({layer(x).sum()}, {});  // accumulates in the flat buffer
   EXPECT_TRUE(parameters.flat_gradients().equal(at::full({8}, 2.0)));
   at::Tensor values = parameters.flat_values();
   values.fill_(0.5);
@@ -80,7 +80,7 @@ TEST(Parameters, RoundedCopiesAreThoseOfTheLastRounding) {
 
   const at::Tensor x = at::ones({1, 3}, at::kBFloat16);
   parameters.flat_values().fill_(0.5);
-  EXPECT_NE(layer(x)[0][0].item<float>(), 2.0F) << "the layer uses the rounded copy";
+  EXPECT_NE(layer(x)[0][0].item<float>(), 2.0F) << "the layer must use the rounded copy";
   parameters.round(at::kBFloat16);
   EXPECT_EQ(layer(x)[0][0].item<float>(), 2.0F);
   EXPECT_TRUE(weight.rounded.equal(at::full({2, 3}, 0.5, at::kBFloat16)));

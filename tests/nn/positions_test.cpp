@@ -11,7 +11,7 @@
 namespace fcm::nn {
 namespace {
 
-// Keys' cubic kernel with a = -0.75, as in PyTorch.
+// The cubic convolution kernel (Keys, 1981) with a = -0.75, as in PyTorch.
 double cubic(double distance) {
   const double x = std::abs(distance), a = -0.75;
   if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
@@ -19,8 +19,8 @@ double cubic(double distance) {
   return 0;
 }
 
-// [to, from]: the weight of each old position in each new one. Positions
-// beyond the edge repeat the edge.
+// The interpolation weight of each old position in each new one, [to, from]. Positions beyond the
+// edge have the value of the edge.
 at::Tensor weights(int64_t from, int64_t to) {
   at::Tensor table = at::zeros({to, from}, at::kDouble);
   auto values = table.accessor<double, 2>();
@@ -58,10 +58,11 @@ TEST(ResizePositions, AGridOfAnotherTableIsRefused) {
   EXPECT_THROW(resize_positions(at::zeros({1, 15, 4}), 4, 4, 2, 2), std::logic_error);
 }
 
-// A cubic spline through points of a cubic reproduces the cubic, wherever its knots are.
+// A cubic spline through points of a cubic polynomial is this polynomial, wherever the knots are.
 TEST(ResizeRelativeTable, KeepsACubicOfItsOwnPositions) {
   const int64_t from = 6, to = 7;
-  // The old positions when windows of 6 become windows of 7 (golden: steps of 1.09128 to the i).
+  // The positions that resizing assigns to the old entries when windows of 6 become windows of 7: a
+  // geometric series with steps q^i.
   const double q = 1.0912812995910643;
   std::vector<double> places{0};
   for (int64_t i = 0; i + 1 < from; ++i) {
@@ -85,7 +86,7 @@ TEST(ResizeRelativeTable, KeepsACubicOfItsOwnPositions) {
     for (int64_t col = 1 - to; col < to; ++col) {
       EXPECT_NEAR(resized[(row + to - 1) * 13 + col + to - 1][0].item<double>(),
                   value(static_cast<double>(row), static_cast<double>(col)), 1e-2)
-          << row << " " << col;  // the bisection ends 8e-6 from the outermost
+          << row << " " << col;  // the bisection for q leaves an error of 8e-6 at the outermost one
     }
   }
 }

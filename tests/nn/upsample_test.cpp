@@ -40,10 +40,10 @@ TEST(Upsample, IsTheLibrarysBilinearFilter) {
 TEST(Upsample, HasTheBordersOfTheHalfPixelRule) {
   const std::vector<LinearTap> taps = bilinear_taps(2, 4);
   EXPECT_EQ(taps[0].first, 0);
-  EXPECT_EQ(taps[0].share, 0);  // -.25, clamped to 0
+  EXPECT_EQ(taps[0].share, 0);  // the position -0.25 is clamped to 0
   EXPECT_EQ(taps[1].share, 0.25);
   EXPECT_EQ(taps[3].first, 1);
-  EXPECT_EQ(taps[3].second, 1);  // clamped
+  EXPECT_EQ(taps[3].second, 1);  // index 2 is clamped to 1
 }
 
 TEST(Upsample, PoolsAdaptively) {

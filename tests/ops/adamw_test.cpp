@@ -1,5 +1,5 @@
-// The adamw kernel of every instruction set: all three buffers, remainders,
-// segment borders, threads.
+// Tests the adamw kernel of every instruction set: values and both moments, lengths that are no
+// multiple of a vector, segment borders, threads.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -47,7 +47,7 @@ class AdamWIsaTest : public testing::TestWithParam<Isa> {
   }
 };
 
-// The reference in float64, on the same rounded values.
+// The result of the reference in float64, from the same start values.
 at::Tensor wanted(const AdamWBuffers& start, const Segments& segments) {
   const AdamWBuffers buffers = copy(start, at::kDouble);
   adamw_reference(buffers, segments, kFactors);
@@ -97,7 +97,7 @@ TEST_P(AdamWIsaTest, WhatIsOutsideEverySegmentStays) {
 INSTANTIATE_TEST_SUITE_P(All, AdamWIsaTest, testing::Values(Isa::kPlain, Isa::kAvx2, Isa::kAvx512),
                          [](const auto& isa) { return std::string(isa_name(isa.param)); });
 
-// Negative control: a segment border shifted by one element is detected.
+// Negative control: the comparison detects a segment border that is off by one element.
 TEST(AdamW, AWrongBorderIsNoticed) {
   const AdamWBuffers start = buffers_of(100, at::kFloat);
   const at::Tensor right = wanted(start, {{0, 50, 1e-2, 0.999}, {50, 100, 1e-2, 1}});

@@ -1,4 +1,5 @@
-// The attention kernels of every instruction set, and their guarantees beyond values.
+// Tests the attention kernels of every instruction set, and guarantees such as bits that do not
+// depend on the number of threads.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -48,8 +49,8 @@ class AttentionIsaTest : public testing::TestWithParam<Isa> {
   }
 };
 
-// Lengths around multiples of the vector width, the row tiles (4, 6, 8, 12)
-// and a block of rows (24).
+// Lengths around multiples of the vector width, of row tiles (4, 6, 8, 12) and of a block of rows
+// (24).
 TEST_P(AttentionIsaTest, EqualsTheReferenceForEveryLengthAndWidth) {
   for (const int64_t tokens : {1, 2, 3, 4, 5, 7, 11, 13, 16, 17, 23, 24, 25, 33, 47, 49, 50, 65}) {
     expect_equal(tokens, 2, 12, at::kFloat);
@@ -63,7 +64,7 @@ TEST_P(AttentionIsaTest, EqualsTheReferenceForEveryLengthAndWidth) {
   }
 }
 
-// Lengths around multiples of a tile's rows (16) and depth (32).
+// The lengths are around multiples of the rows (16) and of the depth (32) of an AMX tile.
 TEST_P(AttentionIsaTest, BfloatEqualsTheReferenceAroundTiles) {
   for (const int64_t tokens : {23, 24, 31, 32, 33, 47, 48, 64, 65, 97, 196}) {
     expect_equal(tokens, 2, 32, at::kBFloat16);
@@ -73,14 +74,14 @@ TEST_P(AttentionIsaTest, BfloatEqualsTheReferenceAroundTiles) {
   }
 }
 
-// Scores far below zero, or all large: the padding (score 0) must enter neither the maximum nor the
-// sum, and nothing may overflow.
+// A constant is added to all scores. With -300, padding of score 0 would dominate if it entered the
+// maximum or the sum; with 300, exp would overflow if the maximum were not subtracted.
 TEST_P(AttentionIsaTest, ShiftedScoresGiveTheSameProbabilities) {
   for (const double shift : {-300.0, 300.0}) {
     const int64_t head_dim = 4, tokens = 5;
     at::Tensor qkv = case_values({1, tokens, 3 * head_dim}, at::kFloat, 3);
-    // The first element of every q is 1 and that of every k is the shift, which
-    // is then added to all scores.
+    // The first element of every q is 1 and that of every k is the shift: this adds a multiple of
+    // the shift to all scores.
     at::Tensor plain = qkv.clone();
     plain.select(2, 0).fill_(1);
     plain.select(2, head_dim).fill_(0);
@@ -96,7 +97,7 @@ INSTANTIATE_TEST_SUITE_P(All, AttentionIsaTest,
                          testing::Values(Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAmx),
                          [](const auto& isa) { return std::string(isa_name(isa.param)); });
 
-// Negative control: the comparison detects a wrong scale and two swapped heads.
+// Negative control: the comparison detects a wrong scale, and two swapped heads.
 TEST(AttentionControls, WrongScaleAndSwappedHeadsAreSeen) {
   const at::Tensor qkv = case_values({2, 9, 3 * 2 * 8}, at::kDouble, 1);
   const at::Tensor wanted = attention_reference(qkv, 2);

@@ -1,4 +1,4 @@
-// Properties of the branches that the tables of cases do not cover.
+// Tests properties of the residual branches that the tables of cases do not cover.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ using Inputs = OpCase::Inputs;
 
 constexpr int64_t kWidth = 24, kHeads = 3;
 
-// x, norm, qkv, proj.
+// Returns x, and weight and bias of norm, qkv and proj.
 Inputs inputs_for(const at::Tensor& x, at::ScalarType dtype) {
   Inputs inputs{x};
   uint64_t seed = 10;
@@ -26,12 +26,12 @@ Inputs inputs_for(const at::Tensor& x, at::ScalarType dtype) {
   return test::leaves(inputs);
 }
 
-// The keys' third of the qkv bias's gradient.
+// The part of the qkv bias's gradient that belongs to the keys.
 at::Tensor key_bias_gradient(const test::Results& results) {
   return results.gradients[4].narrow(0, kWidth, kWidth);
 }
 
-// Own kernels handle 9 tokens, LibTorch handles 600.
+// Sequences of 9 tokens use this program's kernels, sequences of 600 use LibTorch's.
 TEST(AttentionBranch, TheGradientOfTheKeysBiasIsExactlyZero) {
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
     for (const int64_t tokens : {9, 600}) {
@@ -45,7 +45,7 @@ TEST(AttentionBranch, TheGradientOfTheKeysBiasIsExactlyZero) {
       const auto own = test::evaluate(branch(attention_branch), inputs, dtype);
       EXPECT_EQ(key_bias_gradient(own).abs().max().item<double>(), 0) << tokens;
       EXPECT_GT(own.gradients[4].narrow(0, 0, kWidth).abs().min().item<double>(), 0) << tokens;
-      // Negative control: the reference gives rounding noise.
+      // Negative control: the reference's gradient is rounding noise, not zero.
       const auto plain = test::evaluate(branch(attention_branch_reference), inputs, dtype);
       EXPECT_GT(key_bias_gradient(plain).abs().max().item<double>(), 0) << tokens;
     }
@@ -63,10 +63,11 @@ TEST(AttentionBranch, TheKeysBiasChangesNothing) {
   const at::Tensor plain = attention_branch(inputs[0], {inputs[1], inputs[2], 1e-6},
                                             {inputs[3], inputs[4]}, {inputs[5], inputs[6]}, kHeads);
   EXPECT_EQ(test::compare(with_bias(1), plain, 1e-13).description, "");
-  EXPECT_NE(test::compare(with_bias(0), plain, 1e-3).description, "");  // bias of the queries
+  EXPECT_NE(test::compare(with_bias(0), plain, 1e-3).description, "");  // the queries' bias matters
 }
 
-// Negative control: one hidden token of one sequence reads its neighbour's row.
+// Negative control: the comparison detects that one hidden token of one sequence reads the row of
+// its neighbour.
 TEST(AttentionBranchOfRows, AWrongPlaceIsNoticed) {
   const SharedTable table{6, 9, 36, 36};
   const Inputs inputs =

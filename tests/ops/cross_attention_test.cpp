@@ -1,5 +1,5 @@
-// The kernels of attention between two sequences, of every instruction set, and
-// their guarantees beyond values.
+// Tests the cross-attention kernels of every instruction set, and guarantees such as bits that do
+// not depend on the number of threads.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ namespace {
 using test::compare;
 using test::same_bits;
 
-// The result, and the gradients of q and kv.
+// Returns the result, and the gradients of q and kv.
 template <class Function>
 test::Inputs with_gradients(const Function& function, const at::Tensor& q, const at::Tensor& kv) {
   const test::Inputs start = test::leaves({q, kv});
@@ -55,8 +55,8 @@ class CrossAttentionIsaTest : public testing::TestWithParam<Isa> {
   }
 };
 
-// Around multiples of the vector width and of a block of rows, with fewer and
-// with more queries than keys.
+// Lengths around multiples of the vector width and of a block of rows. Some cases have fewer
+// queries than keys, others more.
 TEST_P(CrossAttentionIsaTest, EqualsTheReferenceForEveryNumberOfQueriesAndKeys) {
   for (const int64_t queries : {1, 3, 8, 23, 24, 25, 37, 49}) {
     for (const int64_t keys : {1, 2, 7, 16, 25, 49, 50}) {

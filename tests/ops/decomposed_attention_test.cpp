@@ -1,4 +1,4 @@
-// Guarantees of attention with row and column tables beyond values (op_cases_test compares those).
+// Tests guarantees of attention with row and column tables; op_cases_test compares its values.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Every operator on a GPU, against its reference in float64 on the CPU.
+// Compares every operator on a GPU with its reference in float64 on the CPU.
 #include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 

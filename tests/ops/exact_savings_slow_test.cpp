@@ -1,6 +1,7 @@
-// Work that the fast path skips without changing results, against the same kernels with that work:
-// alternating, forward and backward, at the sizes of the base recipe and batch 8. Prints the lines
-// quoted in results/cpu.md; for times, run it alone on the machine.
+// The fast path skips work without changing results. These tests run the same kernels with and
+// without the skipped work in turn, forward and backward, at the sizes of the base recipe and batch
+// 8. They check that results agree and print the times quoted in results/cpu.md; times need an idle
+// machine.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
@@ -30,13 +31,13 @@ constexpr int64_t kBatch = 8, kViews = 4, kPatches = 196, kSide = 14, kSeen = kP
 constexpr int64_t kSequences = kBatch * kViews, kHidden = kPatches - kSeen;
 constexpr int64_t kWidth = 512, kHeads = 16;  // of the decoder
 
-// Patches in a random order per image, sorted by view.
+// A random order of the patches per image; each run of kSeen slots is a view.
 at::Tensor order_BL() {
   at::manual_seed(3);
   return at::rand({kBatch, kPatches}).argsort(/*stable=*/true, /*dim=*/1);
 }
 
-// The neighbours of each slot; those in other views only if `all`.
+// The slots of the neighbours of each slot's patch, or -1; neighbours in other views only if `all`.
 at::Tensor neighbours_BL9(const at::Tensor& order, bool all) {
   at::Tensor table = at::full({kBatch, kPatches, 9}, -1, at::kInt);
   auto near = table.accessor<int32_t, 3>();
@@ -77,10 +78,10 @@ struct Saving {
   std::string name;
   std::function<Inputs(at::ScalarType)> inputs;
   Function with, without;
-  int times;  // per step
+  int times;  // how often a training step does this work
 };
 
-// Checks that both forms give the same, and prints their times.
+// Checks that both forms give equal results within rounding, and prints their times.
 void measure(const Saving& saving) {
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
     const Inputs inputs = test::leaves(saving.inputs(dtype));
@@ -95,7 +96,7 @@ void measure(const Saving& saving) {
       gained.push_back(without.back() - with.back());
     }
     const auto ms = [&](const std::vector<double>& x) { return 1e3 * saving.times * median(x); };
-    fmt::print("{:<28}{:<5} ms a step: {:8.2f} with, {:8.2f} without, {:7.2f} gained\n",
+    fmt::print("{:<28}{:<5} ms per step: {:8.2f} with saving, {:8.2f} without, {:7.2f} gained\n",
                saving.name, fp32 ? "fp32" : "bf16", ms(with), ms(without), ms(gained));
   }
 }
@@ -110,7 +111,7 @@ Inputs values(at::ScalarType dtype, const std::vector<std::vector<int64_t>>& siz
   return inputs;
 }
 
-// Inputs from `at` on: norm, qkv, proj.
+// An attention branch whose weights (norm, qkv, proj) begin at index `at` of the inputs.
 at::Tensor attend(const Inputs& in, size_t at, const at::Tensor& x_NTC, int64_t first) {
   return attention_branch(x_NTC, {in[at], in[at + 1], 1e-6}, {in[at + 2], in[at + 3]},
                           {in[at + 4], in[at + 5]}, kHeads, {}, first);

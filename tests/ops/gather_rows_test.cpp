@@ -28,7 +28,7 @@ TEST(GatherRows, SumsHaveTheSameBitsForAnyNumberOfThreads) {
   }
 }
 
-// A row of the table has 18 places, so rounding after every addition would be detected.
+// Each sum has 18 terms, so rounding after every addition would be detected.
 TEST(GatherRows, SumsOfBfloat16AreRoundedOnce) {
   const at::Tensor x =
       test::fixed_normal({kTable.sequences, kTable.tokens, 40}, 2).to(at::kBFloat16);

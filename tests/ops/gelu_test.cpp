@@ -1,5 +1,5 @@
-// The gelu kernels of every instruction set: the error over the whole
-// range, limits, special values.
+// Tests the gelu kernels of every instruction set: the error over the whole range, limits, special
+// values.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@
 namespace fcm::ops {
 namespace {
 
-// All magnitudes: a fine grid where the function is curved, and powers of ten.
+// Inputs of all magnitudes: a fine grid where the function is curved, and powers of ten.
 at::Tensor whole_range() {
   const at::Tensor grid = at::linspace(-12.5, 12.5, 100001, at::kDouble);
   const at::Tensor small = at::logspace(-20, 0, 2001, 10, at::kDouble);
@@ -51,14 +51,14 @@ class GeluIsaTest : public testing::TestWithParam<Isa> {
   at::Tensor run(const at::Tensor& x) const { return gelu_with(GetParam(), x); }
 };
 
-// The bounds of README.md.
+// The bounds are those of fcm/ops/README.md.
 TEST_P(GeluIsaTest, KeepsItsRelativeErrorInTheTails) {
   const auto own = [&](const at::Tensor& x) { return run(x); };
   const Errors single = errors_of(own, at::kFloat);
   EXPECT_LT(single.relative, 5e-7);
   EXPECT_LT(single.absolute_gradient, 3e-7);
   const Errors half = errors_of(own, at::kBFloat16);
-  EXPECT_LT(half.relative, 1.05 * 0x1p-8);  // rounding alone: 2^-8 at the lower end of a binade
+  EXPECT_LT(half.relative, 1.05 * 0x1p-8);  // rounding to bfloat16 alone has errors up to 2^-8
   EXPECT_LT(half.absolute_gradient, 1.05 * 0x1p-8);
   EXPECT_LT(errors_of(own, at::kDouble).relative, 1e-13);
 }

@@ -1,4 +1,5 @@
-// The layer_norm kernels of every instruction set, and their guarantees beyond values.
+// Tests the layer_norm kernels of every instruction set, and guarantees such as bits that do not
+// depend on the number of threads.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -34,7 +35,7 @@ class LayerNormIsaTest : public testing::TestWithParam<Isa> {
 };
 
 TEST_P(LayerNormIsaTest, EqualsTheReferenceInEveryWidthAndType) {
-  // Around every multiple of a vector, and widths whose rows no longer fit the registers.
+  // Widths around multiples of a vector, and widths whose rows do not fit in the registers.
   for (const int64_t channels : {1,  2,  4,  5,   15,  16,  17,  24,  31,  33,  48,
                                  64, 65, 96, 100, 127, 128, 129, 192, 250, 256, 1023}) {
     for (const auto dtype : {at::kFloat, at::kBFloat16, at::kDouble}) {
@@ -49,10 +50,11 @@ TEST_P(LayerNormIsaTest, EqualsTheReferenceInEveryWidthAndType) {
       const test::Inputs wanted = test::with_gradients(
           [](const auto& in) { return layer_norm_reference(in[0], in[1], in[2], kEpsilon); }, wide);
       double tolerance = dtype == at::kFloat ? 3e-6 : (dtype == at::kDouble ? 1e-12 : 1.6e-2);
-      // With one or two channels, rows of equal elements divide rounding errors by epsilon.
+      // With one or two channels, the variance of a row may be near zero; then rounding errors are
+      // divided by little more than epsilon.
       if (channels <= 2 && dtype == at::kFloat) tolerance = 1e-3;
       for (size_t i = 0; i < got.size(); ++i) {
-        if (channels <= 2 && i == 1) continue;  // dx is a difference of equal values
+        if (channels <= 2 && i == 1) continue;  // dx is a difference of nearly equal values
         EXPECT_EQ(compare(got[i], wanted[i], tolerance).description, "")
             << channels << " channels, " << c10::toString(dtype) << ", tensor " << i;
       }
@@ -61,7 +63,7 @@ TEST_P(LayerNormIsaTest, EqualsTheReferenceInEveryWidthAndType) {
 }
 
 TEST_P(LayerNormIsaTest, LargeMeansCostNoDigits) {
-  // x = 1000 + noise: a variance from squares alone would lose half of the digits.
+  // x = 1000 + noise: the formula E[x^2] - E[x]^2 would lose half of the variance's digits.
   const at::Tensor x = case_values({64, 200}, at::kDouble, 4) + 1000;
   const at::Tensor weight = at::ones({200}), bias = at::zeros({200});
   const at::Tensor rounded = x.to(at::kFloat);

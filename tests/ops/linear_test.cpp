@@ -1,4 +1,4 @@
-// Every algorithm of linear: the kernels of each instruction set, and the products of LibTorch.
+// Tests every algorithm of linear: the kernels of each instruction set, and LibTorch's products.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -35,14 +35,14 @@ void expect_close(const test::Inputs& got, const test::Inputs& inputs, double to
 
 class LinearIsaTest : public testing::TestWithParam<Isa> {
  protected:
-  const test::OneThread one_thread_;  // also restores the settings
+  const test::OneThread one_thread_;  // its destructor restores the number of threads
 
   void SetUp() override {
     if (!can_run(GetParam())) GTEST_SKIP() << "no " << isa_name(GetParam()) << " on this CPU";
   }
 };
 
-// Around multiples of tiles (12 rows; 2 or 3 vectors), row blocks (96), and depth blocks (256).
+// Sizes around multiples of tiles (12 rows; 2 or 3 vectors), row blocks (96), depth blocks (256).
 TEST_P(LinearIsaTest, EqualsTheReferenceForEverySize) {
   const auto own = [&](const auto& in) { return linear_with(GetParam(), in[0], in[1], in[2]); };
   for (const auto& [rows, inputs, outputs] : std::vector<std::array<int64_t, 3>>{{1, 1, 1},
@@ -94,7 +94,7 @@ TEST(LinearLibrary, EqualsTheReference) {
   expect_close(test::with_gradients(library, in), in, 2e-6);
 }
 
-// Negative control: one omitted element of the depth exceeds the tolerance by far.
+// Negative control: if one term of each sum is omitted, the error far exceeds the tolerance.
 TEST(LinearControls, AMissingTermIsSeen) {
   const test::Inputs in = make_inputs(70, 300, 30, at::kDouble);
   at::Tensor weight = in[1].clone();

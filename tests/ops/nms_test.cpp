@@ -1,4 +1,4 @@
-// nms against its definition, pair by pair, on every instruction set; edge cases and ties.
+// Compares nms on every instruction set with its definition; tests edge cases and ties.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
@@ -41,7 +41,8 @@ struct NmsInput {
   at::Tensor groups_N() const { return at::tensor(groups, at::kLong); }
 };
 
-// Computed in type A: a third is above 1. / 3 in float32 and not in float64.
+// Intersection over union, computed in type A. The type matters: a ratio of one third is above the
+// threshold 1. / 3 if computed in float32, but not in float64.
 template <class A>
 double plain_ratio(const NmsBox& one, const NmsBox& other) {
   const std::array<A, 4> a{one[0], one[1], one[2], one[3]},
@@ -53,7 +54,8 @@ double plain_ratio(const NmsBox& one, const NmsBox& other) {
   return static_cast<double>(shared / whole);
 }
 
-// Box by box in the order of scores; `drops` decides from the ratio whether a box is dropped.
+// nms by its definition: box by box in the order of scores. drops(ratio) says whether a kept box
+// removes another one.
 template <class A, class Drops>
 std::vector<int64_t> plain_nms(const NmsInput& in, const Drops& drops) {
   std::vector<int64_t> order(in.boxes.size());
@@ -85,8 +87,8 @@ std::vector<int64_t> numbers_of(const at::Tensor& kept_K) {
   return {kept.const_data_ptr<int64_t>(), kept.const_data_ptr<int64_t>() + kept.numel()};
 }
 
-// Corners on a small grid and few distinct scores: equal boxes, equal scores, ratios equal to the
-// threshold, empty or inverted boxes.
+// Random boxes with corners on a small grid and few distinct scores. So equal boxes, equal scores,
+// ratios equal to the threshold, and empty or inverted boxes are frequent.
 rc::Gen<NmsInput> nms_inputs() {
   return rc::gen::exec([] {
     NmsInput in;
@@ -129,7 +131,7 @@ TEST_P(NmsIsaTest, EqualsThePlainFormForAnyBoxes) {
   }));
 }
 
-// The last kept box drops the next one, at every position within a vector.
+// The last kept box drops the box after it. The boxes are at every position within a vector.
 TEST_P(NmsIsaTest, ABoxIsDroppedByTheLastThatStays) {
   for (int64_t before = 0; before < 40; ++before) {
     const at::Tensor left_N = at::arange(before + 2, at::kFloat).mul(10);
@@ -143,7 +145,7 @@ TEST_P(NmsIsaTest, ABoxIsDroppedByTheLastThatStays) {
 
 TEST_P(NmsIsaTest, EqualsTheReferenceOnManyBoxes) {
   for (const OpCase& op_case : nms_cases().cases) {
-    if (op_case.forward_elements > 2e4) continue;  // slow, and the same code
+    if (op_case.forward_elements > 2e4) continue;  // larger cases run the same code, but slowly
     const OpCase::Inputs in = op_case.inputs(at::kFloat, 5);
     for (const double threshold : {.3, .5, .7}) {
       EXPECT_TRUE(at::equal(nms_with(GetParam(), in[0], in[1], in[2], threshold),
@@ -157,7 +159,7 @@ INSTANTIATE_TEST_SUITE_P(All, NmsIsaTest,
                          testing::Values(Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAmx),
                          [](const auto& isa) { return std::string(isa_name(isa.param)); });
 
-// Boxes with a ratio of exactly one half stay at a threshold of .5 and are dropped just below it.
+// Boxes with a ratio of exactly 0.5 stay at the threshold 0.5 and are dropped at one just below.
 TEST(Nms, ARatioThatIsTheThresholdStays) {
   const at::Tensor boxes_N4 =
       at::tensor({0., 0., 2., 2., 0., 0., 2., 1.}).view({2, 4}).to(at::kFloat);
@@ -173,7 +175,7 @@ TEST(Nms, EqualBoxesLeaveTheFirstOfTheHighestScore) {
   EXPECT_EQ(numbers_of(nms(boxes_N4, scores_N, {}, .99)), (std::vector<int64_t>{1}));
   const at::Tensor groups_N = at::tensor({1, 0, 1, 2, 0, 1}, at::kLong);
   EXPECT_EQ(numbers_of(nms(boxes_N4, scores_N, groups_N, .99)), (std::vector<int64_t>{1, 3, 5}));
-  // A ratio is never above 1.
+  // At threshold 1 all boxes stay, because no ratio is above 1.
   EXPECT_EQ(numbers_of(nms(boxes_N4, scores_N, {}, 1)), (std::vector<int64_t>{1, 3, 4, 5, 2, 0}));
 }
 
@@ -203,7 +205,8 @@ TEST(Nms, NoGradientIsAskedFor) {
   EXPECT_FALSE(nms(boxes_N4, at::rand({5}).requires_grad_(true), {}, .5).requires_grad());
 }
 
-// Negative control of the property above: comparing with >= and merging groups are detected.
+// Negative control of EqualsThePlainFormForAnyBoxes: its random boxes distinguish > from >=, and
+// separate groups from merged ones.
 TEST(NmsControls, OtherRulesGiveOtherBoxes) {
   int64_t not_strict = 0, met = 0;
   for (uint64_t seed = 0; seed < 20; ++seed) {

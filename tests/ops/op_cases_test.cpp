@@ -1,4 +1,4 @@
-// Every operator against its reference, for the operators' own tables of cases.
+// Compares every operator with its reference, for the cases in the operators' tables.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -76,7 +76,7 @@ TEST_P(OpGradientTest, EqualsCentralDifferences) {
 
 INSTANTIATE_TEST_SUITE_P(Small, OpGradientTest, testing::ValuesIn(small_cases()), name_of);
 
-// LibTorch forms that benchmarks time must compute the same, or the ratio of times means nothing.
+// Benchmarks compare times with a LibTorch form of the operator, which must compute the same.
 TEST(OpCaseTables, TheLibrarysFormsEqualTheReference) {
   int compared = 0;
   for (const NamedCase& named : cases_to_compare()) {
@@ -102,8 +102,6 @@ TEST(OpCaseTables, EveryOperatorComparesCasesAndTimesOne) {
     EXPECT_GT(timed, 0) << table.op;
   }
 }
-
-// Negative controls: the comparisons above detect mistakes.
 
 TEST(Compare, OneWrongElementIsReportedWithItsPlace) {
   const at::Tensor wanted = test::fixed_normal({3, 4, 5}, 1);

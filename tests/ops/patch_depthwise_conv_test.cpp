@@ -1,5 +1,5 @@
-// Masking by omitted edges against ordinary convolutions on maps; and the kernels of every
-// instruction set against the reference.
+// Compares the convolution over a plan's edges with ordinary convolutions of masked maps, and the
+// kernels of every instruction set with the reference.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -21,7 +21,8 @@ namespace {
 using test::compare;
 using test::same_bits;
 
-// The patches of an image with the view of each, sorted by view; the same for every image.
+// A grid of patches, the view of each patch, and the plan that sorts them by view. All images of
+// the batch have the same views.
 struct Graph {
   int64_t rows, cols;
   PatchGeometry geometry;  // first stride 1: a pixel is a cell
@@ -71,7 +72,7 @@ at::Tensor depthwise(const at::Tensor& map, const at::Tensor& weight_TC, const a
   return at::conv2d(map, weight_TC.t().reshape({channels, 1, 5, 5}), bias_C, 1, 2, 1, channels);
 }
 
-// 1 on the cells of the patches of one view, [1, 1, H, W].
+// A map that is 1 on the cells of one view's patches and 0 elsewhere. [1, 1, H, W]
 at::Tensor view_mask(const Graph& graph, int64_t view) {
   const at::Tensor views = at::tensor(graph.view_of_patch, at::kLong);
   const int64_t side = graph.geometry.patch_side();
@@ -82,8 +83,8 @@ at::Tensor view_mask(const Graph& graph, int64_t view) {
       .repeat_interleave(side, 3);
 }
 
-// The upstream form: one convolution per view, of a map masked to the
-// view, its result masked again.
+// The upstream form: for each view, the map is masked to the view, convolved, and the result is
+// masked again; the results are summed.
 at::Tensor masked_convolutions(const at::Tensor& map, const at::Tensor& weight_TC,
                                const at::Tensor& bias_C, const Graph& graph) {
   at::Tensor sum = at::zeros_like(map);
@@ -113,7 +114,7 @@ at::Tensor convolve_map(const Values& values, const Graph& graph) {
                 graph);
 }
 
-// Random views of the given sizes.
+// A random assignment of patches to views of the given sizes.
 std::vector<int64_t> random_views(std::vector<int64_t> sizes, uint64_t seed) {
   std::vector<int64_t> views;
   for (size_t view = 0; view < sizes.size(); ++view) {
@@ -198,7 +199,7 @@ TEST(PatchDepthwiseConv, OneMissingEdgeIsNoticed) {
   const at::Tensor plain = depthwise(values.map, values.weight, values.bias);
   ASSERT_EQ(compare(convolve_map(values, graph), plain, 1e-13).first_bad, -1);
   graph.neighbours_BL9[0][4][0] =
-      -1;  // the middle patch no longer sees the corner, nor it the middle
+      -1;  // removes the edge between the middle patch and the corner, in both directions
   graph.neighbours_BL9[0][0][8] = -1;
   EXPECT_GE(compare(convolve_map(values, graph), plain, 1e-3).first_bad, 0);
 }
@@ -286,8 +287,6 @@ TEST(PatchDepthwiseConv, OnlyWhatIsAskedForGetsAGradient) {
   }
 }
 
-// The kernels of one instruction set at a time.
-
 class PatchDepthwiseConvKernels : public testing::TestWithParam<Isa> {
  protected:
   void SetUp() override {
@@ -361,7 +360,7 @@ TEST_P(PatchDepthwiseConvKernels, BitsDoNotDependOnThreads) {
   for (size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(same_bits(one[i], three[i])) << i;
 }
 
-// Results above a certain size use non-temporal stores; those of one image do not.
+// Results above a certain size are written with non-temporal stores, those of one image are not.
 TEST_P(PatchDepthwiseConvKernels, LargeResultsHaveTheBitsOfSmallOnes) {
   const Graph graph = make_graph(15, 8, 8, kSide4, random_views({30, 34}, 3));
   const patch_conv::Geometry table = geometry_of(graph.neighbours_BL9, graph.cells());
@@ -395,8 +394,8 @@ TEST_P(PatchDepthwiseConvKernels, Bfloat16IsRoundedToTheNearestEven) {
   for (int slot = 0; slot < 4; ++slot) dead_neighbours[0][slot][4] = slot;
   const at::Tensor y = patch_conv::forward(kernels(), x, only_centre, bias,
                                            geometry_of(dead_neighbours, graph.cells()));
-  // Other taps multiply 0 by infinity or NaN, which gives NaN: skip the first
-  // two channels of that patch.
+  // The first two channels of patch 0 are compared separately: there, taps of weight 0 multiply
+  // infinity or NaN, which gives NaN.
   const at::Tensor wanted = (x.to(at::kFloat) + bias).to(at::kBFloat16);
   EXPECT_TRUE(same_bits(y.narrow(3, 2, 46), wanted.narrow(3, 2, 46)));
   EXPECT_EQ(y[0][0][0][0].item<float>(), infinity);

@@ -24,7 +24,7 @@ TEST(Patches, StagesOfTheBaseModel) {
   EXPECT_EQ(geometry.cells(2).side, 1);
   EXPECT_EQ(geometry.cells(2).raster, (Places{0}));
   EXPECT_EQ(geometry.cells(1).raster, (Places{0, 1, 2, 3}));
-  // Z order: four 2 x 2 blocks, each in raster order.
+  // Z order of 4 x 4 cells: four blocks of 2 x 2, and four cells within each, both in raster order.
   EXPECT_EQ(geometry.cells(0).raster,
             (Places{0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15}));
 }

@@ -10,7 +10,6 @@ namespace {
 
 const Normalisation kImageNet{{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}};
 
-// Random images; a small batch has few equal values.
 at::Tensor random_images(int64_t batch, int64_t height, int64_t width, int64_t channels) {
   at::manual_seed(3);
   return at::randint(256, {batch, height, width, channels}, at::kByte);
@@ -32,7 +31,7 @@ TEST(Patchify, EveryValueIsThePixelItShouldBe) {
     for (int64_t slot = 0; slot < rows * cols; ++slot) {
       const int64_t patch = order[image][slot].item<int64_t>();
       for (int64_t i = 0; i < side * side * channels; ++i) {
-        // cell (row, column), pixel in the cell (row, column), channel
+        // Value i of a patch: cell (row, column), pixel within the cell (row, column), channel.
         const int64_t cell = i / 12, inner = i % 12 / 3, channel = i % 3;
         const int64_t row = patch / cols * side + cell / 2 * 2 + inner / 2;
         const int64_t col = patch % cols * side + cell % 2 * 2 + inner % 2;
@@ -74,7 +73,7 @@ TEST(Patchify, UnpatchifyIsTheInverse) {
   const at::Tensor order = random_order(2, 6);
   const at::Tensor patches = patchify_normalised(images, order, geometry).flatten(2);
   EXPECT_TRUE(test::same_bits(unpatchify(patches, order, geometry, 3, 2), images));
-  // Negative control: another order gives another image.
+  // Negative control: with another order the result differs.
   EXPECT_FALSE(test::same_bits(unpatchify(patches, order.flip(1), geometry, 3, 2), images));
 }
 
@@ -93,7 +92,7 @@ TEST(Patchify, SomeOfTheSlotsGiveThosePatches) {
 
 TEST(Patchify, StridedImagesAreRead) {
   const PatchGeometry geometry{{4}};
-  const at::Tensor planar = random_images(2, 3, 8, 8);  // really [B, C, H, W]
+  const at::Tensor planar = random_images(2, 3, 8, 8);  // used as [B, C, H, W]
   const at::Tensor order = random_order(2, 4);
   const at::Tensor interleaved = planar.permute({0, 2, 3, 1});
   EXPECT_TRUE(

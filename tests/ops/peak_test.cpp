@@ -1,4 +1,4 @@
-// The measured peaks to which results are compared.
+// Tests the measurement of the peak rates with which benchmark results are compared.
 #include "fcm/ops/peak/peak.h"
 
 #include <ATen/ATen.h>
@@ -21,8 +21,8 @@ TEST(Peak, EveryRoundIsDone) {
   for (const Isa isa : kOfVectors) {
     if (!can_run(isa)) continue;
     const auto multiply_adds = kernels(isa).float32.multiply_adds;
-    // Chain i starts at i, and each round keeps three quarters of its distance
-    // from 1; the mean of i is 5.5.
+    // Chain i starts at i, and each round multiplies its distance from 1 by 3/4. The result is the
+    // mean over the chains; the mean of i is 5.5.
     EXPECT_NEAR(multiply_adds(0), 5.5, 1e-5) << isa_name(isa);
     EXPECT_NEAR(multiply_adds(2), 1 + 4.5 * 0.5625, 1e-5) << isa_name(isa);
     EXPECT_NEAR(multiply_adds(100), 1, 1e-5) << isa_name(isa);
@@ -75,7 +75,7 @@ TEST(Peak, IsSomethingAProcessorCanDo) {
   }
 }
 
-// Without units for bfloat16 those of float32 are used, so bfloat16 is never slower.
+// A CPU without bfloat16 instructions uses its float32 units for bfloat16.
 TEST(Peak, TheFirstUnitIsOfFloat32) {
   EXPECT_EQ(peak_units().front().type, at::kFloat);
   EXPECT_GT(peak_flops(at::kFloat), 1e8);

@@ -1,5 +1,5 @@
-// With ReferenceOps every operator gives its reference's bits and enters no kernel: a deliberately
-// wrong kernel has no effect.
+// Under ReferenceOps every operator gives the bits of its reference and runs no kernel: a
+// deliberately wrong kernel has no effect.
 #include "fcm/ops/reference_ops.h"
 
 #include <ATen/ATen.h>
@@ -31,7 +31,7 @@ bool same(const Results& one, const Results& other) {
   return equal;
 }
 
-// The case by its reference in its own dtype, not in float64.
+// Evaluates the reference of a case in `dtype`; other tests evaluate references in float64.
 Results reference_of(const NamedCase& named, at::ScalarType dtype) {
   return test::evaluate(named.op_case.reference, test::leaves(named.op_case.inputs(dtype, 1)),
                         dtype);
@@ -49,7 +49,7 @@ TEST(ReferenceOps, EveryOperatorHasTheBitsOfItsReference) {
           << named.op << " " << named.op_case.name << " in " << c10::toString(dtype);
     }
   }
-  EXPECT_GT(differ_without, 50);  // kernels sum in another order
+  EXPECT_GT(differ_without, 50);  // without ReferenceOps, kernels sum in another order
 }
 
 // Replaces gelu's float32 forward pass in the kernel tables of all instruction sets.
@@ -71,7 +71,7 @@ class WrongGelu {
   WrongGelu& operator=(const WrongGelu&) = delete;
 
  private:
-  // The tables are constants in read-only memory.
+  // The tables are constants in read-only memory, so their page is made writable.
   static GeluKernels& writable(const GeluKernels& table) {
     const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
     const auto place = reinterpret_cast<uintptr_t>(&table);
@@ -92,7 +92,7 @@ TEST(ReferenceOps, AWrongKernelIsNotSeen) {
   const auto is_right = [&] { return test::compare(ops::gelu(x), right, 2e-6).first_bad < 0; };
   {
     const WrongGelu planted;
-    EXPECT_FALSE(is_right());  // the planted mistake has an effect
+    EXPECT_FALSE(is_right());  // outside of ReferenceOps the wrong kernel has an effect
     const ReferenceOps reference;
     EXPECT_TRUE(is_right());
   }

@@ -1,5 +1,5 @@
-// The roi_align kernels of every instruction set: known answers, borders,
-// and guarantees beyond values.
+// Tests the roi_align kernels of every instruction set: known answers, borders, and guarantees such
+// as bits that do not depend on the number of threads.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ namespace {
 using test::compare;
 using test::same_bits;
 
-// Boxes on a map of 12 x 16 cells and on one of half the size, for two images.
+// Two images, each with a map of 12 x 16 cells and one of half the size, and boxes on them.
 struct RoiScene {
   std::vector<at::Tensor> maps;
   at::Tensor boxes_R4, image_R, level_R;
@@ -35,7 +35,8 @@ RoiScene roi_scene(int64_t channels, at::ScalarType dtype) {
     scene.maps.push_back(
         case_values({2, 12 / part, 16 / part, channels}, dtype, static_cast<uint64_t>(part)));
   }
-  // Inside, empty, inverted, tiny, past one side, larger than the map, on whole cells.
+  // Boxes inside the map, empty, inverted, tiny, crossing one side, larger than the map, and with
+  // corners on cell borders.
   scene.boxes_R4 = at::tensor({3.1,  5.2,  41.3, 30.4,  9.,    4.,  9.,  33., 30., 20.,  10.,
                                40.,  20.3, 11.1, 20.31, 11.12, -9., 3.,  14., 70., -50., -40.,
                                120., 90.,  8.,   8.,    36.,   36., 60., 44., 90., 80.,  -40.,
@@ -85,7 +86,7 @@ class RoiAlignIsaTest : public testing::TestWithParam<Isa> {
   }
 };
 
-// Around multiples of the vector width and of the channels held in registers.
+// Channels around multiples of the vector width and of the number held in registers.
 TEST_P(RoiAlignIsaTest, EqualsTheReferenceForEveryNumberOfChannels) {
   for (const int64_t channels : {1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 129, 256, 259}) {
     expect_equal(channels, 7, at::kFloat);
@@ -103,14 +104,14 @@ INSTANTIATE_TEST_SUITE_P(All, RoiAlignIsaTest,
                          testing::Values(Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAmx),
                          [](const auto& isa) { return std::string(isa_name(isa.param)); });
 
-// One box on one map [1, rows, cols, 1] at scale 1, in float64.
+// Pools one box from one map at scale 1 in float64. [bins, bins]
 at::Tensor cut(const at::Tensor& map_HW, const std::vector<double>& box, int64_t bins) {
   return roi_align({map_HW.unsqueeze(0).unsqueeze(3)}, at::tensor(box, at::kDouble).view({1, 4}),
                    at::zeros({1}, at::kLong), at::zeros({1}, at::kLong), {1}, bins)
       .view({bins, bins});
 }
 
-// Bilinear samples of a plane are exact, so a bin equals the plane at its centre.
+// Bilinear samples of a linear function are exact, so a bin equals the function at its centre.
 TEST(RoiAlign, APlaneGivesTheMiddlesOfBins) {
   const at::Tensor y_H1 = at::arange(20, at::kDouble).unsqueeze(1),
                    x_1W = at::arange(30, at::kDouble).unsqueeze(0);
@@ -123,7 +124,7 @@ TEST(RoiAlign, APlaneGivesTheMiddlesOfBins) {
   EXPECT_NE(compare(got_PP, wanted_PP + 2, 1e-3).description, "");
 }
 
-// On a map of ones a bin is the fraction of its samples that count.
+// On a map of ones, a bin is the fraction of its samples that are close enough to the map to count.
 TEST(RoiAlign, SamplesCountUpToOneCellBeyondTheMap) {
   const at::Tensor ones = at::ones({4, 6}, at::kDouble);
   // Two samples per bin: the first bin's, at -2.25 and -1.25, do not count; the second bin's do.
@@ -179,7 +180,6 @@ TEST(RoiAlign, TheSameBitsForAnyNumberOfThreads) {
   }
 }
 
-// bfloat16 gradients are summed in float32 and rounded once.
 TEST(RoiAlign, GradientsInBfloat16AreRoundedOnce) {
   const RoiScene scene = roi_scene(6, at::kBFloat16);
   test::Inputs wide;
@@ -192,7 +192,7 @@ TEST(RoiAlign, GradientsInBfloat16AreRoundedOnce) {
   const test::Inputs got = sums(scene.maps), wanted = sums(wide);
   for (size_t i = 0; i < got.size(); ++i) {
     const at::Tensor off = (got[i] - wanted[i]).abs();
-    // 2^-8 of the value itself, and float32 rounding of small values.
+    // One rounding to bfloat16 (2^-8 of the value), plus the rounding of sums in float32.
     EXPECT_LE((off - wanted[i].abs() * 0x1.02p-8).max().item<double>(),
               1e-5 * wanted[i].abs().max().item<double>());
   }
@@ -230,7 +230,7 @@ TEST(PyramidLevels, TurnAtTwoHundredAndTwentyFour) {
   EXPECT_EQ(levels_of({224, 223.99F, 112, 111.9F, 448, 447.9F, 56, 1, 2000},
                       {224, 223.99F, 112, 111.9F, 448, 447.9F, 56, 1, 2000}),
             (std::vector<int64_t>{2, 1, 1, 0, 3, 2, 0, 0, 3}));
-  // The level depends on the area, not on a side; empty, inverted or NaN boxes go to the lowest.
+  // The level depends on the area. Empty, inverted or NaN boxes are assigned to the lowest level.
   EXPECT_EQ(levels_of({448, 10, 0, -5, std::nanf("")}, {112, 1000, 40, 40, 4}),
             (std::vector<int64_t>{2, 0, 0, 0, 0}));
   const at::Tensor large = at::tensor({0.F, 0.F, 900.F, 900.F}).view({1, 4});

@@ -1,5 +1,5 @@
-// float32 products as sums of bfloat16 parts, against ordinary float32 products: their accuracy,
-// and values at the ends of the range.
+// Tests float32 products that AMX computes as sums of products of bfloat16 parts: their accuracy
+// compared with ordinary float32 products, and values at the ends of the range.
 #include "fcm/ops/linear/tiled_products.h"
 
 #include <ATen/ATen.h>
@@ -38,8 +38,9 @@ ProductErrors product_errors(const at::Tensor& got, const at::Tensor& a_MK,
   return {error.square().mean().sqrt().item<double>(), error.abs().max().item<double>()};
 }
 
-// Positive values make long sums that grow; the others mix magnitudes within a sum or between rows,
-// or leave most of the 24 bits to one bfloat16 part.
+// Distributions of the factors. kPositive makes sums that grow with their length. kMixed,
+// kWidelyMixed and kRowsApart mix magnitudes within a sum or between rows. kFewDigits and kNearOne
+// have values whose bits are mostly in one of the bfloat16 parts.
 enum class Kind { kNormal, kPositive, kMixed, kWidelyMixed, kRowsApart, kFewDigits, kNearOne };
 constexpr Kind kKinds[] = {Kind::kNormal,    Kind::kPositive,  Kind::kMixed,  Kind::kWidelyMixed,
                            Kind::kRowsApart, Kind::kFewDigits, Kind::kNearOne};
@@ -68,7 +69,8 @@ at::Tensor numbers(Kind kind, at::IntArrayRef sizes, uint64_t seed) {
   return normal;
 }
 
-// Isa::kAmx means the tiled product here, for every size.
+// a_MK @ b_KN. For Isa::kAmx it is the tiled product, also at sizes for which the library would
+// choose another kernel.
 at::Tensor product(OwnKernels own, const at::Tensor& a_MK, const at::Tensor& b_KN) {
   if (own != Isa::kAmx) return product_with_bias(own, a_MK, b_KN, at::Tensor());
   const at::Tensor y_MN = at::empty({a_MK.size(0), b_KN.size(1)}, a_MK.options());
@@ -84,8 +86,8 @@ at::Tensor weight_gradient(OwnKernels own, const at::Tensor& dy_MO, const at::Te
 constexpr OwnKernels kWays[] = {Isa::kAmx, Isa::kAvx512, std::nullopt};
 using Multiply = std::function<at::Tensor(OwnKernels, const at::Tensor&, const at::Tensor&)>;
 
-// Errors of the three ways over eight draws; with few terms in a sum a single
-// draw is not representative.
+// Errors of the three ways in kWays over eight random draws: the mean of rms errors and the largest
+// error. A single draw would not be representative for sums of few terms.
 std::array<ProductErrors, 3> errors_of_ways(Kind kind, at::IntArrayRef a_sizes,
                                             at::IntArrayRef b_sizes, bool a_turned,
                                             const Multiply& multiply) {
@@ -104,7 +106,7 @@ std::array<ProductErrors, 3> errors_of_ways(Kind kind, at::IntArrayRef a_sizes,
   return all;
 }
 
-// Errors are random, hence the margins.
+// The tiled product may not be less accurate than the other ways. Margins allow for random errors.
 void expect_tiles_not_above(const std::array<ProductErrors, 3>& ways) {
   for (size_t way = 1; way < ways.size(); ++way) {
     EXPECT_LE(ways[0].rms, 1.02 * ways[way].rms) << way;
@@ -145,7 +147,7 @@ TEST_F(TiledProductsTest, WeightGradientsAreAsExactAsMultiplyAddsOfFloat32) {
   }
 }
 
-// Negative control: values without the last 8 of their 24 bits are detected.
+// Negative control: the error reveals that the last 8 of the 24 significant bits are missing.
 TEST_F(TiledProductsTest, AMissingPieceWouldBeSeen) {
   const at::Tensor x_MK = numbers(Kind::kNormal, {96, 256}, 1).to(at::kFloat);
   const at::Tensor b_KN = numbers(Kind::kNormal, {256, 64}, 2).to(at::kFloat);
@@ -154,8 +156,8 @@ TEST_F(TiledProductsTest, AMissingPieceWouldBeSeen) {
             4 * product_errors(product(Isa::kAvx512, x_MK, b_KN), x_MK, b_KN).rms);
 }
 
-// Infinities may become NaN. So may the largest float32 values, which exceed the largest bfloat16.
-// Neither becomes finite.
+// Non-finite factors give non-finite results; an infinity may become NaN. The largest float32
+// values may become NaN too, because they exceed the largest bfloat16 value.
 TEST_F(TiledProductsTest, WhatIsNotFiniteStaysSo) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const at::Tensor b_KN = numbers(Kind::kNormal, {40, 50}, 2).to(at::kFloat);
@@ -175,7 +177,7 @@ TEST_F(TiledProductsTest, WhatIsNotFiniteStaysSo) {
   EXPECT_TRUE(product(Isa::kAmx, large, two_KN * 1e-3).isfinite().all().item<bool>());
 }
 
-// The tiles flush values below 2^-126 to 0, so each factor may lose that much per bfloat16 part.
+// AMX flushes values below 2^-126 to 0, so each factor may lose up to 2^-126 per bfloat16 part.
 TEST_F(TiledProductsTest, SmallNumbersLoseNoMoreThanTheSmallestNormalNumber) {
   const double smallest = std::numeric_limits<float>::min();
   const at::Tensor b_KN = numbers(Kind::kNormal, {40, 50}, 2).to(at::kFloat);
@@ -189,7 +191,8 @@ TEST_F(TiledProductsTest, SmallNumbersLoseNoMoreThanTheSmallestNormalNumber) {
   }
 }
 
-// Sizes around tiles and strips; with few outputs the weight gradient is computed transposed.
+// Sizes around multiples of tiles and strips. With few outputs the kernel computes the transposed
+// weight gradient.
 TEST_F(TiledProductsTest, Bfloat16EqualsTheReferenceForEverySize) {
   for (const auto& [m, k, n] : std::vector<std::array<int64_t, 3>>{
            {1, 1, 1}, {31, 33, 65}, {64, 32, 16}, {70, 100, 40}, {33, 1000, 17}, {900, 40, 90}}) {

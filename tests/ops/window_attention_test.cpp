@@ -1,4 +1,5 @@
-// The window attention kernels of every instruction set, and their guarantees beyond values.
+// Tests the window attention kernels of every instruction set, and guarantees such as bits that do
+// not depend on the number of threads.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -19,7 +20,7 @@ namespace {
 using test::compare;
 using test::same_bits;
 
-// Windows over a map whose tokens are stored in reverse order.
+// Shifted windows over a map whose tokens are stored in reverse raster order.
 WindowSets windows_over(int64_t rows, int64_t cols, int64_t window, int64_t shift,
                         int64_t images = 1) {
   std::vector<PlacedToken> tokens;
@@ -71,7 +72,8 @@ class WindowAttentionIsaTest : public testing::TestWithParam<Isa> {
   }
 };
 
-// Sets of 1 to 256 tokens, around multiples of the vector width, row tiles and a block of rows.
+// Sets of 1 to 256 tokens: sizes around multiples of the vector width, of row tiles and of a block
+// of rows.
 TEST_P(WindowAttentionIsaTest, EqualsTheReferenceForEverySizeOfSet) {
   for (const int64_t window : {1, 2, 3, 4, 5, 6, 7, 8, 16}) {
     expect_equal(windows_over(window, window, window, 0), 2, 12, at::kFloat);
@@ -126,7 +128,7 @@ TEST(WindowAttention, APlanPerImageGivesWhatOneForAllGives) {
             "");
 }
 
-// Sets of the same shape are adjacent: unshifted windows have one shape, shifted ones four.
+// Sets of equal shape are adjacent. Unshifted windows have one shape, shifted ones have four.
 TEST(WindowSets, AreSortedByWhatTheyLookLike) {
   const auto looks = [](const WindowSets& sets) {
     const at::Tensor look_S = sets.sets_S4.select(1, 3).contiguous();

@@ -29,7 +29,7 @@ TEST(AdamW, FollowsTheFormulaOverSteps) {
              second = at::zeros_like(value);
   at::Tensor decay = at::zeros_like(value);
   decay.narrow(0, 0, 1200).fill_(0.1);
-  decay.narrow(0, 1240, 8).fill_(0.1);  // the mask token has three dimensions, so it decays
+  decay.narrow(0, 1240, 8).fill_(0.1);  // weight decay applies to the mask token: it is 3-D
   at::manual_seed(1);
   for (int step = 1; step <= 5; ++step) {
     const double lr = 1e-3 * step;
@@ -48,7 +48,7 @@ TEST(AdamW, FollowsTheFormulaOverSteps) {
   EXPECT_EQ(optimizer.steps(), 5);
 }
 
-// The steps of queue_step on the CPU equal the gradient norm followed by step.
+// On the CPU, queue_step() equals computing the gradient norm and then calling step().
 TEST(AdamW, QueuedStepsAreThoseOfNormAndStep) {
   nn::Parameters plain = two_parameters(), queued = two_parameters();
   OptimOptions options;

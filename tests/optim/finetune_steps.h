@@ -1,4 +1,5 @@
-// Three upstream steps of fine-tuning: layer decay, schedule, AdamW and the model together.
+// Runs three upstream steps of fine-tuning, which test layer decay, schedule, AdamW and the model
+// together.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -16,7 +17,7 @@
 
 namespace fcm::optim {
 
-// The layer of a parameter, as the classifier's encoder defines it.
+// The function that gives the layer of a parameter of the classifier's encoder.
 inline nn::LayerOf layer_of(const reference::ClassifierOptions& options) {
   encoder::EncoderOptions encoder;
   encoder.depths = options.depths;
@@ -36,9 +37,9 @@ inline OptimOptions published_options() {
   return options;
 }
 
-// Errors relative to the bound, which is ten times the error of upstream's float32 run: the largest
-// over all elements, and the mean. The k thirds of qkv biases are excluded: their true gradient is
-// zero, so Adam's steps are rounding noise.
+// The largest and the mean error over all elements, each relative to its bound, which is ten times
+// the error of upstream's float32 run. The keys' thirds of qkv biases are excluded: their exact
+// gradient is zero, so Adam's steps are rounding noise.
 struct Errors {
   double largest = 0, mean = 0;
 };
@@ -65,12 +66,12 @@ inline Errors errors_of(const nn::Parameters& parameters, const reference::Tenso
 }
 
 struct Outcome {
-  double worst_loss = 0, worst_rate = 0;  // relative
+  double worst_loss = 0, worst_rate = 0;  // largest relative errors
   Errors step1, step3;
 };
 
-// Trains `parameters`, which hold the weights of `loaded`, by the upstream recipe. `logits`
-// computes the logits of the loaded images.
+// Trains `parameters`, whose initial values are the weights of `loaded`, by the upstream recipe.
+// logits() computes the logits of the loaded images.
 inline Outcome train_published_steps(nn::Parameters& parameters,
                                      const reference::ClassifierGolden& loaded,
                                      const std::string& file, double layer_decay,
@@ -104,7 +105,7 @@ inline Outcome train_published_steps(nn::Parameters& parameters,
 }
 
 inline void expect_published(const Outcome& result) {
-  EXPECT_LE(result.worst_rate, 1e-7);  // stored in float32
+  EXPECT_LE(result.worst_rate, 1e-7);  // learning rates are stored in float32
   EXPECT_LE(result.worst_loss, 1e-6);
   EXPECT_LE(result.step1.largest, 1);
   EXPECT_LE(result.step1.mean, 1);

@@ -1,4 +1,4 @@
-// The upstream steps with the reference model.
+// Runs the upstream steps of fine-tuning with the reference model.
 #include "tests/optim/finetune_steps.h"
 
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 namespace fcm::optim {
 namespace {
 
-// The weights of the reference model in the optimizer's flat buffer.
+// The weights of the reference model as parameters in a flat buffer, which the optimizer needs.
 nn::Parameters held(const reference::ClassifierGolden& loaded) {
   nn::Parameters parameters(0, at::kFloat);
   for (const auto& [name, shape] : reference::classifier_names_and_shapes(loaded.options)) {

@@ -1,4 +1,4 @@
-// Upstream steps of linear probing: LARS and the head that it trains.
+// Compares upstream's steps of linear probing: LARS and the head that it trains.
 #include "fcm/optim/lars.h"
 
 #include <ATen/ATen.h>
@@ -19,7 +19,7 @@ TEST(Lars, FollowsTheFormulaOverSteps) {
   nn::Parameters parameters(1, at::kDouble);
   parameters.add("weight", {4, 3}, nn::Init::kXavierUniform);
   parameters.add("bias", {4}, nn::Init::kFanIn, {}, 3);
-  parameters.add("zero.weight", {2, 2}, nn::Init::kZeros);  // norm 0: moves by the plain gradient
+  parameters.add("zero.weight", {2, 2}, nn::Init::kZeros);  // norm 0: the step is not scaled
   parameters.flatten();
   Lars optimizer(parameters, {.weight_decay = 0.1});
   std::vector<at::Tensor> values, momenta;
@@ -61,8 +61,8 @@ struct Probe {
   }
 };
 
-// A `momentum` other than upstream's 0.9 is a planted mistake. Returns the largest
-// error relative to the bound.
+// Runs the stored steps and returns the largest error relative to the bound. Options other than
+// upstream's are a planted mistake.
 double run_lars(const std::string& tag, double lr, const LarsOptions& options) {
   const char* file = "linprobe_tiny.golden.safetensors";
   const Tensors golden = test::read_safetensors(fixture(file));
@@ -109,7 +109,7 @@ TEST(LinearProbe, MistakesAreNoticed) {
   EXPECT_GT(run_lars("wd", 0.4, {.weight_decay = 0.1}), 1);
 }
 
-// The features of the stored probe are those of the ConvViT that it was trained on.
+// The stored features of the probe equal the features that the stored ConvViT computes.
 TEST(LinearProbe, FeaturesAreTheClassifiers) {
   if (!have_fixtures()) GTEST_SKIP() << "no golden tensors at " << fixture("");
   const char* file = "linprobe_tiny.golden.safetensors";

@@ -1,4 +1,4 @@
-// Parameter groups against those that the upstream programs form for their models.
+// Compares parameter groups with those of the upstream programs.
 #include "fcm/optim/parameter_groups.h"
 
 #include <gtest/gtest.h>
@@ -18,7 +18,8 @@ namespace {
 using reference::fixture;
 using reference::have_fixtures;
 
-// Groups depend only on names and ranks; sizes of one save the memory of a base model.
+// Parameters with these names and numbers of dimensions, on which groups depend. All sizes are 1,
+// which saves the memory of a base model.
 nn::Parameters named_like(const reference::NamesAndShapes& names, bool frozen_positions) {
   nn::Parameters parameters(0, at::kFloat);
   for (const auto& [name, shape] : names) {
@@ -93,7 +94,7 @@ TEST(LayerDecayGroups, AreNamedByLayerAndDecay) {
   EXPECT_EQ(groups[0].name, "layer_0_no_decay");
   EXPECT_EQ(groups[1].name, "layer_0_decay");
   EXPECT_EQ(groups[3].name, "layer_1_decay");
-  EXPECT_EQ(groups[24].name, "layer_12_decay");  // head.weight comes before head.bias
+  EXPECT_EQ(groups[24].name, "layer_12_decay");  // follows the head: head.weight precedes head.bias
   EXPECT_EQ(groups[25].name, "layer_12_no_decay");
   EXPECT_DOUBLE_EQ(groups[3].lr(2.0), 2 * groups[3].lr_scale);
 }
@@ -110,7 +111,7 @@ TEST(LayerDecayGroups, LeaveFrozenParametersOut) {
   EXPECT_EQ(groups[0].name, "layer_0_decay");
 }
 
-// Parameters of the same layer share a group; 1-D parameters never decay.
+// Parameters of one layer share a group. Parameters with one dimension have no weight decay.
 TEST(LayerDecayGroups, AskTheGivenFunctionForLayers) {
   const nn::Parameters parameters =
       named_like({{"a", {1, 1}}, {"b", {1, 1}}, {"c", {1, 1}}, {"d", {1}}}, false);
@@ -128,7 +129,7 @@ TEST(LayerDecayGroups, AskTheGivenFunctionForLayers) {
   EXPECT_EQ(groups[2].weight_decay, 0);
 }
 
-// Every tensor of the upstream detector with its optimizer settings.
+// Compares the optimizer settings of every tensor of the upstream detector.
 TEST(DetectionGroups, ArePublishedOnes) {
   const std::string path = FCM_SOURCE_DIR "/../shared/goldens/detection/convmae_det_base.json";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no golden file at " << path;

@@ -45,7 +45,7 @@ TEST(Schedule, EveryStoredRowOfThePublishedSchedules) {
     EXPECT_DOUBLE_EQ(options.lr(), golden.at("lr").get<double>());
     for (const auto& row : golden.at("rows")) {
       const double epoch = row[0], lr = row[1], scaled = row[2];
-      // Near the end 1 + cos cancels: the last bit of the cosine is 1e-16 of the peak.
+      // Near the end 1 + cos cancels: rounding of the cosine is an error of 1e-16 of the peak.
       EXPECT_NEAR(lr_at_epoch(options, epoch), lr, 1e-14 * lr + 2e-16 * options.lr())
           << "epoch " << epoch << " of " << options.epochs;
       EXPECT_NEAR(group.lr(lr_at_epoch(options, epoch)), scaled,
@@ -87,10 +87,10 @@ TEST(Schedule, HoldsAtTheEdges) {
   EXPECT_EQ(lr_at_epoch(options, 50.5), 1e-6);  // the cosine does not rise again
   options.warmup_epochs = 0;
   EXPECT_DOUBLE_EQ(lr_at_epoch(options, 0), 1.2e-3);
-  options.warmup_epochs = 50;  // warm-up only
+  options.warmup_epochs = 50;  // the whole run is warm-up
   EXPECT_DOUBLE_EQ(lr_at_epoch(options, 25), 6e-4);
   EXPECT_DOUBLE_EQ(lr_at_epoch(options, 50), 1.2e-3);
-  options.epochs = 0.5;  // less than an epoch, shorter than its warm-up
+  options.epochs = 0.5;  // the run is shorter than its warm-up
   options.warmup_epochs = 1;
   EXPECT_DOUBLE_EQ(lr_at_epoch(options, 0.25), 3e-4);
   options.epochs = 0;
@@ -98,8 +98,8 @@ TEST(Schedule, HoldsAtTheEdges) {
   EXPECT_TRUE(std::isfinite(lr_at_epoch(options, 0)));
 }
 
-// SimMIM's two schedules: the lr lags a step, warm-up starts above 0, and the
-// cosine counts from step 0.
+// SimMIM's two schedules are timm's: the lr of a step is that of the step before, warm-up starts
+// above 0, and the cosine begins at step 0.
 TEST(Schedule, OfSimMimIsThatOfTimm) {
   OptimOptions options;
   options.batch_size = 512;
@@ -112,7 +112,7 @@ TEST(Schedule, OfSimMimIsThatOfTimm) {
   EXPECT_DOUBLE_EQ(lr_at_step(options, 0, 9), 1e-6);
   EXPECT_DOUBLE_EQ(lr_at_step(options, 1, 9), 1e-6);
   EXPECT_NEAR(lr_at_step(options, 2, 9), 1.2055555555555556e-05, 1e-18);
-  // After the warm-up the lr is below the peak.
+  // The cosine begins at step 0, so after warm-up the lr is below the peak.
   EXPECT_NEAR(lr_at_step(options, 19, 9),
               1e-5 + 0.5 * (2e-4 - 1e-5) * (1 + std::cos(std::numbers::pi * 2 / 11)), 1e-17);
   options.schedule = "drops";
@@ -123,7 +123,7 @@ TEST(Schedule, OfSimMimIsThatOfTimm) {
   EXPECT_NEAR(lr_at_step(options, 10 * 9 + 1, 9), 2e-6, 1e-20);
 }
 
-// For every group the warm-up starts, and the cosine ends, at the same lr.
+// The lr at the start of warm-up and the lr at the end of the cosine are the same for all groups.
 TEST(Schedule, OfSimMimSharesItsEndsAmongGroups) {
   OptimOptions options;
   options.batch_size = 256;
@@ -139,7 +139,7 @@ TEST(Schedule, OfSimMimSharesItsEndsAmongGroups) {
   EXPECT_NEAR(of_low(middle), 0.5 * 1e-6 + 0.5 * 1e-5, 1e-18);
 }
 
-// mmcv's poly policy with linear warm-up, as in ConvMAE's segmentation.
+// Compares the schedule of ConvMAE's segmentation: mmcv's poly policy with linear warm-up.
 TEST(Schedule, EveryStoredStepOfThePolySchedule) {
   const std::string path = FCM_SOURCE_DIR "/../shared/goldens/segmentation/schedule.json";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no golden file at " << path;
@@ -165,8 +165,8 @@ TEST(Schedule, EveryStoredStepOfThePolySchedule) {
   EXPECT_GT(rows, 10);
 }
 
-// detectron2's schedules with warm-up, as in the detectors of ConvMAE and MIMDet and in the
-// official ConvMAE-Det.
+// Compares detectron2's schedules with warm-up, as the detectors of ConvMAE, MIMDet and
+// Official-ConvMAE-Det use them.
 TEST(Schedule, EveryStoredStepOfTheSchedulesOfDetection) {
   const std::string path = FCM_SOURCE_DIR "/../shared/goldens/detection/schedules.json";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no golden file at " << path;
@@ -188,7 +188,7 @@ TEST(Schedule, EveryStoredStepOfTheSchedulesOfDetection) {
     const auto& steps = golden.at("iterations");
     for (size_t i = 0; i < steps.size(); ++i) {
       const double wanted = golden.at("lr").at(i).get<double>();
-      // Near the end 1 + cos cancels: the last bit of the cosine is 1e-16 of the peak.
+      // Near the end 1 + cos cancels: rounding of the cosine is an error of 1e-16 of the peak.
       EXPECT_NEAR(lr_at_step(options, steps.at(i), 3665), wanted,
                   wanted * 1e-13 + 2e-16 * options.lr())
           << name << ", step " << steps.at(i);

@@ -1,4 +1,4 @@
-// From an entry of a manifest to the comparisons of its kind.
+// Selects and runs the cases of a manifest entry.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,25 +14,24 @@
 
 namespace fcm::parity {
 
-// Changes the inputs of a case before the program runs on them: tests plant mistakes with it, which
-// must be detected.
+// Changes the inputs of a case before the program runs on them. Tests plant a mistake this way and
+// expect the case to fail.
 using Sabotage = std::function<void(Inputs&)>;
 
 struct Request {
   std::string filter;  // only cases whose name contains it
   Sabotage sabotage;
-  at::Device device = at::kCPU;  // of the fast path of pretraining and its steps
+  at::Device device = at::kCPU;  // runs the fast path of pretraining and of its AdamW steps
 };
 
-// Whether the program knows the entry: by its kind or, in sets that call all of their
-// files "golden", by the file's name. Files that only describe others ("errors",
-// "inputs") are known and have no cases.
+// Whether the program knows the entry's kind or, in sets whose files all have the kind "golden",
+// the file's name. Entries that only describe other files ("errors") are known and have no cases.
 bool knows(const Entry& entry);
 
 // The results of an entry's cases. An exception in a case becomes its fault.
 std::vector<CaseResult> run_cases(const Entry& entry, const Request& request);
 
-// Cases by theme, one file each.
+// The cases of one topic each.
 std::vector<CaseResult> pretraining_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> optimizer_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> classifier_cases(const Entry& entry, const Request& request);

@@ -1,4 +1,4 @@
-// A set of stored results in which one value is changed.
+// For tests that change a value in a set of stored results and expect its cases to fail.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@
 
 namespace fcm::parity {
 
-// The results of one file of a set.
+// Runs the cases of one file of a set.
 inline std::vector<CaseResult> results_of(const std::filesystem::path& set,
                                           const std::string& file) {
   for (const Entry& entry : find_entries(set)) {
@@ -25,12 +25,13 @@ inline std::vector<CaseResult> results_of(const std::filesystem::path& set,
   return {};
 }
 
-// A set in which one of the JSON files has `before` replaced by `after`.
+// The set `set`, but with the text `before` in its file `json` replaced by `after`; the cases of
+// `file` read `json`.
 struct ChangedSet {
   std::string set, file, json, before, after;
 };
 
-// The file's cases pass as stored, and fail with the change.
+// Expects that the cases of `one.file` pass with the stored set and fail with the changed one.
 inline void expect_change_noticed(const ChangedSet& one) {
   namespace fs = std::filesystem;
   const fs::path from = kShared / "goldens" / one.set;

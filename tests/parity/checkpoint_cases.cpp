@@ -1,4 +1,5 @@
-// Checkpoint files against their stored content, and a run that resumes from one.
+// Compares what is read from checkpoint files with their stored content, and steps after resuming
+// from such a file with stored steps.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -25,23 +26,24 @@ using formats::PthFile;
 using formats::TensorView;
 using formats::Value;
 
-// Among the "expected" files next to a checkpoint, the one with the longest stem that begins its
-// name: mini.expected.json belongs to mini_legacy.pth.
+// The "expected" file next to a checkpoint whose stem is the longest prefix of the checkpoint's
+// stem: mini.expected.json belongs to mini_legacy.pth.
 std::filesystem::path expected_path(const Entry& entry, const char* ending) {
   const std::filesystem::path folder = entry.path().parent_path();
   for (std::string stem = entry.stem(); !stem.empty(); stem.pop_back()) {
     const std::filesystem::path path = folder / (stem + ending);
     if (std::filesystem::exists(path)) return path;
   }
-  fail(ExitCode::kData, "nothing says what {} should hold", entry.file);
+  fail(ExitCode::kData, "no file next to {} lists its expected content", entry.file);
 }
 
-// Names as in the expected files, where a bare state_dict is a "model".
+// The file's tensors under the names of the expected files, in which the tensors of a bare
+// state_dict begin with "model.".
 std::map<std::string, const TensorView*> tensors_of(const PthFile& file) {
   const bool nested = file.root.find("model") != nullptr;
   std::map<std::string, const TensorView*> tensors;
   for (const TensorView& view : file.tensors) {
-    if (view.name.ends_with(".step")) continue;  // numbers, compared with the other plain data
+    if (view.name.ends_with(".step")) continue;  // compare_steps_of_state compares these
     tensors[nested ? view.name : "model." + view.name] = &view;
   }
   return tensors;
@@ -55,14 +57,14 @@ const char* python_type(const std::string& dtype) {
   return names.at(dtype);
 }
 
-// Equal values, in whatever dtype the expected file stores them.
+// Values must be equal after conversion to the dtype of the expected file.
 void compare_values(CaseResult& result, const std::string& name, const TensorView& view,
                     const Tensors& expected) {
   const auto whole = expected.find(name), sample = expected.find(name + ".val");
   at::Tensor got = train::to_tensor(view);
   if (whole != expected.end()) return compare_exactly(result, name, got, whole->second);
   if (sample == expected.end()) {
-    return add_fault(result, name + " is in the file, but not among what is expected");
+    return add_fault(result, name + " is in the file, but not in the expected file");
   }
   got = got.flatten().index_select(0, expected.at(name + ".idx").flatten());
   compare_exactly(result, name, got, sample->second);
@@ -79,7 +81,7 @@ void compare_tensors(CaseResult& result, const PthFile& file, const Tensors& exp
   }
 }
 
-// The expected file's {"pathlib.PosixPath": text} is the text here.
+// Replaces each {"pathlib.PosixPath": text} of the expected file by the text.
 nlohmann::json without_paths(const nlohmann::json& value) {
   if (!value.is_object()) return value;
   nlohmann::json plain = nlohmann::json::object();
@@ -155,8 +157,7 @@ void read_file(CaseResult& result, const Entry& entry) {
   compare_plain_data(result, file, read_json(expected_path(entry, ".expected.json")));
 }
 
-// Files of the Swins list their content under other keys. A configuration object of an unread class
-// (yacs.config.CfgNode) is kept by name.
+// The expected files of Swins have other keys.
 void read_swin_file(CaseResult& result, const Entry& entry) {
   const PthFile file = formats::read_pth(entry.path());
   compare_tensors(result, file, read_tensors(expected_path(entry, ".expected.safetensors")));
@@ -172,7 +173,8 @@ void read_swin_file(CaseResult& result, const Entry& entry) {
   SilentReporter silence;
   const checkpoint::Checkpoint loaded =
       interop::from_pth(formats::read_pth(entry.path()), entry.path(), true, silence);
-  compare_json(result, "moments left out", loaded.state.value("optimizer_left_out", ""), "");
+  compare_json(result, "why the moments were not read",
+               loaded.state.value("optimizer_left_out", ""), "");
 }
 
 }  // namespace
@@ -220,8 +222,8 @@ void resume(CaseResult& result, const Entry& entry, Path path) {
   for (const auto& [name, shape] : parameters_of(model)) {
     run.values["model." + name] = run.values.at(last + name);
   }
-  // The stored losses are of all steps, including those before the checkpoint; the run's losses
-  // also include the one after the last step.
+  // The stored losses include the steps before the checkpoint. The run's losses include one more,
+  // that after the last step.
   const int64_t count = static_cast<int64_t>(rates.size());
   const at::Tensor losses = stored.at("losses");
   stored["losses"] = losses.slice(0, losses.numel() - count);
@@ -229,7 +231,7 @@ void resume(CaseResult& result, const Entry& entry, Path path) {
   compare_steps(result, entry, stored, run);
 }
 
-// The lr also comes from the schedule in each program's file, at the last of four steps.
+// Resumes after two of four steps and takes the stored learning rates of the last two.
 void resume_swin(CaseResult& result, const Entry& entry, Path path) {
   const Entry start = entry_of_checkpoint(entry);
   SwinModel model = swin_model(start);

@@ -1,4 +1,4 @@
-// What the parity cases of one classifier in the manifest share: model, stored tensors and inputs.
+// Model, stored tensors and inputs that the parity cases of one classifier share.
 #pragma once
 
 #include "tests/parity/cases.h"

@@ -1,4 +1,4 @@
-// finetune and finetune-base files: classifiers.
+// Cases of the kinds finetune and finetune-base: classifiers.
 #include <ATen/ATen.h>
 
 #include "fcm/base/error.h"

@@ -1,4 +1,4 @@
-// Both paths for a classifier case.
+// Runs a classifier by the fast path or the reference.
 #pragma once
 
 #include <memory>
@@ -18,8 +18,8 @@ struct Answers {
   at::Tensor targets_BC;  // probabilities
 };
 
-// "logits", "loss_ls", "loss_soft", "loss_ce", "act.<module>", and gradients of the first two
-// losses as "grad.ls.<key>" and "grad.soft.<key>".
+// Computes "logits", "loss_ls", "loss_soft", "loss_ce", "act.<module>", and the gradients of the
+// losses "ls" and "soft" as "grad.ls.<key>" and "grad.soft.<key>".
 Run run_classifier(const PublishedModel& model, const Inputs& inputs, const Answers& answers,
                    Path path, Types types);
 
@@ -29,11 +29,11 @@ class ClassifierPath {
   virtual ~ClassifierPath() = default;
   virtual at::Tensor logits(const nn::Observer& observer) = 0;
   virtual at::Tensor features() = 0;      // the head's input
-  virtual Tensors values() const = 0;     // of parameters, as upstream
-  virtual Tensors gradients() const = 0;  // of the last backward, as upstream
+  virtual Tensors values() const = 0;     // of parameters, in upstream names and shapes
+  virtual Tensors gradients() const = 0;  // of the last backward, in upstream names and shapes
   virtual void zero_gradients() = 0;
 
-  // Prepares steps by AdamW with a learning rate per layer.
+  // Prepares AdamW steps with layer-wise learning rates.
   virtual void prepare_updates(const optim::OptimOptions& options, double layer_decay) = 0;
   // One step at the scheduled lr. Returns the lr of each group.
   virtual std::vector<double> update(double lr) = 0;

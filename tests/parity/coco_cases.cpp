@@ -1,5 +1,5 @@
-// COCO detection metrics: the twelve figures, by category and threshold, to 1e-9; curves in their
-// stored precision; matches and masks exactly.
+// COCO detection metrics: the twelve figures, also by category and threshold, within 1e-9; curves
+// in their stored precision; matches and masks exactly.
 #include "tests/parity/coco_cases.h"
 
 #include <ATen/ATen.h>
@@ -21,7 +21,7 @@ using test::CocoSet;
 
 constexpr double kFigures = 1e-9;  // the bound in the set's README
 
-// A missing figure is stored as -1 and is NaN here.
+// The files store an undefined figure as -1; this program represents it as NaN.
 double stored_figure(double share) { return std::isnan(share) ? -1 : share; }
 
 void compare_share(CaseResult& result, const std::string& name, double got,
@@ -46,7 +46,7 @@ std::vector<eval::CocoEntry> stored_results(const CocoJson& results) {
   return eval::parse_coco_results(results.dump(), "stored results");
 }
 
-// {"bbox": ..., "segm": ...} of one set and its results.
+// `expected` is {"bbox": figures, "segm": figures}, for the results on one set.
 void compare_expected(CaseResult& result, const std::string& place, const CocoSet& set,
                       const std::vector<eval::CocoEntry>& results, const CocoJson& expected) {
   for (const auto& [name, shape] :
@@ -124,7 +124,8 @@ void figures(CaseResult& result, const Entry& entry) {
   }
 }
 
-// Precision [thresholds, recalls, K, ranges, numbers of detections] and recall; -1 where undefined.
+// Compares precision [thresholds, recalls, categories, area ranges, detection limits] and recall,
+// which are -1 where undefined.
 void curves(CaseResult& result, const Entry& entry) {
   const Tensors stored = read_tensors(entry.path());
   const CocoSet set = test::coco_set(read_json(entry.folder / "gt.json"));
@@ -155,8 +156,8 @@ void curves(CaseResult& result, const Entry& entry) {
   }
 }
 
-// For one image and category: which detection matches which truth at IoU .5 and .75,
-// and which are ignored at .5.
+// For one image and category: which detection matches which truth at IoU 0.5 and 0.75, and which
+// are ignored at 0.5.
 CocoJson matches_of(const CocoSet& set, const std::vector<eval::CocoEntry>& results,
                     CocoShape shape, const CocoJson& stored) {
   std::vector<const eval::CocoEntry*> found;
@@ -231,7 +232,7 @@ void compare_text(CaseResult& result, const std::string& name, const image::RunL
     add_fault(result, fmt::format("{}: {}, stored {}", name, text, wanted.dump()));
 }
 
-// Overlaps of boxes, and of masks of one size rasterised from polygons.
+// Compares the overlaps of boxes, and of masks of one image size rasterised from polygons.
 void overlaps(CaseResult& result, const Tensors& stored, const CocoJson& about) {
   const auto box_at = [](const at::Tensor& boxes_N4, int64_t row) {
     std::array<double, 4> box{};
@@ -271,7 +272,8 @@ void runs(CaseResult& result, const Entry& entry) {
   const CocoJson about = read_json(entry.folder / "rle.json");
   for (const auto& [name, tensor] : stored) {
     static const std::regex known(R"(boxes_[ab]|iou\.(boxes|masks)(_crowd)?|(mask|polygon)\.\d+)");
-    if (!std::regex_match(name, known)) add_fault(result, name + " is stored, and not understood");
+    if (!std::regex_match(name, known))
+      add_fault(result, name + " is stored, but this case does not know the name");
   }
   for (size_t i = 0; i < about.at("masks").size(); ++i) {
     const std::string name = fmt::format("mask.{}", i);
@@ -297,8 +299,8 @@ void runs(CaseResult& result, const Entry& entry) {
   overlaps(result, stored, about);
 }
 
-// Files with cases of their own. Files with nullptr are read along with them or, like detection's
-// rle.json, compared by tests/image.
+// The comparison of each file. Files with nullptr have no case of their own: other cases read them,
+// or, for detection's rle.json, tests/image compares them.
 using Compare = void (*)(CaseResult&, const Entry&);
 const std::map<std::string, Compare>& coco_files() {
   static const std::map<std::string, Compare> files{

@@ -6,7 +6,8 @@
 namespace fcm::parity {
 
 // Whether the entry is a file of the sets `eval_coco` and `eval_rle`, or an evaluation or
-// run-length file of `detection`; their kinds only say that they are stored results.
+// run-length file of `detection`. File names decide: the kinds of these entries say only that they
+// are stored results.
 bool is_of_coco(const Entry& entry);
 
 std::vector<CaseResult> coco_cases(const Entry& entry, const Request& request);

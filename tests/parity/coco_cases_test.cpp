@@ -7,7 +7,7 @@ namespace fcm::parity {
 namespace {
 
 TEST(ParityOfCoco, AChangedNumberIsNoticed) {
-  // Changes an expected figure, a truth, a score, a character of a mask.
+  // The changed values are an expected figure, a truth, a score and a character of a mask.
   for (const ChangedSet& one :
        {ChangedSet{"eval_coco", "expected.json", "expected.json", "0.26266680", "0.26266681"},
         ChangedSet{"eval_coco", "arrays.safetensors", "gt.json", "\"iscrowd\": 1",

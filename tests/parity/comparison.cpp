@@ -35,14 +35,14 @@ bool same_shape(CaseResult& result, const std::string& name, const at::Tensor& g
                 const at::Tensor& wanted) {
   if (got.numel() == wanted.numel()) return true;
   add_fault(result,
-            fmt::format("{}: {} numbers computed, {} stored", name, got.numel(), wanted.numel()));
+            fmt::format("{}: {} values computed, {} stored", name, got.numel(), wanted.numel()));
   return false;
 }
 
 }  // namespace
 
 void add_fault(CaseResult& result, const std::string& fault) {
-  constexpr size_t kNamed = 20;  // further faults add no information
+  constexpr size_t kNamed = 20;  // faults beyond this number are dropped
   if (result.faults.size() < kNamed) result.faults.push_back(fault);
 }
 
@@ -65,7 +65,7 @@ void compare_exactly(CaseResult& result, const std::string& name, const at::Tens
   if (!same_shape(result, name, got, wanted)) return;
   ++result.tensors;
   if (!got.flatten().to(wanted.scalar_type()).equal(wanted.flatten())) {
-    add_fault(result, name + ": differs, and must be equal");
+    add_fault(result, name + ": differs from the stored tensor, but must be equal");
   }
 }
 

@@ -1,5 +1,4 @@
-// Compares computed with stored tensors: keeps the largest difference of a
-// case and names all faults.
+// Compares computed with stored tensors; records the largest difference of a case and its faults.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,22 +18,23 @@ struct CaseResult {
   std::string max_rel_at;
   double worst = 0;  // largest difference relative to its bound; above 1 is a failure
   std::string worst_at;
-  double tolerance = 0;             // the bound there, relative like max_rel
+  double tolerance = 0;             // the bound of that tensor, relative like max_rel
   std::vector<std::string> faults;  // empty if the case passed
 
   bool passed() const { return faults.empty() && tensors > 0; }
 };
 
 // Differences are computed in float64. `tolerance` is relative to `largest`, the tensor's largest
-// absolute value; 0: the largest of `wanted`. NaN or another shape is a fault.
+// absolute value; if `largest` is 0, that of `wanted` is used. A non-finite computed value or
+// another number of elements is a fault.
 void compare(CaseResult& result, const std::string& name, const at::Tensor& got,
              const at::Tensor& wanted, double tolerance, double largest = 0);
 
-// Bit-identical.
+// Any difference is a fault.
 void compare_exactly(CaseResult& result, const std::string& name, const at::Tensor& got,
                      const at::Tensor& wanted);
 
-// The difference relative to `wanted` itself.
+// `tolerance` is relative to `wanted`.
 void compare_number(CaseResult& result, const std::string& name, double got, double wanted,
                     double tolerance);
 

@@ -30,7 +30,7 @@ TEST(Comparison, NothingPassesByBeingNotANumberOrAbsent) {
   EXPECT_FALSE(nan.passed());
   EXPECT_FALSE(infinite.passed());
   EXPECT_FALSE(shorter.passed());
-  EXPECT_FALSE(empty.passed()) << "a case without comparisons must fail";
+  EXPECT_FALSE(empty.passed()) << "a case that compares no tensor must fail";
 }
 
 TEST(Comparison, ZeroMustBeZeroWhereNothingIsAllowed) {

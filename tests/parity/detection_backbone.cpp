@@ -42,7 +42,7 @@ struct MadeBackbone {
       : parameters(0, type), backbone(scope_of(c), c.options) {
     parameters.flatten();
   }
-  // "backbone.bottom_up." as nested scopes.
+  // The name prefix "backbone.bottom_up." becomes two nested scopes.
   nn::Scope scope_of(const BackboneCase& c) {
     nn::Scope scope(parameters);
     std::string rest = c.prefix + c.place;
@@ -56,7 +56,8 @@ struct MadeBackbone {
   models::DetectorBackbone backbone;
 };
 
-// Parameters after the backbone, by name: transposed convolutions, norms, convolutions.
+// Names and shapes of the parameters of the layers after the backbone: transposed convolutions,
+// norms, convolutions.
 std::map<std::string, std::vector<int64_t>> shapes_behind(const BackboneCase& c) {
   const int64_t dim = c.options.encoder.dims.back();
   std::map<std::string, std::vector<int64_t>> shapes;
@@ -91,7 +92,7 @@ std::map<std::string, std::vector<int64_t>> shapes_behind(const BackboneCase& c)
   return shapes;
 }
 
-// Rows of a windowed block, from plan order within each window to raster order.
+// Reorders the tokens of each window from plan order to raster order. [N, window^2, C]
 at::Tensor raster_in_windows(const at::Tensor& x_NWC, int64_t window) {
   const at::Tensor order =
       masks::plan_of_windows(1, {window, window}, window).order_BL[0].argsort();
@@ -130,7 +131,7 @@ class FastBackbone final : public BackbonePath {
   }
 
  private:
-  // In upstream's layout.
+  // Converts the activation of a module to upstream's layout.
   at::Tensor published(const std::string& name, const at::Tensor& x,
                        const masks::ViewPlan& plan) const {
     const bool blocks = name.starts_with("blocks3") || name.starts_with("blocks.");
@@ -250,7 +251,7 @@ BackboneCase backbone_case(const Entry& entry, const Request& request) {
     c.place = std::string(models::backbone_place(c.options.form)) + ".";
   }
   const MadeBackbone made(c, at::kFloat);
-  Inputs inputs;  // where mistakes are planted
+  Inputs inputs;  // request.sabotage may change them
   for (const nn::Parameter& parameter : made.parameters.all()) {
     inputs.weights[parameter.name] =
         parameter.name.ends_with(kPositions)

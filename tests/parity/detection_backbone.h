@@ -1,4 +1,4 @@
-// A backbone of the stored detectors, alone or with the pyramid that the file stores after it.
+// A backbone of the upstream detectors, alone or followed by the pyramid that the file stores.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,24 +19,26 @@ namespace fcm::parity {
 
 struct BackboneCase {
   models::DetectorBackboneOptions options;
-  std::string prefix;  // before a stored name gives the name in the detector
-  std::string place;   // of the backbone's names after the prefix: "" or "net."
-  // float32, by names in the detector: weights of the backbone, and of the layers after it.
+  // A parameter's name in the detector is `prefix` + its stored name. The stored names of the
+  // backbone begin with `place`: "" or "net.".
+  std::string prefix;
+  std::string place;
+  // float32, by name in the detector: the backbone, and the layers after it.
   reference::Weights weights, behind;
   int64_t batch = 1;
   uint64_t seed = 0;
   Tensors stored;
 };
 
-// With the request's mistakes planted.
+// Reads the case and applies request.sabotage to its weights.
 BackboneCase backbone_case(const Entry& entry, const Request& request);
 
 // One forward pass by the fast path or the reference.
 class BackbonePath {
  public:
   struct Seen {
-    std::vector<at::Tensor> maps_BCHW;  // with a graph
-    Tensors activations;                // by upstream's modules, in upstream's layout
+    std::vector<at::Tensor> maps_BCHW;  // with an autograd graph
+    Tensors activations;                // by upstream module names, in upstream's layout
   };
   virtual ~BackbonePath() = default;
   virtual Seen run(const at::Tensor& images_BCHW, const nn::DropPath& drop_path) = 0;
@@ -45,8 +47,9 @@ class BackbonePath {
 };
 std::unique_ptr<BackbonePath> backbone_path(const BackboneCase& c, Path path, Types types);
 
-// The stored maps by name: the backbone's maps ("s0", ...), or those of a pyramid on them, in plain
-// tensor calls: MIMDet's adaptor, or the simple pyramid of Official-ConvMAE-Det ("p2", ...).
+// The maps to compare, under their stored names: the backbone's own ("s0", ...), or those of the
+// pyramid after it ("p2", ...), computed in plain tensor calls. The pyramid is MIMDet's adaptor or
+// the simple pyramid of Official-ConvMAE-Det.
 using NamedMaps = std::vector<std::pair<std::string, at::Tensor>>;
 NamedMaps neck_maps(const BackboneCase& c, const reference::Weights& behind,
                     const std::vector<at::Tensor>& maps_BCHW);

@@ -1,5 +1,5 @@
-// Backbones of the stored detectors: maps, activations and gradients by both paths; drop path with
-// the stored draws; resized positions; names and weight decay of the base size.
+// Backbones of the upstream detectors: maps, activations and gradients by both paths; drop path
+// with the stored draws; resized positions; names and weight decay of the base size.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -18,22 +18,23 @@
 namespace fcm::parity {
 namespace {
 
-// The bound of the set's README for float32: ten times upstream's own error and at least 1e-5; 1e-4
-// for gradients. It holds if no decision flips.
+// The bound of the set's README for float32: ten times upstream's difference from float64, and at
+// least 1e-5. Gradients have a bound of 1e-4.
 double detection_float32(const Entry& entry) {
   const double own = entry.about.at("fp32_vs_fp64").at("max_rel_to_tensor_max");
   return std::max(10 * own, 1e-5);
 }
 constexpr double kDetectionGradient = 1e-4;
 
-// Sampled values are stored with their indices; draws are inputs.
+// The number of stored tensors to compare: all but the indices of sampled values (".idx") and the
+// random draws ("u."), which are inputs.
 int64_t comparable(const Tensors& stored) {
   return std::ranges::count_if(stored, [](const auto& item) {
     return !item.first.ends_with(".idx") && !item.first.starts_with("u.");
   });
 }
 
-// The stored random draws: two calls per block with a rate above 0.
+// Drop path that takes the stored random draws; each block with a rate above 0 draws twice.
 nn::DropPath stored_drop_path(const BackboneCase& c, double rate) {
   nn::DropPath drop_path;
   int64_t call = 0;
@@ -125,7 +126,7 @@ std::vector<CaseResult> detection_position_cases(const Entry& entry, const Reque
                StoredTensors stored(result, entry, tensors, type == at::kDouble);
                for (const auto& [name, value] : tensors) {
                  if (name.ends_with(".idx")) continue;
-                 // "pos.<D>.<rows>x<cols>", or that with ".val"
+                 // The name is "pos.<D>.<rows>x<cols>", with ".val" after it if sampled.
                  const auto dim = std::stoll(name.substr(4));
                  const std::string grid = name.substr(name.find('.', 4) + 1);
                  const auto rows = std::stoll(grid),
@@ -135,7 +136,9 @@ std::vector<CaseResult> detection_position_cases(const Entry& entry, const Reque
                                     nn::resize_positions(table, 14, 14, rows, cols),
                                     detection_float32(entry));
                }
-               if (stored.compared() != comparable(tensors)) add_fault(result, "not all compared");
+               if (stored.compared() != comparable(tensors)) {
+                 add_fault(result, "some stored tensors were not compared");
+               }
              });
   }
   return results;
@@ -160,7 +163,8 @@ std::vector<CaseResult> detection_table_cases(const Entry& entry, const Request&
       const nn::Parameter& own = parameters.all()[next++];
       const auto shape = row[1].get<std::vector<int64_t>>();
       if (own.name != name || own.published_shape != shape) {
-        return add_fault(result, fmt::format("{} stands where {} should", own.name, name));
+        return add_fault(result, fmt::format("parameter {}: name or shape of {} is not that of {}",
+                                             next - 1, own.name, name));
       }
       const bool exempt = layer_of(std::string_view(own.name).substr(prefix.size())).exempt;
       const std::string role = !own.trainable ? "frozen" : exempt ? "wd 0" : "wd 0.1";
@@ -168,7 +172,7 @@ std::vector<CaseResult> detection_table_cases(const Entry& entry, const Request&
       if (own.trainable) elements += own.value.numel();
     }
     if (next != parameters.all().size()) {
-      add_fault(result, parameters.all()[next].name + " is of no published name");
+      add_fault(result, parameters.all()[next].name + " is not in the stored state_dict");
     }
     compare_number(result, "elements", static_cast<double>(elements),
                    stored.at("by_part").at("backbone.bottom_up").get<double>(), 0);

@@ -13,7 +13,7 @@ void expect_noticed_by_backbone(const std::string& file, const Sabotage& mistake
   expect_noticed_in(kShared / "goldens/detection", file, mistake, "fast fp32");
 }
 
-// Rows and columns swapped, for an image that is not square.
+// Transposes the table of an image that is not square, so that rows and columns differ.
 TEST(DetectionBackboneMistakes, ATableTurnedOver) {
   expect_noticed_by_backbone("backbone_rect.safetensors", [](Inputs& inputs) {
     at::Tensor& table =

@@ -1,5 +1,5 @@
-// Upstream's operations on boxes: anchors, box2box, matcher, rpn_top_proposals and box_inference,
-// without a network.
+// Operations on boxes without a network: the files anchors, box2box, matcher, rpn_top_proposals and
+// box_inference.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -20,7 +20,7 @@
 namespace fcm::parity {
 namespace {
 
-// A file of boxes: the stored tensors, and the case's inputs, where mistakes are planted.
+// A file of boxes: its stored tensors, and in `given` its inputs after request.sabotage.
 struct BoxFile {
   const Entry& entry;
   Tensors stored, given;
@@ -34,7 +34,7 @@ struct BoxFile {
   bool is_fast() const { return path == Path::kFast; }
 };
 
-// Anchors of levels with strides 4, 8, .., whose maps have these sizes.
+// Anchors of the levels of a pyramid: level l has stride 4 * 2^l and a map of size maps[l].
 at::Tensor anchors_of(const BoxFile& file, const std::vector<boxes::MapSize>& maps) {
   if (file.is_fast()) return boxes::Anchors().of(maps).boxes_A4;
   std::vector<at::Tensor> levels;
@@ -46,7 +46,8 @@ at::Tensor anchors_of(const BoxFile& file, const std::vector<boxes::MapSize>& ma
   return at::cat(levels);
 }
 
-// "a.level2.3x4": level 2 of frame a has 3 rows and 4 columns.
+// Map sizes per frame and level, from the stored names: "a.level2.3x4" says that level 2 of frame a
+// has 3 rows and 4 columns.
 std::map<std::string, std::vector<boxes::MapSize>> frames_of(const Tensors& stored) {
   std::map<std::string, std::vector<boxes::MapSize>> frames;
   for (const auto& [name, value] : stored) {
@@ -248,7 +249,7 @@ std::vector<CaseResult> detection_box_cases(const Entry& entry, const Request& r
   const BoxFileKind& kind = box_file_kinds().at(entry.stem());
   return detection_in_two_types(
       entry, request, [&](CaseResult& result, Path path, at::ScalarType type) {
-        Inputs inputs;  // where mistakes are planted
+        Inputs inputs;  // request.sabotage may change them
         const Tensors stored = read_tensors(entry.path());
         inputs.weights = stored;
         inputs.weights["origin"] = at::zeros({1});

@@ -1,4 +1,4 @@
-// Cases of the upstream detectors, by topic; cases.cpp lists them for the files in "detection".
+// Cases of the set "detection", by topic; cases.cpp maps each of its files to one of them.
 #pragma once
 
 #include <vector>

@@ -1,4 +1,4 @@
-// Images and annotations of detection in frames, sizes, mask targets.
+// Data of detection: images and annotations in frames, sizes, mask targets.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -25,7 +25,7 @@ using loader::FramePlace;
 using loader::Instance;
 using loader::Instances;
 
-// Half a unit in the last place of float32, in which boxes and figures are stored.
+// The largest relative rounding error of float32, in which boxes and figures are stored.
 constexpr double kSinglePrecision = 0x1p-24;
 
 FramePlace stored_place(const DetectionJson& one) {
@@ -51,7 +51,7 @@ class OneFrame final : public loader::Dataset {
   int64_t size() const override { return 1; }
   image::Image get(int64_t, int64_t) const override { return image_; }
   int64_t label(int64_t) const override { return -1; }
-  std::string name(int64_t) const override { return "the stored picture"; }
+  std::string name(int64_t) const override { return "the stored image"; }
   const std::vector<std::string>& classes() const override { return none_; }
   Instances instances(int64_t) const override { return {1, image_.rows, image_.cols, {}}; }
 
@@ -105,11 +105,11 @@ void test_resize(CaseResult& result, const Entry& entry) {
     compare_exactly(result, name, tensor_of(got.frame), stored.at(name));
     ++result.tensors;
     if (DetectionJson{got.shown.rows, got.shown.cols} != DetectionJson{size.at(2), size.at(3)}) {
-      add_fault(result, fmt::format("{}: {} x {} of the frame are picture, not {}", name,
+      add_fault(result, fmt::format("{}: the image covers {} x {} of the frame, not {}", name,
                                     got.shown.rows, got.shown.cols, size.dump()));
     }
     if (k > 0) continue;
-    // The padding is 128 before normalisation, hence not 0 after it.
+    // The padding has the value 128 before normalisation, so it is not 0 after it.
     const at::Tensor mean = at::tensor({123.675, 116.28, 103.53}, at::kDouble);
     const at::Tensor stddev = at::tensor({58.395, 57.12, 57.375}, at::kDouble);
     const at::Tensor normalised = ((tensor_of(got.frame).to(at::kDouble) - mean) / stddev)
@@ -124,7 +124,7 @@ void lsj_sizes(CaseResult& result, const Entry& entry) {
   const DetectionJson sizes = read_json(entry.path());
   const auto compare_row = [&](const std::vector<int64_t>& got, const DetectionJson& row) {
     ++result.tensors;
-    const std::vector<double> numbers = row;  // the draw, then the result
+    const std::vector<double> numbers = row;  // the random draw, then the expected result
     if (!std::ranges::equal(got, std::span(numbers).last(got.size()))) {
       add_fault(result, fmt::format("{} gives {}", row.dump(), DetectionJson(got).dump()));
     }
@@ -158,7 +158,7 @@ at::Tensor box_of(const std::array<double, 4>& box) {
 }
 at::Tensor stored_box(const DetectionJson& box) { return box_of(box.get<std::array<double, 4>>()); }
 
-// Adds a fault and returns false if other annotations remain.
+// Whether the kept annotations are those with the stored ids; if not, adds a fault.
 bool compare_kept(CaseResult& result, const std::string& name, const Instances& got,
                   const DetectionJson& kept) {
   DetectionJson ids = DetectionJson::array();
@@ -171,7 +171,7 @@ bool compare_kept(CaseResult& result, const std::string& name, const Instances& 
 
 struct StoredAnnotations {
   Instances whole;
-  std::map<int64_t, bool> crosses_itself;  // upstream repairs them: not compared
+  std::map<int64_t, bool> crosses_itself;  // upstream repairs such polygons: not compared
 };
 
 StoredAnnotations stored_annotations(const DetectionJson& one) {
@@ -216,10 +216,10 @@ void lsj_annotations(CaseResult& result, const Entry& entry) {
                      area_of(polygon.at("polygons").at(i).get<Outlines>()), 1e-8);
       ++result.tensors;
       if (image::run_lengths_text(mask) != polygon.at("rle").at(i).get<std::string>()) {
-        add_fault(result, here + " has another raster");
+        add_fault(result, here + " has another mask");
       }
     }
-    // With bitmaps instead of polygons: the same raster, and boxes around its pixels.
+    // With bitmaps instead of polygons the masks are the same, and boxes enclose their pixels.
     const DetectionJson& bitmask = one.at("bitmask");
     for (size_t i = 0; i < bitmask.at("kept").size(); ++i) {
       const int64_t id = bitmask.at("kept").at(i);
@@ -280,7 +280,7 @@ void mask_targets(CaseResult& result, const Entry& entry) {
     const at::Tensor got =
         bytes_of(image::mask_target(image::raster_polygons(outlines, rows, cols), box, kSide),
                  {kSide, kSide});
-    // The file counts the cells within 1e-5 of one half, where float32 may decide either way.
+    // The file counts the cells within 1e-5 of 0.5. There rounding in float32 may decide the bit.
     ++result.tensors;
     const auto differing = got.ne(stored.at(bitmask)).sum().item<int64_t>();
     if (differing > item.at("bitmask_cells_within_1e5_of_half").get<int64_t>()) {

@@ -101,7 +101,7 @@ Tensors plain_pyramid(const MapCase& c, at::ScalarType type) {
   keep_pyramid(got, "train.", levels);
   keep_weights(got, weights, "backbone.", "backbone.");
   for (size_t i = 0; i < 4; ++i) {
-    // at::batch_norm keeps no batch counter.
+    // at::batch_norm has no batch counter, so set it to the one batch that ran.
     for (const char* stem : {"fpn_lateral", "fpn_output"}) {
       got[fmt::format("after.{}{}.norm.num_batches_tracked", stem, i + 2)] = at::ones({});
     }
@@ -131,8 +131,6 @@ void pyramid_case(CaseResult& result, const Entry& entry, const Request& request
                     path == Path::kFast ? fast_pyramid(c, type) : plain_pyramid(c, type), type);
 }
 
-// Region proposals.
-
 int64_t number_of(const Entry& entry, const char* key) {
   return entry.about.at(key).get<int64_t>();
 }
@@ -143,7 +141,7 @@ std::vector<boxes::MapSize> sizes_of(const std::vector<at::Tensor>& maps_BCHW) {
   return sizes;
 }
 
-// The sampled anchors are inputs. Targets are float32 even in upstream's float64 run.
+// The stored indices of the sampled anchors, which are inputs of the case.
 boxes::Sampled given_sample(const Tensors& stored, int64_t image) {
   return {stored.at(fmt::format("pos_idx.{}", image)), stored.at(fmt::format("neg_idx.{}", image))};
 }
@@ -286,7 +284,7 @@ void rpn_case(CaseResult& result, const Entry& entry, const Request& request, Pa
   const heads::RpnHead head(nn::Scope(names) / "proposal_generator" / "rpn_head",
                             {.channels = number_of(entry, "channels")});
   c.inputs.weights = procedural_weights(names, c.seed);
-  // As in the set's README: scaled by a quarter, so that boxes stay near their anchors.
+  // The set's README scales these weights by a quarter, so that boxes stay near their anchors.
   at::Tensor& deltas = c.inputs.weights.at("proposal_generator.rpn_head.anchor_deltas.weight");
   deltas = deltas * 0.25;
   for (int64_t image = 0; image < number_of(entry, "batch"); ++image) {

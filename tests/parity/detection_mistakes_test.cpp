@@ -143,7 +143,7 @@ TEST(DetectionHeadMistakes, ANormThatIsNotSynchronised) {
                               [](Inputs& inputs) { inputs.weights.at("apart").fill_(1); });
 }
 
-// Names and shapes of the upstream state_dict, in its order.
+// Names and shapes must be those of the upstream state_dict, in its order.
 TEST(DetectionHeads, HaveThePublishedNames) {
   const std::filesystem::path file = kDetectionFolder / "convmae_det_base.json";
   if (!std::filesystem::exists(file)) GTEST_SKIP() << "no " << file;
@@ -167,7 +167,8 @@ TEST(DetectionHeads, HaveThePublishedNames) {
   EXPECT_EQ(ours, published);
 }
 
-// Both necks against the stored whole backbones, from the maps of their last blocks.
+// Compares a neck's maps, computed from the stored output of the backbone's last block, with the
+// maps stored for the whole backbone.
 void expect_stored_maps(const Tensors& stored, const char* first, size_t number,
                         const std::vector<at::Tensor>& got) {
   for (size_t i = 0; i < got.size(); ++i) {

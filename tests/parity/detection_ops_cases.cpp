@@ -1,6 +1,6 @@
-// Operators of detection on boxes and masks. Indices and levels must be equal; RoIAlign and its
-// gradients within upstream's own rounding; masks by pixel, except the pixels that the set counts
-// as within rounding of one half.
+// Operators of detection on boxes and masks. Indices and levels must be equal. RoIAlign and its
+// gradients must agree within upstream's own rounding error. Masks must be equal, except for at
+// most as many pixels as have values within rounding of the threshold.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -45,7 +45,7 @@ std::vector<CaseResult> on_both_paths(const Entry& entry, const Request& request
   return results;
 }
 
-// The tensors that a case starts from, with the planted mistake.
+// The input tensors of a case, after request.sabotage.
 Tensors case_inputs(const Request& request, Tensors tensors) {
   Inputs inputs;
   inputs.weights = std::move(tensors);
@@ -84,7 +84,7 @@ struct RoiAnswers {
   std::vector<at::Tensor> gradients_BCHW;
 };
 
-// RoIAlign, and the gradient of its sum weighted by the probe.
+// RoIAlign, and the gradients of sum(output * probe).
 RoiAnswers bins_and_gradients(const RoiFile& file, at::ScalarType type, int64_t bins,
                               const at::Tensor& probe_RCPP) {
   std::vector<at::Tensor> maps;
@@ -100,8 +100,8 @@ RoiAnswers bins_and_gradients(const RoiFile& file, at::ScalarType type, int64_t 
   return result;
 }
 
-// The bound in the set's README for float32; for float64 upstream's own error if it is stored,
-// which it is not for the means of masks.
+// float32: the bound in the set's README. float64: upstream's own error, where it is stored; it is
+// not stored for the means of masks, which have the bound of float32.
 double bound_of_answer(const Entry& entry, const std::string& name, at::ScalarType type) {
   constexpr double kLeast = 1e-5, kHeadroom = 10;
   if (type == at::kDouble && entry.errors.contains(name)) {
@@ -138,7 +138,7 @@ void roi_align_file(CaseResult& result, const Entry& entry, const Tensors& in,
     compare_bins(result, entry, type, fmt::format("grad{}", bins), got.gradients_BCHW[0],
                  stored.at(fmt::format("grad{}", bins)));
   }
-  // Every mask is an image of its own, at its own scale.
+  // Each mask is one image of the batch, at scale 1.
   const at::Tensor images = at::arange(masks.size(0), at::kLong);
   const at::Tensor means = ops::roi_align({masks.to(type).unsqueeze(3)}, in.at("bitmask.boxes"),
                                           images, at::zeros_like(images), {1}, 28);
@@ -183,7 +183,8 @@ FloatBox float_box(const at::Tensor& boxes_N4, int64_t i) {
   return box;
 }
 
-// A pasted mask's values [rows, cols], by LibTorch's grid sampler on [-1, 1].
+// The values [rows, cols] of a pasted mask before thresholding, from LibTorch's grid sampler, whose
+// coordinates are in [-1, 1].
 at::Tensor sampled_mask(const at::Tensor& mask_SS, const at::Tensor& box_4, int64_t rows,
                         int64_t cols) {
   const auto places = [&](int64_t pixels, int64_t axis) {
@@ -224,7 +225,7 @@ void compare_pixels(CaseResult& result, const std::string& name, const image::Ru
   ++result.tensors;
   const int64_t off = other_pixels(got, wanted);
   if (off > allowed) {
-    add_fault(result, fmt::format("{}: {} other pixels, allowed {}", name, off, allowed));
+    add_fault(result, fmt::format("{}: {} pixels differ, allowed {}", name, off, allowed));
   }
 }
 
@@ -246,8 +247,8 @@ void paste_masks_file(CaseResult& result, const Entry& entry, const Tensors& in,
                    image::parse_run_lengths(one.at("counts").get<std::string>(), rows, cols),
                    one.at("pixels_within_1e5_of_half"));
     if (i >= soft.size(0)) continue;
-    // Other thresholds compare the values themselves. They are above .5, because upstream cuts off
-    // lower values more than two pixels outside of a box.
+    // Further thresholds check the values before thresholding. They are above 0.5, because upstream
+    // cuts off lower values more than two pixels outside of a box.
     for (const double threshold : {0.55, 0.7, 0.95}) {
       const int64_t close = ((soft[i] - threshold).abs() < 1e-5).sum().item<int64_t>();
       compare_pixels(result, fmt::format("mask {} at {}", i, threshold),

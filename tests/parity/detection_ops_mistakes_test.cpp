@@ -9,7 +9,7 @@ namespace {
 
 const std::filesystem::path kDetection = kShared / "goldens/detection";
 
-// Changes the coordinates of the boxes, x0, y0, x1, y1 in the columns from `first` on.
+// Maps boxes [x0, y0, x1, y1] to wrong boxes. In a stored tensor they begin at column `first`.
 using ChangeOfBoxes = std::function<at::Tensor(const at::Tensor& boxes_R4)>;
 void expect_box_mistake_noticed(const std::string& file, const std::string& name, int64_t first,
                                 const ChangeOfBoxes& change) {
@@ -29,7 +29,7 @@ at::Tensor one_pixel_longer(const at::Tensor& boxes_R4) {
 }
 
 TEST(DetectionOpsMistakes, BinsOfOtherBoxes) {
-  // Without the half-cell offset, which is two pixels at a stride of four.
+  // Boxes as without the offset of half a cell, which is two pixels at stride 4.
   const auto no_half = [](const at::Tensor& boxes_R4) { return boxes_R4 + 2; };
   for (const ChangeOfBoxes& mistake :
        {ChangeOfBoxes(no_half), {swapped_axes}, {one_pixel_longer}}) {

@@ -25,7 +25,7 @@ struct RegionCase {
   at::Tensor pooled_RCPP;
 
   int64_t number(const char* key) const { return entry.about.at(key).get<int64_t>(); }
-  // Concatenates "<name>.0" and "<name>.1". Boxes are float32 even in upstream's float64 run.
+  // Concatenates "<name>.0" and "<name>.1" of the two images.
   at::Tensor joined(const std::string& name) const {
     return at::cat({stored.at(name + ".0"), stored.at(name + ".1")});
   }
@@ -46,7 +46,7 @@ at::Tensor region_leaf(const at::Tensor& pooled, at::ScalarType type) {
   return pooled.to(type, /*non_blocking=*/false, /*copy=*/true).requires_grad_(true);
 }
 
-void count_batches(Tensors& got, const char* stem) {  // at::batch_norm keeps no counter
+void count_batches(Tensors& got, const char* stem) {  // at::batch_norm has no batch counter
   for (int i = 1; i <= 4; ++i) {
     got[fmt::format("after.{}{}.norm.num_batches_tracked", stem, i)] = at::ones({});
   }
@@ -165,7 +165,7 @@ Tensors fast_mask_head(const RegionCase& c, at::ScalarType type) {
   got["grad_input"] = published_map(pooled.grad());
   keep_parameters(got, own.parameters, "roi_heads.mask_head.", "roi_heads.mask_head.");
   const at::NoGradGuard no_grad;
-  const OwnMaskHead fresh(c, type);  // with unchanged running statistics
+  const OwnMaskHead fresh(c, type);  // its running statistics are still the stored ones
   got["logits"] = published_map(fresh.head.of_all_classes(pooled, dist::group_of_one()));
   got["eval.logits"] = published_map(own.head.of_all_classes(pooled, nullptr));
   got["eval.probabilities"] = own.head(pooled, classes, nullptr).sigmoid();
@@ -208,8 +208,6 @@ void mask_head_case(CaseResult& result, const Entry& entry, const Request& reque
                     {"boxes.", "classes.", "targets."});
 }
 
-// Two ranks that normalise together.
-
 constexpr int64_t kNormChannels = 4;
 
 struct NormCase {
@@ -217,7 +215,7 @@ struct NormCase {
   std::vector<at::Tensor> x_NCHW, probes_NCHW;
   reference::Weights weights;
   at::ScalarType type;
-  bool apart;  // the planted mistake: each rank normalises alone
+  bool apart;  // the planted mistake: each rank uses only its own statistics
 };
 
 void keep_rank(Tensors& got, const NormCase& c, size_t rank, const at::Tensor& y,

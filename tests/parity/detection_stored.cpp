@@ -14,7 +14,7 @@ namespace {
 
 bool has_part(const std::string& name, const char* part) { return name.find(part) != name.npos; }
 
-// The file's error, for tensors without one of their own.
+// Upstream's float32 error over the whole file, for tensors without a stored error of their own.
 double error_of_file(const Entry& entry) {
   if (!entry.about.contains("fp32_vs_fp64")) return 0;
   return entry.about.at("fp32_vs_fp64").at("max_rel_to_tensor_max").get<double>();
@@ -59,7 +59,7 @@ void compare_detection(CaseResult& result, const Entry& entry, const Tensors& st
     if (std::any_of(given.begin(), given.end(), begins)) continue;
     const auto found = got.find(name);
     if (found == got.end()) {
-      add_fault(result, fmt::format("{} is stored, but nothing computed goes by that name", name));
+      add_fault(result, fmt::format("{} is stored, but no computed tensor has this name", name));
     } else {
       compare_one(result, entry, name, found->second, wanted, type);
     }

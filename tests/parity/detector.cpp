@@ -44,7 +44,7 @@ models::DetectorOptions detector_options_of(const nlohmann::json& about) {
   return options;
 }
 
-// Procedural values by name; positions keep their initial values.
+// Weights with procedural values by name; position tables keep their initial values.
 reference::Weights detector_weights(const models::DetectorOptions& options, uint64_t seed) {
   reference::Weights weights;
   const models::Detector model(options, 0);
@@ -92,7 +92,7 @@ at::Tensor normalised_images(const DetectorCase& c, at::ScalarType type) {
   return at::stack(images);
 }
 
-// The indices of `chosen` in the ascending list of candidates with this label.
+// For each candidate in `chosen`, its index in the ascending list of candidates with this label.
 std::vector<int64_t> places_of(const at::Tensor& chosen, const at::Tensor& label_N, int64_t label) {
   const at::Tensor list = label_N.eq(label).nonzero().squeeze(1).contiguous();
   const auto* first = list.const_data_ptr<int64_t>();
@@ -101,14 +101,14 @@ std::vector<int64_t> places_of(const at::Tensor& chosen, const at::Tensor& label
   for (int64_t i = 0; i < ids.size(0); ++i) {
     const int64_t id = ids.const_data_ptr<int64_t>()[i];
     const auto* found = std::lower_bound(first, first + list.size(0), id);
-    require(found != first + list.size(0) && *found == id, "{} was drawn, but has not label {}", id,
-            label);
+    require(found != first + list.size(0) && *found == id,
+            "candidate {} was drawn, but its label is not {}", id, label);
     places.push_back(found - first);
   }
   return places;
 }
 
-// The stored draws as a choice; their indices refer to the labels of all candidates.
+// A choice that returns the stored samples. They are stored as indices into all candidates.
 boxes::Choice given_choice(const at::Tensor& positive, const at::Tensor& negative,
                            const at::Tensor& label_N) {
   return [=](boxes::Side side, int64_t, int64_t) {
@@ -179,7 +179,7 @@ reference::DetectorOptions reference_options(const models::DetectorOptions& own,
   return options;
 }
 
-// Keeps the observed tensors that are stored, under their stored names.
+// Saves observed tensors whose stored counterparts exist, under the stored names.
 nn::Observer keeper(Tensors& values, bool nhwc) {
   return [&values, nhwc](const std::string& name, const at::Tensor& seen) {
     const bool map = name.size() == 2 && name[0] == 'p';
@@ -201,7 +201,7 @@ void keep_losses(Tensors& values, const Losses& losses) {
   values["total"] = losses.total().detach();
 }
 
-// The labels from which both paths sample regions: those of the stored proposals and the truths.
+// Per image, the labels of the stored proposals followed by the truths. Sampling depends on them.
 std::vector<at::Tensor> region_labels(const DetectorCase& c, const Tensors& stored) {
   std::vector<at::Tensor> labels;
   const auto truths = truths_of_case(c, at::kFloat);
@@ -225,7 +225,7 @@ at::Tensor pixels_in_order(const models::Detector& model, const at::Tensor& imag
 DetectorCase detector_case(const Entry& entry, const Request& request, const Tensors& training) {
   DetectorCase c;
   c.options = detector_options_of(entry.about);
-  Inputs inputs;  // where mistakes are planted
+  Inputs inputs;  // request.sabotage may change them
   inputs.weights = detector_weights(c.options, entry.about.at("weight_seed").get<uint64_t>());
   if (request.sabotage) request.sabotage(inputs);
   c.weights = inputs.weights;
@@ -241,7 +241,7 @@ DetectorCase detector_case(const Entry& entry, const Request& request, const Ten
     c.regions.push_back(of("roi.sampled_idx"));
     c.region_classes.push_back(of("roi.sampled_class"));
   }
-  require(!c.images_CHW.empty(), "{} has no pictures", entry.file);
+  require(!c.images_CHW.empty(), "{} has no images", entry.file);
   return c;
 }
 

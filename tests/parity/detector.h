@@ -1,4 +1,4 @@
-// A whole stored detector: its weights, the targets of its images, both paths.
+// A whole upstream detector: its weights, the targets of its images, both paths.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -22,21 +22,21 @@ struct DetectorCase {
   reference::Weights weights;               // float32, upstream shapes
   std::vector<at::Tensor> images_CHW;       // uint8
   std::vector<loader::Instances> labelled;  // per image: boxes, classes, polygons
-  // The drawn indices per image: of anchors, and of rows in proposals and truths.
+  // Per image, the sampled anchors and the sampled rows of the proposals followed by the truths.
   std::vector<at::Tensor> anchors_positive, anchors_negative, regions;
   std::vector<at::Tensor> anchor_labels, region_classes;
 };
 
-// `training`: the tensors of a training entry, which have all inputs; other
-// entries have weights only.
+// `training`: the tensors of the entry's training file, which has images, targets and samples.
+// Throws Error(kData) if it has no images.
 DetectorCase detector_case(const Entry& entry, const Request& request, const Tensors& training);
 
-// The results of a training pass under the stored names: losses, features, proposals, scores, masks
-// of the true class ("mask_logits"), gradients and running statistics.
+// Runs a training pass. Results have the stored names: losses, features, proposals, scores, mask
+// logits of the true class ("mask_logits"), gradients and running statistics.
 Tensors train_detector(const DetectorCase& c, const Tensors& stored, Path path,
                        at::ScalarType type);
 
-// The detections in the images, "raw.boxes.0", ..., and the proposals.
+// Detections in the images ("raw.boxes.0", ...) and the proposals.
 Tensors detect_objects(const DetectorCase& c, Path path, at::ScalarType type);
 
 }  // namespace fcm::parity

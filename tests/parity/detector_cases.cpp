@@ -17,7 +17,8 @@
 namespace fcm::parity {
 namespace {
 
-// Prefixes of the tensors in a training file that are inputs.
+// Names that begin with one of these are not compared: inputs, and the raw outputs of the region
+// proposal network, which the paths do not keep.
 const std::vector<std::string> kGiven{"image.", "gt_", "rpn.", "roi.", "rpn_logits", "rpn_deltas"};
 
 bool is_zero_by_nature(const Entry& entry, const std::string& name) {
@@ -27,7 +28,7 @@ bool is_zero_by_nature(const Entry& entry, const std::string& name) {
   return std::find(list.begin(), list.end(), whole) != list.end();
 }
 
-// Whole tensors, or samples of large ones; mask logits of the true class only.
+// Stored and computed tensors of equal names and sizes; large tensors are sampled in both.
 struct Comparable {
   Tensors wanted, got;
 };
@@ -74,8 +75,8 @@ void compare_training(CaseResult& result, const Entry& entry, const Request& req
   compare_detection(result, entry, both.wanted, both.got, type, kGiven);
 }
 
-// The value at a pixel of the image: the mask in its box, bilinear at the
-// pixel's centre, zero outside.
+// The value of a pasted mask at a pixel of the image: interpolated bilinearly at the pixel's
+// centre, zero outside the box.
 double pasted_value(const at::Tensor& mask_SS, const std::array<double, 4>& box, int64_t col,
                     int64_t row) {
   const auto side = mask_SS.size(0);
@@ -93,8 +94,8 @@ double pasted_value(const at::Tensor& mask_SS, const std::array<double, 4>& box,
          below * ((1 - right) * at_cell(y + 1, x) + right * at_cell(y + 1, x + 1));
 }
 
-// A pixel may differ if rounding can move its value across .5: an error of the mask, or one of a
-// thousandth of a pixel in the box, which matters for boxes of a few pixels.
+// Whether rounding may move the value of a pixel across 0.5: an error of 1e-4 in the mask, or of
+// 0.001 pixel in the box, which matters for boxes of a few pixels.
 bool is_near_half(const at::Tensor& mask_SS, const std::array<double, 4>& box, int64_t col,
                   int64_t row) {
   constexpr double kOfMask = 1e-4, kOfBox = 1e-3;
@@ -110,7 +111,7 @@ bool is_near_half(const at::Tensor& mask_SS, const std::array<double, 4>& box, i
   return false;
 }
 
-// The indices of the frame's boxes that are not empty in the image.
+// The indices of the boxes that are not empty after clipping to the original image.
 std::vector<int64_t> kept_in_image(const at::Tensor& boxes_N4, int64_t side, loader::Extent image) {
   std::vector<std::array<float, 4>> boxes(static_cast<size_t>(boxes_N4.size(0)));
   const at::Tensor flat = boxes_N4.contiguous();
@@ -125,7 +126,7 @@ std::vector<int64_t> kept_in_image(const at::Tensor& boxes_N4, int64_t side, loa
   return kept;
 }
 
-// Boxes, scores, classes and masks in the original images.
+// Compares boxes, scores, classes and masks in the coordinates of the original images.
 void compare_in_images(CaseResult& result, const Entry& entry, const Tensors& stored,
                        const Tensors& found, int64_t side) {
   const nlohmann::json results = read_json(entry.folder / (entry.stem() + ".results.json"));
@@ -173,7 +174,7 @@ void compare_in_images(CaseResult& result, const Entry& entry, const Tensors& st
   }
   for (const auto& [name, value] : stored) {
     if (!name.starts_with("boxes.")) continue;
-    ++result.tensors;  // compared above, with the other results
+    ++result.tensors;  // the loop above compared it
   }
 }
 

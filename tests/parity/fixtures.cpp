@@ -41,7 +41,7 @@ std::vector<fs::path> manifests_below(const fs::path& root) {
 void add_entries(const fs::path& manifest, std::vector<Entry>& entries) {
   const nlohmann::json json = read_json(manifest);
   if (!json.is_object() || !json.contains("files") || !json.at("files").is_object()) {
-    fail(ExitCode::kUsage, "{} has no \"files\" object", manifest.string());
+    fail(ExitCode::kUsage, "{} has no object \"files\"", manifest.string());
   }
   for (const auto& [file, about] : json.at("files").items()) {
     Entry entry{manifest.parent_path(), file, about, nullptr};
@@ -57,7 +57,8 @@ std::vector<Entry> find_entries(const fs::path& root) {
   std::vector<Entry> entries;
   for (const fs::path& manifest : manifests_below(root)) add_entries(manifest, entries);
   if (entries.empty()) {
-    fail(ExitCode::kUsage, "no manifest.json with files below {}; give --fixtures a folder of them",
+    fail(ExitCode::kUsage,
+         "no manifest.json with files below {}; --fixtures takes a folder with one at any depth",
          root.string());
   }
   return entries;
@@ -95,7 +96,7 @@ double number_after(const std::string& text, const std::string& words) {
   std::smatch match;
   const std::regex pattern(words + R"([ =]*([\d.]+(?:e-?\d+)?))");
   if (!std::regex_search(text, match, pattern)) {
-    fail(ExitCode::kData, "the manifest does not say its {}: {}", words, text);
+    fail(ExitCode::kData, "the manifest's text has no number after \"{}\": {}", words, text);
   }
   return std::stod(match[1]);
 }

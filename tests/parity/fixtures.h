@@ -17,7 +17,7 @@ using Tensors = std::map<std::string, at::Tensor>;
 struct Entry {
   std::filesystem::path folder;  // of the manifest
   std::string file;              // relative to it
-  nlohmann::json about;          // the manifest's description
+  nlohmann::json about;          // the manifest's object for this file
   nlohmann::json errors;         // <stem>.errors.json next to it, or null
 
   std::string kind() const { return about.value("kind", ""); }
@@ -36,8 +36,8 @@ Tensors read_tensors(const std::filesystem::path& path);
 // Throws Error(kData).
 nlohmann::json read_json(const std::filesystem::path& path);
 
-// Parsed from a text such as `procedural "images", seed 11, [2,3,224,224]`: the seed (`seed_before`
-// if it names none), and the shape in brackets (empty if it names none).
+// Seed and shape in a text such as `procedural "images", seed 11, [2,3,224,224]`. Without a seed in
+// the text, the seed is `seed_before`; without brackets, the shape is empty, or {n} after "N=n".
 struct ProceduralText {
   uint64_t seed = 0;
   std::vector<int64_t> shape;

@@ -40,7 +40,7 @@ std::optional<double> stored_error(const Entry& entry, const std::string& tensor
   return found->at(measure).get<double>();
 }
 
-// Compares one file, with one member function for each way of storing a tensor.
+// Compares the tensors of one file. Each way in which files store a tensor has a member function.
 class Comparison {
  public:
   Comparison(CaseResult& result, const Entry& entry, const Tensors& stored, const Run& run,
@@ -62,13 +62,13 @@ class Comparison {
   }
 
  private:
-  // "grad.<tag>." of "grad.<tag>.<key>".
+  // The prefix "grad.<tag>." of a name "grad.<tag>.<key>".
   static std::string tag_of(const std::string& name) {
     return name.substr(0, name.find('.', std::string("grad.").size()) + 1);
   }
 
-  // If a loss has stored gradients, those of all parameters are stored: this detects a parameter
-  // that the upstream model lacks.
+  // A file that stores gradients of a loss stores those of all parameters. A computed gradient
+  // without a stored one therefore belongs to a parameter that the upstream model lacks.
   void every_gradient() {
     std::set<std::string> tags;
     for (const std::string& name : answered_) {
@@ -81,7 +81,7 @@ class Comparison {
   }
 
   void one(const std::string& name, const at::Tensor& wanted) {
-    if (is_index(name)) return;  // read together with its values
+    if (is_index(name)) return;  // the comparison of the values reads it
     if (name.find("grad_") != std::string::npos) return summary(name, wanted);
     if (name.ends_with(".val")) return sample(name, name.substr(0, name.size() - 4), ".idx");
     if (name.ends_with("_val")) return sample(name, name.substr(0, name.size() - 4), "_idx");
@@ -102,23 +102,23 @@ class Comparison {
     const auto found = run_.values.find(name);
     answered_.insert(name);
     if (found != run_.values.end()) return &found->second;
-    add_fault(result_, fmt::format("{} is stored, but nothing computed goes by that name", name));
+    add_fault(result_, fmt::format("{} is stored, but no computed tensor has this name", name));
     return nullptr;
   }
 
-  // Which elements of a tensor were computed, flat; undefined: all.
+  // A flat bool tensor: which elements of a tensor were computed. Undefined if all were.
   at::Tensor computed_part(const std::string& name) const {
     const auto found = run_.computed.find(name);
     return found == run_.computed.end() ? at::Tensor() : found->second.flatten();
   }
 
-  // The largest absolute value of a tensor: upstream's if it is stored.
+  // The largest absolute value of a tensor: the stored one or, without one, that of `value`.
   double scale(const std::string& name, const at::Tensor& value) const {
     if (const auto stored = stored_error(entry_, name, "absmax")) return *stored;
     return value.abs().max().item<double>();
   }
 
-  // Indices and values are stored once for the float32 and the float64 run.
+  // Looked up without the prefix "f64.": both upstream runs share the stored indices.
   const at::Tensor* stored(const std::string& name) const {
     const auto found = stored_.find(name);
     return found == stored_.end() ? nullptr : &found->second;
@@ -149,7 +149,7 @@ class Comparison {
   }
 
   void missing_index(const std::string& name, const at::Tensor* index) {
-    if (index == nullptr) add_fault(result_, name + ": its positions are not stored");
+    if (index == nullptr) add_fault(result_, name + ": the indices of its values are not stored");
   }
 
   void sample_of(const std::string& name, const std::string& tensor, const at::Tensor& value,
@@ -173,8 +173,8 @@ class Comparison {
     key_bias(name, *value);
   }
 
-  // Zero except for rounding: compared relative to the other values; in
-  // float64 with rounding alone.
+  // The gradient of the keys' bias is zero except for rounding. It is compared with zero, relative
+  // to the largest value of the whole qkv bias; in float64 within 1e-12.
   void key_bias(const std::string& name, const at::Tensor& value) {
     if (!is_gradient(name) || !name.ends_with("attn.qkv.bias")) return;
     const bool exact = value.scalar_type() == at::kDouble;
@@ -191,8 +191,8 @@ class Comparison {
     }
   }
 
-  // Mean, population std and largest absolute value of a whole tensor. Its stored errors come from
-  // a sample, so the bound is the largest error of the file.
+  // `wanted`: mean, population std and largest absolute value of a whole tensor. Stored errors of
+  // single tensors come from samples, so the bound is the largest error of the file.
   void statistics(const std::string& name, const std::string& tensor, const at::Tensor& wanted) {
     const at::Tensor* value = computed(tensor);
     if (value == nullptr || computed_part(tensor).defined()) return;
@@ -221,7 +221,7 @@ class Comparison {
             scale("pred", *value));
   }
 
-  // The views of the first image, of predictions in view-major order.
+  // Compares the predictions for the first image; predictions are in view-major order.
   void first_image(const at::Tensor& wanted) {
     const at::Tensor* value = computed("pred");
     if (value == nullptr) return;
@@ -235,7 +235,8 @@ class Comparison {
             part.defined() ? of_first(part) : part, scale("pred", *value));
   }
 
-  // [summary.]<tag>.grad_l2, grad_sum, grad_absmax [P]; grad_val [P, 4] at grad_idx.
+  // "[summary.]<tag>.grad_l2", "grad_sum" and "grad_absmax" have a value for each of P parameters;
+  // "grad_val" [P, 4] has the elements at the indices "grad_idx".
   void summary(const std::string& name, const at::Tensor& wanted) {
     const size_t dot = name.rfind('.');
     std::string tag = name.substr(0, dot);
@@ -269,11 +270,11 @@ class Comparison {
     } else if (what == "grad_val") {
       compare(result_, name, x.index_select(0, index), wanted, tolerance,
               x.abs().max().item<double>());
-    } else if (what == "grad_sum") {  // terms cancel: relative to a random sum
+    } else if (what == "grad_sum") {  // relative to L2 norm * sqrt(elements), because terms cancel
       compare(result_, name, x.sum(), wanted, tolerance,
               x.norm().item<double>() * std::sqrt(static_cast<double>(x.numel())));
     } else {
-      add_fault(result_, name + " is stored, and not understood");
+      add_fault(result_, name + " is stored, but this case does not know the name");
     }
   }
 
@@ -292,13 +293,13 @@ class Comparison {
   const Run& run_;
   std::string prefix_;
   const Tolerance& tolerance_;
-  std::set<std::string> answered_;  // computed tensors of which a stored value was compared
+  std::set<std::string> answered_;  // names of computed tensors that were looked up
 };
 
 }  // namespace
 
 Tolerance float32_tolerance(const Entry& entry) {
-  constexpr double kHeadroom = 10;  // both sides round, and sums may run in another order
+  constexpr double kHeadroom = 10;  // both programs round, and their orders of summation differ
   return [&entry](const std::string&, Quantity quantity) {
     if (quantity == Quantity::kLoss) return 1e-6;
     return kHeadroom * largest_relative_error(entry, quantity);

@@ -12,16 +12,16 @@ namespace fcm::parity {
 
 enum class Quantity { kActivation, kGradient, kLoss };
 
-// The tolerance relative to a tensor's largest value (for losses, to the value). `tensor` is the
-// name of the computed tensor.
+// Returns the tolerance for the computed tensor named `tensor`, relative to the tensor's largest
+// value; for a loss, relative to the loss.
 using Tolerance = std::function<double(const std::string& tensor, Quantity quantity)>;
 
 // 10 times the difference between float32 and float64 in the upstream code, from
 // the manifest; 1e-6 for losses.
 Tolerance float32_tolerance(const Entry& entry);
 
-// For a float64 run against tensors stored from float32: 1.5 times the difference of each tensor,
-// as the differences are stored with few digits.
+// For a float64 run compared with tensors stored from float32: 1.5 times the stored difference of
+// each tensor, because differences are stored with few digits, plus 2^-24; 1e-6 for losses.
 Tolerance float64_tolerance(const Entry& entry);
 
 // The stored tensors to compare: those of the upstream float32 run, or those of its float64 run,
@@ -33,8 +33,8 @@ enum class Stored { kFloat32, kFloat64 };
 void compare_with_stored(CaseResult& result, const Entry& entry, const Tensors& stored,
                          const Run& run, Stored origin, const Tolerance& tolerance);
 
-// Sets the middle third of attn.qkv.bias to zero: softmax does not depend on the keys' bias, so its
-// values are rounding noise.
+// If `name` is an attn.qkv.bias, sets the bias of the keys (its middle third) to zero. Softmax does
+// not depend on it, so its gradients are rounding noise.
 at::Tensor without_key_bias(const std::string& name, const at::Tensor& value);
 
 }  // namespace fcm::parity

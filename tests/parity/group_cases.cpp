@@ -1,4 +1,4 @@
-// param-groups files: the parameters of an optimizer, their groups and their order.
+// Cases of the kind param-groups: the parameters of an optimizer, their groups and their order.
 #include <fmt/format.h>
 
 #include <memory>
@@ -40,7 +40,7 @@ void compare_groups(CaseResult& result, const nlohmann::json& wanted,
     }
     ++result.tensors;
     if (names != group.at("params").get<std::vector<std::string>>()) {
-      add_fault(result, name + " holds other parameters, or in another order");
+      add_fault(result, name + " has other parameters than stored, or another order of them");
     }
     if (group.contains("elements")) {
       compare_number(result, name + " elements", static_cast<double>(elements),
@@ -49,7 +49,7 @@ void compare_groups(CaseResult& result, const nlohmann::json& wanted,
   }
 }
 
-// A pretraining model: the file lists the state_dict, whose shapes determine the sizes.
+// Groups of a pretraining model. Its sizes are derived from the shapes of the listed state_dict.
 void pretraining_groups(CaseResult& result, const nlohmann::json& table) {
   std::vector<formats::TensorView> tensors;
   for (const nlohmann::json& item : table.at("state_dict")) {
@@ -57,7 +57,7 @@ void pretraining_groups(CaseResult& result, const nlohmann::json& table) {
         {item.at(0).get<std::string>(), "F32", item.at(1).get<std::vector<int64_t>>(), {}});
   }
   const auto architecture = interop::recognise(tensors);
-  require(architecture.has_value(), "no model is recognised in the state_dict");
+  require(architecture.has_value(), "the state_dict is of no model that this program knows");
   const recipe::Recipe recipe = interop::published_recipe(*architecture, nullptr, {}, "state_dict");
   const models::MaskedAutoencoder model(recipe::autoencoder_options(recipe), 0);
   const auto& all = model.parameters().all();
@@ -68,18 +68,21 @@ void pretraining_groups(CaseResult& result, const nlohmann::json& table) {
                                     all[i].name, tensors[i].name));
     }
   }
-  if (all.size() != tensors.size()) add_fault(result, "the state_dict has another length");
+  if (all.size() != tensors.size()) {
+    add_fault(result,
+              fmt::format("{} tensors, the stored state_dict has {}", all.size(), tensors.size()));
+  }
   compare_groups(result, table.at("groups"),
                  optim::pretraining_groups(model.parameters(), recipe.optim), model.parameters());
 }
 
-// A classifier: the manifest names the upstream factory and its arguments.
+// Groups of a classifier. The manifest names the upstream factory and its arguments.
 void layer_decay_groups(CaseResult& result, const Entry& entry, const nlohmann::json& table) {
   const std::string text = entry.about.value("meaning", "");
   std::smatch match;
   const bool found =
       std::regex_search(text, match, std::regex(R"((\w*vit_\w+)\(global_pool=(True|False)\))"));
-  require(found, "the manifest names no published factory: {}", text);
+  require(found, "the manifest names no upstream factory: {}", text);
   const std::string factory = match[1];
   const bool conv = factory.starts_with("convvit");
   const PublishedModel published = published_model(

@@ -1,4 +1,5 @@
-// transforms files: crop and resize, bit-identical to Pillow. photo files: decoded as by Pillow.
+// Cases of the kinds transforms (crop and resize, bit-identical to Pillow) and photo (images
+// decoded as by Pillow).
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -29,7 +30,7 @@ at::Tensor as_tensor(const std::vector<uint8_t>& pixels) {
   return at::tensor(at::ArrayRef<uint8_t>(pixels), at::kByte);
 }
 
-// NAME.golden.safetensors is computed from photos/NAME, or from the lossless copy of its pixels.
+// The image of NAME.golden.safetensors: photos/NAME, or a lossless copy of its pixels.
 Image photo_of(const Entry& entry) {
   const std::string name = fs::path(entry.file).filename().string();
   const fs::path photo =
@@ -38,11 +39,11 @@ Image photo_of(const Entry& entry) {
   return decode_file(fs::exists(copy) ? copy : photo);
 }
 
-// "box07.bicubic.96" names a box, a filter and a size.
+// The name "box07.bicubic.96" means box 7, filter bicubic and size 96.
 at::Tensor crop(const Image& photo, const std::string& name, const at::Tensor& boxes) {
   std::smatch match;
   require(std::regex_match(name, match, std::regex(R"(box(\d+)\.(\w+)\.(\d+))")),
-          "{} is stored, and not understood", name);
+          "{} is stored, but this case does not know the name", name);
   const at::Tensor box = boxes[std::stol(match[1])];  // left, top, width, height
   const auto at = [&](int64_t i) { return box[i].item<int64_t>(); };
   const int64_t size = std::stol(match[3]);
@@ -53,15 +54,16 @@ at::Tensor crop(const Image& photo, const std::string& name, const at::Tensor& b
   return as_tensor(out);
 }
 
-// "eval256_224.bicubic": shorter side 256, then the centre 224 x 224. [224, 224, 3]
+// The name "eval256_224.bicubic" means: resize the shorter side to 256, then crop the central
+// 224 x 224 pixels. Returns [224, 224, 3].
 at::Tensor evaluation_view(const Image& photo, const std::string& name) {
   std::smatch match;
   require(std::regex_match(name, match, std::regex(R"(eval(\d+)_(\d+)\.(bicubic|normalised))")),
-          "{} is stored, and not understood", name);
+          "{} is stored, but this case does not know the name", name);
   const int64_t shorter = std::stol(match[1]), size = std::stol(match[2]);
   const int64_t least = std::min(photo.rows, photo.cols);
   const int64_t rows = shorter * photo.rows / least, cols = shorter * photo.cols / least;
-  const auto middle = [&](int64_t extent) {  // rounds half to even, as torchvision's CenterCrop
+  const auto middle = [&](int64_t extent) {  // rounds halves to even, like torchvision's CenterCrop
     return static_cast<int64_t>(std::nearbyint(static_cast<double>(extent - size) / 2));
   };
   std::vector<uint8_t> out(static_cast<size_t>(size * size * 3));
@@ -70,7 +72,7 @@ at::Tensor evaluation_view(const Image& photo, const std::string& name) {
   return as_tensor(out).reshape({size, size, 3});
 }
 
-// The network's input, through the operator that cuts patches: [3, size, size].
+// The image as normalised by the operator that cuts patches. Returns [3, size, size].
 at::Tensor normalised(const at::Tensor& image_HWC) {
   const int64_t size = image_HWC.size(0);
   const ops::PatchGeometry geometry{{size}};  // one patch

@@ -1,4 +1,4 @@
-// finetune-steps files: a classifier after some steps with layer-wise learning rates.
+// Cases of the kind finetune-steps: a classifier after AdamW steps with layer-wise learning rates.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -25,7 +25,7 @@ struct Plan {
 Plan read_plan(const Entry& entry) {
   const std::string text = entry.about.value("optimiser", "");
   Plan plan;
-  plan.options.batch_size = 256;  // so that base_lr is the lr
+  plan.options.batch_size = 256;  // lr = base_lr * batch_size / 256
   plan.options.base_lr = number_after(text, "with lr");
   plan.options.min_lr = number_after(text, "min_lr");
   plan.options.warmup_epochs = number_after(text, "warmup");

@@ -9,12 +9,12 @@
 namespace fcm::parity {
 namespace {
 
-// [B, G, ...] -> [G * B, ...].
+// Converts [B, G, ...] to [G * B, ...].
 at::Tensor group_major(const at::Tensor& x) { return x.transpose(0, 1).flatten(0, 1); }
 
 Placed complete(const at::Tensor& values) { return {values, at::ones(values.sizes(), at::kBool)}; }
 
-// Puts source [N, S, C] at positions [N, S] of [N, length, C].
+// Writes source [N, S, C] to the positions `indices` [N, S] of a tensor [N, length, C].
 Placed scatter(const at::Tensor& source_NSC, const at::Tensor& indices_NS, int64_t length) {
   const int64_t rows = source_NSC.size(0), width = source_NSC.size(2);
   const at::Tensor index = indices_NS.unsqueeze(-1).expand_as(source_NSC);
@@ -32,7 +32,7 @@ Layout::Layout(const masks::ViewPlan& plan, ops::PatchGeometry geometry, int64_t
       geometry_(std::move(geometry)),
       class_tokens_(class_tokens),
       view_size_(plan.sizes.front()) {
-  require(plan.kept_runs().size() == 1, "the kept views are not of one size");
+  require(plan.kept_runs().size() == 1, "the kept views differ in size; layouts need equal sizes");
 }
 
 Placed Layout::raster(const at::Tensor& tokens) const {
@@ -45,7 +45,7 @@ Placed Layout::map(const at::Tensor& cells, int64_t stage) const {
   const int64_t kept = plan_.kept_slots(), count = places.count(), side = places.side;
   const at::Tensor stored = cells.reshape({batch(), kept, count, -1});
   const int64_t width = stored.size(3);
-  // The storage position of each cell in raster order.
+  // order[r] is the storage index of the cell with raster index r.
   const at::Tensor order = at::tensor(at::ArrayRef<int64_t>(places.raster), at::kLong).argsort();
   const Placed patches_BLC = raster(stored.index_select(2, order).flatten(2));
   const auto as_map = [&](const at::Tensor& x) {

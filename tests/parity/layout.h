@@ -10,9 +10,9 @@
 
 namespace fcm::parity {
 
-// A tensor in the upstream layout, and which of its elements were computed. The
-// upstream programs also compute unused elements (hidden patches in the encoder,
-// visible ones at the end of the decoder).
+// A tensor in the upstream layout, and which of its elements this program computed. It skips
+// elements that no result needs, although upstream computes them: hidden patches in the encoder,
+// visible ones at the end of the decoder.
 struct Placed {
   at::Tensor values;
   at::Tensor computed;  // bool, same shape
@@ -21,7 +21,7 @@ struct Placed {
 // For plans whose kept views have equal sizes.
 class Layout {
  public:
-  // `class_tokens`: at the start of each sequence (0 or 1).
+  // `class_tokens`: the number of class tokens at the start of each sequence, 0 or 1.
   Layout(const masks::ViewPlan& plan, ops::PatchGeometry geometry, int64_t class_tokens);
 
   // Cells of a convolution stage, [B, K, P, C] (or [B, K, C] for one cell) -> [B, C, H, W].
@@ -38,12 +38,13 @@ class Layout {
   Placed predictions(const at::Tensor& predictions_BGHD) const;
 
   at::Tensor masks() const;        // [G * B, L]: 1 hidden, 0 visible
-  at::Tensor ids_restore() const;  // [B, L]: patch -> rank
+  at::Tensor ids_restore() const;  // [B, L]: the slot of each patch
 
  private:
   int64_t batch() const { return plan_.batch(); }
   int64_t patches() const { return plan_.patches(); }
-  // The patch at each position of view g's sequence (visible, then hidden). [B, G, L]
+  // The raster index of the patch at each position of a view's sequence, which has visible patches
+  // first. [B, G, L]
   at::Tensor patch_of_place() const;
 
   masks::ViewPlan plan_;

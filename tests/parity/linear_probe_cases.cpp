@@ -1,4 +1,4 @@
-// linear-probe files: the upstream head on frozen features, two steps of LARS.
+// Cases of the kind linear-probe: two LARS steps of the upstream head on frozen features.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -16,7 +16,7 @@
 namespace fcm::parity {
 namespace {
 
-// Parses "wd0 = weight decay 0, lr 1.6" in the manifest's text.
+// Described in the manifest's text as "wd0 = weight decay 0, lr 1.6"; `tag` is "wd0".
 struct Variant {
   std::string tag;
   double weight_decay = 0, lr = 0;
@@ -27,7 +27,7 @@ std::vector<Variant> variants(const Entry& entry) {
   const std::regex pattern(R"((\w+) = weight decay ([\d.]+), lr ([\d.]+))");
   std::vector<Variant> found;
   for (std::sregex_iterator at(text.begin(), text.end(), pattern), end; at != end; ++at) {
-    // A full stop may follow the number; stod ignores it.
+    // If a full stop follows the number, it matches the pattern too; stod ignores it.
     found.push_back({(*at)[1], std::stod((*at)[2]), std::stod((*at)[3])});
   }
   return found;
@@ -80,7 +80,7 @@ std::vector<CaseResult> linear_probe_cases(const Entry& entry, const Request& re
     const std::string name = fmt::format("{} [{} fp32]", entry.file, path_name(path));
     add_case(results, request, name, [&](CaseResult& result) {
       PublishedModel model = published_model(entry.about);
-      model.global_pool = true;  // of the class named in the manifest
+      model.global_pool = true;  // the upstream class named in the manifest pools globally
       const Tensors stored = read_tensors(entry.path());
       const Inputs inputs = make_inputs(
           entry, model, reference::classifier_names_and_shapes(reference_classifier(model)), {});

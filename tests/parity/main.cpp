@@ -73,7 +73,7 @@ int run(const Arguments& arguments) {
       if (entry.file.find(arguments.filter) == std::string::npos) continue;
       ++totals.unknown;
       if (!arguments.json) {
-        fmt::print("unknown {}: of kind \"{}\"\n", entry.path().string(), entry.kind());
+        fmt::print("unknown {}: kind \"{}\"\n", entry.path().string(), entry.kind());
       }
       continue;
     }
@@ -100,28 +100,30 @@ int run(const Arguments& arguments) {
 
 int parity_main(int argc, char** argv) {
   Arguments arguments;
-  CLI::App app("Compares this program with stored results of the published programs.", "parity");
+  CLI::App app("Compares this program with stored results of the upstream programs.", "parity");
   app.add_option("--fixtures", arguments.fixtures,
-                 "Folder of manifests, searched with all below it")
+                 "Folder with manifests; its subfolders are searched too")
       ->type_name("DIR")
       ->required();
-  app.add_option("--filter", arguments.filter, "Only cases with this in their name")
+  app.add_option("--filter", arguments.filter, "Run only cases whose name contains TEXT")
       ->type_name("TEXT");
   app.add_option("--except", arguments.except,
-                 "Without files with this in their name; may be repeated")
+                 "Skip files whose name contains TEXT; may be repeated")
       ->type_name("TEXT");
-  app.add_flag("--json", arguments.json, "All cases as JSON on stdout");
+  app.add_flag("--json", arguments.json, "Print all cases as JSON on stdout");
   app.add_flag("--allow-unknown", arguments.allow_unknown,
-               "Files of kinds that this program does not know are no failure");
-  app.add_option("--threads", arguments.threads, "Threads; 0: one for each core")->type_name("N");
+               "Exit with 0 even if files have kinds that this program does not know");
+  app.add_option("--threads", arguments.threads, "Number of threads; 0: one per core")
+      ->type_name("N");
   app.add_option(
          "--device", arguments.device,
-         "cpu, cuda or cuda:N: where pretraining and its updates by this program's own path "
-         "run; everything else stays on the processor")
+         "cpu, cuda or cuda:N: the device of the fast path in cases of pretraining and of AdamW "
+         "steps; everything else runs on the CPU")
       ->type_name("NAME");
   app.footer(
-      "A case is a file of a manifest, a path through this program and a compute type.\n"
-      "Exit status: 0 all passed; 1 a case failed, or a kind is unknown; 2 usage.");
+      "A case is a combination of a manifest's file, a path (the fast model or the reference) and\n"
+      "a compute dtype.\n"
+      "Exit status: 0 all cases passed; 1 a case failed, or a kind is unknown; 2 usage error.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

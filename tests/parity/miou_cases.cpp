@@ -1,6 +1,6 @@
-// Segmentation maps: counts and means of eval_miou and segmentation/metrics, windows of eval_slide
-// and segmentation/windows. Counts, windows and maps must be equal. Stored logits at the original
-// size are not compared, as the program computes only maps there.
+// Cases of segmentation maps: counts and means of eval_miou and segmentation/metrics, windows of
+// eval_slide and segmentation/windows. Counts, windows and maps must be equal. Logits stored at an
+// image's original size are not compared, because the program computes only maps at that size.
 #include "tests/parity/miou_cases.h"
 
 #include <ATen/ATen.h>
@@ -21,10 +21,11 @@ namespace {
 
 using nlohmann::json;
 
-// Rounding of divisions by 100 and of sums over classes, in any order.
+// The rounding error of a division by 100 and of a sum over fewer than 256 classes in any order.
 constexpr double kSumOfClasses = 256 * 0x1p-53;
 
-// Files hold 0 for unlabelled pixels; without this conversion 0 would count as a class.
+// The label conversion of upstream's reduce_zero_label: stored 0 means unlabelled and becomes 255,
+// the ignored label; class k is stored as k + 1.
 at::Tensor read_labels(const at::Tensor& raw, bool reduce_zero_label) {
   if (!reduce_zero_label) return raw;
   return at::where(raw.eq(0).logical_or(raw.eq(255)), at::full_like(raw, 255), raw - 1);
@@ -34,7 +35,7 @@ std::span<const uint8_t> map_bytes(const at::Tensor& map) {
   return {map.const_data_ptr<uint8_t>(), static_cast<size_t>(map.numel())};
 }
 
-// Files "<prefix>prediction.0", "<prefix><label>0" and so on.
+// The metrics over the stored maps "<prefix>prediction.0", "<prefix><label>0" and so on.
 eval::MeanIou measured(const Tensors& stored, const std::string& prefix, const std::string& label,
                        int64_t classes, bool reduce_zero_label) {
   eval::ClassCounts counts(classes);
@@ -73,12 +74,12 @@ void compare_means(CaseResult& result, const std::string& prefix, const eval::Me
     const std::string printed = fmt::format("{:.2f}", value);
     const std::string asked = fmt::format("{:.2f}", wanted.at("printed").at(name).get<double>());
     if (printed != asked) {
-      add_fault(result, fmt::format("{}{} prints as {}, not {}", prefix, name, printed, asked));
+      add_fault(result, fmt::format("{}{} is printed as {}, not {}", prefix, name, printed, asked));
     }
   }
 }
 
-// An undefined ratio is stored as null and is NaN here.
+// Compares one ratio of each class. The files store an undefined ratio as null; here it is NaN.
 void compare_shares(CaseResult& result, const std::string& name, const json& wanted,
                     const eval::MeanIou& got, double (eval::ClassOverlap::*share)() const) {
   require(wanted.size() == got.classes.size(), "{} of {} classes, stored of {}", name,
@@ -97,7 +98,8 @@ void compare_shares(CaseResult& result, const std::string& name, const json& wan
 // A stored tensor that no comparison uses is a fault.
 void refuse_unknown(CaseResult& result, const Tensors& stored, const std::regex& known) {
   for (const auto& [name, tensor] : stored) {
-    if (!std::regex_match(name, known)) add_fault(result, name + " is stored, and not understood");
+    if (!std::regex_match(name, known))
+      add_fault(result, name + " is stored, but this case does not know the name");
   }
 }
 
@@ -121,7 +123,7 @@ void metrics(CaseResult& result, const Entry& entry) {
   }
 }
 
-// Ratios of all classes in float32, -1 where undefined.
+// The ratios of all classes as the files store them: float32, -1 where undefined.
 at::Tensor stored_form(const eval::MeanIou& got, double (eval::ClassOverlap::*share)() const) {
   std::vector<double> values;
   for (const eval::ClassOverlap& one : got.classes) values.push_back((one.*share)() / 100);
@@ -156,7 +158,7 @@ eval::SlideOptions options_of(const json& one) {
   return {rows, cols, stride, stride, false};
 }
 
-// `ends`: stored windows give their ends instead of their sizes.
+// `ends`: whether stored windows are given by their ends instead of their sizes.
 void compare_windows(CaseResult& result, const json& one, bool ends) {
   ++result.tensors;
   json got = json::array();
@@ -176,9 +178,9 @@ void windows(CaseResult& result, const Entry& entry) {
   for (const json& one : read_json(entry.path())) compare_windows(result, one, /*ends=*/true);
 }
 
-// The stored networks: a convolution at every pixel or at every fourth. Upstream does not pad them
-// beyond the image's end, but this program pads windows; so the padding is cropped first, and the
-// result has the size of the pixels.
+// A network of the stored cases: one convolution, at every pixel or at every fourth. This program
+// pads windows that extend beyond the image, but upstream does not. So the padding is cropped
+// before the convolution, and the logits are upsampled and padded to the size of the window.
 struct StoredNetwork {
   at::Tensor weight, bias;
   int64_t stride = 1, padding = 0;
@@ -208,7 +210,7 @@ StoredNetwork stored_network(const std::string& name, uint64_t seed, int64_t cla
   return network;
 }
 
-// Compares with a stored tensor [1, K, H, W], whole or sampled.
+// Compares logits with a tensor [1, K, H, W] that is stored whole or sampled.
 void compare_logits(CaseResult& result, const std::string& name, const at::Tensor& got_KHW,
                     const Tensors& stored, double tolerance) {
   if (stored.contains(name)) {
@@ -218,7 +220,7 @@ void compare_logits(CaseResult& result, const std::string& name, const at::Tenso
           stored.at(name + ".val"), tolerance);
 }
 
-// The number of windows that the upstream loop adds at each pixel.
+// For each pixel, the number of windows whose logits the upstream loop adds.
 at::Tensor windows_at_pixels(const at::Tensor& image_HWC, const json& one) {
   at::Tensor count = at::zeros({image_HWC.size(0), image_HWC.size(1)}, at::kByte);
   for (const eval::Window& window :
@@ -278,7 +280,7 @@ void slide(CaseResult& result, const Entry& entry) {
   }
 }
 
-// Files with cases of their own; files with nullptr are read along with them.
+// The comparison of each file; files with nullptr have no case of their own, other cases read them.
 using Compare = void (*)(CaseResult&, const Entry&);
 const std::map<std::string, Compare>& map_files() {
   static const std::map<std::string, Compare> files{

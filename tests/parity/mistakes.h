@@ -1,5 +1,5 @@
-// Plants mistakes in the program's inputs, not in the stored results. Cases must then fail: a
-// comparison that cannot fail proves nothing.
+// For tests that plant a mistake in the inputs of cases and expect the cases to fail. The stored
+// results stay unchanged.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -27,12 +27,13 @@ inline std::vector<CaseResult> run(const std::filesystem::path& folder, const st
   return {};
 }
 
-// Inputs are compared too; the mistake must show in a computed tensor.
+// Whether a fault is about an input. Cases compare inputs too, but a mistake must cause a fault in
+// a computed tensor.
 inline bool is_of_inputs(const std::string& fault) {
   return fault.starts_with("state.") || fault.starts_with("noise:") || fault.starts_with("images:");
 }
 
-// All cases of the file pass without the mistake and fail with it.
+// Expects that all cases of the file pass without the mistake and fail with it.
 inline void expect_noticed_in(const std::filesystem::path& folder, const std::string& file,
                               const Sabotage& mistake, const std::string& filter = "") {
   if (!std::filesystem::exists(folder / file)) GTEST_SKIP() << "no " << folder / file;

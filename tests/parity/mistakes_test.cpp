@@ -1,4 +1,4 @@
-// Planted mistakes in the cases of the first set of programs.
+// Planted mistakes in the cases of FastConvMAE, ConvMAE, MAE, their classifiers and teachers.
 #include "tests/parity/mistakes.h"
 
 #include <ATen/ATen.h>
@@ -14,7 +14,7 @@ void expect_noticed(const std::string& file, const Sabotage& mistake,
   expect_noticed_in(kFixtures, file, mistake, filter);
 }
 
-// As if the cells of a patch were transposed: the second and third cell in Z order swap.
+// Swaps rows and columns of a kernel, as if the second and third cell in Z order were swapped.
 void transpose_cells(Inputs& inputs, const std::string& name) {
   at::Tensor& weight = inputs.weights.at(name);  // [O, C, p, p]
   weight = weight.transpose(2, 3).contiguous();
@@ -35,7 +35,7 @@ TEST(ParityMistakes, ASwappedMask) {
       [](Inputs& inputs) { inputs.noise_BL = inputs.noise_BL.flip(0); }, "fast");
 }
 
-// The loss over all views does not depend on their order; those of single views do.
+// Swaps the noise of the patches with the lowest and the highest rank; they are in different views.
 TEST(ParityMistakes, TwoPatchesOfDifferentViewsSwapped) {
   expect_noticed("convmae_tiny.golden.safetensors", [](Inputs& inputs) {
     inputs.noise_BL = inputs.noise_BL.clone();
@@ -63,7 +63,7 @@ TEST(ParityMistakes, OneWrongNumber) {
   });
 }
 
-// An error far above rounding and small relative to the weight.
+// The error is far above rounding, but small relative to the weight.
 TEST(ParityMistakes, AWeightOffByAThousandth) {
   const std::vector<std::pair<const char*, const char*>> weights = {
       {"fastconvmae_tiny.forward", "blocks1.0.attn.weight"},

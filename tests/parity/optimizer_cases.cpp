@@ -1,4 +1,4 @@
-// adamw files: the parameters after some steps.
+// Cases of the kind adamw: parameters after AdamW steps.
 #include <fmt/format.h>
 
 #include <regex>

@@ -1,5 +1,5 @@
-// FastConvMAE equals four ConvMAEs: its loss and gradient are the means of theirs,
-// and its latents are theirs.
+// Cases of the kind oracle. FastConvMAE equals four ConvMAEs, one per view: its loss and gradients
+// are the means of the four, and its latents are those of the four.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -12,7 +12,8 @@ namespace {
 
 constexpr int64_t kViews = 4;
 
-// Upstream ConvMAE keeps the lowest ranks, so ranks are rotated until view `view` has them.
+// Noise with which upstream ConvMAE keeps view `view`. ConvMAE keeps the patches of the lowest
+// ranks, so the ranks are rotated until these patches are those of the view.
 at::Tensor noise_of_view(const at::Tensor& noise_BL, int64_t view) {
   const int64_t patches = noise_BL.size(1), size = patches / kViews;
   const at::Tensor ranks = noise_BL.argsort(int64_t{1}).argsort(int64_t{1});
@@ -25,7 +26,7 @@ Entry small_fast_conv_mae(const Entry& oracle) {
     if (entry.kind() != "forward" || entry.folder != oracle.folder) continue;
     if (published_model(entry.about).family == Family::kFastConvMae) return entry;
   }
-  fail(ExitCode::kData, "{} has no \"forward\" entry of a Fast ConvMAE beside it", oracle.file);
+  fail(ExitCode::kData, "the manifest of {} has no \"forward\" entry of FastConvMAE", oracle.file);
 }
 
 void four_models(CaseResult& result, const Entry& oracle, Path path) {

@@ -1,5 +1,6 @@
-// The runner must not depend on the models that happen to be stored: folders with other widths,
-// depths, image sizes, batches and seeds, computed by the reference in float64.
+// The parity program must not depend on which models are stored. So these tests write folders with
+// other widths, depths, image sizes, batches and seeds; the reference computes their tensors in
+// float64.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -51,8 +52,8 @@ Entry entry_of(const nlohmann::json& about) {
   return {"nowhere", "other.golden.safetensors", about, {}};
 }
 
-// The reference's tensors, restricted to names that the fast model has too: the reference shows
-// more of a block's inside.
+// The reference's tensors whose names the fast model has too. The reference reports more
+// activations inside of blocks.
 Tensors of_both(const parity::Run& plain, const parity::Run& fast) {
   Tensors both;
   for (const auto& [name, value] : plain.values) {

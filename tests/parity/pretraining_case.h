@@ -1,5 +1,4 @@
-// What the parity cases of one pretraining model in the manifest share: model, stored tensors and
-// inputs.
+// Model, stored tensors and inputs that the parity cases of one pretraining model share.
 #pragma once
 
 #include "tests/parity/cases.h"

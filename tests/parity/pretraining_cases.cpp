@@ -1,4 +1,4 @@
-// forward, pred, grads, compact and base files.
+// Cases of the kinds forward, pred, grads, compact and base: pretraining.
 #include "tests/parity/pretraining_case.h"
 #include "tests/parity/three_types.h"
 

@@ -1,4 +1,4 @@
-// Both paths for a pretraining case.
+// Runs a pretraining case by the fast path or the reference.
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -27,7 +27,7 @@ void set_weights(nn::Parameters& parameters, const reference::Weights& weights) 
   }
 }
 
-// The fast model of a case, with the case's parameters.
+// The fast model of a case, with the case's weights.
 class FastModel {
  public:
   FastModel(const PublishedModel& published, const Inputs& inputs, Types types)
@@ -50,7 +50,7 @@ class FastModel {
     return model_.forward(pixels_BLPD_, plan_, types_.compute, observer);
   }
 
-  // The value in the layout that upstream uses for this name.
+  // Converts a value to the layout in which upstream stores tensors of this name.
   Placed place(const std::string& name, const at::Tensor& value) const {
     const auto is = [&](const char* prefix) { return name.starts_with(prefix); };
     if (is("decoder_blocks") || is("decoder_norm")) return layout_.sequences(value);
@@ -107,7 +107,7 @@ void run_fast(const PublishedModel& published, const Inputs& inputs, Types types
   run.values["ids_restore"] = model.layout().ids_restore();
 }
 
-// Copies in the run's dtype; all but position tables require gradients.
+// Copies of the weights in dtype `type`; all except position tables require gradients.
 reference::Weights leaves(const reference::Weights& weights, at::ScalarType type) {
   reference::Weights copies;
   for (const auto& [name, value] : weights) {
@@ -165,7 +165,7 @@ Run run_pretraining(const PublishedModel& model, const Inputs& inputs, Path path
     const auto run_one = path == Path::kFast ? run_fast : run_reference;
     run_one(variant, inputs, types, norm_pix ? "norm_pix" : "plain", norm_pix, run);
   }
-  // In the file all views share one mask tensor, or each has its own: mask1, mask2, ...
+  // Some files store one mask tensor for all views, others one per view: mask1, mask2, ...
   const at::Tensor& masks = run.values.at("mask");
   const std::vector<at::Tensor> views = masks.chunk(model.kept_views(), 0);
   for (size_t i = 0; i < views.size(); ++i) {
@@ -218,7 +218,7 @@ void load_reference(reference::Weights& weights, Moments& moments,
   for (auto& [name, value] : weights) {
     const auto tensor = [&](const formats::TensorFile& file, const std::string& key) {
       const formats::TensorView* view = file.find(key);
-      require(view != nullptr, "{} is missing", key);
+      require(view != nullptr, "the checkpoint has no tensor {}", key);
       return train::to_tensor(*view);
     };
     const at::NoGradGuard no_grad;

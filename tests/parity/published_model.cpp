@@ -14,7 +14,7 @@ namespace {
 
 using reference::ReferenceOptions;
 
-// The models_*.py files of the upstream repositories.
+// The family that a models_*.py file of an upstream repository defines.
 Family family_of(const nlohmann::json& about) {
   const nlohmann::json source = about.value("source", nlohmann::json::object());
   const std::string files = source.value("file", source.value("files", ""));
@@ -27,11 +27,11 @@ Family family_of(const nlohmann::json& about) {
   for (const auto& [file, family] : known) {
     if (files.find(file) != std::string::npos) return family;
   }
-  fail(ExitCode::kData, "no published model of this program's is in \"{}\"", files);
+  fail(ExitCode::kData, "the source \"{}\" defines no model that this program knows", files);
 }
 
-// The sizes of upstream's factories; the decoder is always 512 wide and 8 deep.
-// ConvMAE's factories are all base.
+// Sets the sizes of an upstream factory. Decoders are always 512 wide and have 8 blocks. ConvMAE
+// has only factories of the base size.
 void set_named_size(const std::string& factory, PublishedModel& model) {
   std::string size = model.class_token() ? "" : "base";
   for (const char* name : {"base", "large", "huge"}) {
@@ -39,7 +39,7 @@ void set_named_size(const std::string& factory, PublishedModel& model) {
       size = name;
     }
   }
-  if (size.empty()) fail(ExitCode::kData, "the published factory {} is not known", factory);
+  if (size.empty()) fail(ExitCode::kData, "the upstream factory {} is not known", factory);
   const encoder::EncoderOptions named = encoder::named_size(model.kind(), size);
   ReferenceOptions& options = model.options;
   options.strides = named.strides;
@@ -49,7 +49,7 @@ void set_named_size(const std::string& factory, PublishedModel& model) {
   options.mlp_ratios = named.mlp_ratios;
 }
 
-// A number, or a list of them.
+// Reads a list of numbers; a single number is a list of one.
 template <typename T>
 std::vector<T> list(const nlohmann::json& value) {
   if (value.is_array()) return value.get<std::vector<T>>();
@@ -157,7 +157,8 @@ Inputs make_inputs(const Entry& entry, const PublishedModel& model, const NamesA
       inputs.weights[name] = reference::procedural(name, seed, shape);
     }
   }
-  // If the manifest says how to make them, they are made, so that stored ones are compared.
+  // If the manifest says that they are procedural, they are computed, so that the stored ones are
+  // compared with them.
   const auto given = [&](const char* name) {
     const auto found = stored.find(name);
     const bool made = entry.about.value(name, "").starts_with("procedural");
@@ -167,7 +168,7 @@ Inputs make_inputs(const Entry& entry, const PublishedModel& model, const NamesA
   const ProceduralText noise = parse_procedural(entry.about.value("noise", ""), seed);
   const std::vector<int64_t> image{model.options.channels, model.options.rows, model.options.cols};
   std::vector<int64_t> shape = images.shape;
-  if (shape.size() < 4) {  // only the number of images is given
+  if (shape.size() < 4) {  // the manifest gives only the number of images
     shape.resize(1, 2);
     shape.insert(shape.end(), image.begin(), image.end());
   }

@@ -23,7 +23,7 @@ struct PublishedModel {
   int64_t classes = 0;       // of a classifier
   bool global_pool = false;  // of a classifier
 
-  std::string kind() const { return class_token() ? "vit" : "conv_vit"; }  // model.kind
+  std::string kind() const { return class_token() ? "vit" : "conv_vit"; }  // recipe key model.kind
   bool class_token() const { return family == Family::kMae || family == Family::kVit; }
   // Patches per view, and the number of views that the encoder sees.
   std::vector<int64_t> view_sizes() const;
@@ -31,8 +31,8 @@ struct PublishedModel {
   models::AutoencoderOptions autoencoder() const;
 };
 
-// From `source` and `constructor` of an entry (an upstream factory's name, or its arguments).
-// Throws Error(kData) for an unknown model.
+// Derives the options from `source` and `constructor` of an entry; `constructor` is the name of an
+// upstream factory, or its arguments. Throws Error(kData) for an unknown model.
 PublishedModel published_model(const nlohmann::json& about);
 
 // The inputs of a model. Weights come from the file or from a "state" file of the same stem;

@@ -1,4 +1,4 @@
-// Everything a path computes for a case, under the names of the stored tensors.
+// Runs a path on a case; everything that it computes has the names of the stored tensors.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,7 +12,8 @@
 
 namespace fcm::parity {
 
-// The fast path is the one that trains; the reference is the upstream form in plain tensor calls.
+// kFast: the code with which this program trains. kReference: upstream's computation in plain
+// tensor calls.
 enum class Path { kFast, kReference };
 
 // dtypes of parameters, and of matrix products.
@@ -23,18 +24,20 @@ struct Types {
 
 struct Run {
   Tensors values;    // "act.<module>", "latent", "pred", "loss.<tag>", "grad.<tag>.<key>", ...
-  Tensors computed;  // bool: which elements were computed; all if there is no entry
+  Tensors computed;  // bool: which elements were computed; without an entry: all
 };
 
 // Names and shapes of the parameters, in upstream order.
 NamesAndShapes parameters_of(const PublishedModel& model);
 
-// Loss and gradients with normalised targets ("norm_pix") and plain ones ("plain"); activations.
+// Computes activations, and losses and gradients with the tags "norm_pix" (normalised targets) and
+// "plain" (targets without normalisation).
 Run run_pretraining(const PublishedModel& model, const Inputs& inputs, Path path, Types types);
 
-// Steps of AdamW with upstream's decay groups, one for each of `rates`: parameters after each
-// ("step<k>.<key>"), and "losses" before each and after the last. `start`: a checkpoint with
-// optimizer state to resume from, instead of the case's weights.
+// Runs one AdamW step with upstream's decay groups for each learning rate in `rates`. Stores the
+// parameters after each step ("step<k>.<key>"), and the losses before each step and after the last
+// ("losses"). `start`: a checkpoint with optimizer state, from which the run resumes; without it
+// the run starts from the case's weights.
 Run run_adamw(const PublishedModel& model, const Inputs& inputs, Path path,
               const std::vector<double>& rates, const checkpoint::Checkpoint* start = nullptr);
 

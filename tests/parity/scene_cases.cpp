@@ -1,4 +1,4 @@
-// Images and maps of segmentation, stage by stage, all bit-identical.
+// Images and maps of the segmentation pipeline; each of its steps must be bit-identical.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -17,7 +17,7 @@ using loader::SceneOptions;
 
 constexpr int64_t kClasses = 150;
 
-// The inputs of a file's cases, under the names of the stored tensors.
+// The tensors of a file after request.sabotage; among them are the inputs of its cases.
 Tensors inputs_of(const Request& request, Tensors stored) {
   if (!request.sabotage) return stored;
   Inputs inputs;
@@ -43,7 +43,8 @@ void compare_size(CaseResult& result, const std::string& name, loader::Extent go
   }
 }
 
-// Compares with `name`, or with the samples name.idx and name.val; false if neither is stored.
+// Compares with the stored tensor `name`, or with the samples `name`.val at the indices `name`.idx.
+// Returns false if neither is stored.
 bool compare_stored(CaseResult& result, const std::string& name, const at::Tensor& got,
                     const Tensors& stored) {
   if (const auto whole = stored.find(name); whole != stored.end()) {
@@ -61,8 +62,8 @@ uint64_t seed_in(const nlohmann::json& text) {
   return parse_procedural(text.get<std::string>(), 0).seed;
 }
 
-// One image of train_pipeline: upstream's steps one by one with this program's functions, and the
-// loader's path, which computes only the crop.
+// Compares one image of train_pipeline in two ways: after each of upstream's steps, computed with
+// this program's functions, and from the loader, which computes only the crop.
 class TrainingCase {
  public:
   TrainingCase(CaseResult& result, std::string name, const nlohmann::json& about,
@@ -179,7 +180,7 @@ class TrainingCase {
     compare_digest(result_, name_ + ".label", tensor_of(map), about_.at("sha256_label"));
     const bool has_image = compare_stored(result_, name_ + ".image", image_CHW, stored_);
     const bool has_map = compare_stored(result_, name_ + ".label", tensor_of(map), stored_);
-    if (!has_image || !has_map) add_fault(result_, name_ + ": no image or label is stored");
+    if (!has_image || !has_map) add_fault(result_, name_ + ": no image or no label map is stored");
   }
 
   CaseResult& result_;
@@ -247,7 +248,7 @@ void resize(CaseResult& result, const Entry& entry, const Request& request) {
                             got.classes.data());
       compare_exactly(result, stem + ".nearest", tensor_of(got), wanted);
     } else if (!name.ends_with(".bilinear") && !name.ends_with(".nearest")) {
-      add_fault(result, name + " is stored, and not understood");
+      add_fault(result, name + " is stored, but this case does not know the name");
     }
   }
 }
@@ -260,7 +261,7 @@ void resize_sizes(CaseResult& result, const Entry& entry) {
   }
 }
 
-// Every triple of bytes whose first byte is below `first`, row by row. [N, 3]
+// All triples of bytes whose first byte is below `first`, in lexicographic order. [N, 3]
 at::Tensor all_triples(int64_t first) {
   const auto all = at::meshgrid({at::arange(first), at::arange(256), at::arange(256)}, "ij");
   return at::stack(all, -1).reshape({-1, 3}).to(at::kByte);

@@ -17,7 +17,7 @@ std::vector<uint8_t> bytes_in(const at::Tensor& tensor) {
   return {first, first + dense.nbytes()};
 }
 
-// The 24 bits of the procedural rule: a hash of name, seed and position.
+// The 24 bits from which procedural values are derived: a hash of name, seed and position.
 class ProceduralBits {
  public:
   ProceduralBits(const std::string& name, uint64_t seed)
@@ -35,18 +35,19 @@ class ProceduralBits {
   uint64_t start_;
 };
 
-// Returns the values of a list of [function, arguments, value] in order.
+// Replays a list of draws [function, arguments, value]: returns the values in order, and fails if a
+// call differs from the listed one.
 class Replay {
  public:
   explicit Replay(nlohmann::json draws) : draws_(std::move(draws)) {}
 
   nlohmann::json next(const std::string& function, const nlohmann::json& arguments) {
     if (at_ == draws_.size()) {
-      fail(ExitCode::kData, "a number more than the {} that were drawn", at_);
+      fail(ExitCode::kData, "the case draws more than the {} stored random numbers", at_);
     }
     const nlohmann::json& draw = draws_.at(at_++);
     if (draw.at(0) != function || draw.at(1) != arguments) {
-      fail(ExitCode::kData, "number {} was drawn by {}{}, and is asked of {}{}", at_ - 1,
+      fail(ExitCode::kData, "random number {} is stored for {}{}, but drawn by {}{}", at_ - 1,
            draw.at(0).dump(), draw.at(1).dump(), function, arguments.dump());
     }
     return draw.at(2);

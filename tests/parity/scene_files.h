@@ -28,7 +28,7 @@ std::string digest_of(const at::Tensor& tensor);
 
 // The images and maps that the manifest describes under "procedural".
 at::Tensor procedural_image(uint64_t seed, int64_t rows, int64_t cols);
-// Detection's procedural image: 24-bit values reduced to 8 bits.
+// The procedural image of the detection set: the 24-bit values are reduced to 8 bits.
 image::Image procedural_bytes(const std::string& name, uint64_t seed, int64_t rows, int64_t cols);
 at::Tensor procedural_map(uint64_t seed, int64_t rows, int64_t cols, int64_t block,
                           int64_t classes);
@@ -42,7 +42,7 @@ class OneScene final : public loader::Dataset {
   image::Image get(int64_t, int64_t) const override { return image_; }
   int64_t label(int64_t) const override { return -1; }
   loader::ClassMap class_map(int64_t) const override { return map_; }
-  std::string name(int64_t) const override { return "the stored picture"; }
+  std::string name(int64_t) const override { return "the stored image"; }
   const std::vector<std::string>& classes() const override { return none_; }
 
  private:
@@ -52,7 +52,7 @@ class OneScene final : public loader::Dataset {
 };
 
 // Replays the random numbers that upstream drew for one image, in order; `options` has the range of
-// ratios. A draw with other bounds, or one too many, is an Error(kData).
+// ratios. Throws Error(kData) for a draw with other bounds, or for more draws than are stored.
 loader::SceneDraws stored_draws(const nlohmann::json& draws, const loader::SceneOptions& options);
 
 }  // namespace fcm::parity

@@ -9,7 +9,7 @@ namespace {
 
 const std::filesystem::path kSegmentation = kShared / "goldens/segmentation";
 
-// Changes one value of one input.
+// Adds `by` to the element `place` of an input and expects the cases to fail.
 void expect_change_noticed_of(const std::string& file, const std::string& input, int64_t place,
                               int64_t by) {
   expect_noticed_in(kSegmentation, file, [&](Inputs& inputs) {
@@ -19,7 +19,8 @@ void expect_change_noticed_of(const std::string& file, const std::string& input,
   });
 }
 
-// A pixel changes by more than bilinear weights hide; a map changes where nearest sampling reads.
+// The changes are large enough to survive bilinear weights (images), or at elements that nearest
+// sampling reads (maps).
 TEST(SceneMistakes, OneWrongValue) {
   expect_change_noticed_of("train_pipeline.safetensors", "case0.picture", 16000, 40);
   expect_change_noticed_of("train_pipeline.safetensors", "case4.raw_label", 0, 1);

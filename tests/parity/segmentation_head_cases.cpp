@@ -1,5 +1,5 @@
-// heads_* files: one segmentation head on given maps, in training and evaluation,
-// with its loss and gradients.
+// Cases of the files heads_*: one segmentation head on stored maps, in training (loss, gradients)
+// and in evaluation.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -71,7 +71,7 @@ struct HeadCase {
   bool is_upernet() const { return prefix == "decode_head"; }
 };
 
-// One of the program's two heads.
+// The fast path's head: UPerNet or FCN.
 struct OwnHead {
   nn::Parameters parameters;
   std::optional<heads::UperNet> upernet;
@@ -105,7 +105,7 @@ HeadCase make_head_case(const Entry& entry, const Request& request) {
   c.fcn = {.in = dims[2], .channels = number("aux"), .classes = number("classes")};
   c.loss_weight = c.is_upernet() ? 1 : 0.4;
   const auto seed = entry.about.at("weight_seed").get<uint64_t>();
-  Inputs inputs;  // where mistakes are planted
+  Inputs inputs;  // request.sabotage may change them
   inputs.weights = procedural_weights(OwnHead(c, at::kFloat).parameters, seed);
   if (request.sabotage) request.sabotage(inputs);
   c.weights = inputs.weights;
@@ -121,7 +121,7 @@ HeadCase make_head_case(const Entry& entry, const Request& request) {
   return c;
 }
 
-// A channel is kept if its draw is not below the rate.
+// The factors of dropout with rate 0.1: a channel is kept if its draw is at least the rate.
 at::Tensor factors_of(const at::Tensor& draws_BC) { return draws_BC.ge(0.1).to(at::kDouble) / 0.9; }
 
 void keep_gradients(Run& run, const HeadCase& c, const std::vector<at::Tensor>& maps, bool nhwc) {
@@ -188,7 +188,7 @@ Run run_reference(const HeadCase& c, Types types) {
   const at::Tensor labels = c.stored.at("labels").squeeze(1);
   const reference::Layers layers(
       weights, types.compute, [&](const std::string& name, const at::Tensor& x) {
-        std::string shown = name;  // second children of poolings: stored without index
+        std::string shown = name;  // files name the modules of psp_modules without the last index
         if (name.find("psp_modules") != std::string::npos) shown.resize(shown.size() - 2);
         run.values["act." + shown] = x.detach();
       });
@@ -236,7 +236,7 @@ std::vector<CaseResult> segmentation_head_cases(const Entry& entry, const Reques
     add(path, "fp32", kFp32, [](const std::string&, Quantity) { return kSegmentationFloat32; });
     add(path, "fp64", kFp64,
         [stored = float64_tolerance(own)](const std::string& tensor, Quantity quantity) {
-          // Upstream multiplies by a rounded 100 / pixels in float32: two roundings.
+          // Upstream rounds twice in float32: 100 / pixels, and its product with the count.
           return tensor == "acc_seg" ? 0x1p-23 : stored(tensor, quantity);
         });
   }

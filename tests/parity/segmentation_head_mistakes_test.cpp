@@ -66,7 +66,7 @@ TEST(SegmentationHeadMistakes, AFourthMapWithItsWindowTurned) {
   });
 }
 
-// Names of the upstream state_dict, in its order.
+// Names must be those of the upstream state_dict, in its order.
 TEST(SegmentationHeads, HaveThePublishedNames) {
   if (!std::filesystem::exists(kSegmentationFolder / "base_params.json"))
     GTEST_SKIP() << "no stored tensors";

@@ -1,5 +1,5 @@
-// The parts around the segmentation heads: the loss from logits (losses), the fourth map, adaptive
-// pooling and its projections (map4_and_pooling).
+// Parts of segmenters next to the heads: the loss from logits (file losses), the fourth map,
+// adaptive pooling and its projections (file map4_and_pooling).
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -27,7 +27,7 @@ at::Tensor procedural_of(const nlohmann::json& text, const char* name) {
   return reference::procedural(name, parsed.seed, parsed.shape);
 }
 
-// Stored whole or sampled.
+// Compares with a tensor that is stored whole or sampled.
 void compare_maps(CaseResult& result, const Tensors& stored, const std::string& name,
                   const at::Tensor& got, double tolerance) {
   if (stored.contains(name)) return compare(result, name, got, stored.at(name), tolerance);
@@ -37,7 +37,7 @@ void compare_maps(CaseResult& result, const Tensors& stored, const std::string& 
           got.abs().max().item<double>());
 }
 
-// From either path, NCHW.
+// Results of either path, in NCHW.
 struct LossOfLogits {
   at::Tensor resized, loss, gradient;
   double accuracy = 0;
@@ -81,7 +81,8 @@ void losses_of(CaseResult& result, const Entry& entry, const Request& request, P
                    stored.at(name + "accuracy").item<double>(), 1e-6);
     compare(result, name + "grad_logits", got.gradient, stored.at(name + "grad_logits"), tolerance);
     compare_maps(result, stored, name + "resized", got.resized, tolerance);
-    // A common mistake gives another value here; -1: the file has none.
+    // The file also stores the loss that a common mistake would give: the mean over labelled pixels
+    // instead of all pixels. It is -1 if the case has no such value.
     const double wrong = stored.at(name + "wrong_if_mean_over_labelled").item<double>();
     const bool ignores = about.at("ignored").get<int64_t>() > 0;
     if (ignores && std::abs(got.loss.item<double>() - wrong) < 0.01 * std::abs(wrong)) {
@@ -124,7 +125,7 @@ MapOfGrid fast_map(const at::Tensor& feature_BCHW, int64_t channels, uint64_t se
 MapOfGrid plain_map(const at::Tensor& feature_BCHW, int64_t channels, uint64_t seed,
                     at::ScalarType type, const Sabotage& sabotage) {
   const int64_t in = feature_BCHW.size(1);
-  nn::Parameters parameters(0, at::kFloat);  // for names and shapes
+  nn::Parameters parameters(0, at::kFloat);  // only its names and shapes are used
   const heads::FourthMap fourth(nn::Scope(parameters) / "backbone", in);
   const heads::UperNet head(nn::Scope(parameters) / "decode_head",
                             {.in = {1, 1, 1, in}, .channels = channels, .classes = 2});
@@ -168,7 +169,8 @@ void maps_of(CaseResult& result, const Entry& entry, const Request& request, Pat
 
 using PartCase = void (*)(CaseResult&, const Entry&, const Request&, Path, at::ScalarType, double);
 
-// The bound of float64 against tensors stored from float32: 1.5 times upstream's own error.
+// The cases of a file in float32 and float64. Tensors are stored from float32, so the bound of
+// float64 is 1.5 times upstream's own error.
 std::vector<CaseResult> in_two_types(const Entry& entry, const Request& request, PartCase run) {
   std::vector<CaseResult> results;
   const auto own_error = entry.about.at("fp32_vs_fp64").at("max_rel_to_tensor_max").get<double>();

@@ -1,5 +1,5 @@
-// Tables for segmenters of the base size: names and shapes of parameters, optimizer groups, mean
-// and std after initialisation.
+// Tables of segmenters of the base size: names and shapes of parameters, optimizer groups, and mean
+// and std of initial weights.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -28,7 +28,7 @@ models::SegmenterOptions base_segmenter(bool vit) {
   return options;
 }
 
-// Compared in order. Among int64 tensors the program keeps only counters, as floats.
+// Compares names and shapes in order. The program has no relative_position_index buffers.
 void compare_names(CaseResult& result, const models::Segmenter& model,
                    const nlohmann::json& state_dict) {
   std::vector<std::pair<std::string, std::vector<int64_t>>> wanted, own;
@@ -46,7 +46,7 @@ void compare_names(CaseResult& result, const models::Segmenter& model,
   }
   for (size_t i = 0; i < std::min(own.size(), wanted.size()); ++i) {
     if (own[i] == wanted[i]) continue;
-    add_fault(result, fmt::format("tensor {}: {} of another shape or place, wanted {}", i,
+    add_fault(result, fmt::format("tensor {}: name or shape of {} is not that of {}", i,
                                   own[i].first, wanted[i].first));
     return;  // all later ones are shifted
   }
@@ -72,7 +72,7 @@ void compare_groups(CaseResult& result, const models::Segmenter& model, double l
     if (group.name != other.at("group_name").get<std::string>() ||
         names != other.at("param_names").get<std::vector<std::string>>() ||
         elements != other.at("elements")) {
-      add_fault(result, "other parameters in group " + group.name);
+      add_fault(result, "group " + group.name + " has other parameters than stored");
     }
     compare_number(result, group.name + ".lr_scale", group.lr_scale, other.at("lr_scale"), 1e-12);
     compare_number(result, group.name + ".weight_decay", group.weight_decay,
@@ -80,9 +80,9 @@ void compare_groups(CaseResult& result, const models::Segmenter& model, double l
   }
 }
 
-// Compares two random draws of n values: means and std may differ by six sampling
-// errors and by the three stored digits. Positions are skipped: without a checkpoint
-// they start as sines and cosines here.
+// Compares the statistics of two random initialisations with n values each. Means and std may
+// differ by six sampling errors plus the rounding of the three stored digits. Positions are
+// skipped: this program initialises them as sines and cosines.
 void compare_start(CaseResult& result, const models::Segmenter& model,
                    const nlohmann::json& statistics) {
   constexpr double kErrors = 6, kDigits = 0.005;
@@ -98,8 +98,8 @@ void compare_start(CaseResult& result, const models::Segmenter& model,
     const double of_stddev = kErrors * stddev / std::sqrt(count) + kDigits * stddev;
     ++result.tensors;
     if (std::abs(own_mean - mean) > of_mean || std::abs(own_stddev - stddev) > of_stddev) {
-      add_fault(result, fmt::format("{}: mean {:.3g}, deviation {:.3g}, wanted {:.3g} and {:.3g}",
-                                    name, own_mean, own_stddev, mean, stddev));
+      add_fault(result, fmt::format("{}: mean {:.3g}, std {:.3g}, wanted {:.3g} and {:.3g}", name,
+                                    own_mean, own_stddev, mean, stddev));
     }
   }
 }

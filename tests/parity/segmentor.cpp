@@ -54,7 +54,7 @@ SegmentorCase segmentor_case(const Entry& entry, const Request& request) {
   c.options = segmentor_options(entry.about.at("config"));
   c.batch = entry.about.at("config").at("batch");
   c.seed = entry.about.at("weight_seed");
-  Inputs inputs;  // where mistakes are planted
+  Inputs inputs;  // request.sabotage may change them
   inputs.weights = segmentor_weights(c.options, c.seed);
   if (request.sabotage) request.sabotage(inputs);
   c.weights = inputs.weights;
@@ -105,7 +105,7 @@ void StoredTensors::compare_one(const std::string& name, const at::Tensor& got, 
   ++compared_;
 }
 
-// Biases before batch normalisation and of keys have no gradient.
+// Whether the exact gradient is zero: biases before a batch norm.
 bool has_no_gradient(const std::string& name) {
   return name == "backbone.fpn.0.bias" || (name.starts_with("neck.") && name.ends_with(".bias") &&
                                            name.find(".1.") == std::string::npos);

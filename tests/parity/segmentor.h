@@ -1,4 +1,4 @@
-// A whole stored segmenter: its weights, both paths, the compared tensors.
+// A whole upstream segmenter: its weights, both paths, the compared tensors.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -26,7 +26,7 @@ struct SegmentorCase {
   Tensors stored;
 };
 
-// With the request's mistakes planted.
+// Reads the case and applies request.sabotage to its weights.
 SegmentorCase segmentor_case(const Entry& entry, const Request& request);
 // Procedural values by upstream names.
 reference::Weights segmentor_weights(const models::SegmenterOptions& options, uint64_t seed);
@@ -36,7 +36,7 @@ at::Tensor segmentor_pixels(const models::Segmenter& model, const at::Tensor& im
 masks::ViewPlan plan_of(const at::Tensor& images_BCHW);
 
 at::Tensor as_nchw(const at::Tensor& map_BHWC);
-// Bilinear, logits [B, h, w, K] to [B, K, *size].
+// Bilinear interpolation of logits [B, h, w, K] to [B, K, *size].
 at::Tensor upsampled_logits(const at::Tensor& logits_BHWK, at::IntArrayRef size);
 
 // One training pass, then evaluation, by the fast path or the reference.
@@ -44,26 +44,26 @@ class SegmentorPath {
  public:
   struct Output {
     std::vector<at::Tensor> features_BCHW;
-    at::Tensor decode_BHWK, aux_BHWK;  // logits; evaluation has no auxiliary ones
+    at::Tensor decode_BHWK, aux_BHWK;  // logits; evaluate() leaves aux_BHWK undefined
   };
   struct Losses {
     at::Tensor decode, aux;
     double correct = 0;  // correct pixels
   };
   virtual ~SegmentorPath() = default;
-  // With a graph; updates the running statistics.
+  // Results have an autograd graph. Updates the running statistics.
   virtual Output train(const at::Tensor& images_BCHW) = 0;
   virtual Losses losses(const Output& output, const at::Tensor& labels_BHW) const = 0;
-  // With the weights and statistics from before any pass.
+  // Uses the initial weights and running statistics, even after train().
   virtual Output evaluate(const at::Tensor& images_BCHW) const = 0;
-  // In upstream shapes, under the names of models::Segmenter.
+  // Both in upstream shapes, under the names of models::Segmenter.
   virtual std::map<std::string, at::Tensor> gradients() const = 0;
   virtual std::map<std::string, at::Tensor> statistics() const = 0;
 };
 std::unique_ptr<SegmentorPath> segmentor_path(const SegmentorCase& c, Path path, Types types);
 
-// Compares tensors stored under a name, whole or sampled. Computed tensors that
-// are not stored are ignored.
+// Compares computed tensors with tensors that are stored whole or sampled. Ignores computed tensors
+// that are not stored.
 class StoredTensors {
  public:
   StoredTensors(CaseResult& result, const Entry& entry, const Tensors& stored, bool wide);
@@ -79,10 +79,10 @@ class StoredTensors {
   int64_t compared_ = 0;
 };
 
-// Biases before batch normalisation and of keys have no gradient.
+// Whether the exact gradient is zero: biases before a batch norm.
 bool has_no_gradient(const std::string& name);
 
-// A training pass of the whole segmenter, or of its backbone alone, in the dtypes of the path.
+// Compare a training pass of the whole segmenter, or of its backbone alone.
 void compare_segmentor_training(CaseResult& result, const Entry& entry, const SegmentorCase& c,
                                 Path path, Types types);
 void compare_segmentor_backbone(CaseResult& result, const Entry& entry, const SegmentorCase& c,

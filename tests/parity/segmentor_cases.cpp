@@ -1,5 +1,5 @@
-// Whole segmenters: losses, gradients and running statistics (segmentor_training_cases.cpp),
-// optimizer steps, other sizes, windows, the base size, weights from a pretraining file.
+// Cases of whole segmenters: training passes (in segmentor_training_cases.cpp), optimizer steps,
+// other image sizes, windows, the base size, weights from a pretraining file.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -25,7 +25,8 @@
 namespace fcm::parity {
 namespace {
 
-// "lr[step, group]", "losses", parameters and statistics after steps 2 and 5.
+// Compares learning rates "lr[step, group]", "losses", and parameters and statistics after steps 2
+// and 5.
 void compare_updates(CaseResult& result, const Entry& entry, const SegmentorCase& c) {
   models::Segmenter model = segmentor_model(c, at::kFloat);
   const nlohmann::json& about = entry.about.at("optimizer");
@@ -42,7 +43,10 @@ void compare_updates(CaseResult& result, const Entry& entry, const SegmentorCase
                                                    about.at("wd"), about.at("ld")),
                          options);
   const nlohmann::json& groups = entry.about.at("groups");
-  if (groups.size() != optimizer.groups().size()) add_fault(result, "other groups");
+  if (groups.size() != optimizer.groups().size()) {
+    add_fault(result, fmt::format("{} optimizer groups, stored are {}", optimizer.groups().size(),
+                                  groups.size()));
+  }
   for (size_t g = 0; g < std::min(groups.size(), optimizer.groups().size()); ++g) {
     const optim::ParameterGroup& group = optimizer.groups()[g];
     if (group.name != groups[g].at("group_name").get<std::string>())
@@ -50,7 +54,7 @@ void compare_updates(CaseResult& result, const Entry& entry, const SegmentorCase
     compare_number(result, group.name + ".lr_scale", group.lr_scale, groups[g].at("lr_scale"),
                    1e-12);
     if (group.parameters.size() != groups[g].at("param_names").size()) {
-      add_fault(result, "parameters of group " + group.name);
+      add_fault(result, "group " + group.name + " has other parameters than stored");
     }
   }
   const at::Tensor images =
@@ -91,7 +95,7 @@ void compare_updates(CaseResult& result, const Entry& entry, const SegmentorCase
     }
   }
   compare(result, "losses", at::tensor(losses, at::kDouble), c.stored.at("losses"), kAfterAdam);
-  if (stored.compared() < 50) add_fault(result, "few of the stored tensors were compared");
+  if (stored.compared() < 50) add_fault(result, "fewer than 50 stored tensors were compared");
 }
 
 void compare_inference(CaseResult& result, const Entry& entry, const SegmentorCase& c) {
@@ -182,8 +186,8 @@ void compare_pretrained(CaseResult& result, const Entry& entry, const SegmentorC
   if (stored.compared() != 6) add_fault(result, "not all of the stored tensors were compared");
 }
 
-// Features and logits of the decode head at the upstream size. The file's gradients are of an
-// evaluation pass, which this program does not have.
+// Compares features and logits of the decode head at the upstream size. The gradients in the file
+// are not compared: they are from an evaluation pass, which has no backward in this program.
 void compare_base(CaseResult& result, const Entry& entry) {
   SegmentorCase c;
   c.stored = read_tensors(entry.path());

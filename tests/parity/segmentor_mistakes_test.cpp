@@ -17,7 +17,7 @@ TEST(SegmentorMistakes, ScalesOfAnotherBranch) {
   });
 }
 
-// Rows and columns swapped, for a grid that is not square.
+// Transposes the table of a grid that is not square.
 TEST(SegmentorMistakes, ATableTurnedOver) {
   expect_noticed_by_segmentor("segmentor_rect.safetensors", [](Inputs& inputs) {
     at::Tensor& table =
@@ -33,7 +33,7 @@ TEST(SegmentorMistakes, ATableOfAnotherHead) {
   });
 }
 
-// The class token's table rows as query and as key, swapped.
+// Swaps the two rows of the table in which the class token is the query and the key.
 TEST(SegmentorMistakes, RowsOfTheClassTokenSwapped) {
   expect_noticed_by_segmentor("mae_vit_segmentor.safetensors", [](Inputs& inputs) {
     at::Tensor& table = inputs.weights.at("backbone.blocks.0.attn.relative_position_bias_table");

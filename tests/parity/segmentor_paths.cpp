@@ -10,7 +10,7 @@
 namespace fcm::parity {
 namespace {
 
-// Collects features as [B, C, H, W]; `nhwc`: they arrive as [B, H, W, C].
+// An observer that collects features as [B, C, H, W]; `nhwc`: it receives them as [B, H, W, C].
 nn::Observer watch_features(std::vector<at::Tensor>& features_BCHW, bool nhwc) {
   return [&features_BCHW, nhwc](const std::string& name, const at::Tensor& value) {
     if (name.starts_with("feature.")) {
@@ -112,7 +112,7 @@ class PlainSegmentor final : public SegmentorPath {
                     .decode_BKHW);
     return output;
   }
-  // Upstream counts batches outside of its batch-norm call.
+  // Without batch counters: the reference's batch norm has none.
   std::map<std::string, at::Tensor> statistics() const override {
     std::map<std::string, at::Tensor> found;
     for (const auto& [name, value] : weights_) {

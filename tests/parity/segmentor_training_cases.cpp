@@ -1,5 +1,4 @@
-// A training pass of whole segmenters and of their backbones, by both paths, in float32 and
-// float64.
+// Compares a training pass of whole segmenters and of their backbones.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -26,8 +25,8 @@ void compare_features(StoredTensors& stored, const std::string& prefix,
   }
 }
 
-// `named` maps this program's names to stored ones. Only parameters with the
-// prefix `within` are compared.
+// Compares running statistics and gradients of the parameters whose names begin with `within`.
+// `named` maps this program's names to stored ones.
 void compare_parameters(StoredTensors& stored, const SegmentorPath& path,
                         const std::function<std::string(const std::string&)>& named,
                         const std::string& within) {
@@ -42,7 +41,7 @@ void compare_parameters(StoredTensors& stored, const SegmentorPath& path,
 }
 
 void expect_many(CaseResult& result, const StoredTensors& stored) {
-  if (stored.compared() < 50) add_fault(result, "few of the stored tensors were compared");
+  if (stored.compared() < 50) add_fault(result, "fewer than 50 stored tensors were compared");
 }
 
 }  // namespace
@@ -58,7 +57,7 @@ void compare_segmentor_training(CaseResult& result, const Entry& entry, const Se
   const SegmentorPath::Losses found = model->losses(output, labels_BHW);
   const at::Tensor loss = found.decode + found.aux * 0.4;
   torch::autograd::backward({loss}, {});
-  // For the ViT, mmsegmentation 0.30 averages over labelled pixels only.
+  // The ViT's results are from mmsegmentation 0.30, whose accuracy is over labelled pixels only.
   const int64_t pixels = c.options.kind == "vit"
                              ? labels_BHW.ne(loss::kIgnoredLabel).sum().item<int64_t>()
                              : labels_BHW.numel();
@@ -78,7 +77,7 @@ void compare_segmentor_training(CaseResult& result, const Entry& entry, const Se
   expect_many(result, stored);
 }
 
-// A backbone's outputs for given cotangents: loss = sum of <out.i, cotangent.i> / 100.
+// Compares a backbone's outputs, and its gradients for the loss sum_i <out.i, cotangent.i> / 100.
 void compare_segmentor_backbone(CaseResult& result, const Entry& entry, const SegmentorCase& c,
                                 Path path, Types types) {
   StoredTensors stored(result, entry, c.stored, types.parameters == at::kDouble);

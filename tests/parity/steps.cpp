@@ -13,13 +13,13 @@ namespace {
 
 constexpr double kHeadroom = 10;
 
-// Upstream's errors after step k: listed per step, or in one list for all.
+// Upstream's errors after one step. The manifest has a list per step, or one list for all steps.
 nlohmann::json errors_of_step(const Entry& entry, const std::string& step) {
   const nlohmann::json errors = entry.about.value("errors_fp32_vs_fp64", nlohmann::json::object());
   if (errors.contains(step)) return errors.at(step);
   if (errors.contains("max_abs")) return errors;
-  // A step without a list uses the last one, since errors grow. A file without lists uses typical
-  // errors of the set's other files after a few steps of this size.
+  // A step without a list uses the last one, because errors grow. Without any list, the errors are
+  // typical ones of the set's other files after a few steps of this size.
   if (!errors.empty()) return errors.back();
   return {{"max_abs", 2e-5}, {"mean_abs", 1e-8}};
 }
@@ -34,14 +34,14 @@ void compare_steps(CaseResult& result, const Entry& entry, const Tensors& stored
     const std::string tensor = sampled ? name.substr(0, name.size() - 4) : name;
     const auto found = run.values.find(tensor);
     if (found == run.values.end()) {
-      add_fault(result, name + " is stored, but nothing computed goes by that name");
+      add_fault(result, name + " is stored, but no computed tensor has this name");
       continue;
     }
     at::Tensor got = without_key_bias(tensor, found->second).to(at::kDouble).flatten();
     if (sampled) got = got.index_select(0, stored.at(tensor + ".idx").flatten());
     const at::Tensor want = without_key_bias(tensor, wanted).to(at::kDouble).flatten();
     if (!name.starts_with("step") && !name.starts_with("model.")) {
-      constexpr double kLossTolerance = 1e-5;  // after five steps parameters differ by rounding
+      constexpr double kLossTolerance = 1e-5;  // allows for rounding errors after five steps
       compare(result, name, got, want, kLossTolerance);
       continue;
     }

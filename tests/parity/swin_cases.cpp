@@ -1,4 +1,4 @@
-// Stored results of SimMIM, its classifier and GreenMIM: forward, grads, base and adamw files.
+// Cases of SimMIM, its classifier and GreenMIM; of the kinds forward, grads, base and adamw.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -17,7 +17,8 @@ struct SwinCase {
   SwinInputs inputs;
 };
 
-// "X.forward.safetensors" next to a file of gradients or steps; it has the labels and noise.
+// The tensors of "X.forward.safetensors", which has the labels and noise for the files of gradients
+// and steps next to it.
 Tensors stored_forward(const Entry& entry) {
   const std::filesystem::path forward =
       entry.path().parent_path() / (entry.stem() + ".forward.safetensors");
@@ -40,8 +41,8 @@ SwinCase swin_case(const Entry& entry, const Request& request) {
   return made;
 }
 
-// Stored names in the form that the comparison expects: SimMIM's gradients have no tag, and
-// statistics have "act." only for activations.
+// Converts a stored name to the form that golden.h expects: adds the tag "l1" to SimMIM's loss and
+// gradients, and removes "act." from the names of statistics.
 std::string known_name(const SwinModel& model, std::string name) {
   if (name.starts_with("actstat.")) {
     return "actstat." + name.substr(name.starts_with("actstat.act.") ? 12 : 8);
@@ -57,8 +58,8 @@ bool is_attention(const std::string& name) {
          (name.find(".attn.") != std::string::npos || name.ends_with(".attn"));
 }
 
-// Tensors without a counterpart, and those that swin_tables compares. The fast path has no groups
-// of windows, does not cut out windows, and does not embed hidden cells.
+// Whether a stored tensor has no computed counterpart, or swin_table_cases compares it. The fast
+// path has no windows as tensors, so it has no counterpart of their attention.
 bool is_left_out(const std::string& name, Path path) {
   if (name.starts_with("plan.") || name == "placement" || name == "ids_restore" || name == "mask" ||
       name == "noise" || name == "mask_units" || name == "act.decoder_pos_embed") {
@@ -75,8 +76,7 @@ Tensors known(const SwinModel& model, const Tensors& stored, Path path) {
   return result;
 }
 
-// The names in "parameters" are those of files. Position tables that are not trained have no
-// gradient.
+// The mask of patches derived from SimMIM's mask of cells must equal the stored one.
 void check_masks(CaseResult& result, const SwinCase& the) {
   if (the.model.program == SwinProgram::kSimMim && the.stored.contains("mask_units")) {
     const at::Tensor& units = the.stored.at("mask_units");
@@ -93,8 +93,8 @@ int64_t hidden_patches(const SwinCase& the) {
   return the.inputs.mask_Bhw.sum().item<int64_t>() / (cells * cells);
 }
 
-// The share of the hidden pixel values that one run reconstructs as larger than the image's, the
-// other as smaller.
+// The share of hidden pixel values at which the gradients of the L1 loss differ in sign: one run
+// predicts more than the image's value, the other less.
 double changed_signs(const SwinCase& the, const Run& one, const Run& other) {
   const int64_t patch = the.model.options.patch;
   const at::Tensor hidden_B1HW = the.inputs.mask_Bhw.to(at::kBool)
@@ -123,7 +123,7 @@ std::vector<CaseResult> swin_cases(const Entry& entry, const Request& request) {
     };
     return subject;
   });
-  // The reference has windows, and their attention is stored.
+  // Only the reference computes attention per window, as it is stored.
   if (entry.kind() != "forward") return results;
   add_case(results, request, entry.file + " [reference fp64, attention]", [&](CaseResult& result) {
     const SwinCase the = swin_case(entry, request);
@@ -145,7 +145,8 @@ std::vector<CaseResult> swin_cases(const Entry& entry, const Request& request) {
 
 namespace {
 
-// "clip5.step3.X" belongs to the series "clip5"; a file with one series has "step3.X".
+// The tensors of one series of steps: "clip5.step3.X" belongs to the series "clip5" and becomes
+// "step3.X". A file with one series has names without it.
 Tensors of_series(const Tensors& stored, const std::string& series) {
   Tensors result;
   for (const auto& [name, value] : stored) {

@@ -1,4 +1,4 @@
-// The fast path for a Swin, converted from plan order to upstream layouts.
+// The fast path for a Swin; its tensors are converted from plan order to upstream layouts.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -11,7 +11,7 @@
 namespace fcm::parity {
 namespace {
 
-// The plan of a case: hidden patches come after visible ones.
+// The plan of a case. Visible patches come before hidden ones.
 masks::ViewPlan plan_of(const SwinModel& model, const SwinInputs& inputs) {
   const reference::SwinOptions& options = model.options;
   const masks::Grid grid{options.rows / options.unit(), options.cols / options.unit()};
@@ -65,7 +65,7 @@ class Placing {
     return at_patches(rows_BHD, plan_.order_BL.slice(1, plan_.kept_slots()), computed);
   }
 
-  // [B, n, D] at the given patches -> [B, L, D].
+  // Writes x [B, n, D] to the rows patch_Bn of a tensor [B, L, D].
   at::Tensor at_patches(const at::Tensor& x_BnD, const at::Tensor& patch_Bn,
                         at::Tensor* computed) const {
     const at::Tensor index = patch_Bn.unsqueeze(2).expand_as(x_BnD);
@@ -74,7 +74,7 @@ class Placing {
     return at::zeros(sizes, x_BnD.options()).scatter(1, index, x_BnD);
   }
 
-  // [B, L, pixels * channels] -> [B, channels, H, W].
+  // Converts patches [B, L, pixels * channels] to images [B, channels, H, W].
   at::Tensor image(const at::Tensor& patches_BLD) const {
     const int64_t unit = options_.unit();
     return patches_BLD
@@ -88,7 +88,7 @@ class Placing {
   }
 
  private:
-  // The raster-order cell of each token in plan order.
+  // For each token in plan order, the raster index of its cell. [B, tokens]
   at::Tensor places(int64_t tokens, int64_t stage) const {
     const ops::Cells cells = geometry_.cells(stage);
     const int64_t slots = tokens / cells.count();
@@ -234,7 +234,8 @@ class FastSwin final : public SwinPath {
     }
   }
 
-  // Visible patches in plan order, then hidden ones, to the decoder's positions.
+  // Converts the decoder's sequence (visible patches in plan order, then hidden ones) to the order
+  // of upstream's decoder.
   at::Tensor sequences(const at::Tensor& x_BLD, at::Tensor* computed) const {
     const masks::ViewPlan& plan = placing_.plan();
     at::Tensor place_BL = plan.order_BL;
@@ -244,7 +245,7 @@ class FastSwin final : public SwinPath {
       place_BL = at::cat({drawn.gather(1, rank), plan.order_BL.slice(1, plan.kept_slots())}, 1);
     }
     const at::Tensor placed = placing_.at_patches(x_BLD, place_BL, computed);
-    *computed = at::Tensor();  // all were computed
+    *computed = at::Tensor();  // undefined: all elements were computed
     return placed;
   }
 

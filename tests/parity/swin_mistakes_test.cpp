@@ -15,7 +15,7 @@ constexpr const char* kOfEach[] = {"simmim_tiny.forward.safetensors",
                                    "greenmim_tiny.forward.safetensors",
                                    "swin_cls_tiny.forward.safetensors"};
 
-// Changes one tensor; the fast path in float64 and the reference must detect it.
+// Changes one tensor. The cases of the fast path and of the reference in float64 must fail.
 void expect_change_noticed(const std::string& name,
                            const std::function<at::Tensor(const at::Tensor&)>& change) {
   for (const char* file : kOfEach) {
@@ -75,7 +75,7 @@ TEST(SwinMistakes, AnotherMask) {
       [](Inputs& inputs) { inputs.noise_BL = inputs.noise_BL.flip(0); }, "fast fp64");
 }
 
-// Layer-wise learning rates: swaps two tensors of equal shape whose layers have different rates.
+// Swaps two tensors of equal shape whose layers have different learning rates.
 TEST(SwinMistakes, ALayersRateThatIsNotItsOwn) {
   expect_noticed_in(kSwin, "swin_cls_tiny.adamw_lrd.safetensors", [](Inputs& inputs) {
     swap_weights(inputs, "layers.0.blocks.0.norm1.bias", "layers.0.blocks.1.norm1.bias");

@@ -19,7 +19,7 @@ std::string repository(const Entry& entry) {
   return source.is_object() ? source.value("repo", "") : "";
 }
 
-// For a checkpoint without a constructor in the manifest: its configuration, stored next to it.
+// The manifest's constructor or, for a checkpoint without one, the configuration stored next to it.
 nlohmann::json constructor_of(const Entry& entry) {
   nlohmann::json constructor = entry.about.value("constructor", nlohmann::json::object());
   if (constructor.contains("embed_dim")) return constructor;
@@ -140,8 +140,8 @@ std::string name_in_file(SwinProgram program, const std::string& name) {
 
 namespace {
 
-// The quoted words in "encoder tensors whose name contains one of ('patch_embed.norm.', ...)
-// multiplied by 2^-7"; none if nothing is scaled down.
+// The quoted words of a manifest text such as "encoder tensors whose name contains one of
+// ('patch_embed.norm.', ...) multiplied by 2^-7". Empty without such a text.
 std::vector<std::string> shrunk_names(const Entry& entry) {
   const std::string text = entry.about.value("shrunk", "");
   std::vector<std::string> names;
@@ -183,7 +183,7 @@ SwinInputs swin_inputs(const Entry& entry, const SwinModel& model, const Tensors
   inputs.images_BCHW = reference::procedural("images", images.seed,
                                              {batch, options.channels, options.rows, options.cols});
   if (model.program == SwinProgram::kSimMim) {
-    // In each row the cells with the lowest values of the procedural mask are hidden.
+    // In each image the patches with the lowest procedural values are hidden.
     const int64_t pixels = options.depths.size() == 2 ? 16 : options.unit();
     const int64_t side = options.rows / pixels, cells = pixels / options.patch;
     const auto hidden = static_cast<int64_t>(

@@ -19,22 +19,22 @@ struct SwinModel {
   SwinProgram program = SwinProgram::kSimMim;
   reference::SwinOptions options;
   int64_t blocks() const;
-  NamesAndShapes parameters() const;  // with our names
+  NamesAndShapes parameters() const;  // with this program's names
   encoder::EncoderOptions encoder() const;
   models::AutoencoderOptions autoencoder() const;
   models::ClassifierOptions classifier() const;
 };
 
-// Whether an entry belongs to one of them.
+// Whether an entry belongs to one of these models.
 bool is_swin(const Entry& entry);
 SwinModel swin_model(const Entry& entry);
 
-// A parameter's name in upstream files: our name, in pretraining with "encoder." before the
-// encoder's names, and with SimMIM's name for its decoder.
+// A parameter's name in upstream files. It differs from this program's name only in pretraining:
+// encoder names begin with "encoder.", and SimMIM's decoder has another name.
 std::string name_in_file(SwinProgram program, const std::string& name);
 
 struct SwinInputs {
-  Tensors weights;  // by our names
+  Tensors weights;  // by this program's names
   at::Tensor images_BCHW;
   at::Tensor mask_Bhw;  // SimMIM: 1 where a cell of the first stage is hidden
   at::Tensor noise_L;   // GreenMIM
@@ -42,7 +42,7 @@ struct SwinInputs {
   at::Tensor labels_B, targets_BC;
 };
 
-// `stored`: tensors of the entry's file, or of the file with its masks and labels.
+// `stored`: the tensors of the entry's file, or of the file that has the entry's masks and labels.
 SwinInputs swin_inputs(const Entry& entry, const SwinModel& model, const Tensors& stored);
 
 }  // namespace fcm::parity

@@ -1,4 +1,4 @@
-// A path for a Swin, and the code that both paths share. Private to swin_run.
+// The interface of the two paths for a Swin, and code that both share. Only swin_run includes it.
 #pragma once
 
 #include <cmath>
@@ -17,10 +17,10 @@ using Losses = std::vector<std::pair<std::string, at::Tensor>>;
 class SwinPath {
  public:
   virtual ~SwinPath() = default;
-  // Keeps activations and outputs if `run` is not null.
+  // Computes the losses, and stores activations and outputs in `run` if it is not null.
   virtual Losses losses(Run* run) = 0;
   virtual Tensors values() const = 0;     // of parameters, under file names
-  virtual Tensors gradients() const = 0;  // of the last backward, likewise
+  virtual Tensors gradients() const = 0;  // of the last backward, under file names
   virtual void zero_gradients() = 0;
   virtual void prepare_updates(const SwinSteps& steps) = 0;
   virtual void update(double lr, double gradient_scale) = 0;

@@ -55,7 +55,7 @@ Run run_swin(const SwinModel& model, const SwinInputs& inputs, Path path, Types 
     plain.options.norm_pix = false;
     draw_gradients(*make_swin_path(plain, inputs, path, types), run, false);
   }
-  // Statistics of outputs are stored too, under the names of activations.
+  // Files store statistics of outputs under the names of activations.
   for (const char* name : {"latent", "reconstruction", "pred", "logits", "pooled"}) {
     if (!run.values.contains(name)) continue;
     run.values[fmt::format("act.{}", name)] = run.values.at(name);

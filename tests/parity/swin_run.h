@@ -1,4 +1,4 @@
-// Both paths for a Swin.
+// Runs a Swin by the fast path or the reference.
 #pragma once
 
 #include <memory>
@@ -23,7 +23,8 @@ struct SwinSteps {
   double layer_decay = 1;  // of classifiers
   const checkpoint::Checkpoint* start = nullptr;
 };
-// "step<k>.<key>"; "losses" before each step and after the last; "grad_norms".
+// Runs the steps. Results: parameters "step<k>.<key>"; "losses" before each step and after the
+// last; "grad_norms".
 Run run_swin_steps(const SwinModel& model, const SwinInputs& inputs, Path path,
                    const SwinSteps& steps);
 

@@ -21,7 +21,7 @@
 namespace fcm::parity {
 namespace {
 
-// relative_position_index.w<k>, attn_mask.h<H>.w<W>.win<k>.
+// Compares the tables relative_position_index.w<k> and attn_mask.h<H>.w<W>.win<k>.
 void window_tables(CaseResult& result, const Tensors& stored) {
   for (const auto& [name, wanted] : stored) {
     int64_t rows = 0, cols = 0, window = 0;
@@ -31,14 +31,14 @@ void window_tables(CaseResult& result, const Tensors& stored) {
                3) {
       const at::Tensor apart = reference::shifted_window_mask(rows, cols, window) < 0;
       compare_exactly(result, name, apart.to(at::kByte), wanted);
-      // The sets of an image with one cell per patch separate the same pairs.
+      // The window sets of an image with one cell per patch connect as many pairs as the mask.
       const masks::ViewPlan plan = masks::full_plan(1, {rows, cols});
       const ops::WindowSets sets = masks::window_sets(
           plan, plan.patches(), {ops::PatchGeometry{{1}}.cells(0), window, window / 2}, true);
       const double together = (wanted == 0).sum().item<double>();
       compare_number(result, name + " pairs", static_cast<double>(sets.pairs), together, 0);
     } else {
-      add_fault(result, name + " is stored, and not understood");
+      add_fault(result, name + " is stored, but this case does not know the name");
     }
   }
 }
@@ -53,7 +53,7 @@ void resized_tables(CaseResult& result, const nlohmann::json& cases, const Tenso
   }
 }
 
-// SimMIM's MaskGenerator hides the first ceil(units * ratio) patches of a permutation.
+// Compares masks. SimMIM's MaskGenerator hides the first ceil(patches * ratio) of a permutation.
 void simmim_masks(CaseResult& result, const nlohmann::json& table) {
   for (const nlohmann::json& one : table.at("cases")) {
     const auto side = one.at("units_per_side").get<int64_t>();
@@ -65,7 +65,7 @@ void simmim_masks(CaseResult& result, const nlohmann::json& table) {
                    one.at("masked_units").get<double>(), 0);
     for (const nlohmann::json& draw : one.at("draws")) {
       const auto permutation = draw.at("permutation").get<std::vector<int64_t>>();
-      // The last ones of the permutation are visible, so they get the lowest noise.
+      // The last patches of the permutation are visible, so they get the lowest noise.
       at::Tensor noise = at::empty({1, side * side}, at::kDouble);
       for (size_t i = 0; i < permutation.size(); ++i) {
         noise[0][permutation[i]] = -static_cast<double>(i);
@@ -79,7 +79,7 @@ void simmim_masks(CaseResult& result, const nlohmann::json& table) {
   }
 }
 
-// Sets equal the upstream windows: equal populations, in ascending order of window ids.
+// Window sets must have the sizes ("populations") of the upstream windows, in any order.
 void green_mim_plans(CaseResult& result, const nlohmann::json& table) {
   for (const nlohmann::json& one : table) {
     const auto image = one.at("image").get<int64_t>(), unit = one.at("unit").get<int64_t>();
@@ -94,7 +94,7 @@ void green_mim_plans(CaseResult& result, const nlohmann::json& table) {
     for (int64_t left = unit / 4; left > 1; left /= 2) strides.push_back(2);
     const ops::PatchGeometry geometry{strides};
     for (const nlohmann::json& stage : one.at("plans")) {
-      if (!stage.contains("populations")) continue;  // few tokens: other groups
+      if (!stage.contains("populations")) continue;  // the file lists none for few tokens
       const ops::Cells cells = geometry.cells(stage.at("stage").get<int64_t>());
       const ops::WindowSets sets = masks::window_sets(
           plan, count,
@@ -107,14 +107,14 @@ void green_mim_plans(CaseResult& result, const nlohmann::json& table) {
       std::sort(wanted.begin(), wanted.end());
       ++result.tensors;
       if (sizes != wanted) {
-        add_fault(result, fmt::format("{} px, seed {}, stage {}: other windows", image,
+        add_fault(result, fmt::format("{} px, seed {}, stage {}: window sizes differ", image,
                                       one.at("seed").dump(), stage.at("stage").dump()));
       }
     }
   }
 }
 
-// Rows: step, then the lr of every group (for SimMIM by lr_scales, if there are any).
+// Each row has a step, then the lr of each group; "lr_scales" has the factors of groups, if any.
 void simmim_schedules(CaseResult& result, const nlohmann::json& table) {
   for (const nlohmann::json& one : table.at("cases")) {
     optim::OptimOptions options;
@@ -162,7 +162,8 @@ void green_mim_schedules(CaseResult& result, const nlohmann::json& table) {
   }
 }
 
-// The groups' parameters in order, and their decay; SimMIM's groups have the opposite order.
+// Compares the parameters of each group in order, and the group's weight decay. SimMIM lists its
+// two groups in the opposite order.
 void pretraining_groups(CaseResult& result, const SwinModel& model, const nlohmann::json& table) {
   const models::MaskedAutoencoder ours(model.autoencoder(), 0);
   std::vector<std::string> state, wanted;
@@ -177,7 +178,7 @@ void pretraining_groups(CaseResult& result, const SwinModel& model, const nlohma
     if (state.back().starts_with("encoder.")) encoder += parameter.value.numel();
   }
   ++result.tensors;
-  if (state != wanted) add_fault(result, "the state_dict has other names, or another order");
+  if (state != wanted) add_fault(result, "the state_dict's names or their order differ");
   compare_number(result, "encoder", static_cast<double>(encoder),
                  table.at("encoder_elements").get<double>(), 0);
   optim::OptimOptions options;
@@ -191,14 +192,14 @@ void pretraining_groups(CaseResult& result, const SwinModel& model, const nlohma
     for (const size_t index : groups[i].parameters) names.push_back(state[index]);
     ++result.tensors;
     if (names != group.at("params").get<std::vector<std::string>>()) {
-      add_fault(result, fmt::format("group {} holds other parameters", i));
+      add_fault(result, fmt::format("group {} has other parameters than stored", i));
     }
     compare_number(result, fmt::format("group {} decay", i), groups[i].weight_decay,
                    group.at("weight_decay").get<double>(), 1e-15);
   }
 }
 
-// "224_w7_ld0.8" names pixels, window, layer decay.
+// The key "224_w7_ld0.8" means 224 pixels, window 7 and layer decay 0.8.
 void finetune_groups(CaseResult& result, const nlohmann::json& table) {
   for (const auto& [name, one] : table.items()) {
     int64_t pixels = 0, window = 0;
@@ -224,7 +225,7 @@ void finetune_groups(CaseResult& result, const nlohmann::json& table) {
       if (groups[i].name != group.at("group_name").get<std::string>() ||
           (group.contains("params") &&
            names != group.at("params").get<std::vector<std::string>>())) {
-        add_fault(result, fmt::format("{} group {} is another", name, i));
+        add_fault(result, fmt::format("{}: group {} differs from the stored one", name, i));
       }
       compare_number(result, fmt::format("{} group {} lr_scale", name, i), groups[i].lr_scale,
                      group.at("lr_scale").get<double>(), 1e-12);
@@ -249,7 +250,7 @@ std::vector<CaseResult> swin_table_cases(const Entry& entry, const Request& requ
     if (kind == "schedule" && green) return green_mim_schedules(result, table);
     if (kind == "schedule") return simmim_schedules(result, table);
     if (entry.stem() == "swin_base_finetune_groups") return finetune_groups(result, table);
-    Entry base = entry;  // its text names a factory; all are base
+    Entry base = entry;  // the manifest's text names a factory of the base size
     base.about["constructor"] = {{"img_size", green ? 224 : 192}, {"embed_dim", 128},
                                  {"depths", {2, 2, 18, 2}},       {"num_heads", {4, 8, 16, 32}},
                                  {"window_size", green ? 7 : 6},  {"mlp_ratio", 4}};

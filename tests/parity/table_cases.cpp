@@ -1,4 +1,4 @@
-// Small tables: learning rates, positions, procedural values, parameter groups, states, inputs.
+// Cases of tables: learning rates, positions, procedural values, drop path rates, states, inputs.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -17,7 +17,7 @@
 namespace fcm::parity {
 namespace {
 
-// Rows of epoch, lr, and lr of a group with a scale of 0.65 (named in the table's columns).
+// Each row has an epoch, the lr, and the lr of a group with the scale 0.65.
 void schedule(CaseResult& result, const nlohmann::json& table) {
   for (const nlohmann::json& one : table.at("cases")) {
     optim::OptimOptions options;
@@ -37,12 +37,12 @@ void schedule(CaseResult& result, const nlohmann::json& table) {
   }
 }
 
-// sincos.d<D>.g<grid>[.cls], or .idx, .val and .sum of it.
+// Compares position tables "sincos.d<D>.g<grid>[.cls]", or their ".idx", ".val" and ".sum".
 void sincos(CaseResult& result, const Tensors& stored) {
   for (const auto& [name, wanted] : stored) {
     int64_t dim = 0, grid = 0;
     if (std::sscanf(name.c_str(), "sincos.d%ld.g%ld", &dim, &grid) != 2) {
-      add_fault(result, name + " is stored, and not understood");
+      add_fault(result, name + " is stored, but this case does not know the name");
       continue;
     }
     const int64_t class_tokens = name.find(".cls") != std::string::npos ? 1 : 0;
@@ -55,7 +55,7 @@ void sincos(CaseResult& result, const Tensors& stored) {
       const at::Tensor& index = stored.at(name.substr(0, name.size() - 4) + ".idx");
       compare(result, name, table.flatten().index_select(0, index), wanted, 0x1p-23);
     } else {
-      compare(result, name, table, wanted, 0x1p-23);  // sin and cos of another library
+      compare(result, name, table, wanted, 0x1p-23);  // libraries' sin and cos differ by rounding
     }
   }
 }
@@ -86,14 +86,15 @@ void procedural_table(CaseResult& result, const nlohmann::json& rows) {
   }
 }
 
-// "blocks1.0.drop_path": rate, in any order of names; blocks are numbered across stages.
+// `table` maps "blocks1.0.drop_path" to a rate, in any order of names. A rate depends on the number
+// of the block, which counts across stages.
 void drop_path(CaseResult& result, const nlohmann::json& table) {
   std::map<std::pair<int, int>, double> rates;  // by stage and block, hence in block order
   for (const auto& [name, rate] : table.items()) {
     int stage = 0, block = 0;
     const bool staged = std::sscanf(name.c_str(), "blocks%d.%d.", &stage, &block) == 2;
     if (!staged && std::sscanf(name.c_str(), "blocks.%d.", &block) != 1) {
-      add_fault(result, name + " is stored, and not understood");
+      add_fault(result, name + " is stored, but this case does not know the name");
       continue;
     }
     rates[{stage, block}] = rate.get<double>();
@@ -107,11 +108,11 @@ void drop_path(CaseResult& result, const nlohmann::json& table) {
   }
 }
 
-// Stored states and inputs equal the procedural values of their names and seed.
+// Compares stored weights with the procedural values of their names and seed.
 void state(CaseResult& result, const Entry& entry) {
   const PublishedModel model = published_model(entry.about);
   const Tensors stored = read_tensors(entry.path());
-  Entry without_file = entry;  // so that values are computed, not read
+  Entry without_file = entry;  // without the file, values are computed instead of read
   without_file.file = "none";
   const NamesAndShapes names = parameters_of(model);
   const Inputs inputs = make_inputs(without_file, model, names, {});
@@ -128,11 +129,11 @@ void state(CaseResult& result, const Entry& entry) {
     }
   }
   for (const auto& [name, tensor] : stored) {
-    if (!known.contains(name)) add_fault(result, name + " is stored, and no parameter here");
+    if (!known.contains(name)) add_fault(result, name + " is stored, but not a parameter here");
   }
 }
 
-// "inputs_seed11_n2_224": only the file's name has the seed.
+// Only the name of the file has the seed: "inputs_seed11_n2_224" has seed 11.
 void inputs(CaseResult& result, const Entry& entry) {
   unsigned long seed = 0;
   require(std::sscanf(entry.stem().c_str(), "inputs_seed%lu", &seed) == 1,

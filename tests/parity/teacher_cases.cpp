@@ -1,4 +1,4 @@
-// teacher files: image towers whose features are targets.
+// Cases of the kind teacher: image towers whose features are targets.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -26,7 +26,7 @@ struct Teacher {
   Tensors stored;
 };
 
-// DINO's and CLIP's upstream parameter names from which sizes follow.
+// Upstream names, of DINO or CLIP, of the parameters whose shapes determine the sizes.
 struct SizeNames {
   const char *positions, *patches, *hidden, *blocks;
 };
@@ -36,7 +36,8 @@ constexpr SizeNames kClipNames{"visual.positional_embedding", "visual.conv1.weig
                                "visual.transformer.resblocks.0.mlp.c_fc.weight",
                                R"(visual\.transformer\.resblocks\.(\d+)\.ln_1\.weight)"};
 
-// No tensor determines the number of heads: the constructor names it, or heads are 64 wide.
+// The number of heads: the constructor's argument or, without one, dim / 64. No tensor's shape
+// depends on it.
 int64_t heads_of(const nlohmann::json& about, int64_t dim) {
   const std::string constructor = about.value("constructor", nlohmann::json()).dump();
   std::smatch match;
@@ -93,7 +94,7 @@ Teacher make_teacher(const Entry& entry, const Request& request) {
   return teacher;
 }
 
-// The inputs, under the names of their stored copies.
+// A run that has only the inputs, under the names of their stored copies.
 Run run_with_inputs(const Teacher& teacher) {
   Run run;
   run.values["images"] = teacher.inputs.images_BCHW;
@@ -121,14 +122,14 @@ Run run_reference(const Teacher& teacher, Types types) {
   }
   run.values["norm"] = result.normed_BLD;
   run.values["target_ln"] = reference::normalised_tokens(result.normed_BLD);
-  // get_intermediate_layers(images, 5)[0]: the fifth block from the end, followed by `norm`.
+  // Upstream's get_intermediate_layers(images, 5)[0]: the fifth block from the end, then `norm`.
   run.values["layer_minus_5"] =
       at::layer_norm(result.blocks.at(result.blocks.size() - 5), {options.dim},
                      weights.at("norm.weight"), weights.at("norm.bias"), 1e-6);
   return run;
 }
 
-// Images in raster order through the fast path.
+// Runs the fast path on images whose patches are in raster order.
 Run run_fast(const Teacher& teacher, Types types) {
   const reference::TowerOptions& tower = teacher.options;
   const bool clip = tower.tower == reference::Tower::kClip;
@@ -144,7 +145,7 @@ Run run_fast(const Teacher& teacher, Types types) {
   options.mlp_ratio = tower.mlp_ratio;
   options.projected_dim = clip ? tower.projected_dim : 0;
   targets::Teacher fast(options, types.parameters);
-  if (clip) {  // CLIP has no bias there
+  if (clip) {  // CLIP's patch embedding has no bias
     const nn::Parameter& bias = fast.parameters().find("patch_embed.proj.bias");
     fast.parameters().set_published(bias, at::zeros({tower.dim}));
   }

@@ -1,4 +1,5 @@
-// teacher-file entries: upstream teacher files against the stored tensors of their image towers.
+// Cases of the kind teacher-file: what is read from upstream teacher files must equal the stored
+// tensors of their image towers.
 #include <ATen/ATen.h>
 
 #include <set>
@@ -12,8 +13,8 @@
 namespace fcm::parity {
 namespace {
 
-// Among the files next to it, the one with the longest stem that begins its name: dino_tiny.golden
-// belongs to dino_tiny_full.pth, with the names of its states.
+// The tensors of the file next to the entry whose stem is the longest prefix of the entry's stem:
+// dino_tiny.golden belongs to dino_tiny_full.pth.
 Tensors expected_of(const Entry& entry) {
   const std::filesystem::path folder = entry.path().parent_path();
   for (std::string stem = entry.stem(); !stem.empty(); stem.pop_back()) {
@@ -27,7 +28,7 @@ Tensors expected_of(const Entry& entry) {
     }
     return states;
   }
-  fail(ExitCode::kData, "nothing says what {} should hold", entry.file);
+  fail(ExitCode::kData, "no file next to {} has its expected tensors", entry.file);
 }
 
 std::string name_here(std::string_view published) {
@@ -39,7 +40,7 @@ std::string name_here(std::string_view published) {
 void read_file(CaseResult& result, const Entry& entry) {
   const interop::TeacherFile teacher = interop::read_teacher(entry.path());
   const Tensors expected = expected_of(entry);
-  std::set<std::string> names = {"patch_embed.proj.bias"};  // zero if the file has none
+  std::set<std::string> names = {"patch_embed.proj.bias"};  // read as zero if the file has none
   for (const auto& [name, wanted] : expected) {
     const std::string here = name_here(name);
     const formats::TensorView* const found = teacher.model.find(here);
@@ -54,7 +55,7 @@ void read_file(CaseResult& result, const Entry& entry) {
   }
   for (const formats::TensorView& view : teacher.model.tensors) {
     if (!names.contains(view.name)) {
-      add_fault(result, view.name + " is in the file, but not among what is expected");
+      add_fault(result, view.name + " is in the file, but not in the expected file");
     }
   }
 }

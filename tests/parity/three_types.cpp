@@ -20,14 +20,14 @@ void in_float32(CaseResult& result, const Entry& entry, const Subject& subject, 
 void in_float64(CaseResult& result, const Entry& entry, const Subject& subject, Path path) {
   const Run run = subject.run(path, kFp64);
   if (subject.from_float64) {
-    // From the set's README; rounding the stored values alone is 6e-8.
+    // The bound in the set's README. Rounding of the stored values alone is 6e-8.
     constexpr double kStored = 1e-6;
     return compare_with_stored(result, entry, subject.stored, run, Stored::kFloat32,
                                [](const std::string&, Quantity) { return kStored; });
   }
   compare_with_stored(result, entry, subject.stored, run, Stored::kFloat32,
                       float64_tolerance(entry));
-  // Stored in float32 from float64: only that rounding remains.
+  // The stored values are float64 results rounded to float32, so only this rounding differs.
   compare_with_stored(result, entry, subject.stored, run, Stored::kFloat64,
                       [](const std::string&, Quantity) { return 4 * 0x1p-24; });
   const nlohmann::json losses = entry.about.value("loss_fp64", nlohmann::json::object());
@@ -37,19 +37,20 @@ void in_float64(CaseResult& result, const Entry& entry, const Subject& subject, 
   }
 }
 
-// The error of bfloat16. It keeps 8 bits, so one rounding is off by up to 2^-9.
+// Estimates the error of a bfloat16 run. bfloat16 has 8 significant bits: one rounding has a
+// relative error of up to 2^-9.
 class BFloat16 {
  public:
-  // The embedding before the blocks and the head after them count as blocks.
+  // The embedding before the blocks and the head after them count as one block each.
   explicit BFloat16(int64_t blocks) : blocks_(static_cast<double>(blocks + 2)) {}
 
   // A block rounds about ten times (norm, four products with their rounded weights, softmax, GELU,
-  // two sums), and as often again in backward. Independent errors add up like a random walk; single
-  // elements stay within four std.
+  // two sums), and as often again in backward. Independent errors add up like a random walk. The
+  // bound of single elements is four std.
   double largest(Quantity quantity) const { return 4 * walk(10, quantity); }
 
-  // The fast path keeps the residual stream in bfloat16, upstream under autocast in float32: two
-  // more roundings per block.
+  // The fast path keeps the residual stream in bfloat16, upstream under autocast in float32. That
+  // adds two roundings per block.
   double stream(Quantity quantity) const { return walk(2, quantity); }
 
  private:
@@ -61,12 +62,12 @@ class BFloat16 {
   double blocks_;
 };
 
-// Over whole tensors random errors average out: the fast path's error may be at most twice
-// the reference's in the same dtype, plus the stream's share. Two such sums over n
-// elements differ randomly by one part in sqrt(n), which matters for biases of a few
-// elements; two std of it are permitted. `signs_l2`: the relative error of the gradient that
-// backward begins with, if it consists of signs and rounding changes as many as in the reference:
-// each path changes others, so one's error says little about the other's.
+// Compares L2 norms over whole tensors, where random errors average out. The fast path's error may
+// be at most twice the reference's error in the same dtype, plus cost.stream(). An error over n
+// elements is itself random by one part in sqrt(n), which matters for biases of a few elements; two
+// such std are permitted. `signs_l2` is for a loss whose gradient consists of signs: the relative
+// L2 error of this gradient if rounding changes as many signs as in the reference. It is added,
+// because each path changes other signs, so the reference's error does not bound the fast path's.
 void compare_with_plain(CaseResult& result, const Run& fast, const Run& plain, const Run& exact,
                         const BFloat16& cost, double signs_l2) {
   for (const auto& [name, value] : fast.values) {
@@ -89,8 +90,8 @@ void compare_with_plain(CaseResult& result, const Run& fast, const Run& plain, c
 
 void in_bfloat16(CaseResult& result, const Entry& entry, const Subject& subject, Path path) {
   const BFloat16 cost(subject.blocks);
-  // Rounding can change the sign of a small difference. The bias of a pixel sums one sign per
-  // hidden patch, so three such changes move it by 3 * 2 of them; sums over more patches move less.
+  // Rounding can change the sign of a small difference. The gradient of a pixel's bias sums one
+  // sign per hidden patch. Up to three changed signs are permitted: each changes the sum by 2.
   const double flips = subject.signs > 0 ? 6.0 / static_cast<double>(subject.signs) : 0;
   const Tolerance largest = [&](const std::string&, Quantity quantity) {
     return cost.largest(quantity) + (quantity == Quantity::kGradient ? flips : 0);
@@ -100,14 +101,14 @@ void in_bfloat16(CaseResult& result, const Entry& entry, const Subject& subject,
   if (path == Path::kFast) {
     const Run plain = subject.run(Path::kReference, kBf16);
     const Run exact = subject.run(Path::kReference, kFp32);
-    // Of n signs, m that change give an error of 2 sqrt(m) in a vector of length sqrt(n).
+    // m changed signs among n are an error of L2 norm 2 sqrt(m) in a vector of norm sqrt(n).
     const double signs_l2 =
         subject.signs > 0 ? 2 * std::sqrt(subject.changed_signs(plain, exact)) : 0;
     compare_with_plain(result, run, plain, exact, cost, signs_l2);
   }
 }
 
-// At upstream sizes, on a CPU that emulates bfloat16 products.
+// True for models of the upstream sizes on a CPU that emulates bfloat16 products.
 bool takes_minutes_in_bfloat16(const Entry& entry) {
   return entry.kind().ends_with("base") && !ops::has_bf16_instructions();
 }
@@ -123,7 +124,7 @@ int64_t blocks_of(const PublishedModel& model) {
 std::vector<CaseResult> in_three_types(const Entry& entry, const Request& request,
                                        const std::function<Subject()>& make) {
   std::vector<CaseResult> results;
-  Subject subject;  // made when a case first needs it; two cases share the reference's runs
+  Subject subject;  // made when a case first needs it
   std::map<at::ScalarType, Run> plain_runs;
   const auto subject_of_case = [&]() -> const Subject& {
     if (subject.run) return subject;

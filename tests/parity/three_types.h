@@ -19,10 +19,10 @@ struct Subject {
   Tensors stored;
   std::function<Run(Path, Types)> run;
   bool from_float64 = false;  // the stored tensors are a float64 run, rounded
-  // The number of hidden patches if the loss sums absolute differences, whose gradient is a sign; 0
-  // for other losses.
+  // For an L1 loss, whose gradient consists of signs: the number of hidden patches. 0 for other
+  // losses.
   int64_t signs = 0;
-  // Then also: the share of these signs in which two runs differ.
+  // For an L1 loss: the share of the signs in which two runs differ.
   std::function<double(const Run&, const Run&)> changed_signs = {};
 };
 int64_t blocks_of(const PublishedModel& model);

@@ -54,7 +54,7 @@ TEST(Recipe, TheLinearProbesArePublished) {
     EXPECT_EQ(recipe.optim.base_lr, 0.1);
     EXPECT_EQ(recipe.optim.min_lr, 0);
     EXPECT_EQ(recipe.optim.weight_decay, 0);
-    EXPECT_EQ(recipe.optim.beta1, 0.9) << "the momentum of LARS";
+    EXPECT_EQ(recipe.optim.beta1, 0.9) << "beta1 is the momentum of LARS";
     EXPECT_EQ(recipe.data.crop_scale, (std::vector<double>{0.08, 1}));
     EXPECT_TRUE(recipe.classify().augment.crop_once);
     EXPECT_EQ(recipe.classify().augment.rand_augment, "");
@@ -101,7 +101,7 @@ TEST(Recipe, WhatCannotWorkIsSaid) {
   EXPECT_THROW(load_pretraining_recipe("smoke_finetune", {kShippedRecipes}, {}), Error);
 }
 
-// Whether taps are needed depends on the encoder, which may come from the checkpoint.
+// Whether segmenter.taps are needed depends on the encoder, which may come from the checkpoint.
 TEST(Recipe, ASegmentersEncoderIsLookedAtWhenItIsKnown) {
   const std::string taps = "segmenter.taps=[0,0,1,1]", custom = "encoder.size=custom";
   EXPECT_EQ(fault_of({taps}, "smoke_segment"), "");

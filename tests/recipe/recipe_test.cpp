@@ -47,7 +47,8 @@ TEST(ShippedRecipes, AreCompleteAndPassTheirChecks) {
   }
 }
 
-// Common to all rows of the table: 224 px, normalised pixels, decoder, augmentation, AdamW.
+// Expects the values that all rows of the table have: image size 224, normalised pixels as targets,
+// decoder, augmentation and AdamW.
 void expect_published_habits(const Recipe& recipe) {
   EXPECT_EQ(recipe.pretrain().decoder.dim, 512);
   EXPECT_EQ(recipe.pretrain().decoder.depth, 8);
@@ -100,8 +101,9 @@ struct Schedule {
 
 class PublishedRows : public testing::TestWithParam<Schedule> {};
 
-// The upstream scripts: batch over all their GPUs, epochs, warm-up, and the resulting lr. The last
-// row is this project's: MAE's, counted in views.
+// The values of the upstream scripts: batch size over all GPUs, epochs, warm-up, and the resulting
+// lr. The last row is this project's: MAE's recipe with batch size and epochs divided by four,
+// because each image has four views.
 TEST_P(PublishedRows, HoldTheirValues) {
   const Recipe recipe = shipped(GetParam().recipe);
   expect_published_habits(recipe);
@@ -123,8 +125,8 @@ INSTANTIATE_TEST_SUITE_P(
                              2.4e-3}),
     [](const auto& instance) { return std::string(instance.param.recipe); });
 
-// This project's reading of targets C and T: CLIP's base tower and the
-// moving average, without pixels.
+// Recipes with the targets C and T of the paper, as this project understands them: CLIP's base
+// tower and the moving average, without pixels.
 TEST(PublishedRows, OfSeveralTargetsHoldTheirValues) {
   const std::pair<const char*, int64_t> rows[] = {{"fastconvmae_ct_base_in1k_50ep", 50},
                                                   {"fastconvmae_ct_base_in1k_100ep", 100},
@@ -179,7 +181,7 @@ TEST(Recipe, TargetsThatCannotWorkAreRefused) {
             std::string::npos);
 }
 
-// A random value in the field's range.
+// Sets a field to a random value in its range.
 void randomise(const config::Field& field) {
   const int64_t low = static_cast<int64_t>(std::clamp(field.range.low, -1e9, 1e9));
   const int64_t high = static_cast<int64_t>(std::clamp(field.range.high, -1e9, 1e9));
@@ -234,7 +236,7 @@ TEST(Recipe, PrintingAndReadingIsAFixedPointForEveryKey) {
   }));
 }
 
-// A key that the file lacks can be set too.
+// Every key can be set on the command line, even if the file lacks it.
 TEST(Recipe, EveryKeyCanBeSet) {
   Recipe wanted = shipped("smoke_pretrain");
   const std::string whole = print_recipe(wanted);
@@ -249,8 +251,8 @@ TEST(Recipe, EveryKeyCanBeSet) {
   }
 }
 
-// Without the switch, the text and the hash of a recipe are those of older versions; the hash of a
-// run with it differs.
+// Without a debug switch, the text and the hash of a recipe are the same as in versions that had no
+// such switch. With it the hash differs.
 TEST(Recipe, ASwitchOfDebugIsOffUnlessItIsNamed) {
   const Recipe off = shipped("smoke_pretrain");
   EXPECT_FALSE(off.debug.reference_ops);
@@ -319,7 +321,7 @@ TEST(Recipe, ANamedSizeIsThatOfTheKind) {
 struct Combination {
   const char* name;
   std::vector<std::string> overrides;
-  const char* message;  // without the file name
+  const char* message;  // the expected message without the file name
 };
 
 class BadCombinations : public testing::TestWithParam<Combination> {};
@@ -405,7 +407,7 @@ INSTANTIATE_TEST_SUITE_P(
                     "optim.beta1 = 1 must be less than 1"}),
     [](const auto& test) { return std::string(test.param.name); });
 
-// Negative control of the table above: values next to the refused ones are accepted.
+// Negative control of BadCombinations: values close to the refused ones are accepted.
 TEST(Check, AllowsWhatFits) {
   for (const std::vector<std::string>& overrides : std::vector<std::vector<std::string>>{
            {"data.image_size=[32,40]"},

@@ -18,8 +18,8 @@ Recipe base_recipe() {
 }
 
 TEST(Setup, MultiplyAddsOfTheBaseModel) {
-  // 44,815 M with one depthwise pass, minus the predictions of visible patches (a quarter of 308.3
-  // M), which are never computed.
+  // 44,815 M with one depthwise pass for all views, minus the predictions of visible patches (a
+  // quarter of 308.3 M), which are not computed.
   EXPECT_NEAR(forward_multiply_adds(base_recipe()) / 1e6, 44815 - 308.3 / 4, 20);
 }
 
@@ -30,8 +30,8 @@ Recipe base_vit_recipe() {
   return recipe;
 }
 
-// 12 blocks with 12 * 768^2 per token and 2 * 197 * 768 for attention, on 197 tokens, plus the
-// patch embedding: the published 17.6 G of ViT-B/16.
+// ViT-B/16 has 17.6 G multiply-adds: the patch embedding, and 12 blocks on 197 tokens. Per token a
+// block has 12 * 768^2 for linear layers and 2 * 197 * 768 for attention.
 TEST(Setup, MultiplyAddsOfTheBaseVit) {
   Recipe recipe = base_vit_recipe();
   recipe.pretrain().masks.ratio = 0;
@@ -42,7 +42,8 @@ TEST(Setup, MultiplyAddsOfTheBaseVit) {
   EXPECT_NEAR(forward_multiply_adds(recipe) / 1e9, 17.6, 0.05);
 }
 
-// Four views have four class tokens and four decoder passes, and share the same patches.
+// Four views cost four times as much as one: each has a quarter of the patches, a class token and a
+// decoder pass.
 TEST(Setup, ViewsOfTheVitCostAlike) {
   Recipe all = base_vit_recipe(), one = base_vit_recipe();
   one.pretrain().masks.views = {1};
@@ -58,8 +59,9 @@ TEST(Setup, OneKeptViewCostsAQuarterOfTheEncoder) {
   EXPECT_NEAR(forward_multiply_adds(all) / forward_multiply_adds(one), 4.0, 1e-9);
 }
 
-// Eight blocks for each of 4 views: 37 queries of 147 hidden patches; 49 tokens with keys, values
-// and a mix of twelve sources; attention between them; then the predictions of the drawn patches.
+// Each of the 4 views has eight decoder blocks. A block has 37 queries (of 147 hidden patches), the
+// keys, values and mix of twelve sources for 49 tokens, and attention between them. Then the drawn
+// patches are predicted.
 TEST(Setup, MultiplyAddsOfACrossDecoder) {
   const Recipe recipe = load_recipe("fastcross_convmae_base_in1k_50ep", {kRecipeFolder}, {});
   Recipe shallow = recipe, plain = recipe;
@@ -68,12 +70,13 @@ TEST(Setup, MultiplyAddsOfACrossDecoder) {
   EXPECT_EQ(forward_multiply_adds(recipe) - forward_multiply_adds(shallow), 8 * 4 * block);
   plain.pretrain().decoder = {};  // upstream's decoder
   plain.pretrain().decoder.depth = 0;
-  const double of_147 = 4 * (147 * 768.0 * 512 + 49 * 768.0 * 512);  // predictions, embedding
+  // Upstream's decoder predicts 147 patches per view and embeds 49 tokens.
+  const double of_147 = 4 * (147 * 768.0 * 512 + 49 * 768.0 * 512);
   EXPECT_EQ(forward_multiply_adds(plain) - forward_multiply_adds(shallow),
             of_147 - 4 * 37 * 768.0 * 512);
 }
 
-// Recorded while one function still counted the operations of all networks.
+// Costs as recorded by an earlier, independent implementation of the counting.
 struct Counted {
   const char* recipe;
   double training_flops, forward_multiply_adds, teacher_multiply_adds, activation_bytes;
@@ -134,7 +137,7 @@ TEST(Setup, MicroBatchesSplitTheBatchEvenly) {
   EXPECT_EQ(choose_micro_batch(recipe, at::kBFloat16, room_for_ten), 20);
 }
 
-// Batch normalisation needs statistics over at least two images per micro-batch.
+// Batch normalisation needs at least two images per micro-batch.
 TEST(Setup, MicroBatchesOfSegmentersAreChosenOfTwoImagesAtLeast) {
   Recipe recipe = load_supervised_recipe("upernet_convvit_base_ade20k_160k", {kRecipeFolder}, {});
   EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, 1e15), 16);
@@ -144,7 +147,7 @@ TEST(Setup, MicroBatchesOfSegmentersAreChosenOfTwoImagesAtLeast) {
   recipe.optim.batch_size = 3;
   EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, 1.0), 3);
   recipe.optim.micro_batch = 1;
-  EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, 1e15), 1) << "the explicit setting";
+  EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, 1e15), 1) << "the recipe sets it explicitly";
 }
 
 TEST(Setup, PrecisionIsWhatWasAskedFor) {

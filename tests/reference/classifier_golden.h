@@ -1,4 +1,4 @@
-// The upstream classifiers of the stored tensors: options, weights and inputs.
+// Options, weights and inputs of the upstream classifiers whose tensors are stored.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -38,7 +38,7 @@ inline ClassifierOptions classifier_options(const nlohmann::json& constructor) {
   return options;
 }
 
-// Procedural values, except positions, which are the initial sines and cosines.
+// Procedural values; positions have their initial sines and cosines.
 inline Weights classifier_weights(const ClassifierOptions& options, uint64_t seed) {
   Weights weights;
   const int64_t side = options.patch_side();

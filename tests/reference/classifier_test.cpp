@@ -1,4 +1,4 @@
-// Names, drop path and errors of the classifiers; parity compares stored tensors.
+// Tests names, drop path and errors of the reference classifiers; parity compares their tensors.
 #include "reference/classifier.h"
 
 #include <gtest/gtest.h>
@@ -40,7 +40,7 @@ TEST(ClassifierNames, BaseSizesHaveThePublishedCounts) {
   vit.dims = {768};
   vit.depths = {12};
   vit.mlp_ratios = {4};
-  EXPECT_EQ(elements(vit), 86'567'656);  // MAE's vit_base_patch16: encoder, positions, head
+  EXPECT_EQ(elements(vit), 86'567'656);  // as MAE's vit_base_patch16 with a head of 1000 classes
 }
 
 ClassifierOptions small_options() {
@@ -81,8 +81,8 @@ TEST(ClassifierDropPath, LeavesOutBranchesAndScalesTheRest) {
   EXPECT_TRUE(none.at("blocks1.0").equal(none.at("patch_embed1")));
   EXPECT_TRUE(none.at("blocks3.1").equal(none.at("blocks3_in")));
 
-  // Doubling the scale of one image's second branch in the last block equals
-  // doubled weights of that branch.
+  // Doubling one image's scale of the second branch in the last block has the same effect on this
+  // image as doubling the weights of the branch.
   nn::DropPath twice = all_kept;
   twice[3].second_B = at::tensor({1.0F, 2.0F});
   Weights doubled = weights;
@@ -99,7 +99,7 @@ TEST(ClassifierMistakes, HaveTheirExitCodes) {
   options.rows = 50;
   try {
     classify({}, options, at::zeros({1, 3, 50, 80}));
-    FAIL() << "50 rows are not divisible";
+    FAIL() << "50 rows must be refused: patches do not divide them";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kUsage);
   }

@@ -1,4 +1,4 @@
-// Golden tensors of the upstream programs, and the permitted differences.
+// Reads golden tensors of the upstream programs, and compares with permitted differences.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -34,7 +34,8 @@ inline nlohmann::json manifest_entry(const std::string& file) {
 
 inline bool is_position_table(const std::string& name) { return name.ends_with("pos_embed"); }
 
-// The rule of the fixtures: ten times the error of upstream's own float32 run.
+// Collects the errors of a comparison. The fixtures' README permits ten times the error of
+// upstream's own float32 run.
 struct Comparison {
   explicit Comparison(double relative_tolerance) : tolerance(relative_tolerance) {}
 
@@ -53,7 +54,7 @@ struct Comparison {
   }
 };
 
-// Copies that require gradients, except the frozen position tables.
+// Copies of the weights that require gradients, except for the frozen position tables.
 inline Weights trainable(const Weights& weights) {
   Weights copies;
   for (const auto& [name, value] : weights) {

@@ -1,4 +1,4 @@
-// Errors of the image towers; parity compares stored tensors.
+// Tests errors of the reference image towers; parity compares their tensors.
 #include "reference/teachers.h"
 
 #include <ATen/ATen.h>

@@ -1,4 +1,4 @@
-// Properties of the model that need no stored tensor.
+// Tests properties of the reference model that need no stored tensors.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -48,7 +48,8 @@ Inputs small_inputs(int64_t batch = 2) {
           test::procedural("noise", 3, {batch, 15})};
 }
 
-// Noise whose first view is the one that starts at rank `start`: ranks are rotated by `start`.
+// Noise whose ranks are rotated by `start`, so that its first view is the view of `noise` that
+// starts at rank `start`.
 at::Tensor turned(const at::Tensor& noise, int64_t start) {
   const at::Tensor ranks = noise.argsort(true, 1).argsort(true, 1);
   return (ranks - start).remainder(noise.size(1)).to(at::kDouble) /
@@ -70,8 +71,8 @@ at::Tensor all_gradients(const Weights& weights) {
 
 class AllViews : public testing::TestWithParam<std::tuple<Kind, std::vector<int64_t>>> {};
 
-// FastConvMAE equals one ConvMAE per view in loss, outputs and gradients; with
-// the ViT, one MAE per view.
+// FastConvMAE's loss, outputs and gradients equal those of one ConvMAE per view; with a ViT, those
+// of one MAE per view.
 TEST_P(AllViews, AreTheMeanOfOneViewModels) {
   const auto& [kind, sizes] = GetParam();
   const ReferenceOptions options = small_view_options(kind);
@@ -127,7 +128,7 @@ TEST(KeptViews, AreTheFirstOfAllViews) {
 
 class SeparateViews : public testing::TestWithParam<Kind> {};
 
-// Pixels hidden from a view have no influence on it.
+// Pixels of patches that a view does not contain have no influence on the view.
 TEST_P(SeparateViews, SeeNothingOfHiddenPatches) {
   const ReferenceOptions options = small_view_options(GetParam());
   const Weights weights = small_weights(options);

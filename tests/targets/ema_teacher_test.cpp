@@ -30,7 +30,7 @@ void randomise(nn::Parameters& parameters) {
 
 TEST(EmaTeacher, FollowsItsFormulaOverTenSteps) {
   at::manual_seed(1);
-  EmaTeacher student(student_of_three()), average(student_of_three());  // of equal shape
+  EmaTeacher student(student_of_three()), average(student_of_three());
   randomise(student.parameters());
   average.start_from(student.parameters());
   TargetOptions options;
@@ -68,7 +68,7 @@ TEST(EmaTeacher, MomentumRisesAlongHalfACosine) {
                    1 - 0.004 * (1 + std::cos(std::numbers::pi / 4)) / 2);
 }
 
-// The student's masks do not matter, nor does the order of patches.
+// The features do not depend on the student's masks or on the order of patches.
 TEST(EmaTeacher, SeesEveryPatchInTheOrderOfThePlan) {
   at::manual_seed(2);
   EmaTeacher teacher(student_of_three(), at::kDouble);

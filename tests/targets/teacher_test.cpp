@@ -1,4 +1,4 @@
-// Frozen towers against the reference in float64.
+// Compares frozen towers with the reference in float64.
 #include "fcm/targets/teacher.h"
 
 #include <ATen/ATen.h>
@@ -33,7 +33,7 @@ struct Pair {
   }
 };
 
-// CLIP's upstream names, translated to the ViT's; other names stay.
+// Translates CLIP's upstream names to those of this program; other names are the same.
 std::string name_here(const std::string& published) {
   const std::vector<std::pair<std::string, std::string>> parts{
       {"visual.", ""},
@@ -65,7 +65,8 @@ void set(Teacher& teacher, const std::string& published, const at::Tensor& value
   parameters.set_published(parameter, value.view(parameter.published_shape));
 }
 
-// Images of 2 x 3 patches, each in another order; weights under their upstream names.
+// A tower with images of 2 x 3 patches, whose plan orders the patches of each image differently.
+// Weights have their upstream names.
 Pair make(TeacherKind kind) {
   TeacherOptions options = of_kind(kind);
   options.rows = 16;
@@ -92,7 +93,7 @@ Pair make(TeacherKind kind) {
     pair.weights[name] = test::procedural(name, kSeed, shape).to(at::kDouble);
     set(pair.fast, name, pair.weights.at(name));
   }
-  if (kind == TeacherKind::kClip) {  // CLIP has no bias there
+  if (kind == TeacherKind::kClip) {  // CLIP's patch embedding has no bias
     set(pair.fast, "patch_embed.proj.bias", at::zeros({options.dim}, at::kDouble));
   }
   pair.images =
@@ -112,7 +113,7 @@ TEST(Teacher, HasThePublishedParameters) {
     for (const auto& [name, shape] : tower_names_and_shapes(pair.plain_options)) {
       wanted.insert(name_here(name));
     }
-    if (kind == TeacherKind::kClip) wanted.insert("patch_embed.proj.bias");  // zero
+    if (kind == TeacherKind::kClip) wanted.insert("patch_embed.proj.bias");  // constantly zero
     for (const nn::Parameter& one : pair.fast.parameters().all()) found.insert(one.name);
     EXPECT_EQ(found, wanted);
   }
@@ -134,7 +135,7 @@ TEST(Teacher, ClipEqualsThePublishedForm) {
   expect_near(pair.features(Feature::kProjected), pair.in_order(plain.projected_BLP));
 }
 
-// Negative controls: features of neighbouring patches, and a weight off by a millionth.
+// Negative controls: features in another order of patches, and a weight with an error of 1e-6.
 TEST(Teacher, MistakesAreNoticed) {
   for (const TeacherKind kind : {TeacherKind::kDino, TeacherKind::kClip}) {
     Pair pair = make(kind);

@@ -43,7 +43,7 @@ TEST(TargetOptions, NamesAndWeights) {
   EXPECT_EQ(tower_options(options, "clip", 14, 14).rows, 196);
 }
 
-// The features of uint8 images against the reference towers.
+// Compares the features of uint8 images with those of the reference towers.
 TEST(Teachers, FeaturesAreThoseOfThePlainTowersInPlanOrder) {
   at::manual_seed(1);
   TargetOptions options = all_targets();
@@ -99,7 +99,7 @@ TEST(Teachers, AreThoseOfTheOptions) {
   EXPECT_NE(teachers.ema(), nullptr);
   options.ema = 0;
   EXPECT_EQ(Teachers(options, small_student()).ema(), nullptr);
-  // Values from a tower's file override the published values of its kind.
+  // Values from a tower's file override the upstream values of its kind.
   TeacherOptions of_file = tower_options(options, "clip", 2, 3);
   of_file.mean = {0.1, 0.2, 0.3};
   const Teachers read(options, small_student(), at::kFloat, {{"clip", of_file}});
@@ -119,14 +119,15 @@ TEST(TargetOptions, TowersHaveNamesAndSizes) {
       EXPECT_EQ(is_random_tower(options, target), name.find("tiny") != std::string::npos);
     }
   }
-  EXPECT_EQ(tower_options(options, "dino", 1, 1).registers, 4);  // the last value is dinov3_tiny
+  EXPECT_EQ(tower_options(options, "dino", 1, 1).registers, 4);  // the loop ended at dinov3_tiny
   options.clip_tower = "siglip_so400m14";
   const TeacherOptions so400m = tower_options(options, "clip", 1, 1);
   EXPECT_EQ(static_cast<int64_t>(so400m.mlp_ratio * static_cast<double>(so400m.dim)), 4304);
   EXPECT_EQ(tower_feature(options, "clip"), Feature::kNormed);
 }
 
-// A tower with patches of 14 pixels gets 224 pixels resized to 196.
+// A tower gets images resized to its own patch size: 2 x 2 patches of 16 pixels (32 x 32) become
+// 2 x 2 patches of 14 pixels (28 x 28).
 TEST(Teachers, ImagesAreResizedWherePatchesHaveAnotherSide) {
   TeacherOptions options = of_kind(TeacherKind::kClip);
   options.rows = options.cols = 28;
@@ -142,7 +143,7 @@ TEST(Teachers, ImagesAreResizedWherePatchesHaveAnotherSide) {
   const double red = (0.2 - 0.48145466) / 0.26862954;
   EXPECT_NEAR(pixels[0][3][0][0].item<double>(), red, 1e-5);
   EXPECT_NEAR(pixels[0][0][0][14 * 14 * 3 - 3].item<double>(), red, 1e-5);
-  at::Tensor dark = even.clone();  // black right half: the far ends of the right patches
+  at::Tensor dark = even.clone();  // its right half, the right patches, is black
   dark.slice(2, 16).zero_();
   const at::Tensor halves = tower_pixels(dark, plan.order_BL, teacher);
   EXPECT_NEAR(halves[0][0][0][0].item<double>(), red, 1e-5);
