@@ -1,4 +1,4 @@
-// The description of a data set that checkpoints and results store.
+// The description of a data set, which checkpoints and results store.
 #include "fcm/tasks/image_set.h"
 
 #include <gtest/gtest.h>
@@ -101,7 +101,8 @@ TEST(ImageSet, TheSameImagesAreKnownByOtherNames) {
   EXPECT_EQ(note_on_overlap(set, described(new_ones, "d")), std::nullopt);
   other.pop_back();
   EXPECT_FALSE(same_images(set, described(other, "d")));
-  EXPECT_FALSE(same_images(ImageSet{}, ImageSet{})) << "an empty description equals nothing";
+  EXPECT_FALSE(same_images(ImageSet{}, ImageSet{}))
+      << "an empty description equals no set, not even itself";
   other[0].grey = 255;
   EXPECT_NO_THROW(described(other, "d")) << "an unreadable image is no error";
 }

@@ -145,7 +145,7 @@ TEST_F(Lock, OfTwoProgramsOneTrains) {
   };
   const pid_t first = program("100000");
   siginfo_t ended{};
-  while (!fs::exists(both / "recipe.toml") && ended.si_pid == 0) {  // it has the lock by then
+  while (!fs::exists(both / "recipe.toml") && ended.si_pid == 0) {  // written with the lock held
     ::usleep(10'000);
     ::waitid(P_PID, static_cast<id_t>(first), &ended, WEXITED | WNOHANG | WNOWAIT);
   }
