@@ -95,7 +95,7 @@ recipe::Recipe classifier_recipe() {
   return recipe;
 }
 
-// A trained classifier: the losses of its steps, and the logits of its moving average.
+// A classifier trained on a device: the losses of its steps, and the logits of its moving average.
 struct TrainedClassifier {
   TrainedClassifier(const recipe::Recipe& recipe, at::Device device, int steps)
       : learner(models::Classifier(recipe::classifier_options(recipe, kClasses), 3, device),
