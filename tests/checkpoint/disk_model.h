@@ -1,5 +1,6 @@
-// A model of a disk that loses unsynced data. It replays a trace of system calls and yields a possible
-// content of the disk after a power failure: all synced data, and any part of the unsynced data.
+// A model of a disk that loses unsynced data. It replays a trace of system calls and yields a
+// possible content of the disk after a power failure: all synced data, and any part of the unsynced
+// data.
 //
 // A folder has the entries of its last sync or those after any later call, independently of other
 // folders. A file has its synced bytes or any prefix of the bytes that were written.

@@ -45,8 +45,8 @@ class PowerLossTest : public TemporaryFolderTest {
     return trace;
   }
 
-  // The number of the save that loads from the surviving files; 0 if there is none. Warnings and
-  // damaged files are test failures.
+  // The number of the save that loads from the surviving files; 0: there is no checkpoint; -1:
+  // loading warns or fails, or the tensors are damaged.
   int64_t surviving_save(const fs::path& place) const {
     KeepingReporter reporter;
     try {

@@ -10,7 +10,7 @@
 namespace fcm::viz {
 namespace {
 
-// What holds for every axis.
+// Checks what must hold for every axis of data in low..high.
 void expect_good(const Axis& axis, double low, double high) {
   EXPECT_TRUE(std::isfinite(axis.low) && std::isfinite(axis.high));
   EXPECT_LT(axis.low, axis.high);
