@@ -1,4 +1,4 @@
-// Exit statuses and messages of the built program.
+// Exit statuses and messages of the program.
 #include "tests/apps/program.h"
 
 #include <gtest/gtest.h>
@@ -140,7 +140,7 @@ TEST(Program, SetTakesOneValueEachTime) {
   const Outcome twice =
       run_here("recipe show demo --set optim.epochs=3 --set optim.epochs=4 --json");
   EXPECT_EQ(nlohmann::json::parse(twice.out).at("recipe").at("optim").at("epochs"), 4)
-      << "the last value counts";
+      << "the last of several values must count";
 }
 
 TEST(RecipeCommands, ListWhatShips) {

@@ -106,7 +106,7 @@ TEST(Reducer, AsksForTheShareOfEachBucket) {
   const auto group = std::make_shared<CountingGroup>();
   const Net net;
   constexpr int64_t kLayer = kWidth * kWidth;
-  const Part share{kLayer + 3, 3 * kLayer - 1};  // of layers 1 and 2
+  const Part share{kLayer + 3, 3 * kLayer - 1};  // part of layer 1 and of layer 2
   Reducer reducer(group, net.gradients, net.parameters, kLayerBytes, share);
   std::vector<double> numbers;
   reducer.begin_last_pass();
@@ -179,7 +179,7 @@ TEST(Reducer, RefusesAGradientThatNoRankFilled) {
     step(group.rank() == 0 ? kLayers : kLayers - 1);  // it is enough that one rank fills it
     try {
       step(kLayers - 1);
-      ADD_FAILURE() << "no rank filled layer4";
+      ADD_FAILURE() << "a gradient that no rank filled was accepted";
     } catch (const std::logic_error& error) {
       EXPECT_NE(std::string(error.what()).find("no rank filled the gradient of layer4"),
                 std::string::npos)
@@ -192,7 +192,7 @@ TEST(Reducer, LeavesTheParametersAsTheyWere) {
   const auto group = std::make_shared<CountingGroup>();
   const Net net;
   { const Reducer reducer(group, net.gradients, net.parameters); }
-  net.backward(images(2));  // must not call hooks of the destroyed reducer
+  net.backward(images(2));  // the reducer is destroyed, so its hooks must be gone
   EXPECT_TRUE(net.gradients.ne(0).any().item<bool>());
 }
 

@@ -127,7 +127,8 @@ TEST_F(MmsegGolden, WhatItSaysOfItselfIsKept) {
   EXPECT_EQ(loaded_.state.at("trained_on").at("classes"), meta.at("CLASSES"));
   EXPECT_EQ(loaded_.step, 16000);
   EXPECT_EQ(loaded_.format, "pth");
-  EXPECT_FALSE(loaded_.state.contains("recipe")) << "the file has none, and none is invented";
+  EXPECT_FALSE(loaded_.state.contains("recipe"))
+      << "the file has no recipe, and none may be invented";
 }
 
 TEST_F(MmsegGolden, TheOptimizerIsLeftOutWithItsReason) {

@@ -182,7 +182,8 @@ TEST(PublishedRecipe, HeadsOfANamedSize) {
   vit.encoder.dims = {1280};
   vit.encoder.depths = {32};
   vit.encoder.mlp_ratios = {4};
-  EXPECT_EQ(published_recipe(vit, nullptr, {}, "x").encoder.heads.last(), 16);  // not 1280 / 64
+  EXPECT_EQ(published_recipe(vit, nullptr, {}, "x").encoder.heads.last(),
+            16);  // 1280 / 64 is 20
 }
 
 TEST(PublishedRecipe, WhatCannotBeToldIsAskedFor) {

@@ -64,7 +64,7 @@ void expect_same(const std::vector<formats::TensorView>& got,
   }
 }
 
-// The names of ViTModel in modeling_vit.py of transformers.
+// The expected names are those of ViTModel in modeling_vit.py of transformers.
 TEST(Transformers, NamesAreThoseOfViTModel) {
   const Tensors ours = vit();
   const std::vector<formats::TensorView> views = as_transformers(ours.views);

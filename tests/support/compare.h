@@ -18,7 +18,7 @@ struct Difference {
   double max_abs = 0;       // largest |got - wanted|; infinite if only one of them is finite
   double max_rel = 0;       // max_abs divided by the largest |wanted| of the tensor
   int64_t first_bad = -1;   // flat index of the first element beyond the tolerance; -1: none
-  std::string description;  // of that element and the largest error; empty: none
+  std::string description;  // text about that element and the largest error; empty: none
 };
 
 inline std::string index_text(int64_t flat, at::IntArrayRef sizes) {

@@ -1,4 +1,4 @@
-// The messages of errors that tests expect.
+// The message of an error that a test expects.
 #pragma once
 
 #include <gtest/gtest.h>

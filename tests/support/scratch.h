@@ -13,8 +13,8 @@
 namespace fcm::test {
 
 // /dev/shm, a folder in memory, if the system has it; otherwise the default folder for temporary
-// files. Tests use it that sync thousands of times and do not test the disk: a process that dies
-// leaves the same files in both.
+// files. For tests that sync thousands of times and do not test the disk: a process that dies
+// leaves the same files in either folder.
 inline std::filesystem::path memory_folder() {
   return ::access("/dev/shm", W_OK) == 0 ? std::filesystem::path("/dev/shm")
                                          : std::filesystem::temp_directory_path();

@@ -210,7 +210,7 @@ TEST_F(CheckpointFiles, TheFilesOfACheckpointAreWhatTheyAre) {
     EXPECT_NE(std::string(error.what()).find("model.safetensors beside it"), std::string::npos)
         << error.what();
   }
-  // A copy elsewhere is an ordinary file of weights.
+  // A copy in another folder is an ordinary file of weights, without the state of the run.
   fs::copy_file(step / "model.safetensors", scratch_ / "model.safetensors");
   EXPECT_FALSE(interop::load_any(scratch_ / "model.safetensors", false, silence_)
                    .state.contains("optimizer_steps"));
@@ -222,7 +222,7 @@ TEST_F(CheckpointFiles, AFormatIsNamedOrKnownByItsEnding) {
   EXPECT_EQ(code_of([&] { convert(path("run"), "x", ""); }), ExitCode::kUsage);
 }
 
-// The fields of `checkpoint show --json` that interface.md documents.
+// The fields of `checkpoint show --json` for an upstream file.
 TEST_F(PublishedFiles, ShowTellsWhatIsInAPublishedFile) {
   const json shown = show(stored("checkpoint-0.pth"));
   EXPECT_EQ(shown.at("format"), "pth");
@@ -284,7 +284,7 @@ TEST_F(PublishedFiles, AFileOfAnotherModelLeavesNoFolderBehind) {
                        "--threads", "1",        "--out",          path("run"), "--resume"};
   EXPECT_EQ(run(with(words, {(kStored / "checkpoint-0.pth").string()})), kCheckpoint);
   EXPECT_FALSE(fs::exists(path("run")));
-  EXPECT_EQ(run(with(words, {"auto"})), 0);  // the folder name is still free
+  EXPECT_EQ(run(with(words, {"auto"})), 0);  // no folder was left
 }
 
 TEST_F(PublishedFiles, ImagesNeedADecoder) {

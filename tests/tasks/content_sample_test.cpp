@@ -78,7 +78,7 @@ TEST(ContentSample, OfLargeSetsTheShareIsThatOfThoseThatCouldMeet) {
   const SharedImages found = shared_images(train, 20'000, val);
   EXPECT_GT(found.shared, 150);  // expected: 1000 * 4096 / 20,000, about 205
   EXPECT_NEAR(static_cast<double>(found.shared) / static_cast<double>(found.compared), 0.25, 0.06);
-  // A checkpoint stores only the first part of the sample.
+  // A checkpoint stores only the 1024 images with the smallest hashes.
   const ContentSample kept = content_sample_from(nlohmann::json::parse(to_json(train).dump()));
   EXPECT_EQ(kept.marks.size(), 1024u);
   const SharedImages later = shared_images(kept, 20'000, val);

@@ -72,7 +72,8 @@ TEST_F(LabelledDataTest, ASplitThatCannotBeReadIsNoneThatIsLeftOut) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "all.pack"));
 }
 
-// The same for CIFAR record files and IDX files.
+// In folders of CIFAR records or IDX files too, an unreadable split is an error, and an absent
+// split is not.
 TEST_F(LabelledDataTest, ShardsAndRecordsThatCannotBeReadAreFaultsOfTheirSplit) {
   const auto fault = [&] {
     return test::error_of(ExitCode::kData, [&] { verify_data(data(), {}, kept_); });

@@ -83,7 +83,7 @@ TEST(Finetune, InChunksTheBitsAreTheSame) {
   ASSERT_EQ(wait_for(start(smoke_finetune(scratch / "pieces", {"--set", "run.max_steps=5"}))), 0);
   ASSERT_EQ(wait_for(start(twelve_steps(scratch / "pieces"))), 0);
   EXPECT_EQ(weights(scratch / "pieces"), weights(scratch / "whole"));
-  // Another seed gives other weights, so the comparison can fail.
+  // Negative control: another seed gives other weights.
   ASSERT_EQ(wait_for(start(
                 smoke_finetune(scratch / "other", {"--set", "run.max_steps=12", "--seed", "1"}))),
             0);

@@ -61,7 +61,7 @@ TEST(ImageSet, IsTheSameWhereverItLies) {
     const std::string folder = place.ends_with('/') ? place.substr(0, place.size() - 1) : place;
     EXPECT_EQ(described(some(folder), place).list_hash, set.list_hash) << place;
   }
-  // A list's images lie beside the list; a packed file contains its images.
+  // Paths beside a list and names in a packed file give the same hash as paths in the folder.
   EXPECT_EQ(described(some("here"), "here/list.txt").list_hash, set.list_hash);
   DrawnImages packed = some("");
   for (auto& image : packed) image.name = "set.pack:" + image.name.substr(1);
@@ -119,7 +119,8 @@ TEST(ImageSet, GoesThroughAStateAndBack) {
   json earlier = state;
   earlier.at(kTrainedOn).erase("only_numbered");
   earlier.at(kTrainedOn)["classes"] = {"0", "1"};
-  EXPECT_TRUE(stored_set(earlier, kTrainedOn)->only_numbered) << "as in earlier versions";
+  EXPECT_TRUE(stored_set(earlier, kTrainedOn)->only_numbered)
+      << "earlier versions did not store only_numbered, so the names decide";
   EXPECT_FALSE(summary_of(set).contains(kContentSample));
   EXPECT_EQ(summary_of(set).at("classes"), 3);
 }

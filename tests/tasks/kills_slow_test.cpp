@@ -37,7 +37,7 @@ struct Kills {
   int64_t all() const { return at_random + inside_saves; }
 };
 
-// Whether the process died during a save: then its temporary folder is left.
+// Whether the process died during a save, because then its temporary folder is left.
 bool died_inside_a_save(const fs::path& out, pid_t child) {
   const std::string ending = ".tmp." + std::to_string(child);
   std::error_code none;

@@ -98,8 +98,8 @@ TEST(LongRunsSlow, CleanRunsGiveNoFalseAlarmOfASpike) {
   EXPECT_EQ(alarms, 0);
 }
 
-// Killed every 20 s on average (FASTCONVMAE_KILL_EVERY) and restarted with the same command, for
-// FASTCONVMAE_CASES seconds of training.
+// A run is killed every 20 s on average (FASTCONVMAE_KILL_EVERY) and restarted with the same
+// command. Undisturbed, it would train for FASTCONVMAE_CASES seconds.
 TEST(LongRunsSlow, UnattendedUnderKillsComesToItsEnd) {
   const test::Series series(120);
   const char* text = std::getenv("FASTCONVMAE_KILL_EVERY");

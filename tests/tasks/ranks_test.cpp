@@ -100,7 +100,7 @@ TEST_F(Ranks, FeaturesAreRowsInTheOrderOfTheSet) {
   EXPECT_TRUE(files[0] == files[2]);
 }
 
-// One epoch of 2 steps with an evaluation at its end.
+// Each command trains for one epoch of 2 steps, with an evaluation at its end.
 TEST_F(Ranks, FinetuneAndThePublishedProbeMeasureAllImages) {
   const fs::path run = trained("pretrain", "smoke_pretrain");
   for (const Words& command : {Words{"finetune", "--recipe", "smoke_finetune"},
@@ -116,7 +116,7 @@ TEST_F(Ranks, FinetuneAndThePublishedProbeMeasureAllImages) {
             std::string("run.log_every_steps=1")}) {
         words.push_back(word);
       }
-      if (command.front() == "finetune") {  // mixup and CutMix pair images of one rank
+      if (command.front() == "finetune") {  // mixup and CutMix depend on the division into ranks
         for (const char* word : {"--set", "augment.mixup=0", "--set", "augment.cutmix=0"}) {
           words.emplace_back(word);
         }
@@ -130,7 +130,7 @@ TEST_F(Ranks, FinetuneAndThePublishedProbeMeasureAllImages) {
   }
 }
 
-// Steps of two images, one per process.
+// A step has two images, one per process.
 TEST_F(Ranks, SegmentersAreTrainedAndMeasuredAsByOne) {
   const std::string scenes = scratch_ / "scenes";
   tests::write_scenes(scenes, 8, 5);

@@ -130,7 +130,7 @@ TEST(Resume, ATruncatedNewestCheckpointFallsBackToTheOneBefore) {
   EXPECT_EQ(weights_of(scratch / "whole"), weights_of(scratch / "cut"));
 }
 
-TEST(Resume, AnotherSeedGivesOtherWeights) {  // so the comparison above can fail
+TEST(Resume, AnotherSeedGivesOtherWeights) {  // negative control
   const Scratch scratch;
   ASSERT_EQ(wait_for(start(scratch / "first", {})), 0);
   ASSERT_EQ(wait_for(start(scratch / "second", {"--seed", "9"})), 0);

@@ -177,7 +177,7 @@ TEST_F(RunFolder, OverwriteLeavesAllThatIsNotOurs) {
   EXPECT_EQ(checkpoint::load_newest(run / "checkpoints", true, reporter_)->step, 2);
 }
 
-// The comparison that these tests use notices one lost file, one changed byte and one lost link.
+// Negative control: contents() differs after one lost file, one changed byte or one lost link.
 TEST_F(RunFolder, TheComparisonOfFoldersNoticesALoss) {
   const fs::path folder = scratch_ / "folder";
   const auto whole = [&] {
@@ -507,7 +507,7 @@ TEST_F(RunFolder, ADemonstrationReplacesNoOtherRunUnasked) {
       recipe::load_pretraining_recipe("smoke_pretrain", {fs::path(FCM_SOURCE_DIR) / "recipes"}, {});
   try {
     demo(request, reporter_);
-    ADD_FAILURE() << "it was replaced";
+    ADD_FAILURE() << "the demo replaced a run of another command";
   } catch (const Error&) {  // another recipe, or Fashion-MNIST is not installed
   }
   EXPECT_EQ(contents(run), before);

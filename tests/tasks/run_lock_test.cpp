@@ -152,7 +152,7 @@ TEST_F(Lock, OfTwoProgramsOneTrains) {
   EXPECT_EQ(tests::wait_for(program("100000")), static_cast<int>(ExitCode::kUsage));
   ::kill(first, SIGTERM);
   EXPECT_EQ(tests::wait_for(first), static_cast<int>(ExitCode::kStopped));
-  EXPECT_EQ(tests::wait_for(program("1")), 0) << "the lock is free again";
+  EXPECT_EQ(tests::wait_for(program("1")), 0) << "the lock must be free again";
 }
 
 }  // namespace

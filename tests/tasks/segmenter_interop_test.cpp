@@ -210,7 +210,7 @@ TEST_F(MmsegThroughCommands, IsWhereASegmenterStarts) {
   EXPECT_EQ(after.step, 1);
   EXPECT_EQ(after.state.at("pretrained_on").at("classes").size(), 7u);
   EXPECT_FALSE(after.state.contains(interop::kMetaKey))
-      << "trained weights are not those of the file";
+      << "training must change the weights of the file";
 }
 
 TEST_F(MmsegThroughCommands, OnlySegmentersGoToMmseg) {

@@ -102,7 +102,7 @@ TEST(TowerFiles, EveryLayoutGivesTheTokensOfThePlainForm) {
   }
 }
 
-// The comparison detects mistakes that are planted in the plain tower.
+// Negative control: the comparison detects mistakes that are planted in the plain tower.
 TEST(TowerFiles, MistakesAreNoticed) {
   const auto differs = [](const std::string& label, Mistake mistake, const std::string& gelu = {}) {
     const TowerLayout layout = layout_called(label);
@@ -208,8 +208,8 @@ TEST(TowerFiles, TheProjectionIsTheSameFromEveryProgram) {
   }
 }
 
-// DINOv2's interpolation, by its formula: PyTorch's bicubic kernel (a = -0.75) at
-// (new + 0.5) / ((new extent + 0.1) / old extent) - 0.5, borders repeated.
+// DINOv2's interpolation of positions: PyTorch's bicubic kernel (a = -0.75) at the position
+// (new + 0.5) / ((new extent + 0.1) / old extent) - 0.5 of the old table, with repeated borders.
 double cubic(double x) {
   const double a = -0.75, t = std::abs(x);
   if (t <= 1) return ((a + 2) * t - (a + 3)) * t * t + 1;

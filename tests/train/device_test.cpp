@@ -84,7 +84,7 @@ TEST_F(GpuStep, MemoryStaysFlat) {
   EXPECT_EQ(ops::cuda_memory().in_use, before);
 }
 
-// All augmentations and the drop path of fine-tuning, and a moving average.
+// A recipe with all augmentations and the drop path of fine-tuning, and with a moving average.
 recipe::Recipe classifier_recipe() {
   recipe::Recipe recipe = small_finetune_recipe();
   recipe.classify().augment.erasing = 0.5;

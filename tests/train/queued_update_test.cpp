@@ -123,7 +123,8 @@ TEST(QueuedUpdate, GivesWhatUpdatesGiveOneByOne) {
   }
 }
 
-// A rank's slice of each batch; its loss is divided by the size of the whole batch.
+// Trains on one rank's slice of each batch. The loss of a slice is divided by the size of the
+// batch.
 TEST(QueuedUpdate, GivesWhatUpdatesGiveOfSlices) {
   Trained plain(small_recipe(), at::kCPU), queued(small_recipe(), at::kCPU);
   const auto queue = queued.learner.queue(3, nullptr);

@@ -17,7 +17,7 @@
 namespace fcm::train {
 
 struct Disturbed {
-  std::string error;  // of the run; empty: the run completed
+  std::string error;  // the message of the run's error; empty: the run completed
   int64_t failed_saves = 0;
   int64_t hits = 0;  // failpoints of that name that were passed
   std::vector<nlohmann::json> log;

@@ -18,7 +18,7 @@ void expect_good(const Axis& axis, double low, double high) {
   EXPECT_LE(axis.ticks.size(), 40u);
   EXPECT_TRUE(std::is_sorted(axis.ticks.begin(), axis.ticks.end()));
   const std::set<std::string> labels(axis.labels.begin(), axis.labels.end());
-  EXPECT_EQ(labels.size(), axis.labels.size()) << "two ticks have the same label";
+  EXPECT_EQ(labels.size(), axis.labels.size()) << "two ticks must not have the same label";
   for (const double value : {low, high, axis.low, axis.high}) {
     const double place = axis.place(value);
     EXPECT_TRUE(place >= 0 && place <= 1) << value << " is at " << place;
