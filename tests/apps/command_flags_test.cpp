@@ -1,4 +1,4 @@
-// Each command is called with each flag of all commands. It must either use the flag or refuse it.
+// Each command is called with each flag of all commands, and must either use or refuse the flag.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -105,7 +105,7 @@ std::vector<std::string> split(const std::string& text) {
   return {std::istream_iterator<std::string>(stream), {}};
 }
 
-// The command line with every required flag and argument, except `without`.
+// The command line of a command with all its required flags and arguments except `without`.
 std::string with_required(const Command& command, const std::string& folder,
                           const std::string& without = "") {
   std::string line = command.name;
@@ -152,7 +152,7 @@ TEST(CommandFlags, ThoseOfACommandAreInItsHelpAndBound) {
   }
 }
 
-// Data and recipes exist, so a command that does not refuse the flag would start to work.
+// The data and the recipe exist, so a command that does not refuse the flag would start to work.
 TEST(CommandFlags, OthersAreRefusedBeforeAnythingHappens) {
   const Scratch scratch;
   const std::string folder = (scratch / "").string();
@@ -204,7 +204,7 @@ TEST(CommandFlags, AreListedInChapterTwelve) {
   }
 }
 
-// As a script whose variable is not set gives it.
+// A script passes an empty path if a variable in it is not set.
 TEST(CommandFlags, AnEmptyPathIsOneSentence) {
   int outs = 0;
   for (const Command& command : all_commands()) {

@@ -1,4 +1,4 @@
-// The shells themselves run the completion scripts; shells that are not installed are skipped.
+// Runs the completion scripts in bash, zsh and fish; shells that are not installed are skipped.
 #include "apps/completion.h"
 
 #include <gtest/gtest.h>
@@ -52,9 +52,8 @@ class Completion : public testing::Test {
     std::filesystem::create_directories(scratch_ / "photos");
   }
 
-  // What bash completes after `line`, with the cursor at the end of the line. Words are split as
-  // readline splits them, and the current folder is that of the test. A last word of "" is a
-  // trailing blank.
+  // The completions that bash offers at the end of `line` in the folder of the test. The script
+  // splits words as readline does; a trailing blank gives an empty last word.
   Words bash(const std::string& line) {
     const std::string script =
         "cd " + scratch_.string() +
@@ -91,7 +90,7 @@ Words names_behind(const std::string& group) {
 TEST_F(Completion, IsUnderstoodByEachShell) {
   for (const char* shell : {"bash", "zsh", "fish"}) {
     if (!has_shell(shell)) {
-      std::printf("skipped: no %s here\n", shell);
+      std::printf("skipped: %s is not installed\n", shell);
       continue;
     }
     output_of(fmt::format("{} -n {} 2>&1", shell, (scratch_ / shell).string()));
@@ -135,7 +134,7 @@ TEST_F(Completion, OfBashKnowsKeysOfRecipes) {
             (Words{"optim.epochs=", "optim.epsilon="}));
   EXPECT_EQ(bash("fastconvmae pretrain --set optim.schedule=step"),
             (Words{"step_cosine", "step_drops"}))
-      << "readline needs the part after the =";
+      << "readline completes only the part after the =";
   EXPECT_EQ(bash("fastconvmae pretrain --set segmenter.cl"), Words{"segmenter.classes="});
   EXPECT_EQ(bash("fastconvmae pretrain --set run.seed=1 --set optim.sha"), Words{"optim.shard="});
 }
@@ -157,7 +156,7 @@ TEST_F(Completion, OfBashGoesOnBehindLaunch) {
 }
 
 TEST_F(Completion, OfFishAnswersAlike) {
-  if (!has_shell("fish")) GTEST_SKIP() << "skipped: no fish here";
+  if (!has_shell("fish")) GTEST_SKIP() << "fish is not installed";
   EXPECT_EQ(fish("fastconvmae recipe "), (Words{"check", "keys", "list", "show"}));
   EXPECT_EQ(fish("fastconvmae rep"), Words{"report"});
   EXPECT_EQ(fish("fastconvmae features --tokens "), (Words{"class", "flat", "mean"}));
@@ -168,9 +167,9 @@ TEST_F(Completion, OfFishAnswersAlike) {
             (Words{"optim.epochs=", "optim.epsilon="}));
 }
 
-// Presses a tab in a pseudo-terminal of zsh.
+// Types a line and a tab into an interactive zsh in a pseudo-terminal.
 TEST_F(Completion, OfZshAnswersAlike) {
-  if (!has_shell("zsh")) GTEST_SKIP() << "skipped: no zsh here";
+  if (!has_shell("zsh")) GTEST_SKIP() << "zsh is not installed";
   std::filesystem::copy_file(scratch_ / "zsh", scratch_ / "_fastconvmae");
   scratch_.write("press", std::string(R"(
 zmodload zsh/zpty
@@ -204,8 +203,8 @@ print -r -- "$seen"
            {"fastconvmae launch --processes 2 knn --allo",
             "fastconvmae launch --processes 2 knn --allow-missing="},
            {"fastconvmae knn --tok", "fastconvmae knn --tok"}}) {
-    // A tab that arrives before the line editor has started is inserted as a character; then try
-    // again.
+    // If the tab arrives before the line editor has started, zsh inserts it as a character, and the
+    // test tries again.
     std::string line = seen(typed);
     for (int again = 0; again < 5 && line.ends_with('\t'); ++again) line = seen(typed);
     EXPECT_EQ(line, shown);

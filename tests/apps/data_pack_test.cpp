@@ -75,8 +75,8 @@ TEST_F(DataPack, TheSameBytesWithAnyThreadsAndOnlyOverwrittenWhenAsked) {
   EXPECT_NE(content_of(out_), first);
 }
 
-// verify and pack call an image bad exactly if Pillow does not open it. Each bad image is listed
-// with a reason, in the order of the data set.
+// `data verify` and `data pack` report an image as bad exactly if Pillow does not open it. They
+// list each bad image with a reason, in the order of the data set.
 TEST(DataCommands, TheBrokenImages) {
   const std::filesystem::path broken = FCM_SOURCE_DIR "/../shared/data/broken";
   if (!std::filesystem::is_directory(broken)) GTEST_SKIP() << "sample data are absent";

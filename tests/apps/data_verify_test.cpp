@@ -1,4 +1,4 @@
-// `data verify`: counts, names and messages for a data set that holds more than images.
+// `data verify`: its counts, examples and messages for folders that hold more than valid images.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -45,7 +45,7 @@ TEST_F(DataVerifyOfFolders, WhatIsLeftOutIsCountedByKind) {
   EXPECT_NE(outcome.err.find("left out: 2 .gif (ant/x.gif), 1 folders without readable images"),
             std::string::npos)
       << outcome.err;
-  // The note is about both splits and is printed once.
+  // The note about both splits is printed once.
   const std::string note = "the splits are training/ for training and validation/ for validation";
   const size_t first = outcome.err.find(note);
   ASSERT_NE(first, std::string::npos) << outcome.err;
@@ -150,7 +150,7 @@ TEST_F(DataVerifyOfFolders, NamesThatAreNotUtf8AndLinksToNothing) {
   EXPECT_NE(outcome.err.find("it is a link to gone.png"), std::string::npos) << outcome.err;
 }
 
-// Equal pixels in two classes: at most one of the labels is right.
+// Images with equal pixels in two classes: at most one of their labels can be right.
 TEST_F(DataVerifyOfFolders, ImagesThatAreThereTwiceAreCounted) {
   image("ant/a.png");
   image("ant/b.png");

@@ -1,4 +1,4 @@
-// Flags: which variables they set, which values are refused, and the messages.
+// Flags: the variables that they set, the values that they refuse, and the messages.
 #include "apps/flags.h"
 
 #include <gtest/gtest.h>

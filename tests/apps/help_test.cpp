@@ -1,4 +1,4 @@
-// Help texts are part of the interface: each is stored in a file, so that a change shows in the
+// Help texts are part of the interface. Each is stored in a file, so that a change shows in the
 // diff. To accept changes: FCM_UPDATE_HELP=1 build/bin/test_apps --gtest_filter='*Help*'
 #include <gtest/gtest.h>
 

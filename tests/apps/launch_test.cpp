@@ -1,4 +1,4 @@
-// `launch`: the program as several processes, tested from outside.
+// `launch` and other launchers: the built program as several processes.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -55,7 +55,7 @@ bool is_alive(pid_t pid) {
   return !stat.empty() && stat.find(") Z ") == stat.npos;
 }
 
-// The processes of the ranks, after the first step is logged.
+// The processes of the ranks. Waits until the first step is logged.
 std::vector<pid_t> ranks_at_work(pid_t launcher, const fs::path& out) {
   for (int i = 0; i < 600 && content_of(out / "log.jsonl").empty(); ++i) {
     std::this_thread::sleep_for(milliseconds(50));
@@ -132,7 +132,7 @@ TEST(Launch, ADryRunIsThatOfOneOfItsProcesses) {
   }
 }
 
-// RANK and WORLD_SIZE are left over from another job in this shell.
+// The shell has RANK and WORLD_SIZE from another job.
 TEST(Ranks, OtherThanTheFirstSayWhyTheyDoNothing) {
   const Scratch scratch;
   const std::string command = fmt::format(
@@ -271,7 +271,7 @@ TEST(Launch, TorchrunStartsTheSameRun) {
   EXPECT_TRUE(weights(scratch / "a", kSteps) == weights(scratch / "b", kSteps));
 }
 
-// The variables that srun sets; the first host of the list is this machine.
+// The variables that srun sets. The first host of the list is this machine.
 TEST(Launch, SlurmsVariablesStartTheSameRun) {
   const Scratch scratch;
   ASSERT_EQ(run(training(scratch / "a", 2, kSteps)), 0);
@@ -317,8 +317,9 @@ TEST(Launch, VariablesThatContradictEachOtherAreOneSentence) {
   }
 }
 
-// torchrun and srun start every rank with the same command line, so the first rank of each machine
-// prints its errors, the others a line, and each reports them to torchrun.
+// torchrun and srun start every rank with the same command line. Therefore only the first rank of
+// each machine prints an error in full, and the other ranks print a line that refers to it. Every
+// rank writes its error to torchrun's error file.
 TEST(Ranks, TheFirstOfAMachineSpeaksOfTheCommandLine) {
   struct Rank {
     const char* variables;

@@ -1,4 +1,4 @@
-// Limits on cores, threads, files and folders, as clusters and containers set them.
+// Limits on cores, threads, memory, files and folders, as clusters and containers set them.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -46,7 +46,7 @@ TEST(Limits, ThreadsAreAsManyAsTheEnvironmentSays) {
   EXPECT_EQ(asked.at("threads_set_by"), "--threads");
 }
 
-// OpenMP silently starts fewer threads than asked for; the program must report the real number.
+// OpenMP silently starts fewer threads than requested; the program must report the real number.
 TEST(Limits, ThreadsAreNotMoreThanOpenMPMayStart) {
   const std::string none = "unset OMP_NUM_THREADS SLURM_CPUS_PER_TASK";
   const Outcome one = run_after(none + "; export OMP_THREAD_LIMIT=1", kDryRun);
@@ -71,7 +71,8 @@ TEST(Limits, ThreadsAreNotMoreThanTheCoresThatTheProcessIsBoundTo) {
   EXPECT_EQ(nlohmann::json::parse(outcome.out).at("threads"), 1);
 }
 
-// Limits from too little for two processes to enough: no abort, no hang.
+// Limits on address space, from too little for two processes to enough: the program neither aborts
+// nor hangs.
 TEST(Limits, LittleAddressSpaceIsASentenceOfLaunch) {
   const Scratch scratch;
   for (const int kilobytes : {500'000, 600'000, 800'000}) {
@@ -80,7 +81,8 @@ TEST(Limits, LittleAddressSpaceIsASentenceOfLaunch) {
         fmt::format("launch --processes 2 pretrain --recipe smoke_pretrain --data synthetic --set "
                     "run.max_steps=1 --out {}/{}",
                     scratch.path().string(), kilobytes));
-    // 7: the rank that has memory left sees the other rank fail before that process has ended.
+    // Status 6 is that of the rank without memory, 7 that of the other rank, which has lost it.
+    // 127: the program could not be loaded.
     const bool sentence = (outcome.status == 6 || outcome.status == 7) &&
                           outcome.err.find("error: ") != outcome.err.npos;
     EXPECT_TRUE(outcome.status == 0 || outcome.status == 127 || sentence)
@@ -89,7 +91,7 @@ TEST(Limits, LittleAddressSpaceIsASentenceOfLaunch) {
   }
 }
 
-// A version 1 control group of this test, if the test may create one.
+// A control group (version 1) for one test, if the test may create one.
 class ControlGroup {
  public:
   explicit ControlGroup(const std::string& controller)
@@ -132,7 +134,7 @@ TEST(Limits, TheMemoryOfAControlGroupIsWhatThereIs) {
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   const auto facts = nlohmann::json::parse(outcome.out);
   EXPECT_EQ(facts.at("memory_bytes"), 800 << 20);
-  // An image takes 40 MB at the peak, the program and its batches 400 MB.
+  // Each image of a micro-batch takes 40 MB at the peak; the program and its batches take 400 MB.
   EXPECT_LE(facts.at("micro_batch"), 8);
 }
 

@@ -16,7 +16,7 @@ std::map<std::string, std::string> texts() {
   return all;
 }
 
-// troff escapes hyphens as \-; removes the backslashes.
+// Removes the backslashes of \-, which is a hyphen in troff.
 std::string plain(std::string text) {
   for (size_t at; (at = text.find("\\-")) != text.npos;) text.erase(at, 1);
   return text;
@@ -51,7 +51,7 @@ std::string complaints(const std::string& page) {
 
 TEST(Manual, IsWhatGroffTakes) {
   if (std::system("command -v groff >/dev/null 2>&1") != 0)
-    GTEST_SKIP() << "skipped: no groff here";
+    GTEST_SKIP() << "groff is not installed";
   for (const auto& [file, text] : texts()) EXPECT_EQ(complaints(text), "") << file;
   EXPECT_NE(complaints(".TH A 1\n.SH NAME\na \\- b\n.NOSUCH x\n"), "");
 }

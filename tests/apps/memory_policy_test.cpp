@@ -1,4 +1,5 @@
-// A training run reaches a steady state: after the warm-up, a step takes no memory from the system.
+// The memory policy: after warm-up steps a training step takes no memory from the system, and large
+// tensors are in huge pages.
 #include "apps/memory_policy.h"
 
 #include <ATen/ATen.h>
@@ -24,7 +25,7 @@ namespace {
 // Memory taken from the system since the object was constructed.
 class MemoryTaken {
  public:
-  int64_t pages() const { return faults() - faults_; }  // pages touched first
+  int64_t pages() const { return faults() - faults_; }  // touched for the first time
   int64_t heap_bytes() const { return static_cast<char*>(::sbrk(0)) - end_; }
 
  private:
@@ -37,9 +38,9 @@ class MemoryTaken {
   char* end_ = static_cast<char*>(::sbrk(0));
 };
 
-// Cost of each step after 60 warm-up steps, during which the positions of blocks on the heap
-// settle. One thread: with several, the positions of their scratch buffers among the tensors change
-// from step to step.
+// The memory that each step takes after 60 warm-up steps, during which the positions of blocks on
+// the heap settle. Steps run on one thread: the scratch buffers of several threads would be at
+// other positions in each step.
 struct Cost {
   std::vector<int64_t> pages, heap_bytes;  // per step
 };
@@ -70,7 +71,7 @@ class SteadyMemory : public testing::TestWithParam<at::ScalarType> {
   void TearDown() override { keep_memory(); }
 };
 
-// The median, because the heap still moves a block now and then.
+// Checks medians, because a block on the heap still gets a new position now and then.
 TEST_P(SteadyMemory, AStepTakesNoMemoryFromTheSystem) {
   keep_memory();
   const Cost cost = cost_of_steps(GetParam(), 15);
@@ -78,7 +79,8 @@ TEST_P(SteadyMemory, AStepTakesNoMemoryFromTheSystem) {
   EXPECT_EQ(median(cost.heap_bytes), 0);
 }
 
-// In a process of its own: otherwise free blocks that other tests left on the heap would be reused.
+// Negative control, in a process of its own: the heap of this process has free blocks of other
+// tests, which the steps would reuse.
 TEST_P(SteadyMemory, WithoutThePolicyItWouldBeNoticed) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const auto measure = [] {
@@ -91,7 +93,7 @@ TEST_P(SteadyMemory, WithoutThePolicyItWouldBeNoticed) {
   EXPECT_EXIT(measure(), testing::ExitedWithCode(0), "pages");
 }
 
-// Memory of this process in pages of 2 MiB; negative if unknown.
+// Bytes of this process that are in huge pages (2 MiB); -1 if unknown.
 int64_t huge_bytes() {
   std::ifstream file("/proc/self/smaps_rollup");
   std::string word;
@@ -108,7 +110,7 @@ int64_t huge_bytes_of_a_tensor() {
   return huge_bytes() - before;
 }
 
-// With "madvise" the system gives huge pages to programs that ask for them.
+// Needs the system's setting "madvise": then only programs that request huge pages get them.
 TEST(HugePages, AreBehindTensors) {
   std::ifstream file("/sys/kernel/mm/transparent_hugepage/enabled");
   std::string modes;

@@ -1,4 +1,4 @@
-// Two ranks in separate network namespaces, and the link between them is cut. Needs root and `ip`.
+// The link between two ranks in separate network namespaces is cut. Needs root and `ip`.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 int shell(const std::string& command) { return WEXITSTATUS(std::system(command.c_str())); }
 
-// Two network namespaces connected by a veth pair, which is the cable.
+// A pair of network namespaces, connected by a veth pair as by a cable.
 class Cable {
  public:
   Cable() {

@@ -1,4 +1,4 @@
-// Runs the program: inside this process, which is fast, or as a separate process.
+// Runs the program inside this process, which is fast, or as a separate process.
 #pragma once
 
 #include <fmt/format.h>

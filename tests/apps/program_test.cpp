@@ -1,4 +1,4 @@
-// Exit statuses and messages of the built program.
+// Exit statuses and messages of the program.
 #include "tests/apps/program.h"
 
 #include <gtest/gtest.h>
@@ -89,7 +89,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"NoSuchRun", "report /nowhere/at/all", 2, "/nowhere/at/all"}),
     [](const auto& test) { return std::string(test.param.name); });
 
-// The table above calls the function inside the test; this test starts the built program.
+// The tests above call the program's function in this process; this test starts the built program.
 TEST(Program, IsBuiltAroundTheSameFunction) {
   const Outcome wrong = run_built("pretrian");
   EXPECT_EQ(wrong.status, 2);
@@ -140,7 +140,7 @@ TEST(Program, SetTakesOneValueEachTime) {
   const Outcome twice =
       run_here("recipe show demo --set optim.epochs=3 --set optim.epochs=4 --json");
   EXPECT_EQ(nlohmann::json::parse(twice.out).at("recipe").at("optim").at("epochs"), 4)
-      << "the last value counts";
+      << "the last of several values must count";
 }
 
 TEST(RecipeCommands, ListWhatShips) {
@@ -235,8 +235,8 @@ TEST(Pretrain, SmokeRecipeRunsAndIsRefusedASecondTimeWithAnotherRecipe) {
   EXPECT_NE(other.err.find("ratio"), std::string::npos) << other.err;
 }
 
-// On a stop signal the run saves a checkpoint and asks to be started again. The second run ends
-// with the same result as an undisturbed one.
+// On a stop signal the run saves a checkpoint and says that the same command resumes it. The second
+// launch ends with the result of an undisturbed run.
 TEST(Pretrain, StopsOnASignalWithStatus75AndGoesOn) {
   const Scratch scratch;
   const std::string out = (scratch / "run").string();
@@ -244,7 +244,7 @@ TEST(Pretrain, StopsOnASignalWithStatus75AndGoesOn) {
       "pretrain --recipe smoke_pretrain --data synthetic --quiet --json --set run.max_steps=0 "
       "--set optim.epochs=40 --out " +
       out;
-  // Sends the signal once the run trains, which the first line of its log shows.
+  // The script sends the signal when the log of the run has its first line.
   const Scratch scripts;
   const std::string script = (scripts / "stop.sh").string();
   std::ofstream(script) << fmt::format(

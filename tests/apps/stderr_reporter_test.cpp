@@ -74,7 +74,7 @@ TEST(StderrReporter, RewritesOneLineOnATerminal) {
             "info\n\r\x1b[K1 of 2\r\x1b[K2 of 2\r\x1b[Kwarning: careful\n");
   EXPECT_EQ(written(style, [](StderrReporter& reporter) { reporter.progress("done"); }),
             "\r\x1b[Kdone\n")
-      << "the last progress line stays";
+      << "the last progress line must stay";
 }
 
 TEST(StderrReporter, ColorsOnlyLabels) {

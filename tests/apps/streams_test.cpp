@@ -25,7 +25,7 @@ TEST(Streams, ThatAreClosedTakeNothingAndGetNothing) {
   EXPECT_EQ(
       shell(fmt::format("{} --out {}/open 2>{}/err", kTrain, scratch.string(), scratch.string())),
       0);
-  // The run completes, but its result could not be printed.
+  // Status 2: the run is complete, but its result could not be printed.
   EXPECT_EQ(shell(fmt::format("{} --out {}/closed <&- >&- 2>&-", kTrain, scratch.string())), 2);
   EXPECT_EQ(run_here("checkpoint verify " + (scratch / "closed").string()).status, 0);
   for (const char* file : {"checkpoints/step-2/model.safetensors",

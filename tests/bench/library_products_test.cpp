@@ -1,4 +1,4 @@
-// Every library's matrix product equals a plain product.
+// The matrix product of each library that `bench` measures equals a plain product.
 #include "bench/library_products.h"
 
 #include <ATen/ATen.h>

@@ -1,4 +1,4 @@
-// The table of how a step's time is divided.
+// The profile: the table of a step's time by operator and phase.
 #include "bench/profile.h"
 
 #include <ATen/ATen.h>
@@ -72,7 +72,7 @@ TEST(Profile, CountsANestedOperatorForTheOutermost) {
   EXPECT_GT(row_of(table, "only", "outer")->at("share").get<double>(), 0.5);
 }
 
-// A profile can start after another has ended, but not while another is active.
+// A profile can start after another profile has ended, but not while one is active.
 TEST(Profile, OneAtATime) {
   { const Profile first; }
   const Profile profile;

@@ -1,5 +1,5 @@
-// G2, G8: the process dies, or a call fails, at every single call of a save. Afterwards there is
-// always a valid checkpoint: the old one or the new one.
+// RELIABILITY.md, G2 and G8: the process dies, or a system call fails, at every single call of a
+// save. Afterwards there is always a valid checkpoint: the old one or the new one.
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -12,8 +12,8 @@ namespace {
 struct Situation {
   const char* name;
   std::vector<int64_t> before;  // saved in this order
-  int64_t step;                 // saved under test. Its content is SmallState(step), or
-                                // SmallState(1000 + step) if the step existed
+  int64_t step;                 // written by the save under test, with SmallState(step), or
+                                // SmallState(1000 + step) if the step exists before
   bool can_swap = true;
 };
 
@@ -35,13 +35,14 @@ class CrashTest : public TemporaryFolderTest {
     fs::remove_all(folder_ / "c");
     for (const int64_t step : situation.before) save_small(folder_ / "c", step);
   }
-  // The save under test. Other content tells a replaced step from its replacement.
+  // The save under test. If it replaces a step, its content differs from that of the old step.
   void disturbed_save(const Situation& situation) const {
     const int64_t content = situation.step + (was_there(situation) ? 1000 : 0);
     const SmallState small(content);
     save(folder_ / "c", situation.step, small.model(), small.optimizer(), small.state, {});
   }
-  // Arms the failpoint `spec`; where folders cannot be swapped, exchange fails as well.
+  // Arms the failpoint `spec`. If folders cannot be swapped, every exchange of folders fails as
+  // well.
   static void arm(const Situation& situation, const std::string& spec) {
     failpoint::arm(spec + (situation.can_swap ? "" : ",checkpoint.exchange.before:1+:EINVAL"));
   }
@@ -53,7 +54,7 @@ class CrashTest : public TemporaryFolderTest {
     return failpoint::hits();
   }
 
-  // "old" or "new", whichever checkpoint loads, or the reason why none does.
+  // "old" or "new", depending on which checkpoint loads; otherwise what is wrong.
   std::string outcome(const Situation& situation) const {
     failpoint::disarm();
     KeepingReporter reporter;
@@ -130,7 +131,7 @@ TEST_F(CrashTest, AFailureOfAnyCallIsAnErrorAndHarmsNothing) {
         ASSERT_EQ(names_in(folder_ / "c"), undisturbed);
       }
     }
-    EXPECT_GT(errors, count) << situation.name;  // of 2 * count
+    EXPECT_GT(errors, count) << situation.name;  // of 2 * count saves
   }
 }
 
@@ -143,8 +144,7 @@ TEST_F(CrashTest, AFullDiskAtAnyWriteKeepsTheOldAndLeavesNoTemporary) {
     disturbed_save(situation);
     const int64_t writes = failpoint::hits();
     ASSERT_GE(writes, 6);  // model, optimizer, manifest, latest
-    // The disk is full for this write alone or from it on, and the write
-    // fails whole or after a half.
+    // The disk is full for this write alone, or from this write on, or after half of this write.
     for (int64_t write = 1; write <= writes; ++write) {
       const std::string full[] = {
           fmt::format("checkpoint.write.before:{}:ENOSPC", write),
@@ -162,7 +162,7 @@ TEST_F(CrashTest, AFullDiskAtAnyWriteKeepsTheOldAndLeavesNoTemporary) {
           ASSERT_EQ(outcome(situation), "old");
           ASSERT_EQ(fs::exists(folder_ / "c") ? names_in(folder_ / "c") : before, before);
         } else {
-          ASSERT_EQ(outcome(situation), "new");  // only the move of `latest` failed
+          ASSERT_EQ(outcome(situation), "new");  // only the write of `latest` failed
           for (const std::string& name : names_in(folder_ / "c")) {
             ASSERT_EQ(name.find("tmp"), std::string::npos) << name;
           }
@@ -200,8 +200,8 @@ TEST_F(CrashTest, ALimitOnFileSizeIsAnErrorAndKeepsTheOld) {
   EXPECT_EQ(names_in(folder_ / "c"), before);
 }
 
-// A negative control: outcome() detects a save that removes the old step
-// before writing the new one.
+// Negative control: outcome() detects a save that removes the old step before it writes the new
+// one.
 TEST_F(CrashTest, OutcomeSeesACarelessSave) {
   const Situation& situation = kSituations[3];
   prepare(situation);

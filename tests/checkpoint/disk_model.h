@@ -1,8 +1,9 @@
-// A model of a disk that loses unsynced data. Replays a trace of system calls and yields a possible
-// content of the disk after a power failure: everything that was synced, and any part of the rest.
+// A model of a disk that loses unsynced data. It replays a trace of system calls and yields a
+// possible content of the disk after a power failure: all synced data, and any part of the unsynced
+// data.
 //
-// Names: each folder is in its state at the last sync or after any later call, independently of
-// other folders. Bytes of a file: as synced, or any prefix of what was written, or nothing.
+// A folder has the entries of its last sync or those after any later call, independently of other
+// folders. A file has its synced bytes or any prefix of the bytes that were written.
 #pragma once
 
 #include <cstddef>
@@ -55,7 +56,7 @@ class DiskModel {
 
   enum class Loss { kAllUnsynced, kUnsyncedBytes, kNone, kRandom };
 
-  // Writes the surviving content to the real disk. Only kRandom uses `random`.
+  // Writes the surviving content to the folder `place`. Only kRandom uses `random`.
   void materialise(const std::filesystem::path& place, Loss loss, KeyedRandom& random) const {
     std::filesystem::create_directory(place);
     const auto pick = [&](size_t count) -> size_t {
@@ -74,7 +75,7 @@ class DiskModel {
     bool is_folder = false;
     std::string bytes = {}, synced_bytes = {};
     std::vector<Entries> history = {
-        {}};  // the synced state, then the state after each call; the last is current
+        {}};  // the synced entries, then those after each later call; the last are current
   };
 
   static std::string name(const std::string& path) {
@@ -98,7 +99,8 @@ class DiskModel {
     return node;
   }
 
-  // The entries of the folder that holds `path`, as a new state of the history, to be modified.
+  // Adds a copy of the current entries to the history of the folder that holds `path`. The caller
+  // modifies the copy.
   Entries& change(const std::string& path) {
     Node* folder = find(folder_of(path));
     folder->history.push_back(folder->history.back());

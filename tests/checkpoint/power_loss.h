@@ -1,4 +1,4 @@
-// Records the system calls of saves, and what survives of them after a power failure.
+// Records the system calls of saves, and loads what a power failure leaves of their files.
 #pragma once
 
 #include <algorithm>
@@ -12,14 +12,15 @@ namespace fcm::checkpoint {
 
 struct Trace {
   std::vector<TracedCall> calls;
-  std::vector<size_t> returned;  // number of calls made when each save returned
+  std::vector<size_t> returned;  // for each save: the number of calls until it returned
 };
 
 class PowerLossTest : public TemporaryFolderTest {
  protected:
   PowerLossTest() : checkpoints_(folder_ / "c") { fs::create_directory(checkpoints_); }
 
-  // Saves of steps 2, 4, .., 10, where the last ones remove the first; then step 10 again.
+  // Six saves: steps 2, 4, ..., 10, of which the later ones remove the first steps, and step 10
+  // again.
   static constexpr int64_t kSaves = 6;
   static int64_t step_of_save(int64_t save) { return std::min<int64_t>(10, 2 * save); }
 
@@ -44,8 +45,8 @@ class PowerLossTest : public TemporaryFolderTest {
     return trace;
   }
 
-  // The number of the save that loads from the surviving files, 0 if none.
-  // Warnings and damage are failures.
+  // The number of the save that loads from the surviving files; 0: there is no checkpoint; -1:
+  // loading warns or fails, or the tensors are damaged.
   int64_t surviving_save(const fs::path& place) const {
     KeepingReporter reporter;
     try {
@@ -61,8 +62,8 @@ class PowerLossTest : public TemporaryFolderTest {
     }
   }
 
-  // Cuts the power after every call, in `variants` ways: the first three are the extremes, the rest
-  // are random. Returns the number of cases in which a save that had returned was lost.
+  // Cuts the power after every call, in `variants` ways: three extremes, then random losses.
+  // Returns the number of cases in which a save that had returned was lost.
   int64_t losses(const Trace& trace, int64_t& cases, uint64_t variants = 9,
                  uint64_t seed = 4) const {
     DiskModel disk(checkpoints_);

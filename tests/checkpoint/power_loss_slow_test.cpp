@@ -1,4 +1,4 @@
-// G3 with more variants: random losses of unsynced data after every call of six saves.
+// RELIABILITY.md, G3, with more random losses of unsynced data after every call of six saves.
 #include "tests/checkpoint/power_loss.h"
 #include "tests/support/series.h"
 

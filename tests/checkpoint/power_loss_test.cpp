@@ -1,5 +1,5 @@
-// G3: the power fails after any call of any save. Whatever unsynced data the disk kept, a
-// checkpoint loads, and it is at least as new as the last save that returned.
+// RELIABILITY.md, G3: the power fails after any system call of a save. Whatever unsynced data
+// survive, a checkpoint loads, and it is at least as new as that of the last save that returned.
 #include "tests/checkpoint/power_loss.h"
 
 namespace fcm::checkpoint {
@@ -39,8 +39,8 @@ TEST_F(PowerLossTest, TheModelMissesEverySyncThatIsLeftOut) {
   };
   EXPECT_GT(losses_without(name_is("model.safetensors")), 0);
   EXPECT_GT(losses_without(name_is("manifest.json")), 0);
-  EXPECT_GT(losses_without(name_is("c")), 0);            // the folder of the checkpoints
-  EXPECT_GT(losses_without([](const TracedCall& call) {  // the new folder
+  EXPECT_GT(losses_without(name_is("c")), 0);            // the folder of all checkpoints
+  EXPECT_GT(losses_without([](const TracedCall& call) {  // the folder of the new step
               return call.path.find(".tmp.") != std::string::npos &&
                      fs::path(call.path).extension() != ".json" &&
                      fs::path(call.path).extension() != ".safetensors";

@@ -1,4 +1,4 @@
-// Saving, keeping and finding checkpoints, without failures and with damaged files in the folder.
+// Saves, removes and finds checkpoints, also with damaged files and files of a user in the folder.
 #include <sys/mman.h>
 
 #include <cmath>
@@ -48,8 +48,8 @@ TEST_F(SaveTest, RoundTripAndWhatLiesInTheFolder) {
 
 TEST_F(SaveTest, ASafetensorsFileAloneHasNoState) {
   save_small(folder_, 12);
-  // Inside its checkpoint the file stands for the whole checkpoint; without
-  // the manifest it has no state.
+  // In its step folder the file stands for the whole checkpoint. A copy without the manifest has no
+  // state.
   const fs::path weights = step(12) / "model.safetensors";
   EXPECT_EQ(interop::load_any(weights, true, reporter_).step, 12);
   fs::copy_file(weights, folder_ / "copied.safetensors");
@@ -81,7 +81,7 @@ TEST_F(SaveTest, NoneAtAllIsNotAnError) {
   EXPECT_EQ(load_newest(folder_, true, reporter_), std::nullopt);
   fs::create_directory(folder_ / "step-5.tmp.999999999");
   EXPECT_EQ(newest(), -1);
-  overwrite(folder_ / "latest", "step-5\n");  // but a lost step is an error
+  overwrite(folder_ / "latest", "step-5\n");  // a step that is named and missing is an error
   EXPECT_NE(error_of([&] { newest(); }).find("`latest` names step 5"), std::string::npos);
 }
 
@@ -99,7 +99,8 @@ TEST_F(SaveTest, RetentionKeepsTheLastAndThePermanent) {
   EXPECT_TRUE(reporter_.warnings.empty());
 }
 
-// Notes or an export that a user put beside a checkpoint, and checkpoints in other folders.
+// Retention keeps a user's notes in a checkpoint's folder, and checkpoints that are reached by a
+// link.
 TEST_F(SaveTest, RetentionRemovesNothingThatIsNotOurs) {
   const fs::path elsewhere = folder_ / "elsewhere", run = folder_ / "run";
   save_small(elsewhere, 1);
@@ -114,7 +115,8 @@ TEST_F(SaveTest, RetentionRemovesNothingThatIsNotOurs) {
   EXPECT_EQ(names_in(run / "step-0.tmp.999999999"), (Names{"notes.md"}));
   EXPECT_TRUE(is_small_state(interop::load_any(run / "step-2", true, reporter_), 2));
   EXPECT_TRUE(is_small_state(interop::load_any(elsewhere, true, reporter_), 1));
-  // Saving the step again replaces it all the same; the user's file moves to the folder next to it.
+  // Saving the step again replaces it nevertheless, and moves the user's file to the temporary
+  // folder.
   save_small(run, 2);
   EXPECT_EQ(names_in(run / "step-2"),
             (Names{"manifest.json", "model.safetensors", "optimizer.safetensors"}));
@@ -144,7 +146,7 @@ TEST_F(SaveTest, RemovingCheckpointsKeepsOtherFilesAndFollowsNoLink) {
   EXPECT_EQ(load_newest(run, true, reporter_), std::nullopt);
 }
 
-// A user's weights in a folder named like a step, and a user's copy of a checkpoint.
+// A user has put weights in a folder that is named like a step, and has copied a checkpoint.
 TEST_F(SaveTest, WhatHasNoManifestOfOursIsNeitherRemovedNorReplaced) {
   for (const int64_t number : {1, 2}) save_small(folder_, number);
   fs::create_directories(step(3));
@@ -172,7 +174,7 @@ TEST_F(SaveTest, AfterGoingBackTheLastWrittenIsTheNewest) {
   save_small(folder_, 150);  // as after a resume from step 100
   EXPECT_EQ(newest(), 150);
   EXPECT_EQ(names_in(folder_), (Names{"latest", "step-150", "step-200", "step-300"}));
-  save_small(folder_, 200);  // replaces the step of the abandoned attempt
+  save_small(folder_, 200);  // replaces the step 200 that was saved before the resume
   EXPECT_EQ(newest(), 200);
   EXPECT_EQ(text(folder_ / "latest"), "step-200\n");
 }
@@ -219,7 +221,7 @@ TEST_F(SaveTest, LeftoversOfTheDeadGoAndThoseOfTheLivingStay) {
   EXPECT_EQ(newest(), 5);
 }
 
-// Machines of a cluster share the folder, and their process ids may coincide.
+// Machines of a cluster can share the folder, and the process ids of two machines can be equal.
 TEST_F(SaveTest, LeftoversOfAnotherMachineStay) {
   const std::string elsewhere = fmt::format("step-3.tmp.not-this-machine.{}", ::getpid());
   const fs::path own = temporary_path(folder_, 4);
@@ -268,21 +270,21 @@ TEST_F(SaveTest, ADamagedNewestOneIsSkippedWithItsReasonAndKept) {
             std::string::npos);
   EXPECT_NE(error_of([&] { interop::load_any(step(3), false, reporter_); }).find("damaged"),
             std::string::npos);
-  // Later saves neither remove nor count checkpoints that are visibly
-  // damaged (step 2, by its size).
+  // Later saves neither remove nor count a checkpoint that is damaged visibly, as step 2 is by its
+  // file size.
   for (const int64_t number : {4, 5}) save_small(folder_, number, {.keep_last = 4});
   EXPECT_EQ(names_in(folder_), (Names{"latest", "step-1", "step-2", "step-3", "step-4", "step-5"}));
   save_small(folder_, 6, {.keep_last = 1});
   EXPECT_EQ(names_in(folder_), (Names{"latest", "step-2", "step-6"}));
   reporter_.warnings.clear();
   EXPECT_EQ(newest(), 6);
-  EXPECT_TRUE(reporter_.warnings.empty());  // the damaged ones are older than the newest
+  EXPECT_TRUE(reporter_.warnings.empty());  // the damaged checkpoint is older than the newest
 }
 
-// As with another user's files: unreadable does not mean damaged.
+// A file that may not be read, such as another user's, is not reported as damaged.
 TEST_F(SaveTest, WhatMayNotBeReadIsNotCalledDamaged) {
   for (const int64_t number : {1, 2}) save_small(folder_, number);
-  failpoint::arm("read.open.before:1:EACCES");  // of the older one
+  failpoint::arm("read.open.before:1:EACCES");  // fails once
   EXPECT_EQ(newest(), 2);
   failpoint::disarm();
   const auto says = [&](const std::string& part) {
@@ -348,8 +350,8 @@ TEST_F(SaveTest, StatesComeBackExactly) {
   EXPECT_EQ(interop::load_any(folder_, true, reporter_).state.dump(), state.dump());
 }
 
-// Reserved address space without memory behind it: a write without the
-// prior space check would crash.
+// The tensor is reserved address space that cannot be read, so a write without the prior space
+// check would crash.
 TEST_F(SaveTest, TooLittleSpaceIsRefusedEarly) {
   save_small(folder_, 1);
   const uint64_t bytes = 2 * fs::space(folder_).available;
@@ -367,8 +369,8 @@ TEST_F(SaveTest, TooLittleSpaceIsRefusedEarly) {
   EXPECT_EQ(names_in(folder_), (Names{"latest", "step-1"}));
 }
 
-// G9: one random change in the newer of two checkpoints. Loading falls back to the older one,
-// unless the change affects nothing that is loaded.
+// RELIABILITY.md, G9: one random change in the newer of two checkpoints. Loading falls back to the
+// older checkpoint, unless the change affects nothing that is loaded.
 TEST_F(SaveTest, RandomDamageIsDetectedOrHarmless) {
   save_small(folder_, 1);
   save_small(folder_, 2);

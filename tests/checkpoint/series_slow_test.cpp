@@ -1,4 +1,5 @@
-// G9, G16, G22: random damage of checkpoints, mutants of a manifest, and a thousand reloads.
+// RELIABILITY.md, G9, G16 and G22: random damage of checkpoints, mutants of a manifest, and 1,000
+// reloads.
 #include <fstream>
 
 #include "fcm/checkpoint/manifest.h"
@@ -10,8 +11,8 @@ namespace {
 
 class SeriesSlow : public TemporaryFolderTest {};
 
-// Every damage either is found, and the older checkpoint loads with a warning that names the file,
-// or leaves all loaded values unchanged.
+// Either the damage is detected, and the older checkpoint loads with a warning that names the
+// damaged file, or all loaded values are unchanged.
 TEST_F(SeriesSlow, RandomDamageIsDetectedOrHarmless) {
   const test::Series series(10'000);
   save_small(folder_, 1);

@@ -22,7 +22,8 @@ TEST(GroupOfOne, AgreesWithItself) {
   EXPECT_FALSE(group->all(false));
 }
 
-// The thread group, which tests of the training loop use, gives every rank the same answer.
+// ThreadGroup, the group of threads that tests of the training loop use, gives every rank the same
+// answer.
 TEST(ThreadGroup, EveryRankGetsTheSameAnswer) {
   std::vector<std::vector<int64_t>> answers(3);
   test::run_ranks(3, [&](Group& group) {

@@ -1,4 +1,5 @@
-// Rank, size and address of a process from variables that are valid, missing or invalid.
+// Rank, group size and address of a process from environment variables of torchrun and Slurm, which
+// are valid, missing or invalid.
 #include "fcm/dist/placement.h"
 
 #include <gtest/gtest.h>
@@ -94,7 +95,7 @@ TEST(Placement, Slurms) {
   EXPECT_EQ(placement.address, "gpu03");
   EXPECT_EQ(placement.source, "Slurm");
   EXPECT_FALSE(placement.hosted);
-  // Jobs that share a machine use different ports.
+  // The port depends on the job, so that jobs can share a machine.
   EXPECT_NE(placement.port, placed(with(kSlurm, "SLURM_JOB_ID", "1235")).port);
   EXPECT_EQ(placed(with(kSlurm, "MASTER_PORT", "4000")).port, 4000);
 }
@@ -108,8 +109,8 @@ TEST(Placement, SlurmOnOneHostIsOneMachine) {
 TEST(Placement, AShellInsideAnAllocationIsNoRank) {
   EXPECT_EQ(placed(with(kSlurm, "SLURM_JOB_NAME", "bash")).size, 1);
   EXPECT_EQ(placed(with(kSlurm, "SLURM_JOB_NAME", "interactive")).size, 1);
-  // The shell of salloc has the number of tasks but no rank, and a batch script without --ntasks
-  // has rank 0 but no number of tasks. Neither is part of a group.
+  // The shell of salloc has a number of tasks but no rank. A batch script without --ntasks has rank
+  // 0 but no number of tasks. Both run as a single process.
   EXPECT_EQ(placed(without(kSlurm, "SLURM_PROCID")).size, 1);
   EXPECT_EQ(placed({{"SLURM_PROCID", "0"}, {"SLURM_LOCALID", "0"}}).size, 1);
 }

@@ -1,4 +1,4 @@
-// Ranks as processes: what they compute together, and how they end.
+// Groups of ranks that are processes: results of collective operations, shared memory, lost ranks.
 #include "fcm/dist/process_group.h"
 
 #include <ATen/ATen.h>
@@ -16,9 +16,10 @@ namespace {
 using test::as_on_several_machines;
 using test::Processes;
 
-// For child processes, where a failure is an exit status and a text instead of a gtest failure.
+// Checks in a child process: a failure ends it with a status and a text, because the parent does
+// not see gtest failures of a child.
 void expect(bool holds, const char* what) {
-  if (!holds) fail(ExitCode::kNumeric, "not so: {}", what);
+  if (!holds) fail(ExitCode::kNumeric, "check failed: {}", what);
 }
 
 std::vector<int> all_done(int64_t ranks) { return std::vector<int>(static_cast<size_t>(ranks), 0); }
@@ -42,10 +43,10 @@ TEST_P(ProcessGroup, AgreesSumsBroadcastsAndGathers) {
     const at::Tensor told = at::full({3}, mine, at::kLong);
     group->broadcast(told, ranks - 1);
     expect(told.eq(ranks).all().item<bool>(), "broadcast");
-    // Each rank contributes a different number of rows, rank 0 none.
+    // Rank r contributes r rows.
     const at::Tensor rows = gather_rows(*group, at::full({group->rank(), 2}, mine, at::kFloat));
-    expect(rows.size(0) == ranks * (ranks - 1) / 2, "rows");
-    expect(rows[-1][1].item<float>() == static_cast<float>(ranks), "last row");
+    expect(rows.size(0) == ranks * (ranks - 1) / 2, "number of gathered rows");
+    expect(rows[-1][1].item<float>() == static_cast<float>(ranks), "last gathered row");
     const auto texts = gather_texts(*group, std::string(static_cast<size_t>(group->rank()), 'x'));
     expect(std::ssize(texts) == ranks && std::ssize(texts.back()) == ranks - 1, "texts");
     expect(gather_texts(*group, "").back().empty(), "empty texts");
@@ -53,7 +54,7 @@ TEST_P(ProcessGroup, AgreesSumsBroadcastsAndGathers) {
   EXPECT_EQ(processes.wait_for_all(), all_done(ranks)) << processes.said(0) << processes.said(1);
 }
 
-// Repeated, because earlier rounds leave other values in the group's memory.
+// The sum is repeated, because earlier rounds leave other values in the group's memory.
 TEST(ProcessGroupOfOne, SumsToItsOwnValues) {
   Processes processes(1, [](const std::shared_ptr<Group>& group) {
     const at::Tensor buffer = group->make_buffer(1000, at::kFloat);
@@ -117,8 +118,8 @@ TEST_P(ProcessGroup, OnOneMachineSumsAreAddedInTheOrderOfRanks) {
   EXPECT_EQ(processes.wait_for_all(), all_done(ranks)) << processes.said(0) << processes.said(1);
 }
 
-// Several types and more data than all slots of the shared memory hold, started one after the other
-// without waiting. The last rank is late in each round.
+// Starts operations on several types one after the other without waiting. Their data are larger
+// than all chunk slots of the shared memory. The last rank is late in each round.
 void operations_beyond_all_slots(const std::shared_ptr<Group>& group) {
   const int64_t ranks = group->size(), rank = group->rank();
   const int64_t sum = ranks * (ranks + 1) / 2;
@@ -136,9 +137,9 @@ void operations_beyond_all_slots(const std::shared_ptr<Group>& group) {
     pending.push_back(group->start_broadcast(told, ranks - 1));
     const at::Tensor after = at::full({3}, static_cast<double>(rank + 1), at::kDouble);
     pending.push_back(group->start_sum(after));
-    expect(group->agree(rank, Agree::kMax) == ranks - 1, "agreed meanwhile");
+    expect(group->agree(rank, Agree::kMax) == ranks - 1, "agree while sums are pending");
     while (!pending.empty()) {
-      pending.back()->wait();  // the newest first; the operations before it are then complete
+      pending.back()->wait();  // the newest first: earlier operations are then complete
       pending.pop_back();
     }
     expect(large.eq(sum).all().item<bool>(), "large");
@@ -146,7 +147,7 @@ void operations_beyond_all_slots(const std::shared_ptr<Group>& group) {
     expect(small.item<double>() == static_cast<double>(sum), "small");
     expect(after.eq(sum).all().item<bool>(), "after the broadcast");
     const at::Tensor of_last = at::arange(1'000'003, at::kDouble) * static_cast<double>(ranks - 1);
-    expect(told.equal(of_last), "told");
+    expect(told.equal(of_last), "broadcast");
   }
 }
 
@@ -159,22 +160,22 @@ TEST_P(ProcessGroup, ManyOperationsAtOnceAreDoneInTheirOrder) {
   }
 }
 
-// Values in shared memory, which each rank overwrites as soon as it has the sum.
+// Sums values that lie in shared memory. Each rank overwrites them as soon as it has the sum.
 void sum_in_a_buffer(const std::shared_ptr<Group>& group) {
   const int64_t ranks = group->size(), rank = group->rank();
   const at::Tensor buffer = group->make_buffer(3'000'001, at::TensorOptions(at::kFloat));
-  expect(buffer.eq(0).all().item<bool>(), "zero at first");
+  expect(buffer.eq(0).all().item<bool>(), "a new buffer is zero");
   const at::Tensor part = buffer.narrow(0, 1'000'003, 1'500'000), rest = buffer.narrow(0, 0, 5);
   for (int64_t round = 1; round <= 20; ++round) {
     part.fill_(static_cast<double>(round * (rank + 1)));
     rest.fill_(1);
     const auto sum = group->start_sum(part), small = group->start_sum(rest);
-    // A rank that reads the sum long after the others.
+    // One rank reads the sum long after the others.
     if (rank == round % ranks) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     sum->wait();
     small->wait();
     expect(part.eq(round * ranks * (ranks + 1) / 2).all().item<bool>(), "sum in a buffer");
-    expect(rest.eq(ranks).all().item<bool>(), "its other part");
+    expect(rest.eq(ranks).all().item<bool>(), "sum in another part of the buffer");
     if (rank == round % ranks) part.fill_(7);
     group->broadcast(part, round % ranks);
     expect(part.eq(7).all().item<bool>(), "broadcast in a buffer");
@@ -188,7 +189,8 @@ void sum_in_a_buffer(const std::shared_ptr<Group>& group) {
   }
 }
 
-// Each rank needs a part of the sums, and overwrites its values as soon as it has it.
+// Each rank needs only a part of the sums, and overwrites all its values as soon as it has that
+// part.
 void sum_parts_in_a_buffer(const std::shared_ptr<Group>& group) {
   const int64_t ranks = group->size(), rank = group->rank(), elements = 1'500'000;
   const at::Tensor buffer = group->make_buffer(2'000'001, at::TensorOptions(at::kFloat));
@@ -207,14 +209,15 @@ void sum_parts_in_a_buffer(const std::shared_ptr<Group>& group) {
     const auto of_mine = [&](const at::Tensor& of) { return of.slice(0, mine.begin, mine.end); };
     expect(of_mine(values).allclose(of_mine(all), 1e-6), "the sums of its part");
     if (group->ranks_here() == ranks && rank == 0) {
-      expect(values.equal(own), "the others are not summed where nobody needs them");
+      expect(values.equal(own), "rank 0 needs no part, so its values stay");
     }
     values.fill_(-1);
   }
   const at::Tensor elsewhere = at::ones({1000}, at::kFloat);  // not in shared memory
   const Part part = part_of_rank(rank, ranks, 1000);
   group->start_sum_of_part(elsewhere, part)->wait();
-  expect(elsewhere.slice(0, part.begin, part.end).eq(ranks).all().item<bool>(), "elsewhere");
+  expect(elsewhere.slice(0, part.begin, part.end).eq(ranks).all().item<bool>(),
+         "sum of a part outside shared memory");
   group->barrier();
 }
 
@@ -236,12 +239,12 @@ TEST_P(ProcessGroup, SumsWhereTheValuesLie) {
   }
 }
 
-// Each rank writes its part and reads all parts.
+// Each rank writes its own part of the shared memory and reads all parts.
 void write_and_read_in_common(const std::shared_ptr<Group>& group) {
   const int64_t ranks = group->size(), rank = group->rank();
   const at::Tensor values = group->make_shared_memory(100'003, at::TensorOptions(at::kFloat));
-  expect(values.defined() && values.numel() == 100'003, "memory in common");
-  expect(values.eq(0).all().item<bool>(), "zero at first");
+  expect(values.defined() && values.numel() == 100'003, "shared memory");
+  expect(values.eq(0).all().item<bool>(), "new shared memory is zero");
   group->barrier();  // before any rank writes
   for (int64_t round = 1; round <= 20; ++round) {
     if (rank == round % ranks) std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -252,7 +255,8 @@ void write_and_read_in_common(const std::shared_ptr<Group>& group) {
     part_of(rank).fill_(static_cast<double>(round * (rank + 1)));
     group->barrier();
     for (int64_t whose = 0; whose < ranks; ++whose) {
-      expect(part_of(whose).eq(round * (whose + 1)).all().item<bool>(), "what another wrote");
+      expect(part_of(whose).eq(round * (whose + 1)).all().item<bool>(),
+             "the values that another rank wrote");
     }
     group->barrier();
   }
@@ -260,7 +264,8 @@ void write_and_read_in_common(const std::shared_ptr<Group>& group) {
   group->barrier();
   if (rank == 0) others.fill_(1);
   group->barrier();
-  expect(others.eq(1).all().item<bool>() && values[0].item<float>() == 20, "two of them");
+  expect(others.eq(1).all().item<bool>() && values[0].item<float>() == 20,
+         "two shared memories at once");
 }
 
 TEST_P(ProcessGroup, OnOneMachineHasMemoryInCommon) {
@@ -270,8 +275,9 @@ TEST_P(ProcessGroup, OnOneMachineHasMemoryInCommon) {
   Processes there(
       ranks,
       [](const std::shared_ptr<Group>& group) {
-        expect(!group->make_shared_memory(5, at::TensorOptions(at::kFloat)).defined(), "none");
-        group->barrier();  // rank 0 keeps the store: it must not leave before others have joined
+        expect(!group->make_shared_memory(5, at::TensorOptions(at::kFloat)).defined(),
+               "no shared memory across machines");
+        group->barrier();  // rank 0 hosts the store, so it must not leave before others have joined
       },
       as_on_several_machines);
   EXPECT_EQ(there.wait_for_all(), all_done(ranks)) << there.said(0) << there.said(1);
@@ -372,7 +378,7 @@ TEST(Ranks, TwoOfTheSameNumberAreRefused) {
         placement.rank = 0;
       });
   const std::vector<int> statuses = processes.wait_for_all();
-  // 2 from the second process; the first waits for rank 1 until it gives up with status 7.
+  // The second process ends with status 2. The first waits for rank 1 and then ends with status 7.
   EXPECT_EQ(statuses[0] + statuses[1], 2 + 7);
   const std::string said = processes.said(0) + processes.said(1);
   EXPECT_NE(said.find("two processes claim to be rank 0 of 2"), std::string::npos) << said;
@@ -426,7 +432,7 @@ TEST(Ranks, APortInUseIsOneSentence) {
   SilentReporter silence;
   try {
     join(placement, test::quick_options(), silence);
-    FAIL() << "it joined";
+    FAIL() << "the process joined although the port is in use";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kUsage);
     const std::string said = error.what();

@@ -1,5 +1,4 @@
-// Ranks as processes that communicate by Gloo, for tests of what they compute together and of how
-// they end.
+// Ranks as child processes that communicate through Gloo or shared memory.
 #pragma once
 
 #include <fcntl.h>
@@ -54,7 +53,7 @@ inline JoinOptions quick_options() {
   return options;
 }
 
-// Ranks that believe they run on different machines, and therefore communicate by the network.
+// Places each rank on a machine of its own, so that the ranks communicate through the network.
 inline void as_on_several_machines(Placement& placement, JoinOptions&) {
   placement.local_rank = 0;
   placement.local_size = 1;
@@ -123,7 +122,7 @@ class Processes {
 
   [[noreturn]] void run(int64_t rank, int64_t ranks, const Descriptor& read_end, const Work& work,
                         const Change& change) const {
-    // As the program does: writing to the socket of a lost rank then fails with EPIPE.
+    // The program ignores SIGPIPE too: writing to the socket of a lost rank then fails with EPIPE.
     ::signal(SIGPIPE, SIG_IGN);
     int64_t port = 0;
     if (::read(read_end.get(), &port, sizeof port) != sizeof port) ::_exit(125);

@@ -1,5 +1,4 @@
-// Sums of gradients over ranks: complete, in one order, and an error for gradients that no rank
-// filled.
+// Sums of gradients over ranks while backward runs. Gradients that no rank filled are an error.
 #include "fcm/dist/reducer.h"
 
 #include <ATen/ATen.h>
@@ -17,7 +16,7 @@ namespace {
 
 constexpr int64_t kLayers = 5, kWidth = 8;
 
-// y = x W1 W2 ...: backward fills the last weight first.
+// y = x W1 W2 ...; backward fills the gradient of the last weight first.
 struct Net {
   at::Tensor values = at::zeros({kLayers * kWidth * kWidth});
   at::Tensor gradients = at::zeros({kLayers * kWidth * kWidth});
@@ -34,7 +33,7 @@ struct Net {
     }
   }
 
-  // `layers`: how many layers the loss depends on.
+  // The loss depends on the first `layers` layers.
   void backward(const at::Tensor& x_BC, int64_t layers = kLayers) const {
     at::Tensor y_BC = x_BC;
     for (int64_t layer = 0; layer < layers; ++layer) {
@@ -48,7 +47,7 @@ at::Tensor images(int64_t rows) {
   return at::arange(rows * kWidth, at::kFloat).view({rows, kWidth}).div(100);
 }
 
-// A group that records which sums are started during backward.
+// A group that records the sums that are started, and computes none of them.
 class CountingGroup final : public Group {
  public:
   int64_t rank() const override { return 0; }
@@ -68,7 +67,7 @@ class CountingGroup final : public Group {
   std::vector<at::Tensor> gather(const at::Tensor& mine) override { return {mine, mine}; }
 
   std::vector<int64_t> sent;      // offsets in the buffer
-  std::map<int64_t, Part> parts;  // needed of the values at an offset
+  std::map<int64_t, Part> parts;  // by offset in the buffer: the part of the sum that is needed
 
  private:
   struct Nothing final : Pending {
@@ -89,7 +88,7 @@ TEST(Reducer, GivesTheGradientsOfAllRanks) {
       EXPECT_EQ(reducer.buckets(), 3);
       const int64_t rows = 6 / ranks;
       const at::Tensor mine = images(6).narrow(0, group.rank() * rows, rows);
-      for (int step = 0; step < 3; ++step) {  // the first step finds the order
+      for (int step = 0; step < 3; ++step) {  // the first step records the order of buckets
         net.gradients.zero_();
         reducer.begin_last_pass();
         net.backward(mine);
@@ -107,7 +106,7 @@ TEST(Reducer, AsksForTheShareOfEachBucket) {
   const auto group = std::make_shared<CountingGroup>();
   const Net net;
   constexpr int64_t kLayer = kWidth * kWidth;
-  const Part share{kLayer + 3, 3 * kLayer - 1};  // of layers 1 and 2
+  const Part share{kLayer + 3, 3 * kLayer - 1};  // part of layer 1 and of layer 2
   Reducer reducer(group, net.gradients, net.parameters, kLayerBytes, share);
   std::vector<double> numbers;
   reducer.begin_last_pass();
@@ -154,7 +153,7 @@ TEST(Reducer, SendsABucketWhenBackwardHasFilledIt) {
   std::vector<double> numbers;
   reducer.begin_last_pass();
   net.backward(images(2));
-  EXPECT_TRUE(group->sent.empty());  // the order is not known yet
+  EXPECT_TRUE(group->sent.empty());  // the first step does not know the order of buckets yet
   reducer.finish(numbers);
   group->sent.clear();
   reducer.begin_last_pass();
@@ -180,7 +179,7 @@ TEST(Reducer, RefusesAGradientThatNoRankFilled) {
     step(group.rank() == 0 ? kLayers : kLayers - 1);  // it is enough that one rank fills it
     try {
       step(kLayers - 1);
-      ADD_FAILURE() << "no rank filled layer4";
+      ADD_FAILURE() << "a gradient that no rank filled was accepted";
     } catch (const std::logic_error& error) {
       EXPECT_NE(std::string(error.what()).find("no rank filled the gradient of layer4"),
                 std::string::npos)
@@ -193,7 +192,7 @@ TEST(Reducer, LeavesTheParametersAsTheyWere) {
   const auto group = std::make_shared<CountingGroup>();
   const Net net;
   { const Reducer reducer(group, net.gradients, net.parameters); }
-  net.backward(images(2));  // must not call hooks of the destroyed reducer
+  net.backward(images(2));  // the reducer is destroyed, so its hooks must be gone
   EXPECT_TRUE(net.gradients.ne(0).any().item<bool>());
 }
 

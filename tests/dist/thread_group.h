@@ -1,4 +1,4 @@
-// Ranks as threads of one process, for tests of decisions on which ranks must agree.
+// Ranks as threads of one process, for tests of decisions on which the ranks must agree.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -16,7 +16,7 @@
 
 namespace fcm::dist::test {
 
-// Exchanges values between ranks: each waits until all have come.
+// Exchanges values between ranks. Each rank waits until all have passed their values.
 class Exchange {
  public:
   explicit Exchange(int64_t ranks) : ranks_(ranks) {}

@@ -26,7 +26,7 @@ QueriesAndKeys random_block(int64_t width, int64_t heads) {
           heads};
 }
 
-// The attention weights of one query in one head, term by term in float64.
+// The attention weights of one query in one head, computed term by term in float64.
 std::vector<double> softmax_of_products(const at::Tensor& x_TC, const QueriesAndKeys& block,
                                         int64_t head, int64_t query, double scale) {
   const int64_t tokens = x_TC.size(0), width = x_TC.size(1), part = width / block.heads;
@@ -82,7 +82,7 @@ TEST(Attention, EqualsTheSoftmaxOfProductsTermByTerm) {
   EXPECT_GT(largest_difference(1), 1e-3);  // negative control: another scale
 }
 
-// A small model and images for it.
+// A small model with random parameters, and images for it.
 struct Small {
   recipe::Recipe recipe;
   models::MaskedAutoencoder model;
@@ -99,7 +99,7 @@ struct Small {
     const at::NoGradGuard no_grad;
     for (const nn::Parameter& one : model.parameters().all()) {
       at::Tensor value = one.value;
-      value.add_(at::randn(value.sizes(), at::kFloat) * 0.05);  // biases too, which start at 0
+      value.add_(at::randn(value.sizes(), at::kFloat) * 0.05);  // biases too, which are 0 at first
     }
   }
 
@@ -111,7 +111,7 @@ struct Small {
   }
 };
 
-// The block's output with these attention weights in place of its own, [B, T, C].
+// The block's output [B, T, C] if its attention weights were `weights_BHTT`.
 at::Tensor block_by_weights(const Small& small, const at::Tensor& x_BTC,
                             const at::Tensor& weights_BHTT) {
   const std::string block = name_of_last_block(small.recipe) + ".";

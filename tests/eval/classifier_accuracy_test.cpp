@@ -54,7 +54,7 @@ TEST(ClassifierAccuracy, CountsWhatIsRight) {
   EXPECT_NEAR(five.top1, 100.0 * 5 / 6, 1e-9);
 }
 
-// A non-finite logit of the right class or of another.
+// The non-finite logit is that of the image's own class (0) or of another class.
 TEST(ClassifierAccuracy, AnswersThatAreNoNumbersAreWrongAndCounted) {
   for (const double value : {kNan, kInf, -kInf}) {
     for (const int64_t at : {0, 1, 2}) {

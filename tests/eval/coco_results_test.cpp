@@ -1,4 +1,4 @@
-// COCO result files: read, written, refused.
+// COCO results files: reading, writing, refusals.
 #include "fcm/eval/coco_results.h"
 
 #include <gtest/gtest.h>
@@ -40,7 +40,8 @@ TEST(CocoResults, AreReadBackAsTheyWereWritten) {
   std::vector<CocoEntry> entries(3);
   entries[0] = {1, 2, .1F, std::array<double, 4>{.1, 1e-300, 1.0 / 3, 1e15}, {}};
   entries[1] = {int64_t{1} << 62, -5, 0, {}, image::empty_mask(3, 4)};
-  // A run 12 longer than the one two before it is encoded as a backslash and another character.
+  // A run length is stored as its difference to the run two before it. The difference 44 is encoded
+  // as a backslash and another character.
   entries[2] = {3, 4, 1, std::array<double, 4>{},
                 image::run_lengths_of_counts(std::vector<int64_t>{0, 1, 1, 45, 45, 8}, 10, 10)};
   const std::string text = coco_results_text(entries);
@@ -58,7 +59,7 @@ std::string refusal_of(const std::string& text) {
   return test::error_of(ExitCode::kData, [&] { parse_coco_results(text, "r.json"); });
 }
 
-// A result file with `value` for one of its keys.
+// The text of a results file with `value` for one of its keys.
 std::string with(const std::string& key, const std::string& value) {
   std::string text = R"([{"image_id":1,"category_id":2,"score":0.5,"bbox":[1,2,3,4],)"
                      R"("segmentation":{"size":[2,3],"counts":"42"}}])";

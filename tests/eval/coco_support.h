@@ -1,4 +1,4 @@
-// Synthetic detections, and COCO's evaluation in its plain form.
+// Synthetic detections, and COCO's evaluation in its plain form: a slow, direct implementation.
 #pragma once
 
 #include <algorithm>
@@ -38,7 +38,8 @@ inline image::RunLengths mask_of_box(const std::array<double, 4>& box, int64_t s
   return image::encode_mask(bytes, side, side);
 }
 
-// Integer boxes inside the image, so that equal overlaps and areas on a bound are common.
+// A box inside the image. Its values are integers, so that equal overlaps and areas that lie on a
+// bound are common.
 inline std::array<double, 4> synthetic_box(KeyedRandom& random, int64_t side) {
   static constexpr uint64_t kSides[] = {8, 16, 31, 32, 33, 48, 96, 97};
   const uint64_t width = kSides[random.below(8)], height = kSides[random.below(8)];
@@ -61,8 +62,8 @@ inline double synthetic_score(KeyedRandom& random) {
   return static_cast<double>(1 + random.below(20)) / 20;
 }
 
-// Truths close to each other, some of them crowds; detections near truths or anywhere; few distinct
-// scores; some images without truths or detections.
+// Images with truths, some of which are close to each other or crowds, and with detections near
+// truths or anywhere. Scores have few distinct values. Some images have no truths or no detections.
 inline std::vector<ScoredImage> synthetic_coco_set(const CocoSetOptions& options, uint64_t number) {
   std::vector<ScoredImage> set;
   for (int64_t i = 0; i < options.images; ++i) {
@@ -110,8 +111,8 @@ inline eval::CocoEvaluation evaluation_of(const std::vector<ScoredImage>& set, i
   return evaluation;
 }
 
-// Everything below goes threshold by threshold and area range by area range, as the upstream
-// program is described; it shares only types with the code under test.
+// COCO's evaluation, one threshold and one area range at a time, as the upstream program is
+// described. Shares only types with the code under test.
 class PlainCoco {
  public:
   PlainCoco(std::vector<ScoredImage> set, eval::CocoShape shape)

@@ -1,5 +1,5 @@
-// Average precision and recall: the plain form, known edge cases, and independence of the order and
-// distribution of images.
+// Average precision and recall: comparison with the plain form, known edge cases, and independence
+// of the order of images and their distribution over ranks.
 #include "fcm/eval/coco.h"
 
 #include <gtest/gtest.h>
@@ -15,13 +15,13 @@
 namespace fcm::eval {
 namespace {
 
-// As in numpy's linspace(.5, .95, 10), where one value is not exactly 0.9.
+// The values of numpy's linspace(.5, .95, 10), one of which is not exactly 0.9.
 constexpr double kThresholds[] = {.5, .55, .6, .65, .7, .75, .8, .85, 0.8999999999999999, .95};
 
 using test::PlainCoco;
 using test::ScoredImage;
 
-// Compared by area range, number of detections and threshold.
+// Compares every curve: by category, area range, number of detections and threshold.
 void expect_plain(const CocoEvaluation& got, const PlainCoco& plain, int64_t categories) {
   for (int64_t category = 0; category < categories; ++category) {
     for (const auto& [range, most] : {std::pair<size_t, size_t>{0, 100},
@@ -111,7 +111,7 @@ TEST(Coco, FiguresAreMeansOfCategories) {
   EXPECT_NEAR(result.figures.ap, std::accumulate(result.ap_at.begin(), result.ap_at.end(), 0.) / 10,
               1e-12);
   EXPECT_LT(result.figures.ar1, result.figures.ar10);
-  EXPECT_TRUE(std::isnan(result.categories[5].ap));  // no truth has this category
+  EXPECT_TRUE(std::isnan(result.categories[5].ap));  // the category has no truths
 }
 
 TEST(Coco, TheOrderOfImagesDoesNotMatter) {
@@ -142,7 +142,7 @@ TEST(Coco, PartsAndRanksTogetherAreOneThatSawAll) {
   EXPECT_THROW(merged.merge(CocoEvaluation(4, CocoShape::kMask)), std::logic_error);
   EXPECT_THROW(merged.merge(CocoEvaluation(5, CocoShape::kBox)), std::logic_error);
   std::mutex mutex;                         // for GoogleTest's expectations in several threads
-  for (const int64_t ranks : {1, 3, 40}) {  // of 40 some have no images
+  for (const int64_t ranks : {1, 3, 40}) {  // some of the 40 ranks have no images
     dist::test::run_ranks(ranks, [&](dist::Group& group) {
       CocoEvaluation mine = part(group.rank(), group.size());
       mine.add_other_ranks(group);
@@ -197,15 +197,15 @@ TEST(Coco, OfEqualScoresTheEarlierCountsFirst) {
 }
 
 TEST(Coco, AnOverlapThatIsTheThresholdMatches) {
-  // 40 x 20 of 40 x 40: exactly .5.
+  // The overlap is 40 x 20 of 40 x 40 pixels, exactly .5.
   const CocoFigures figures =
       figures_of({{1, {found_at({20, 20, 40, 20}, .9)}, {truth_at(kHere)}}});
   EXPECT_NEAR(figures.ap50, 1, 1e-12);
   EXPECT_NEAR(figures.ap, .1, 1e-12);
 }
 
-// A detection that overlaps two truths equally takes the later one. The next detection, which fits
-// only that truth, then finds none.
+// A detection that overlaps two truths equally takes the later truth. A next detection that fits
+// only the later truth then has no match.
 TEST(Coco, TheLaterOfEqualOverlapsIsTaken) {
   const std::array<double, 4> left{20, 20, 40, 40}, right{30, 20, 40, 40}, middle{25, 20, 40, 40};
   const std::array<double, 4> on_right{38, 20, 40, 40}, on_left{12, 20, 40, 40};
@@ -222,8 +222,8 @@ TEST(Coco, CrowdsTakeAnyNumberAndAreNeverMissed) {
   const std::array<double, 4> region{100, 100, 100, 100};
   std::vector<CocoDetection> detections{found_at(kHere, .5)};
   for (int i = 0; i < 5; ++i) detections.push_back(found_at({100., 100. + i, 40, 40}, .9));
-  // Each lies in the region and covers a sixth of it. Overlap with a crowd is relative to the
-  // detection's own area.
+  // Each detection lies in the region and covers 16 % of it. It matches a crowd all the same,
+  // because the overlap with a crowd is relative to the detection's own area.
   EXPECT_NEAR(figures_of({{1, detections, {truth_at(region, true), truth_at(kHere)}}}).ap, 1,
               1e-12);
   EXPECT_NEAR(figures_of({{1, detections, {truth_at(region), truth_at(kHere)}}}).ap,
@@ -231,8 +231,8 @@ TEST(Coco, CrowdsTakeAnyNumberAndAreNeverMissed) {
   EXPECT_LT(figures_of({{1, detections, {truth_at(region), truth_at(kHere)}}}).ap, .2);
 }
 
-// The detection overlaps the object by .5 and lies wholly in the crowd; a
-// matching object is preferred.
+// The detection overlaps the object by .5 and lies wholly in the crowd. It takes the object if that
+// matches at the threshold.
 TEST(Coco, AnObjectIsPreferredOverACrowd) {
   const std::vector<CocoTruth> truths{truth_at({0, 0, 200, 200}, true), truth_at(kHere)};
   const CocoFigures figures = figures_of({{1, {found_at({20, 20, 40, 20}, .9)}, truths}});
@@ -282,7 +282,7 @@ TEST(Coco, AHundredDetectionsOfACategoryCount) {
   EXPECT_EQ(evaluation.result().detections, 102);
 }
 
-// The box is large and the mask small: a mask is judged by its own pixels, whatever its box.
+// The detection's box is large and its mask small: a mask is judged by its pixels, not by its box.
 TEST(Coco, MasksAreJudgedByTheirPixels) {
   CocoTruth truth = truth_at(kHere);
   truth.area = 100;

@@ -15,8 +15,8 @@
 namespace fcm::eval {
 namespace {
 
-// The definition in plain loops: float32 unit vectors and their inner products in float64. Every
-// pair sums its elements in the same order, so that equal features have equal cosines; a library's
+// The definition in plain loops: unit vectors in float32, and their inner products in float64. All
+// products are summed in the same order, so that equal features have equal cosines. A library's
 // matrix product may sum different rows in different orders.
 class Definition {
  public:
@@ -37,7 +37,7 @@ class Definition {
     return sums;
   }
 
-  // The k largest cosines; the first ones among equals.
+  // The indices of the k largest cosines; of equal cosines the first ones.
   static std::vector<int64_t> nearest(const std::vector<double>& cosines, size_t k) {
     std::vector<int64_t> places(cosines.size());
     std::iota(places.begin(), places.end(), 0);
@@ -66,7 +66,7 @@ class Definition {
   at::Tensor bank_DN_, queries_MD_;  // float64
 };
 
-// One query at a time, by the definition.
+// The kNN result by the definition, one query at a time.
 KnnResult brute_force(const Gaussians& bank, const Gaussians& queries, int64_t classes,
                       const KnnOptions& options) {
   const Definition definition(bank.features_ND, queries.features_ND);
@@ -126,7 +126,7 @@ struct Found {
   std::vector<double> similarities;
 };
 
-// The bank passed in blocks of `rows` rows.
+// Searches with the bank added in blocks of `rows` rows.
 Found found_in_blocks(const Gaussians& bank, const at::Tensor& queries_MD, int64_t k, int64_t rows,
                       int threads) {
   const int before = at::get_num_threads();
@@ -149,8 +149,8 @@ Found found_in_blocks(const Gaussians& bank, const at::Tensor& queries_MD, int64
   return found;
 }
 
-// Cosines that differ in the last digits of float32; every feature four times, a
-// quarter of them scaled by 2.
+// A bank whose cosines differ only in the last digits of float32. It holds every feature four
+// times, once scaled by 2.
 Gaussians hard_bank(int64_t count, int64_t width) {
   Gaussians bank = gaussians(at::full({3, width}, 300.0F), count / 4, 2);
   bank.features_ND = bank.features_ND.repeat({4, 1});
@@ -174,7 +174,7 @@ TEST(NeighbourSearch, TheDefinitionGivesEqualFeaturesEqualCosines) {
 }
 
 TEST(NeighbourSearch, BlocksAndThreadsChangeNothingAndTheDefinitionHolds) {
-  for (const int64_t width : {5, 67, 2500}) {  // less than one slice of the width, and three
+  for (const int64_t width : {5, 67, 2500}) {  // 2500 takes three slices of the width
     const Gaussians bank = hard_bank(400, width);
     const at::Tensor queries_MD = gaussians(at::full({3, width}, 300.0F), 20, 3).features_ND;
     const auto expected = places_by_definition(bank.features_ND, queries_MD, 20);
@@ -190,8 +190,8 @@ TEST(NeighbourSearch, BlocksAndThreadsChangeNothingAndTheDefinitionHolds) {
   }
 }
 
-// Negative control: the comparison above detects a search in float32 only, and a
-// reversed order of equal features.
+// Negative control: the comparison above detects a search in float32 alone, and a reversed order of
+// equal features.
 TEST(NeighbourSearch, TheComparisonNoticesPlantedMistakes) {
   const Gaussians bank = hard_bank(2000, 67);
   const at::Tensor queries_MD = gaussians(at::full({3, 67}, 300.0F), 50, 3).features_ND;
@@ -211,7 +211,7 @@ TEST(NeighbourSearch, TheComparisonNoticesPlantedMistakes) {
   EXPECT_NE(turned[0][0], 1999 - expected[0][0]);
 }
 
-// More than one internal block of the bank and of the queries.
+// Bank and queries are larger than one internal block each.
 TEST(Knn, BlocksJoinWithoutASeam) {
   const at::Tensor centers_CD = normal_numbers({6, 5}, 1) * 0.8;
   const Gaussians bank = gaussians(centers_CD, 9001, 2), queries = gaussians(centers_CD, 1100, 3);
@@ -287,7 +287,7 @@ TEST(Knn, RawPixelsOfFashionMnist) {
   EXPECT_GT(result.top5, 96.5);
   RecordProperty("top1", std::to_string(result.top1));
 
-  // Cosines of raw images are all close to 1 and to each other, which is hard for rounding.
+  // The cosines of raw images are all close to 1, so rounding can change the order of neighbours.
   const at::Tensor few = test.features_ND.narrow(0, 0, 400),
                    labels = test.labels_N.narrow(0, 0, 400);
   const KnnResult expected =
@@ -295,7 +295,7 @@ TEST(Knn, RawPixelsOfFashionMnist) {
   const KnnResult got = knn(train.features_ND, train.labels_N, few, labels, 10);
   EXPECT_NEAR(got.top1, expected.top1, 0.26);  // one image
   EXPECT_NEAR(got.top5, expected.top5, 0.26);
-  // Negative control: labels of other images give chance.
+  // Negative control: with the labels of other images the accuracy is near chance (10 %).
   EXPECT_LT(knn(train.features_ND, train.labels_N.roll(1), few, labels, 10).top1, 20);
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 at::Tensor same(const at::Tensor& gradient) { return gradient.clone(); }
 
-// Half x^T A x - b^T x with condition number 1e4.
+// 0.5 (x - m)^T A (x - m) with a diagonal A of condition number 1e4.
 struct Quadratic {
   at::Tensor curvature_D = at::logspace(0, 4, 30, 10.0, at::kDouble);
   at::Tensor minimum_D = normal_numbers({30}, 4).to(at::kDouble);
@@ -38,8 +38,8 @@ TEST(Lbfgs, ThePreconditionerMakesItOneStep) {
   EXPECT_LE(minimum.iterations, 2);
 }
 
-// Steep on one side, nearly flat on the other: a full step overshoots by far, and there is almost
-// no slope far from the minimum.
+// The objective is steep on one side of its minimum, where a full step overshoots by far, and has a
+// small slope on the other.
 TEST(Lbfgs, BracketsWhereFullStepsFail) {
   const Objective valley = [](const at::Tensor& x) {
     const double at = x.item<double>();

@@ -19,7 +19,7 @@ ProbeResult run(const Gaussians& train, const Gaussians& test, int64_t classes,
                       options);
 }
 
-// The gradient norm of the returned classifier, by autograd in float64.
+// The norm of the loss gradient at the returned classifier, by autograd in float64.
 double gradient_norm(const Gaussians& train, const ProbeResult& probe) {
   const at::Tensor x = (train.features_ND.to(at::kDouble) - probe.mean_D) * probe.scale_D;
   const at::Tensor weights = probe.weights_DC.to(at::kDouble).requires_grad_(true);
@@ -32,7 +32,7 @@ double gradient_norm(const Gaussians& train, const ProbeResult& probe) {
                    bias.grad().square().sum().item<double>());
 }
 
-// For unit Gaussians of equal weight the nearest center is the optimal classifier.
+// The accuracy of the optimal classifier: for unit Gaussians of equal weight the nearest center.
 double bayes_rate(const at::Tensor& centers_CD, const Gaussians& test) {
   const at::Tensor nearest = at::cdist(test.features_ND, centers_CD).argmin(1);
   return 100 * (nearest == test.labels_N).to(at::kDouble).mean().item<double>();
@@ -52,7 +52,7 @@ TEST(LinearProbe, SeparatesGaussiansAsWellAsCanBe) {
 }
 
 TEST(LinearProbe, EndsAtTheOptimum) {
-  // Mixed so that features are strongly correlated and of very different scales.
+  // The mix makes features strongly correlated and gives them very different scales.
   const at::Tensor mix = normal_numbers({24, 24}, 5) * at::logspace(-2, 2, 24);
   at::Tensor centers_CD = normal_numbers({5, 24}, 1) * 0.6;
   Gaussians train = gaussians(centers_CD, 3000, 2), test = gaussians(centers_CD, 1000, 3);
@@ -62,7 +62,7 @@ TEST(LinearProbe, EndsAtTheOptimum) {
   EXPECT_TRUE(result.converged);
   EXPECT_LE(result.gradient_norm, 1e-4);
   EXPECT_LT(gradient_norm(train, result), 1.1e-4);
-  // Negative control: after an early stop the gradient norm is large.
+  // Negative control: if the solver stops early, the gradient norm is large.
   ProbeOptions hasty;
   hasty.max_iterations = 2;
   const ProbeResult early = run(train, test, 5, hasty);
@@ -78,8 +78,8 @@ TEST(LinearProbe, GivesTheSameBitsTwice) {
   EXPECT_EQ(one.top1, two.top1);
 }
 
-// With few images and many useless features strong penalties are better; the
-// held-out loss finds them.
+// With few images and many useless features a strong penalty is better, and the loss on held-out
+// images chooses one.
 TEST(LinearProbe, ChoosesThePenaltyByWhatItHasNotSeen) {
   const at::Tensor centers_CD = at::cat({normal_numbers({4, 6}, 1), at::zeros({4, 300})}, 1);
   const Gaussians train = gaussians(centers_CD, 400, 2), test = gaussians(centers_CD, 4000, 3);
@@ -100,7 +100,7 @@ TEST(LinearProbe, ConstantAndRepeatedFeaturesDoNoHarm) {
     return at::cat({x, at::full({x.size(0), 2}, constant), x, x}, 1);
   };
   train.features_ND = widened(train.features_ND, 0.1F);
-  test.features_ND = widened(test.features_ND, 5.0F);  // constant in training alone
+  test.features_ND = widened(test.features_ND, 5.0F);  // constant in each set, but another value
   const ProbeResult result = run(train, test, 3);
   EXPECT_TRUE(result.converged);
   EXPECT_NEAR(result.top1, plain, 1.0);
@@ -144,7 +144,7 @@ TEST(LinearProbe, RawPixelsOfFashionMnist) {
   EXPECT_GT(result.top1, 81);
   EXPECT_LT(result.top1, 85);
   EXPECT_GT(result.top5, 98.5);
-  // At the optimum: ten times the precision hardly changes the result.
+  // The result is at the optimum: a tighter tolerance hardly changes it.
   ProbeOptions precise;
   precise.l2 = {result.l2};
   precise.tolerance = 1e-5;

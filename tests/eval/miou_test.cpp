@@ -16,8 +16,8 @@ namespace {
 
 using Map = std::vector<uint8_t>;
 
-// A random map; with `most` > 1 in runs of up to `most` pixels, as in real maps. If `ignored`, a
-// tenth of the runs is ignored.
+// A random map of runs of 1 to `most` pixels of one class; real maps have runs. If `ignored`, a
+// tenth of the runs has the value 255, which is ignored.
 Map synthetic_map(size_t pixels, int64_t classes, int64_t most, bool ignored, uint64_t seed) {
   KeyedRandom random(seed, Purpose::kSynthetic, 0, pixels);
   Map map;
@@ -32,7 +32,7 @@ Map synthetic_map(size_t pixels, int64_t classes, int64_t most, bool ignored, ui
   return map;
 }
 
-// By the definition, class by class.
+// The pixel counts of one class by their definition.
 ClassOverlap overlap_of(const Map& predicted, const Map& labels, int value) {
   ClassOverlap one;
   for (size_t i = 0; i < labels.size(); ++i) {
@@ -71,8 +71,8 @@ TEST(Miou, CountsEqualTheDefinition) {
   }
 }
 
-// Labels   0 0 1 1 3 -     (4 classes; the last pixel is ignored)
-// Answers  0 1 1 1 2 3     IoU: 1/2, 2/3, 0/1, 0/1; accuracy: 1/2, 2/2, none, 0/1
+// Labels      0 0 1 1 3 -    (classes 0 to 3; the last pixel is ignored)
+// Prediction  0 1 1 1 2 3    IoU: 1/2, 2/3, 0/1, 0/1; accuracy: 1/2, 2/2, none, 0/1
 TEST(Miou, MeansLeaveOutWhatHasNoFigure) {
   ClassCounts counts(5);  // class 4 does not occur
   counts.add(Map{0, 1, 1, 1, 2, 3}, Map{0, 0, 1, 1, 3, 255});
@@ -96,7 +96,7 @@ TEST(Miou, MeansLeaveOutWhatHasNoFigure) {
 TEST(Miou, FiguresAreOfAllPixelsTogether) {
   ClassCounts counts(2);
   counts.add(Map{0, 0, 0, 0}, Map{0, 0, 0, 0});  // IoU of class 0: 1
-  counts.add(Map{1, 1}, Map{0, 1});              // IoU 0; together 4 of 5
+  counts.add(Map{1, 1}, Map{0, 1});              // IoU of class 0: 0; of both images: 4 of 5
   EXPECT_DOUBLE_EQ(counts.result().classes[0].iou(), 80);
   EXPECT_EQ(counts.result().images, 2);
 }

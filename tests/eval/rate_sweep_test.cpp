@@ -34,7 +34,7 @@ TEST(RateSweep, ComesNearTheOptimum) {
   const SweepResult result = run_sweep(sets);
   EXPECT_NEAR(result.top1, optimum.top1, 1.5);
   EXPECT_EQ(result.images, 2000);
-  // Random labels: chance.
+  // Negative control: with random labels the accuracy is near chance.
   Sets shuffled = sets;
   shuffled.train.labels_N = at::randint(kClasses, {4000}, at::detail::createCPUGenerator(4),
                                         at::TensorOptions(at::kLong));
@@ -56,7 +56,7 @@ TEST(RateSweep, RatesDoNotDisturbEachOther) {
   among.rates = {1e38, 0.1};
   const Sets sets = clouds();
   const SweepResult one = run_sweep(sets, alone), two = run_sweep(sets, among);
-  EXPECT_NEAR(two.top1, one.top1, 0.1);  // products of other shapes round differently
+  EXPECT_NEAR(two.top1, one.top1, 0.1);  // matrix products of other shapes round differently
   EXPECT_EQ(two.rate, 0.1);
 }
 

@@ -34,7 +34,7 @@ at::Tensor some_logits(const at::Tensor& windows_NHWC) {
 }
 
 SegmentationAccuracy measured_by(dist::Group& group, int64_t images) {
-  // Two unreadable images, on different ranks.
+  // Images 2 and 6 cannot be read.
   const auto scenes = std::make_shared<test::DrawnScenes>(images, std::set<int64_t>{2, 6});
   return segmentation_accuracy(some_logits, kClassesOfBlocks, recipe_of_scenes(), scenes, 1, group);
 }
@@ -67,10 +67,11 @@ TEST(SegmentationAccuracy, OfSeveralRanksIsExactlyThatOfOne) {
     for (const SegmentationAccuracy& each : found) {
       EXPECT_EQ(counts_of(each), counts_of(whole)) << ranks;
       EXPECT_EQ(each.figures.miou, whole.figures.miou) << ranks;
-      EXPECT_EQ(sorted(each.unreadable), sorted(whole.unreadable)) << ranks;  // each file's name
+      EXPECT_EQ(sorted(each.unreadable), sorted(whole.unreadable)) << ranks;
     }
   }
-  EXPECT_NE(counts_of(measured_by(*one, 8)), counts_of(whole)) << "one image less";
+  EXPECT_NE(counts_of(measured_by(*one, 8)), counts_of(whole))
+      << "negative control: one image less";
 }
 
 }  // namespace

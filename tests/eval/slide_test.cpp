@@ -1,5 +1,6 @@
-// Sliding windows over an image against the direct form in float64: pad, run, upsample, add,
-// divide, upsample, argmax.
+// Sliding windows over an image, compared with a plain form in float64 that runs all windows,
+// upsamples and adds their logits, divides by the number of windows, upsamples and takes the
+// argmax.
 #include "fcm/eval/slide.h"
 
 #include <ATen/ATen.h>
@@ -77,7 +78,7 @@ at::Tensor plain_logits(const at::Tensor& image_HWC, const SlideOptions& options
   return sum / count;
 }
 
-// The gap between the two best logits, [rows, cols], and the best class.
+// The best class of each pixel, and the gap between its two best logits.
 struct PlainMap {
   at::Tensor map_HW, gap_HW;
 };
@@ -89,7 +90,8 @@ PlainMap obvious_map(const at::Tensor& image_HWC, int64_t rows, int64_t cols,
   return {logits.argmax(0), values[0] - values[1]};
 }
 
-// The logits are float32 sums of some 50 products of magnitude 1 and a slope of up to 100.
+// Classes are compared where the gap is larger: float32 logits are sums of about 50 products of
+// magnitude 1 and a slope of up to 100.
 constexpr double kSure = 1e-3;
 
 int64_t wrong_pixels(const at::Tensor& map_HW, const PlainMap& wanted) {
@@ -106,17 +108,17 @@ struct Case {
 };
 
 const std::vector<Case> kCases = {
-    {32, 32, 32, 32, square(32, 20)},  // one window, which is the whole map
-    {32, 32, 47, 21, square(32, 20)},  // one window, another size
+    {32, 32, 32, 32, square(32, 20)},  // one window, no resizing
+    {32, 32, 47, 21, square(32, 20)},  // one window, another original size
     {100, 150, 133, 200, square(64, 43)},
     {64, 91, 64, 91, square(64, 43)},    // two windows, no resizing
     {50, 150, 77, 231, square(64, 43)},  // lower than the crop
-    {50, 40, 50, 40, square(64, 43)},    // lower and narrower, which is the whole map
+    {50, 40, 50, 40, square(64, 43)},    // lower and narrower than the crop
     {5, 3, 11, 7, square(64, 43)},
     {1, 1, 1, 1, square(16, 16)},
-    {70, 90, 35, 45, {32, 64, 11, 40, false}},  // rows and columns differ
-    {64, 64, 64, 64, square(32, 32)},           // no overlap
-    {65, 33, 65, 33, square(32, 1)},            // nothing but overlap
+    {70, 90, 35, 45, {32, 64, 11, 40, false}},  // crop and stride differ between rows and columns
+    {64, 64, 64, 64, square(32, 32)},           // windows do not overlap
+    {65, 33, 65, 33, square(32, 1)},            // up to 64 windows overlap
 };
 
 TEST(Slide, WindowsAreThoseOfThePublishedLoop) {
@@ -138,7 +140,8 @@ TEST(Slide, LogitsEqualTheObviousForm) {
     const at::Tensor image = normal_numbers({one.height, one.width, 3}, 5);
     const at::Tensor logits = slide_logits(image, one.options, 4, SmallNetwork());
     const at::Tensor wanted = plain_logits(image, one.options)[0].permute({1, 2, 0});
-    // Positions and weights are exact to float32, and so is the sum of up to 64 windows.
+    // Interpolation positions, weights and the sums of up to 64 windows have errors of float32
+    // rounding.
     const auto difference = test::compare(logits, wanted, 64 * 0x1p-23);
     EXPECT_EQ(difference.description, "") << one.height << " x " << one.width;
   }
@@ -162,8 +165,8 @@ TEST(Slide, AWrongStrideIsNoticed) {
   EXPECT_GT(wrong_pixels(slide(image, 133, 200, square(64, 42), 4, SmallNetwork()), wanted), 50);
 }
 
-// Negative control: upsampling before the argmax differs from upsampling the map, and upsampling
-// once from a quarter to the original size differs from two steps.
+// Negative control: upsampling the logits once, from a quarter of the size to the original size,
+// differs from upsampling in two steps.
 TEST(Slide, SkippingAStepIsNoticed) {
   const at::Tensor image = normal_numbers({64, 64, 3}, 5);
   const PlainMap wanted = obvious_map(image, 90, 123, square(64, 43));

@@ -1,4 +1,4 @@
-// A BMP; the input follows the first two bytes of the file.
+// A BMP file. The input is the file without its first two bytes, which the target adds.
 #include <cstdint>
 #include <cstdlib>
 #include <vector>

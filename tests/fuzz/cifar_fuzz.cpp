@@ -1,4 +1,4 @@
-// CIFAR records.
+// A file of CIFAR records.
 #include "fcm/base/error.h"
 #include "fcm/loader/sources/sources.h"
 #include "tests/fuzz/memory_file.h"

@@ -1,4 +1,4 @@
-// A COCO instances file: its accepted records are usable.
+// A COCO instances file: all records of an accepted file must be usable.
 #include <cstdint>
 #include <cstdlib>
 
@@ -8,7 +8,7 @@
 
 namespace {
 
-constexpr int64_t kMostPixels = 100'000;  // of masks that are rasterised here
+constexpr int64_t kMostPixels = 100'000;  // larger masks are not rasterised here
 
 void use(const fcm::loader::CocoFile& file, int64_t index) {
   namespace loader = fcm::loader;

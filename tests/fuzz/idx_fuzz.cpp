@@ -1,5 +1,6 @@
-// IDX images and labels, plain or gzipped. Input: flags (bit 0: images are gzipped, bit 1: labels
-// are), two bytes with the size of the image file, the image file, the label file.
+// IDX images and labels, plain or gzipped. Input: a byte of flags (bit 0: the images are gzipped;
+// bit 1: the labels are), two bytes with the size of the image file, the image file, the label
+// file.
 #include <algorithm>
 
 #include "fcm/base/error.h"
@@ -11,7 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Readers find the labels by file name, so links with the expected names point to the files.
+// Readers find the labels by the file name of the images, so links with matching names point to the
+// files.
 fs::path link_to(const fs::path& file, const fs::path& folder, const std::string& name,
                  bool gzipped) {
   fs::path link = folder / (name + (gzipped ? ".gz" : ""));

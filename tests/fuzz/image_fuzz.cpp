@@ -1,4 +1,5 @@
-// A JPEG or PNG, decoded whole and in part. Input: four bytes that choose the part, then the file.
+// A JPEG or PNG file, decoded whole and in part. Input: four bytes that choose the part, and the
+// file.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -11,7 +12,7 @@ namespace {
 
 using namespace fcm::image;
 
-constexpr DecodeLimits kLimits{1 << 20};  // larger images are refused by the same lines, but slowly
+constexpr DecodeLimits kLimits{1 << 20};  // pixels; larger images only make the fuzzer slower
 
 Box part(const uint8_t* four, int64_t rows, int64_t cols) {
   const auto share = [](int64_t size, uint8_t of_256) { return size * of_256 / 256; };
@@ -19,7 +20,7 @@ Box part(const uint8_t* four, int64_t rows, int64_t cols) {
   return {top, left, 1 + share(rows - top - 1, four[2]), 1 + share(cols - left - 1, four[3])};
 }
 
-// The pixels in the box equal those of the whole image.
+// Aborts if the decoded part differs from the same pixels of the whole image.
 void compare(const Image& whole, const Box& box, const Section& section) {
   const auto bytes = static_cast<size_t>(box.cols * whole.channels);
   for (int64_t row = 0; row < box.rows; ++row) {
@@ -48,7 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   try {
     const Image whole = decode(file, 3, kLimits);
-    if (!has_section) std::abort();  // if the whole decodes, so must a part
+    if (!has_section) std::abort();  // a part must decode if the whole does
     compare(whole, box, section);
   } catch (const fcm::Error&) {
   }

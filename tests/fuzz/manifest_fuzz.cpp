@@ -1,5 +1,5 @@
-// manifest.json of a checkpoint: unchanged, and with a correct checksum, so that the checks after
-// the checksum are reached.
+// manifest.json of a checkpoint: as it is, and with a corrected checksum, so that the checks after
+// the checksum are reached too.
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   parse(text);
   const auto opens = std::count_if(text.begin(), text.end(),
                                    [](char letter) { return letter == '[' || letter == '{'; });
-  if (opens > 64) return 0;  // json's dump() recurses
+  if (opens > 64) return 0;  // json's dump() recurses and would overflow the stack
   json tree = json::parse(text, nullptr, false);
   if (!tree.is_object()) return 0;
   tree.erase("checksum");

@@ -1,5 +1,6 @@
-// Masks as run lengths, from text or from counts, and polygons. Input: rows, columns, the form,
-// then the data. The mask is then resized, cropped to a window and rasterised within a box.
+// Masks from run lengths (as text or as counts) and from polygons. Input: a byte each for rows,
+// columns and the form, then the data. The target resizes the mask, crops it to a window and
+// rasterises it in a box.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -28,7 +29,7 @@ void use_outline(const std::vector<double>& xy, int64_t rows, int64_t cols) {
   for (const std::vector<double>& part : parts) {
     if (part.size() < 6) std::abort();
     for (size_t i = 0; i < part.size(); ++i) {
-      constexpr double kRounding = 1e-3;  // of coordinates up to 4e8
+      constexpr double kRounding = 1e-3;  // coordinates reach 4e8
       if (!(part[i] >= window[i % 2] - kRounding && part[i] <= window[2 + i % 2] + kRounding)) {
         std::abort();
       }
@@ -63,7 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       const auto xy = numbers_in<double>(data, size);
       mask = image::raster_polygon(xy, rows, cols);
       if (rows >= 2 && cols >= 2) use_outline(xy, rows, cols);
-    } else {  // points near the image, in fifths of a pixel
+    } else {  // coordinates near the image, in fifths of a pixel
       std::vector<double> xy;
       for (const int16_t fifths : numbers_in<int16_t>(data, size)) xy.push_back(fifths * .2);
       mask = image::raster_polygon(xy, rows, cols);

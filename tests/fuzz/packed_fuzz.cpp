@@ -1,5 +1,5 @@
-// A packed file: unchanged, and as the index of a file with a correct checksum, so that the checks
-// after the checksum are reached.
+// A packed file. The input is the whole file, and then the index of a file with a correct checksum,
+// so that the checks after the checksum are reached too.
 #include <algorithm>
 
 #include "fcm/base/error.h"
@@ -31,7 +31,7 @@ void read_all(std::span<const uint8_t> bytes) {
   }
 }
 
-// `images` bytes of images, and an index with a correct footer.
+// A packed file of `images` bytes of images and this index, with a correct footer.
 std::string with_foot(PackedKind kind, size_t images, std::string_view index) {
   const std::string head = packed_head(kind);
   const uint64_t begin = head.size() + images;

@@ -1,4 +1,4 @@
-// The pickle machine and the tree it produces.
+// A pickle: the machine that runs its opcodes, and the tree of values that they build.
 #include <cstdint>
 
 #include "fcm/base/error.h"

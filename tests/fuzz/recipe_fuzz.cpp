@@ -1,4 +1,4 @@
-// A recipe: TOML, keys, values and ranges.
+// A recipe: its TOML, keys, values and ranges.
 #include <cstdint>
 #include <string>
 

@@ -1,4 +1,4 @@
-// A COCO results file: accepted entries survive writing and reading.
+// A COCO results file: the entries of an accepted file must be equal after writing and reading.
 #include <cstdint>
 #include <cstdlib>
 
@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   } catch (const fcm::Error&) {
     return 0;
   }
-  // The written text must be readable: an exception here is a finding.
+  // An exception here is a finding, because the written text must be readable.
   if (fcm::eval::parse_coco_results(fcm::eval::coco_results_text(entries), "") != entries) {
     std::abort();
   }

@@ -1,4 +1,4 @@
-// A safetensors file: length, header, data.
+// A safetensors file: the length of its header, the header, and the data.
 #include <cstdint>
 #include <cstdlib>
 

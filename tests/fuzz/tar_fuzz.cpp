@@ -1,4 +1,4 @@
-// A tar shard: the walk over its members and their grouping into samples.
+// A tar shard: reading its members and grouping them into samples.
 #include "fcm/base/error.h"
 #include "fcm/loader/sources/tar_samples.h"
 #include "tests/fuzz/memory_file.h"

@@ -1,4 +1,4 @@
-// A TIFF; the input follows the first four bytes of the file.
+// A TIFF file. The input is the file without its first four bytes, which the target adds.
 #include <cstdint>
 #include <cstdlib>
 #include <vector>

@@ -1,4 +1,4 @@
-// The directory of a zip container and all further parsing.
+// A .pth file: the directory of its zip archive, and then the whole file.
 #include <cstdint>
 #include <cstdlib>
 

@@ -40,7 +40,7 @@ TEST(PublishedName, TakesWrappersOffAnyNumberOfTimes) {
            {"decoder.decoder_blocks.0.norm1.weight", "decoder_blocks.0.norm1.weight"},
            {"decoder.mask_token", "mask_token"},
            {"decoder.blocks.0.norm1.weight", "decoder_blocks.0.norm1.weight"},
-           {"decoder_embed.weight", "decoder_embed.weight"},  // no prefix
+           {"decoder_embed.weight", "decoder_embed.weight"},  // has no wrapper's prefix
            {"encoder", "encoder"},
        }) {
     EXPECT_EQ(published_name(given), published) << given;
@@ -95,7 +95,8 @@ TEST_P(PublishedOrder, IsFoundAgainFromNamesAlone) {
 INSTANTIATE_TEST_SUITE_P(Models, PublishedOrder,
                          testing::Values("convmae_base_params.json", "mae_vitb_params.json"));
 
-// The manifest lists parameters of the classifiers in module order.
+// Only the optimizer of a fine-tuned classifier has the position table, not that of a pretrained
+// model or of a probe.
 TEST(PublishedOrder, OptimizersKnowThePositionsOfClassifiersAlone) {
   const auto order = [](const std::vector<formats::TensorView>& model) {
     NameList names;
@@ -113,6 +114,7 @@ TEST(PublishedOrder, OptimizersKnowThePositionsOfClassifiersAlone) {
   EXPECT_EQ(order(model), (NameList{"norm.weight", "pos_embed", "head.weight"}));
 }
 
+// The manifest lists the parameters of the stored classifiers in module order.
 TEST(PublishedOrder, OfClassifiers) {
   std::ifstream stream(fs::path(FCM_SOURCE_DIR) / "../shared/fixtures/manifest.json");
   if (!stream) GTEST_SKIP() << "no ../shared/fixtures beside the checkout";

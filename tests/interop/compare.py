@@ -39,7 +39,7 @@ def main():
     assert file["epoch"] == epoch, file["epoch"]
     assert file["scaler"]["_growth_tracker"] == 3 and file["scaler"]["scale"] == 32768.0, file["scaler"]
 
-    # As upstream resumes: parameters in the order of the state_dict, timm's two groups.
+    # The optimizer of the upstream program: parameters in the order of the state_dict, in timm's two groups.
     values = {name: torch.nn.Parameter(value.clone()) for name, value in file["model"].items()
               if not name.endswith("pos_embed")}
     plain = [name for name, value in values.items() if value.ndim == 1 or name.endswith(".bias")]
@@ -57,7 +57,7 @@ def main():
     for value in values.values():
         value.grad = torch.zeros_like(value)
     optimizer.step()
-    assert all(optimizer.state[value]["step"] == steps + 1 for value in values.values())  # none is shared
+    assert all(optimizer.state[value]["step"] == steps + 1 for value in values.values())  # each parameter has its own step count
     print("equal")
 
 

@@ -1,4 +1,5 @@
-// Facts from files of detectors: sizes, a recipe, tensors that are omitted.
+// Detector files without a recipe: how they are recognised, their sizes, the derived recipe, and
+// the tensors that are omitted.
 #include "fcm/interop/detectors.h"
 
 #include <gtest/gtest.h>
@@ -41,7 +42,7 @@ recipe::Recipe recipe_of_small(const std::string& kind, const std::string& form)
   return recipe;
 }
 
-// A checkpoint of such a detector, as read from a file without a recipe.
+// The checkpoint of a small detector, as read from a file without a recipe.
 struct StoredDetector {
   explicit StoredDetector(const std::string& kind = "conv_vit",
                           const std::string& form = "shared_tables")

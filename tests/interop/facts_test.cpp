@@ -1,4 +1,5 @@
-// Facts beside weights, as timm and Hugging Face write them: which are used and which are refused.
+// Configuration files that timm and Hugging Face write beside weights: values that are used (facts)
+// and values that are refused.
 #include "fcm/interop/facts.h"
 
 #include <fstream>
@@ -72,7 +73,7 @@ TEST_F(Facts, OfTimmDecideTheRecipe) {
   EXPECT_EQ(recipe.data.image_size, (std::vector<int64_t>{8, 8}));
   EXPECT_EQ(facts_in(loaded).at("eval_crop"), 0.9);
   EXPECT_EQ(assumed(loaded), Words{});
-  // Explicit settings win.
+  // --set takes precedence.
   EXPECT_EQ(recipe_of(loaded, {"encoder.heads=8", "data.mean=[0,0,0]"}).encoder.heads, 8);
 }
 
@@ -119,10 +120,10 @@ TEST_F(Facts, WhatIsNotWrittenIsAssumedWithALineEach) {
   EXPECT_EQ(
       assumed(loaded, {"encoder.heads=2", "data.mean=[0,0,0]", "encoder.norm_epsilon=1e-5"}).size(),
       1U);
-  // If the number of heads cannot be derived, the error requests it.
+  // If nothing states the number of heads, the error asks for encoder.heads.
   EXPECT_NE(test::error_of(ExitCode::kUsage, [&] { recipe_of(loaded); }).find("encoder.heads=N"),
             std::string::npos);
-  // The upstream programs' own files leave nothing to assume.
+  // A file with the arguments of an upstream program needs no assumption.
   checkpoint::Checkpoint published = load(folder_ / "alone.safetensors");
   published.state["args"] = {{"norm_pix_loss", true}};
   EXPECT_EQ(assumed(published, set), Words{});
@@ -132,8 +133,8 @@ TEST_F(Facts, AFileKnowsTheConfigurationBesideIt) {
   put("config.json", timm_config());
   put_weights();
   EXPECT_EQ(recipe_of(load(folder_ / "model.safetensors")).encoder.heads, 2);
-  // A config.json of another model is reported as unused; when the folder
-  // is loaded, both must match.
+  // A config.json of another model is reported as unused if the file is loaded, and is an error if
+  // the folder is loaded.
   json other = timm_config();
   other["model_args"]["embed_dim"] = 768;
   put("config.json", other);
@@ -143,7 +144,8 @@ TEST_F(Facts, AFileKnowsTheConfigurationBesideIt) {
             std::string::npos);
   EXPECT_NE(error_of([&] { load(folder_); }).find("they do not belong together"),
             std::string::npos);
-  // A config.json of another kind does not prevent loading a file.
+  // A config.json that is no JSON does not prevent loading the file, but it prevents loading the
+  // folder.
   std::ofstream(folder_ / "config.json") << "port: 8080";
   EXPECT_NO_THROW(load(folder_ / "model.safetensors"));
   EXPECT_NE(error_of([&] { load(folder_); }).find("not a JSON object"), std::string::npos);
@@ -153,7 +155,7 @@ TEST_F(Facts, WhatNoNetworkHereDoesIsRefusedWhereItIsUsed) {
   const auto reason = [&](const json& config) {
     put("config.json", config);
     put_weights();
-    const checkpoint::Checkpoint loaded = load(folder_);  // loads, so names can be shown
+    const checkpoint::Checkpoint loaded = load(folder_);  // succeeds, so that names can be shown
     return error_of([&] { refuse_unsupported(loaded); });
   };
   const auto timm_with = [](const char* key, const json& value) {
@@ -209,7 +211,7 @@ TEST_F(Facts, ClaimsAreCheckedBeforeTheyAreUsed) {
 
 class Shards : public Facts {
  protected:
-  // Two files with half of the tensors each, and the index.
+  // Writes two files with half of the tensors each, and their index.
   void SetUp() override {
     vit_ = small_vit();
     put("config.json", hf_config());
@@ -296,7 +298,7 @@ TEST_F(Facts, TheContentDecidesNotTheEnding) {
   std::filesystem::rename(folder_ / "weights.safetensors", folder_ / "blob");
   EXPECT_EQ(load(folder_ / "blob").format, "pth");
   EXPECT_EQ(verify_any(folder_ / "blob").size(), 1U);
-  // Several files and no hint which to use: the error lists them.
+  // If several files could be meant, the error lists them.
   const std::string error = error_of([&] { load(folder_); });
   EXPECT_NE(error.find("name it: weights.pth"), std::string::npos) << error;
 }

@@ -1,4 +1,5 @@
-// Files beside weights use other words, units and positions; how these are read and reported.
+// Configuration files beside weights with unusual keys, units and nesting: how they are read and
+// reported.
 #include <fstream>
 
 #include "fcm/formats/safetensors.h"
@@ -50,7 +51,7 @@ class FactsWords : public formats::TemporaryFolderTest {
     config["pretrained_cfg"][key] = value;
     return recipe_of(load(config));
   }
-  // All notes on the loaded facts, concatenated.
+  // All notes on the facts of a checkpoint, concatenated.
   static std::string said(const checkpoint::Checkpoint& loaded, const Words& set = {}) {
     std::string all;
     for (const std::string& line : notes_in(facts_in(loaded), set)) all += line;
@@ -113,7 +114,7 @@ TEST_F(FactsWords, PixelsWithAnOffsetAndPixelsUpTo255) {
     expect_near(of_images({{"rescale_factor", 1 / 127.5}, {name, true}, {"do_normalize", false}}),
                 0.5, 0.5);
   }
-  // (p / 255 - 1 - 0.25) / 0.5
+  // (p / 255 - 1 - 0.25) / 0.5 has the mean 1.25.
   expect_near(of_images({{"offset", true}, {"image_mean", 0.25}, {"image_std", 0.5}}), 1.25, 0.5);
   expect_near(of_images({{"rescale_factor", "0.00392156862745098"},
                          {"image_mean", "0.5"},
@@ -239,7 +240,7 @@ TEST_F(FactsWords, AnotherWayToTheSizeIsSaid) {
   expect(said(load(hf_, {{"size", {{"height", 8}, {"width", 8}}}})), "squeezed");
 }
 
-// Notes on the weights are kept when they are converted to other formats.
+// Facts, notes and reasons for refusals are stored with the weights when these are converted.
 TEST_F(FactsWords, NotesAndReasonsAreKeptWithTheWeights) {
   const auto loaded = load(hf_, {{"resample", 1}, {"image_std", 0}});
   formats::write_safetensors(folder_ / "other.safetensors", loaded.model.tensors,

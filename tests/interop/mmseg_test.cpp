@@ -69,7 +69,8 @@ class MmsegGolden : public test::TemporaryFolderTest {
     state_dict_ = state_dict_of(published_, "state_dict");
     loaded_ = load_any(kFile, true, reporter_);
   }
-  // A file with only one dict: the stored state_dict under prefixed names.
+  // Writes a file that holds only the stored state_dict, with `front` before its names, under `key`
+  // or at the top.
   fs::path write_bare(const std::string& front, const char* key) {
     Value::Dict dict;
     for (size_t i = 0; i < state_dict_.size(); ++i) {
@@ -126,7 +127,8 @@ TEST_F(MmsegGolden, WhatItSaysOfItselfIsKept) {
   EXPECT_EQ(loaded_.state.at("trained_on").at("classes"), meta.at("CLASSES"));
   EXPECT_EQ(loaded_.step, 16000);
   EXPECT_EQ(loaded_.format, "pth");
-  EXPECT_FALSE(loaded_.state.contains("recipe")) << "the file has none, and none is invented";
+  EXPECT_FALSE(loaded_.state.contains("recipe"))
+      << "the file has no recipe, and none may be invented";
 }
 
 TEST_F(MmsegGolden, TheOptimizerIsLeftOutWithItsReason) {
@@ -165,7 +167,8 @@ TEST_F(MmsegGolden, AveragesOfAHookAreLeftOutAndCounted) {
   EXPECT_NE(reporter_.infos.back().find("ema_backbone_pos_embed (1)"), std::string::npos);
 }
 
-// Names, their order, shapes, dtypes and bits, buffers included, and the file's metadata.
+// The written file has the names, order, shapes, dtypes and bits of all tensors, buffers included,
+// and the metadata of the stored file.
 TEST_F(MmsegGolden, WhatIsWrittenIsWhatWasPublished) {
   const fs::path back = folder_ / "back.pth";
   write_mmseg(back, content(loaded_));
@@ -199,8 +202,8 @@ TEST_F(MmsegGolden, AnotherGridOrAHalfCountIsRefused) {
 
 // --- without stored files ---
 
-// A segmenter on a ViT with a 1 x 2 grid of patches, under the names of
-// mmsegmentation, in file order.
+// Some tensors of a segmenter on a ViT with 1 x 2 patches, under mmsegmentation's names and in its
+// order.
 Tensors small_vit_segmenter() {
   Tensors tensors;
   tensors.add("backbone.cls_token", {1, 1, 4});
@@ -276,8 +279,8 @@ TEST_F(MmsegWritten, IndexOfAVitCountsItsClassTokenLast) {
   std::vector<std::string> names = names_of_views(theirs.views);
   names.insert(names.begin() + 6, "backbone.layers.0.attn.relative_position_index");
   EXPECT_EQ(names_of_views(written), names);
-  // Tokens: class, left, right. Entries for patch pairs: 0 if the key is right of the query, 1 if
-  // it is the same, 2 if left.
+  // Tokens: class, left, right; rows are queries. Index of a pair of patches: 0 if the key is right
+  // of the query, 1 if it is the query itself, 2 if it is left. 3 to 5: pairs with the class token.
   const std::vector<int64_t> wanted = {5, 3, 3, 4, 1, 0, 4, 2, 1};
   EXPECT_EQ(written[6].dtype, "I64");
   EXPECT_EQ(written[6].shape, (std::vector<int64_t>{3, 3}));
@@ -326,7 +329,7 @@ TEST(MmsegMeta, OfAnyContentIsTakenOrLeft) {
   EXPECT_EQ(checkpoint.state.at("trained_on").at("colours"), json({{1, 2, 255}, {0, 4, 5}}));
   EXPECT_EQ(checkpoint.state.at("trained_on").at("classes"), json({"bed", "windowpane"}));
   EXPECT_EQ(checkpoint.state.at(kMetaKey).at("CLASSES")[0], "bed ");
-  checkpoint::Checkpoint bright;  // 256 is not a byte
+  checkpoint::Checkpoint bright;  // its colour 256 is not a byte
   take_meta(meta_with({{"CLASSES", Value{Value::Tuple{{test::text_value("bed")}}}},
                        {"PALETTE", Value{Value::List{{colour(1, 2, 256)}}}}}),
             bright);

@@ -1,5 +1,5 @@
-// Folders of weights as other programs and the Hugging Face hub leave them,
-// and files without weights.
+// Folders of weights as other programs and the Hugging Face hub leave them, and files without
+// weights.
 #include "fcm/interop/model_folder.h"
 
 #include <fstream>
@@ -74,14 +74,14 @@ TEST_F(ModelFolder, WhatIsNoWeightsIsPassedOverForWhatIs) {
   EXPECT_EQ(load(folder_).model.tensors.size(), test::kSmallVitTensors);
   expect(said(),
          "model.safetensors is a link to ../blobs/gone, where there is nothing; using pytorch");
-  // Without another file that is the error.
+  // If no other file has weights, the unusable file is an error.
   fs::remove(folder_ / "pytorch_model.bin");
   expect(error_of([&] { load(folder_); }), "is a link to ../blobs/gone, where there is nothing");
   expect(error_of([&] { load(folder_ / "model.safetensors"); }), "where there is nothing");
   fs::remove(folder_ / "model.safetensors");
   put(folder_ / "model.safetensors", kPointer);
   expect(error_of([&] { load(folder_); }), "Git LFS");
-  // The same with other file names.
+  // Unusable files under other names are passed over too.
   fs::rename(folder_ / "model.safetensors", folder_ / "a.safetensors");
   put_bin(folder_ / "b.pth");
   EXPECT_EQ(load(folder_).model.tensors.size(), test::kSmallVitTensors);
@@ -93,7 +93,7 @@ TEST_F(ModelFolder, WhatIsNoWeightsIsPassedOverForWhatIs) {
   EXPECT_EQ(said(), "");
 }
 
-// What is given in place of a checkpoint is named by its kind, or by the run it is a part of.
+// A path that is no checkpoint is refused with what it is, and with the run that it is a part of.
 TEST_F(ModelFolder, WhatIsNoCheckpointIsNamed) {
   const auto refused = [&](const fs::path& path) { return error_of([&] { load(path); }); };
   put(folder_ / "my.toml", "# mine\n[row]\nname = \"x\"\n");
@@ -208,7 +208,8 @@ TEST_F(ModelFolder, WeightsOfZeroAreSaid) {
   EXPECT_TRUE(reporter_.warnings.empty());
 }
 
-// As torch.save writes tensors of dtypes without a storage class of their own.
+// A .pth file with two tensors of a dtype that has no storage class of its own, as torch.save
+// writes it.
 std::string file_of_unread(const std::string& rebuild, const std::string& type) {
   const std::string one = formats::global("torch._utils", rebuild) + "(" +
                           formats::storage("UntypedStorage", "0", 4) + formats::integer(0) +

@@ -1,5 +1,5 @@
-// ONNX graphs compute the same as the program's models: written to a file, read back and run
-// operator by operator (tests/support/onnx_interpreter.h) in float64.
+// The program's ONNX graphs compute the outputs of its models. A graph is written to a file, read
+// back and run operator by operator in float64 (tests/support/onnx_interpreter.h).
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -22,10 +22,10 @@ using test::Outputs;
 using test::ReadModel;
 using test::shake;
 
-// Constants of a graph are float32.
+// The constants of a graph are rounded to float32.
 constexpr double kTolerance = 1e-6;
 
-// The same weights in float64.
+// Copies float32 weights to a float64 model.
 void copy_weights(const nn::Parameters& from, nn::Parameters& to) {
   for (const nn::Parameter& parameter : from.all()) {
     to.set_published(to.find(parameter.name), from.published(parameter).to(at::kDouble));
@@ -59,7 +59,7 @@ void expect_equal(const test::OnnxValues& got, const Outputs& wanted) {
   }
 }
 
-// Batches of one and three images, with float32 weights.
+// Compares graph and model for batches of one and three images. The weights are float32.
 template <class Model, class Options, class Make>
 void expect_same_outputs(const Options& options, int64_t rows, int64_t cols, int64_t channels,
                          const Make& make) {
@@ -70,7 +70,7 @@ void expect_same_outputs(const Options& options, int64_t rows, int64_t cols, int
   copy_weights(model->parameters(), wide.parameters());
   const Pixels pixels = pixels_of(channels);
   const OnnxModel graph = make(*model, pixels);
-  model.reset();  // the graph keeps what it needs
+  model.reset();  // the graph must not refer to the model
   const ReadModel read = written(graph);
   for (const int64_t batch : {1, 3}) {
     const at::Tensor images = random_pixels(batch, channels, rows, cols);
@@ -112,7 +112,7 @@ TEST(OnnxEncoder, SwinWhoseWindowsDoNotAllFit) { expect_encoder(autoencoder("swi
 TEST(OnnxEncoder, SwinWithMaskTokens) {
   models::AutoencoderOptions options = autoencoder("swin");
   options.decoder.kind = "linear";
-  options.rows = options.cols = 32;  // windows divide the maps
+  options.rows = options.cols = 32;  // maps without padding: windows divide them
   expect_encoder(options);
 }
 TEST(OnnxEncoder, GreyImages) {
@@ -242,7 +242,7 @@ TEST(OnnxTrunk, SwinWithWindowsFilledUp) {
 
 // --- negative controls ---
 
-// An error planted in the graph shows in its result.
+// An error planted in the graph changes its outputs.
 TEST(OnnxComparison, SeesAPlantedError) {
   const test::OneThread one_thread;
   const models::AutoencoderOptions options = autoencoder("swin");

@@ -1,4 +1,4 @@
-// Plain decoders loaded into recipes with several targets.
+// Plain decoders (of one target) loaded into models with several targets.
 #include "fcm/interop/plain_decoder.h"
 
 #include <ATen/ATen.h>
@@ -29,7 +29,7 @@ TEST(PlainDecoder, BecomesTheSharedBlocksAndTheBranchOfPixels) {
   split_plain_decoder(file.tensors, recipe, "test");
   const auto left =
       train::load_model(after.parameters(), file, "test", {{"reconstructors.ema.*"}, {}});
-  EXPECT_EQ(left.size(), 16U);  // a block, a norm and a prediction
+  EXPECT_EQ(left.size(), 16U);  // of the EMA branch: a block, a norm and a prediction
 
   const loader::Batch batch = train::random_batch(recipe);
   const masks::ViewPlan plan =
@@ -70,7 +70,7 @@ TEST(PlainDecoder, BlocksMustComeOutEven) {
   views.push_back({"decoder_pred.bias", "F32", {1}, {}});
   try {
     split_plain_decoder(views, recipe, "plain.pth");
-    FAIL() << "taken";
+    FAIL() << "the decoder was accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kUsage);
     EXPECT_NE(std::string(error.what()).find("set decoder.depth = 9"), std::string::npos)

@@ -1,4 +1,5 @@
-// A run of the upstream program resumes here and reaches the upstream result.
+// Recipes derived from upstream checkpoints. A run of the upstream program resumes here and reaches
+// the upstream result.
 #include "fcm/interop/published_recipe.h"
 
 #include <ATen/ATen.h>
@@ -29,7 +30,7 @@ using nlohmann::json;
 const std::filesystem::path kStored =
     std::filesystem::path(FCM_SOURCE_DIR) / "../shared/fixtures/checkpoints";
 
-// From the manifest: the tensors do not determine them.
+// The head counts in the manifest; the tensors do not determine them.
 const std::vector<std::string> kHeads = {"encoder.heads=4", "decoder.heads=4"};
 
 TEST(PublishedRecipe, OfGreyImagesMeanAndStdMustBeGiven) {
@@ -82,8 +83,8 @@ class PublishedRun : public testing::Test {
     return loss.item<double>();
   }
 
-  // The largest error relative to the tolerance over all parameters, stored whole or sampled. The k
-  // thirds of qkv biases are excluded, as their true gradients are zero.
+  // The largest error of all parameters, relative to the tolerance. Parameters are stored whole or
+  // sampled. The k thirds of qkv biases are excluded, because their true gradients are zero.
   double worst_error(const std::map<std::string, at::Tensor>& golden, double tolerance) {
     double worst = 0;
     for (const nn::Parameter& parameter : model_->parameters().all()) {
@@ -129,8 +130,7 @@ TEST_F(PublishedRun, TheNextEpochGivesWhatThePublishedProgramGot) {
   EXPECT_LT(worst_error(golden, kTolerance), 1);
 }
 
-// Negative control: the comparison detects moments that were not restored, and a step count that
-// starts from scratch.
+// Negative control: the comparison detects that the optimizer's step count was not restored.
 TEST_F(PublishedRun, WithoutItsStateItWouldNot) {
   const test::OneThread one_thread;
   const auto golden =
@@ -182,7 +182,8 @@ TEST(PublishedRecipe, HeadsOfANamedSize) {
   vit.encoder.dims = {1280};
   vit.encoder.depths = {32};
   vit.encoder.mlp_ratios = {4};
-  EXPECT_EQ(published_recipe(vit, nullptr, {}, "x").encoder.heads.last(), 16);  // not 1280 / 64
+  EXPECT_EQ(published_recipe(vit, nullptr, {}, "x").encoder.heads.last(),
+            16);  // 1280 / 64 is 20
 }
 
 TEST(PublishedRecipe, WhatCannotBeToldIsAskedFor) {
@@ -213,7 +214,7 @@ TEST(PublishedRecipe, ArgumentsOfNoSenseAreIgnored) {
   EXPECT_NO_THROW(recipe::check(recipe));
 }
 
-// Arguments written for a recipe are read back as the same recipe.
+// The arguments that are written for a recipe give the same recipe when they are read.
 TEST(PublishedArgs, ComeBackAsTheRecipe) {
   recipe::Recipe recipe;
   recipe.pretrain().masks.views.count = 1;
@@ -255,7 +256,7 @@ TEST(PublishedArgs, NameTheFactoryOfTheSize) {
   EXPECT_EQ(factory("vit", custom), "mae_vit_patch16");
 }
 
-// The lr of the last step: halfway through the warm-up of ten epochs.
+// The stored lr is that of the last step, halfway through the warm-up of ten epochs.
 TEST(PublishedOptimizer, HasTheRateOfTheLastUpdate) {
   const recipe::Recipe recipe;
   const json state = {{"optimizer_steps", 500}, {"epoch", 5.0}};

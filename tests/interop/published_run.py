@@ -27,7 +27,7 @@ def block(dim, hidden, convolution):
 
 
 def shapes(dims, depths, decoder, side):
-    """Names and shapes in the upstream model's order of registration: images of 32 pixels, stride 2 per stage."""
+    """Names and shapes in the upstream model's order of registration, for images of 32 pixels and strides of 2."""
     yield "pos_embed", [1, side * side, dims[2]]
     yield "mask_token", [1, 1, decoder]
     yield "decoder_pos_embed", [1, side * side, decoder]

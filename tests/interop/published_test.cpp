@@ -82,7 +82,7 @@ TEST_F(Published, FilesOfAllKindsGiveTheSameWeights) {
     EXPECT_EQ(trained, whole) << name;
     EXPECT_EQ(!checkpoint.optimizer.tensors.empty(), whole) << name;
   }
-  // Step counts of old programs are Python numbers.
+  // Old PyTorch versions store step counts as Python numbers, new ones as tensors.
   EXPECT_EQ(load_stored("mini_torch18_cuda.pth").state.at("optimizer_steps"),
             load_stored("mini_legacy.pth").state.at("optimizer_steps"));
 }
@@ -116,7 +116,7 @@ TEST_F(Published, WhatIsWrittenBackIsWhatWasRead) {
   }
 }
 
-// Groups, indices and keys as the upstream optimizer stores them.
+// The written optimizer has the groups, indices and keys of the upstream optimizer.
 TEST_F(Published, TheOptimizerIsWrittenAsPublished) {
   write_back(load_stored("checkpoint-0.pth"), folder_ / "back.pth");
   const formats::PthFile file = formats::read_pth(folder_ / "back.pth");
@@ -141,7 +141,7 @@ TEST_F(Published, TheOptimizerIsWrittenAsPublished) {
   }
 }
 
-// A moving average next to the upstream content; needs no stored file.
+// A moving average of the weights beside the upstream content. These tests need no stored file.
 class Average : public TemporaryFolderTest {
  protected:
   checkpoint::Checkpoint there_and_back(std::span<const formats::TensorView> model,
@@ -170,7 +170,8 @@ TEST_F(Average, ComesBackToTheBitBehindItsPrefix) {
   const formats::PthFile file = formats::read_pth(folder_ / "run.pth");
   const formats::Value* kept = file.root.find("model_ema");
   ASSERT_NE(kept, nullptr);
-  EXPECT_NE(kept->find("norm.weight"), nullptr) << "a state_dict as others write it";
+  EXPECT_NE(kept->find("norm.weight"), nullptr)
+      << "the average must be a state_dict without a prefix";
 }
 
 TEST_F(Average, OfAnotherProgramIsFoundUnderItsWrapper) {
@@ -187,7 +188,7 @@ TEST_F(Average, IsAbsentWhereThereIsNone) {
   EXPECT_EQ(formats::read_pth(folder_ / "run.pth").root.find("model_ema"), nullptr);
 }
 
-// A stored upstream file with one change.
+// Stored upstream files, each with one change.
 class Altered : public Published {
  protected:
   void SetUp() override {

@@ -1,4 +1,5 @@
-// The upstream base segmenters, name by name: the written state_dict equals theirs.
+// The state_dict that is written for the base segmenters has the names and shapes of the upstream
+// ones.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -21,8 +22,8 @@ namespace fs = std::filesystem;
 
 const fs::path kStoredBases = fs::path(FCM_SOURCE_DIR) / "../shared/goldens/segmentation";
 
-// Names, shapes and dtypes of a model's tensors, backed by shared zero bytes: their content does
-// not matter, and the file stays small.
+// Views with the names and shapes of a model's tensors, all of the same zero bytes: tests compare
+// no values, and tensors of one size share a storage in the file.
 class Shadow {
  public:
   explicit Shadow(const nn::Parameters& parameters) {
@@ -55,7 +56,7 @@ class BaseSegmenter : public test::TemporaryFolderTest {
     std::ifstream stream(kStoredBases / file);
     return json::parse(stream);
   }
-  // [name, shape] of all written tensors; the names of int64 tensors separately.
+  // [name, shape] of all written tensors; the names of int64 tensors go to integers_.
   json written(const char* recipe_name) {
     const recipe::Recipe recipe =
         recipe::load_recipe(recipe_name, {fs::path(FCM_SOURCE_DIR) / "recipes"}, {});
@@ -103,7 +104,8 @@ TEST_F(BaseSegmenter, OfMaeIsThePublishedStateDict) {
   const json found = written("upernet_vit_base_ade20k_160k");
   EXPECT_EQ(found, published.at("state_dict"));
   EXPECT_EQ(trained_, published.at("parameters").get<int64_t>());
-  EXPECT_NE(found, read_stored("base_params.json").at("state_dict")) << "the comparison can fail";
+  EXPECT_NE(found, read_stored("base_params.json").at("state_dict"))
+      << "negative control: the other segmenter's state_dict";
 }
 
 }  // namespace

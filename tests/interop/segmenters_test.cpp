@@ -1,4 +1,5 @@
-// Recipes derived from segmenter files that carry none, against the models built from them.
+// Recipes derived from segmenter files without a recipe. The models of these recipes must have the
+// tensors of the files.
 #include "fcm/interop/segmenters.h"
 
 #include <gtest/gtest.h>
@@ -47,7 +48,7 @@ NamesAndShapes of_model(const recipe::Recipe& recipe, int64_t classes) {
   return found;
 }
 
-// A stored state_dict, as loaded from a file.
+// A checkpoint with the names and shapes of a stored state_dict.
 checkpoint::Checkpoint with_names(const json& state_dict, test::Tensors& owner) {
   for (const json& entry : state_dict) {
     owner.add(entry[0], entry[1].get<std::vector<int64_t>>());
@@ -119,7 +120,7 @@ TEST_F(SegmenterRecipe, OfAVitHasItsSizesAndTheUsualTaps) {
   EXPECT_EQ(recipe.segment().segmenter.taps, (std::vector<int64_t>{0, 1, 2, 3}));
 }
 
-// From the names and shapes of the upstream base ViT alone; no model is built.
+// Derived from the names and shapes of the upstream base ViT alone; the test builds no model.
 TEST_F(SegmenterRecipe, OfThePublishedBaseVitIsTheShippedOne) {
   std::ifstream stream(kGoldens / "mae_base_groups.json");
   const json published = json::parse(stream);
@@ -184,7 +185,7 @@ TEST_F(SegmenterRecipe, OneThatIsCarriedCounts) {
             std::string::npos);
 }
 
-// Files of other networks.
+// Files of networks that are not this program's segmenters.
 class OtherSegmenter : public SegmenterRecipe {
  protected:
   std::string reason(checkpoint::Checkpoint checkpoint) {

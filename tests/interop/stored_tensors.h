@@ -1,4 +1,4 @@
-// Compares tensors with stored ones, whole or sampled.
+// Compares tensors with stored tensors, which are whole or sampled.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ inline float number_at(const formats::TensorView& tensor, size_t index) {
   return value;
 }
 
-// Whether the tensor equals the one stored whole under `name`, or the samples name.idx, name.val.
+// Whether the tensor has the bits stored in `golden`: whole under `name`, or sampled as NAME.val at
+// the flat indices NAME.idx.
 inline bool is_stored(const formats::TensorView& tensor, const std::string& name,
                       const formats::TensorFile& golden) {
   if (const formats::TensorView* whole = golden.find(name)) {

@@ -22,7 +22,7 @@ std::vector<std::string> sorted_names_of(const formats::TensorFile& file) {
   return names;
 }
 
-// Files of small towers under changed names; tests/tasks/teachers_test.cpp covers every layout.
+// Files of small towers under changed names. tests/tasks/teachers_test.cpp tests every layout.
 class TeacherFiles : public testing::Test {
  protected:
   fs::path write(const test::Named& named) {
@@ -31,7 +31,7 @@ class TeacherFiles : public testing::Test {
     return path;
   }
   static test::Named dino(const std::string& front = "") {
-    test::PlainTower tower;  // with DINO's parts
+    test::PlainTower tower;  // defaults: the parts of DINO's tower
     test::fill(tower);
     test::TowerLayout layout;
     layout.front = front;

@@ -1,4 +1,4 @@
-// The table of roles against the parameters of real models.
+// The table of roles, checked with the parameters of models of all kinds.
 #include "fcm/interop/tensor_roles.h"
 
 #include <fnmatch.h>
@@ -72,7 +72,7 @@ Names probe_names(const recipe::Recipe& pretraining) {
   return names;
 }
 
-// Small recipes of every kind.
+// Small pretraining recipes of every kind of model.
 std::vector<recipe::Recipe> pretraining_recipes() {
   std::vector<recipe::Recipe> recipes = {recipe::load_recipe("demo_ema", {kRecipes}, {})};
   for (const auto& file : recipe::shipped_recipes({kRecipes / "smoke"})) {
@@ -106,7 +106,7 @@ TEST(TensorRoles, EveryParameterOfEveryModelHasOne) {
   EXPECT_FALSE(role_of("blocks"));
 }
 
-// Roles predict which tensors one model has and another lacks.
+// The roles of tensors predict which tensors one model has and another lacks.
 TEST(TensorRoles, SayWhatModelsHaveInCommon) {
   for (const recipe::Recipe& recipe : pretraining_recipes()) {
     SCOPED_TRACE(recipe.row.name);
@@ -116,7 +116,8 @@ TEST(TensorRoles, SayWhatModelsHaveInCommon) {
     EXPECT_EQ(
         without(pretrained, token),
         with_roles(pretrained, {TensorRole::kFusion, TensorRole::kDecoder, TensorRole::kTarget}));
-    // Swin averages normed latents; the others normalise the mean.
+    // A mean-pooling classifier on a Swin averages latents, so it keeps the encoder's norm. On
+    // other encoders it averages tokens and has a norm of its own.
     const bool keeps_norm = encoder::family(recipe.model.kind).pools_latents;
     const TensorRole norm = keeps_norm ? TensorRole::kDecoder : TensorRole::kEncoderNorm;
     EXPECT_EQ(without(pretrained, mean),
@@ -125,7 +126,7 @@ TEST(TensorRoles, SayWhatModelsHaveInCommon) {
     EXPECT_EQ(without(token, pretrained), with_roles(token, {TensorRole::kHead}));
     EXPECT_EQ(without(mean, pretrained),
               with_roles(mean, {TensorRole::kHead, TensorRole::kHeadNorm}));
-    EXPECT_EQ(without(probe_names(recipe), mean).size(), 4U) << "all of the probe's head";
+    EXPECT_EQ(without(probe_names(recipe), mean).size(), 4U) << "only the probe's head differs";
     EXPECT_EQ(with_roles(probe_names(recipe), {TensorRole::kHead}),
               without(probe_names(recipe), mean));
     EXPECT_EQ(with_roles(pretrained, {TensorRole::kTarget}).empty(),

@@ -64,7 +64,7 @@ void expect_same(const std::vector<formats::TensorView>& got,
   }
 }
 
-// The names of modeling_vit.py, written out.
+// The expected names are those of ViTModel in modeling_vit.py of transformers.
 TEST(Transformers, NamesAreThoseOfViTModel) {
   const Tensors ours = vit();
   const std::vector<formats::TensorView> views = as_transformers(ours.views);
@@ -81,7 +81,7 @@ TEST(Transformers, NamesAreThoseOfViTModel) {
     EXPECT_TRUE(theirs.contains(name)) << name;
   }
   EXPECT_EQ(theirs.size(), 4u + 2 * 16 + 3);
-  // The middle third of the rows is the key's.
+  // The middle third of the rows of qkv is the key's weight.
   const formats::TensorView& whole = *by_name(ours.views).at("blocks.0.attn.qkv.weight");
   const formats::TensorView& key = *theirs.at("encoder.layer.0.attention.attention.key.weight");
   EXPECT_EQ(key.shape, (std::vector<int64_t>{4, 4}));
@@ -96,7 +96,7 @@ TEST(Transformers, ThereAndBackIsTheSame) {
     if (vit_in_front) {
       for (formats::TensorView& tensor : read) tensor.name = "vit." + tensor.name;
     }
-    std::reverse(read.begin(), read.end());  // file order has no meaning
+    std::reverse(read.begin(), read.end());  // the order in a file does not matter
     const formats::Buffer merged = from_transformers(read, "file");
     expect_same(read, ours.views);
   }

@@ -1,4 +1,4 @@
-// The tensors of a small ViT under any names, and files of them as other programs write them.
+// The tensors of a small ViT, and .pth files of tensors as other programs write them.
 #pragma once
 
 #include <deque>
@@ -12,7 +12,8 @@
 
 namespace fcm::test {
 
-// Tensors with distinct values, which depend on the order of additions only.
+// Float32 tensors with distinct values: 0.01, 0.02, ..., counted through all tensors in the order
+// of add().
 struct Tensors {
   std::vector<formats::TensorView> views;
   std::deque<std::vector<float>> numbers;
@@ -29,7 +30,7 @@ struct Tensors {
   int next_ = 1;
 };
 
-// Two blocks of 8 channels, patches of 4 pixels in a 2 x 2 grid, a class token.
+// A ViT with two blocks of 8 channels, patches of 4 x 4 pixels in a 2 x 2 grid, and a class token.
 inline Tensors small_vit(const std::string& front = "", int64_t rows = 5) {
   Tensors tensors;
   tensors.add(front + "cls_token", {1, 1, 8});

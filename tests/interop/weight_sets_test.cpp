@@ -1,4 +1,4 @@
-// Which tensors of a file are the weights, and how the others are reported.
+// The choice of the tensors in a file that are the weights, and the lines about the other tensors.
 #include "fcm/interop/weight_sets.h"
 
 #include <cstring>
@@ -45,7 +45,7 @@ class WeightSets : public formats::TemporaryFolderTest {
     }
     return true;
   }
-  // Other values under the same names.
+  // The tensors of small_vit() with other values.
   static test::Tensors other_vit() {
     test::Tensors tensors;
     for (const formats::TensorView& view : small_vit().views) tensors.add(view.name, view.shape);
@@ -99,7 +99,7 @@ TEST_F(WeightSets, WhatWrappersPutInFrontAndInBetweenIsTakenOff) {
   EXPECT_TRUE(is_vit(load(write(dict_value({{"model", tree_.state_dict(inner)}}))), vit));
 }
 
-// As torch.optim.swa_utils.AveragedModel stores its count.
+// torch.optim.swa_utils.AveragedModel stores its count as the scalar n_averaged.
 TEST_F(WeightSets, AScalarBesideTheWeightsIsLeftOutWithALine) {
   const test::Tensors vit = small_vit();
   test::Tensors counted;
@@ -124,7 +124,8 @@ TEST_F(WeightSets, RawWeightsComeBeforeAveragesAndTheOthersAreNamed) {
   const checkpoint::Checkpoint chosen = load(file + "::state_dict_ema");
   EXPECT_TRUE(is_vit(chosen, average));
   EXPECT_EQ(said(), "");
-  EXPECT_TRUE(is_vit(load(chosen.path.string()), average)) << "the chosen name can be loaded again";
+  EXPECT_TRUE(is_vit(load(chosen.path.string()), average))
+      << "the path of the chosen dict must load again";
   const std::string error = error_of([&] { load(file + "::student"); });
   EXPECT_NE(error.find("there are: state_dict, state_dict_ema"), std::string::npos) << error;
 }
@@ -219,7 +220,7 @@ TEST_F(WeightSets, ACopyAloneIsReadUnderItsPrefixAndNamedWithoutDots) {
   EXPECT_NE(why_unknown(flat.views, "x").find("names without dots"), std::string::npos);
 }
 
-// A tensor of the network itself is never omitted: loading it into a model fails instead.
+// An unknown tensor of the network is never omitted here: loading it into a model fails instead.
 TEST_F(WeightSets, WhatBelongsToTheNetworkStays) {
   test::Tensors vit = small_vit();
   for (const char* name : {"blocks.0.ls1.gamma", "norm_pre.weight", "unknown.weight"}) {
@@ -249,7 +250,8 @@ TEST_F(WeightSets, OfOtherNetworksTheFirstNamesAreSaid) {
   one.add("loss", {});
   const checkpoint::Checkpoint loaded = load(
       write(dict_value({{"loss", tree_.tensor(one.views[0])}, {"net", tree_.state_dict(other)}})));
-  EXPECT_EQ(loaded.model.tensors.size(), 3U) << "the largest dict can be shown";
+  EXPECT_EQ(loaded.model.tensors.size(), 3U)
+      << "the largest dict is loaded, so that it can be shown";
   EXPECT_FALSE(recognise(loaded.model.tensors));
   const std::string why = why_unknown(loaded.model.tensors, "file.pth");
   for (const char* part : {"file.pth", "3 tensors", "conv1.weight, bn1.weight",
@@ -271,7 +273,7 @@ TEST_F(WeightSets, AModuleThatWasSavedWholeIsItsStateDict) {
   const auto entry = [](const std::string& key, Value value) {
     return Value::Item(test::text_value(key), std::move(value));
   };
-  // net._modules.blocks._parameters.weight, as torch.save(model) stores it.
+  // torch.save(model) stores a module: here net._modules.blocks._parameters.weight.
   formats::PthFile file;
   test::Tensors tensors;
   tensors.add("w", {2});
@@ -363,7 +365,7 @@ TEST(ForeignParts, AreNamed) {
     EXPECT_FALSE(recognise(vit.views));
     EXPECT_NE(why_unknown(vit.views, "x").find(said), std::string::npos);
   }
-  // Another network with patch embeddings is not a ViT.
+  // A Swin has a patch embedding too, but is not a ViT.
   test::Tensors swin;
   swin.add("patch_embed.proj.weight", {8, 3, 4, 4});
   swin.add("layers.0.blocks.0.attn.qkv.weight", {24, 8});

@@ -1,4 +1,4 @@
-// Stored sets in COCO's format for evaluation: ground truth, results, and both together.
+// Reads stored ground truth in COCO's format, and evaluates results on it.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@ struct CocoSet {
   std::vector<int64_t> categories;                         // ids, ascending
   std::map<int64_t, std::vector<eval::CocoTruth>> truths;  // by image; every image has an entry
 
-  // -1 if the set does not have the category.
+  // The index of a category; -1 if the set does not have it.
   int64_t place_of(int64_t category) const {
     const auto found = std::ranges::lower_bound(categories, category);
     return found == categories.end() || *found != category ? -1 : found - categories.begin();

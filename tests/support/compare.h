@@ -1,4 +1,4 @@
-// Compares a tensor with its expected value and says where and by how much they differ.
+// Compares a tensor with its expected values and says where and by how much they differ.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -15,10 +15,10 @@ namespace fcm::test {
 
 // Largest differences between `got` and `wanted`, both in float64.
 struct Difference {
-  double max_abs = 0;       // largest |got - wanted|; infinite where only one is finite
+  double max_abs = 0;       // largest |got - wanted|; infinite if only one of them is finite
   double max_rel = 0;       // max_abs divided by the largest |wanted| of the tensor
-  int64_t first_bad = -1;   // flat index of the first element beyond the tolerance
-  std::string description;  // empty if no element is
+  int64_t first_bad = -1;   // flat index of the first element beyond the tolerance; -1: none
+  std::string description;  // text about that element and the largest error; empty: none
 };
 
 inline std::string index_text(int64_t flat, at::IntArrayRef sizes) {
@@ -31,7 +31,7 @@ inline std::string index_text(int64_t flat, at::IntArrayRef sizes) {
   return "[" + text + "]";
 }
 
-// Elements may differ by `tolerance` times the largest |wanted|. NaN equals NaN only.
+// Elements may differ by `tolerance` times the largest |wanted|. A NaN equals only a NaN.
 inline Difference compare(const at::Tensor& got, const at::Tensor& wanted, double tolerance) {
   Difference result;
   if (!got.defined() || !wanted.defined() || got.sizes() != wanted.sizes()) {
@@ -68,7 +68,7 @@ inline Difference compare(const at::Tensor& got, const at::Tensor& wanted, doubl
   return result;
 }
 
-// Bitwise equality of types, shapes and values, NaN included.
+// Whether types, shapes and the bits of all values are equal, NaN included.
 inline bool same_bits(const at::Tensor& a, const at::Tensor& b) {
   if (a.scalar_type() != b.scalar_type() || a.sizes() != b.sizes()) return false;
   const at::Tensor left = a.detach().contiguous(), right = b.detach().contiguous();
@@ -76,7 +76,8 @@ inline bool same_bits(const at::Tensor& a, const at::Tensor& b) {
   return std::memcmp(left.const_data_ptr(), right.const_data_ptr(), left.nbytes()) == 0;
 }
 
-// References make many small calls, which are slower with threads on a busy machine.
+// Sets LibTorch to one thread during its lifetime. References make many small calls, which several
+// threads slow down on a busy machine.
 class OneThread {
  public:
   OneThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }

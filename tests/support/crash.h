@@ -27,7 +27,8 @@ class TemporaryFolderTest : public ::testing::Test {
   const std::filesystem::path folder_ = scratch_.path();
 };
 
-// The signal that ended a child process which ran `action`; 0 if it ran to its end.
+// Runs `action` in a child process. Returns the signal that ended the child; 0 if `action`
+// returned.
 inline int signal_of_child(const std::function<void()>& action) {
   const pid_t child = ::fork();
   if (child == 0) {

@@ -1,4 +1,4 @@
-// Error messages.
+// The message of an error that a test expects.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,8 +9,8 @@
 
 namespace fcm::test {
 
-// The message of the Error that `action` throws, which must have this code; empty if it throws
-// none.
+// The message of the Error that `action` throws; empty if it throws none. The Error must have this
+// code.
 template <class Action>
 std::string error_of(ExitCode code, const Action& action) {
   try {

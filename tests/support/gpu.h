@@ -1,4 +1,4 @@
-// Tests that need a GPU. Without one they are skipped with the reason, or fail if
+// Tests that need a GPU. Without a GPU they are skipped with the reason, or fail if
 // FASTCONVMAE_REQUIRE_CUDA=1.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Compares gradients of autograd with central differences in float64.
+// Compares the gradients of autograd with central differences in float64.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -17,7 +17,7 @@ namespace fcm::test {
 using Inputs = std::vector<at::Tensor>;
 using TensorFunction = std::function<at::Tensor(const Inputs&)>;
 
-// Copies whose floating-point tensors are leaves that require a gradient, converted to `dtype` if
+// Copies of tensors. Floating-point copies are leaves that require a gradient, in `dtype` if it is
 // set.
 inline Inputs leaves(const Inputs& inputs, std::optional<at::ScalarType> dtype = std::nullopt) {
   Inputs copies;
@@ -37,8 +37,8 @@ inline at::Tensor fixed_normal(at::IntArrayRef sizes, uint64_t seed) {
   return at::randn(sizes, generator, at::TensorOptions().dtype(at::kDouble));
 }
 
-// Gradients of sum(upstream * function(inputs)) for the floating-point inputs; undefined for the
-// others. `inputs` must come from leaves().
+// Gradients of sum(upstream * result) with respect to the floating-point inputs; undefined for
+// other inputs. `inputs` must come from leaves().
 inline Inputs gradients(const at::Tensor& result, const Inputs& inputs,
                         const at::Tensor& upstream) {
   Inputs wanted;
@@ -56,7 +56,7 @@ inline Inputs gradients(const at::Tensor& result, const Inputs& inputs,
   return all;
 }
 
-// The result, followed by the gradients of the inputs for a fixed upstream gradient.
+// The result of `function`, followed by the gradients of its inputs for a fixed upstream gradient.
 inline Inputs with_gradients(const TensorFunction& function, const Inputs& inputs) {
   const Inputs start = leaves(inputs);
   const at::Tensor result = function(start);
@@ -65,9 +65,10 @@ inline Inputs with_gradients(const TensorFunction& function, const Inputs& input
   return all;
 }
 
-// Empty if autograd's gradient of every element of every floating-point input agrees with (f(x + h)
-// - f(x - h)) / 2h; otherwise names the first input that differs, and where. Inputs are float64.
-// The tolerance is relative to the largest gradient of that input.
+// Compares autograd's gradient of every element of every floating-point input with the central
+// difference (f(x + step) - f(x - step)) / (2 step). Returns an empty text if all agree; otherwise
+// the first input and element that differ. Inputs are float64. The tolerance is relative to the
+// largest gradient of the input.
 inline std::string check_gradients(const TensorFunction& function, const Inputs& inputs,
                                    double tolerance = 1e-7, double step = 1e-4) {
   const Inputs start = leaves(inputs);

@@ -1,5 +1,5 @@
-// Outputs of the program's own models by the output names of ONNX graphs: the expected values in
-// all comparisons with ONNX.
+// Outputs of the program's own models under the output names of the ONNX graphs. They are the
+// expected values in all comparisons with ONNX.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -23,7 +23,7 @@ namespace fcm::test {
 
 using Outputs = std::map<std::string, at::Tensor>;
 
-// Random parameters, so that each of them affects the outputs.
+// Makes all parameters random, so that each affects the outputs.
 inline void shake(nn::Parameters& parameters) {
   const at::NoGradGuard no_grad;
   at::manual_seed(3);
@@ -37,7 +37,7 @@ inline void shake(nn::Parameters& parameters) {
   }
 }
 
-// Pixels in 0..1, [N, C, H, W], normalised as the model expects them.
+// Normalises pixels in 0..1, [N, C, H, W], as the model expects them.
 inline at::Tensor normalised(const at::Tensor& pixels_NCHW, const std::vector<double>& mean,
                              const std::vector<double>& stddev) {
   // mean and std are rounded to float32, as in the graph.

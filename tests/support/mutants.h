@@ -1,5 +1,5 @@
-// Series of mutants of one file. Each mutant is read, or refused with the reader's own error,
-// within a second.
+// Series of mutants (random changes) of one file. The reader must read or refuse each mutant within
+// 1 s.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -20,9 +20,9 @@ inline std::vector<std::byte> to_bytes(const std::string& text) {
   return {first, first + text.size()};
 }
 
-// `read` gets the mutant's bytes in memory of exactly their size. `refusal` is the code of the
-// errors that it may throw. The series must refuse more than a hundredth of the mutants and read at
-// least one, otherwise it tests nothing.
+// `read` gets a mutant's bytes in memory of exactly their size, and may throw errors with the code
+// `refusal`. `read` must refuse more than a hundredth of the mutants and accept at least one;
+// otherwise the series tests nothing.
 template <class Read>
 void try_mutants(const char* format, const std::vector<std::byte>& whole, ExitCode refusal,
                  const Series& series, const Read& read) {

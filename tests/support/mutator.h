@@ -1,4 +1,4 @@
-// Random changes of files, as by a broken disk or an attacker.
+// Random changes of files, such as a broken disk or an attacker makes.
 #pragma once
 
 #include <algorithm>
@@ -12,9 +12,9 @@
 
 namespace fcm::test {
 
-// Flips, replaces, inserts, removes or copies bytes, or truncates. Half of the changes fall near
-// the beginning and a quarter near the end, where the structure of a file is; the others fall
-// anywhere.
+// Flips, replaces, inserts, removes or copies bytes, or truncates the file. Half of the changes are
+// near the beginning and a quarter near the end, where file formats have their headers and indexes.
+// The rest is anywhere.
 class Mutator {
  public:
   Mutator(const std::vector<std::byte>& whole, uint64_t number, uint64_t seed = 3)

@@ -1,5 +1,5 @@
-// The operators of the program's ONNX graphs in plain tensor calls, in any floating-point type: an
-// independent runtime. Source: the ONNX operator specification, version 17. Unknown operators,
+// An independent runtime for the program's ONNX graphs: their operators in plain tensor calls, in
+// any floating-point type. Source: the ONNX operator specification, version 17. Unknown operators,
 // attributes and forms throw.
 #pragma once
 
@@ -22,7 +22,7 @@ using OnnxValues = std::map<std::string, at::Tensor>;
 
 namespace onnx {
 
-// A node with its inputs and attributes; attributes that are never read are an error.
+// A node with its inputs and attributes. An attribute that is never read is an error.
 class Call {
  public:
   Call(const ReadNode& node, const OnnxValues& values) : node_(node) {
@@ -75,7 +75,7 @@ inline void want(bool holds, const char* what) {
   if (!holds) throw std::runtime_error(what);
 }
 
-// A shape as Reshape defines it: 0 keeps the size of the input.
+// ONNX's Reshape: a size of 0 keeps the size of the input.
 inline at::Tensor reshaped(const at::Tensor& x, std::vector<int64_t> shape) {
   for (size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] == 0) shape[i] = x.size(static_cast<int64_t>(i));
@@ -123,7 +123,7 @@ inline at::Tensor instance_normed(Call& call) {
 
 inline at::Tensor padded(Call& call) {
   const std::vector<int64_t> pads = call.input_list(1);  // all begins, then all ends
-  std::vector<int64_t> torchs;                           // last dimension first; begin and end
+  std::vector<int64_t> torchs;                           // last dimension first; begin, end
   const size_t dims = pads.size() / 2;
   for (size_t i = dims; i-- > 0;) torchs.insert(torchs.end(), {pads[i], pads[dims + i]});
   return at::constant_pad_nd(call[0], torchs, 0);
@@ -223,7 +223,7 @@ inline at::Tensor tensor_of(const ReadTensor& read, at::ScalarType type) {
 
 }  // namespace onnx
 
-// Throws if the model is invalid: a value is produced twice or used before it is produced, a tensor
+// Throws if the model is invalid: a value is produced twice or used before it is produced, a weight
 // or result is never used, or an output is never produced.
 inline void check_onnx(const ReadModel& model) {
   std::set<std::string> made, taken;

@@ -1,6 +1,5 @@
-// Reads ONNX files. The field numbers are those of onnx.proto, written independently of the
-// exporter. Refuses every unknown field and every field of an unexpected type. Does not link
-// LibTorch.
+// Reads ONNX files without code of the exporter: the field numbers are from onnx.proto. Unknown
+// fields and fields of an unexpected type are refused. Does not link LibTorch.
 #pragma once
 
 #include <fmt/format.h>
@@ -22,7 +21,7 @@ struct ReadTensor {
   int64_t type = 0;  // 1: float32, 7: int64
   std::vector<int64_t> shape;
   std::string bytes;
-  std::map<std::string, std::string> external;  // where the bytes are if they are in another file
+  std::map<std::string, std::string> external;  // file and position of bytes in another file
 };
 
 struct ReadNode {
@@ -242,7 +241,7 @@ inline std::string bytes_of_file(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// Also reads the bytes of tensors that are stored in another file.
+// Reads a model, and the bytes of tensors that it stores in another file.
 inline ReadModel read_onnx(const std::filesystem::path& path) {
   const std::string bytes = bytes_of_file(path);
   ReadModel model;

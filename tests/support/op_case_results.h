@@ -17,8 +17,8 @@ struct Results {
   Inputs gradients;  // undefined: the input is not floating-point, or has no gradient
 };
 
-// Runs forward, then backward from an upstream gradient that is rounded to `rounding`, and apart
-// from this the same for every type.
+// Runs forward, then backward from an upstream gradient that is the same for every type, except
+// that it is rounded to `rounding`.
 inline Results evaluate(const std::function<at::Tensor(const Inputs&)>& function,
                         const Inputs& inputs, at::ScalarType rounding) {
   Results results;
@@ -31,7 +31,8 @@ inline Results evaluate(const std::function<at::Tensor(const Inputs&)>& function
   return results;
 }
 
-// A failure names the input or the result, the type, and the position and size of the difference.
+// Compares result and gradients. A failure names the tensor, its type, and where and by how much it
+// differs.
 inline void expect_close(const Results& got, const Results& wanted, double tolerance,
                          double gradient_tolerance, at::ScalarType dtype) {
   const Difference forward = compare(got.forward, wanted.forward, tolerance);
@@ -46,7 +47,7 @@ inline void expect_close(const Results& got, const Results& wanted, double toler
   }
 }
 
-// The reference in float64, on inputs that are rounded to `dtype`.
+// The results of the reference in float64, on inputs that are rounded to `dtype`.
 inline Results reference_results(const ops::OpCase& op_case, at::ScalarType dtype) {
   const OneThread one_thread;
   return evaluate(op_case.reference, leaves(op_case.inputs(dtype, 1), at::kDouble), dtype);

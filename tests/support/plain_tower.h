@@ -1,5 +1,5 @@
-// Image towers in plain tensor calls and loops in float64: the expected values for teachers. Uses
-// no code of fcm/. Sources: those of fcm/interop/tower_names.h.
+// Image towers in plain tensor calls and loops in float64. They give the expected values for
+// teachers and use no code of fcm/. Sources: see fcm/interop/tower_names.h.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -22,7 +22,7 @@ struct PlainTower {
   std::map<std::string, at::Tensor> weights;  // float64
 };
 
-// Mistakes that are planted to test the comparison.
+// Mistakes that tests plant in a tower; the comparison must detect each.
 enum class Mistake { kNone, kKeysForQueries, kNoLayerScale, kAxesExchanged, kRegistersTurned };
 
 struct PlainTokens {
@@ -110,8 +110,8 @@ class PlainPass {
     return linear(block + "attn.proj", mixed.transpose(1, 2).reshape({batch, tokens, tower_.dim}));
   }
 
-  // Rotary embedding, element by element: channel e of the first quarter rotates by the patch's
-  // row, of the second quarter by its column.
+  // Rotary embedding, element by element: the channels of the first quarter rotate by the patch's
+  // row, those of the second quarter by its column.
   void rotate(at::Tensor& heads_BHTE) const {
     auto number = heads_BHTE.accessor<double, 4>();
     const int64_t width = heads_BHTE.size(3), quarter = width / 4;
@@ -149,8 +149,8 @@ inline PlainTokens plain_tokens(const PlainTower& tower, const at::Tensor& image
   return PlainPass(tower, mistake)(images_BCHW);
 }
 
-// Random values for every weight of a tower with these parts, so that features differ from patch to
-// patch.
+// Gives the tower every weight that its parts need, with random values, so that the features of
+// patches differ.
 inline void fill(PlainTower& tower) {
   const auto add = [&](const std::string& name, std::vector<int64_t> shape, double centre = 0,
                        double spread = 0.3) {

@@ -1,4 +1,4 @@
-// The tensor generator of the reference, under the name that tests use.
+// The tensor generator of reference/, in the namespace of the tests.
 #pragma once
 
 #include "reference/procedural.h"

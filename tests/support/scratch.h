@@ -12,9 +12,9 @@
 
 namespace fcm::test {
 
-// A folder in memory if the system has one, otherwise the default folder for temporary files. It is
-// for tests that sync thousands of times without testing the disk: what a process leaves behind
-// when it dies is the same in both.
+// /dev/shm, a folder in memory, if the system has it; otherwise the default folder for temporary
+// files. For tests that sync thousands of times and do not test the disk: a process that dies
+// leaves the same files in either folder.
 inline std::filesystem::path memory_folder() {
   return ::access("/dev/shm", W_OK) == 0 ? std::filesystem::path("/dev/shm")
                                          : std::filesystem::temp_directory_path();
@@ -41,7 +41,7 @@ class Scratch {
   std::string string() const { return path_.string(); }
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
-  // Writes a file of these bytes and creates the folders in `name`.
+  // Writes these bytes to the file `name`, and creates the folders in the name.
   template <class Bytes>
   std::filesystem::path write(const std::string& name, const Bytes& bytes) const {
     const std::filesystem::path file = path_ / name;

@@ -1,10 +1,10 @@
-// A long series of random cases: their number and their seed.
+// A long series of random cases, which has a number of cases and a seed.
 //
 //   FASTCONVMAE_CASES=N   the number of cases instead of the default
-//   FASTCONVMAE_SEED=S    the seed of an earlier series; by default a new seed is drawn
+//   FASTCONVMAE_SEED=S    the seed; by default a random one
 //
-// Number and seed are printed and recorded in the test's XML. With them a failed series can be
-// repeated, and scripts/reliability.sh can list what was measured.
+// The series prints number and seed and records them in the test's XML. With them a failed series
+// can be repeated, and scripts/reliability.sh lists them.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -36,12 +36,12 @@ class Series {
     return {static_cast<uint64_t>(seed_), Purpose::kProbe, 0, static_cast<uint64_t>(number)};
   }
 
-  // Names a case for failure messages, with the seed that repeats it.
+  // The name of a case in failure messages, with the seed that repeats it.
   std::string place(int64_t number) const {
     return "case " + std::to_string(number) + " of FASTCONVMAE_SEED=" + std::to_string(seed_);
   }
 
-  // Records a figure of the series.
+  // Records a figure of the series in the test's XML.
   template <typename Number>
   static void note(const char* name, Number value) {
     const std::string text = std::to_string(value);

@@ -1,4 +1,5 @@
-// Small image towers in the files of other programs: their names, shapes and configurations.
+// Small image towers in files as other programs write them, with their names, shapes and
+// configurations.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -28,7 +29,7 @@ struct TowerLayout {
   std::function<void(PlainTower&)> parts;  // sets which parts the tower has
   Beginnings outside, in_block;            // prefixes that differ from timm's
   std::string front, blocks = "blocks.";
-  std::array<std::string, 3> thirds = {};            // of queries, keys and values; empty: fused
+  std::array<std::string, 3> thirds = {};            // names of q, k and v; empty: one qkv tensor
   std::function<void(Named&)> also = [](Named&) {};  // further changes of the tensors
   std::map<std::string, std::string> texts = {};     // configurations by file name
   std::string weights_file = "model.safetensors";
@@ -166,7 +167,8 @@ inline void erase_ending(Named& named, const std::string& ending) {
   std::erase_if(named, [&](const auto& one) { return one.first.ends_with(ending); });
 }
 
-// CLIP's class token and position table have fewer dimensions, and its patch embedding has no bias.
+// Makes class token and position table those of CLIP, which have fewer dimensions, and removes the
+// bias of the patch embedding, which CLIP lacks.
 inline void flatten_clip(Named& named, const std::string& class_token, const std::string& table,
                          const std::string& bias) {
   named[class_token] = named.at(class_token).flatten();
@@ -198,7 +200,7 @@ inline std::string vision_sizes(const std::string& more) {
          more;
 }
 
-// Sets elements to zero that other libraries do not store.
+// Zeroes elements of a tower's weights that another library does not store.
 inline void zero(PlainTower& tower, const std::string& ending, int64_t first, int64_t count) {
   for (auto& [name, value] : tower.weights) {
     if (name.ends_with(ending)) value.narrow(0, first, count).zero_();
@@ -319,7 +321,7 @@ inline std::vector<TowerLayout> dino_layouts() {
     named["rope_embed.periods"] = at::ones({4});
     for (const std::string block : {"blocks.0.attn.", "blocks.1.attn."}) {
       at::Tensor bias = named.at(block + "qkv.bias").clone();
-      bias.narrow(0, 32, 32).fill_(7);  // the mask makes it zero
+      bias.narrow(0, 32, 32).fill_(7);  // unused: a bias mask means that keys have no bias
       named[block + "qkv.bias"] = bias;
       named[block + "qkv.bias_mask"] = at::ones({96});
     }
@@ -383,7 +385,7 @@ inline std::vector<TowerLayout> clip_layouts() {
   return all;
 }
 
-// Sets weights to zero that the layout cannot store.
+// Zeroes the weights of a tower that the layout cannot store.
 inline void fit_to(PlainTower& tower, const std::string& label) {
   if (tower.norm_before) tower.weights["patch_embed.proj.bias"].zero_();
   if (label == "timm dinov2 with registers") tower.weights["pos_embed"].select(1, 0).zero_();

@@ -1,4 +1,4 @@
-// Encoders exported for other libraries and read back, by the program's own commands.
+// Encoders exported for other libraries by `checkpoint convert`, and read back by other commands.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -47,7 +47,8 @@ bool of_pretraining(const std::string& name) {
          name.find("output_decode") != std::string::npos;
 }
 
-// All tensors except those for pretraining alone have the same bits as in the run.
+// Every exported tensor has the bits of the run. Only tensors that pretraining alone uses are
+// missing.
 void expect_its_encoder(const json& difference) {
   EXPECT_GT(difference.at("compared"), 20);
   EXPECT_TRUE(difference.at("tensors").empty()) << difference;
@@ -68,7 +69,7 @@ TEST_F(Backbone, OfAVitIsReadBackFromEveryLayoutAndMeasuresTheSame) {
     EXPECT_EQ(tasks::verify_checkpoint(scratch_ / out, silence_).at("sound"), true) << to;
     EXPECT_EQ(code_of_converting(out, to), ExitCode::kUsage) << "the output exists already";
   }
-  // From one library's format to the other's.
+  // The transformers export, converted to timm's format, equals the direct export.
   convert((scratch_ / "transformers").string(), "again", "timm");
   EXPECT_EQ(tasks::diff_checkpoints(scratch_ / "timm", scratch_ / "again", silence_).at("equal"),
             true);

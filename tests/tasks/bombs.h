@@ -1,5 +1,4 @@
-// Bombs: files of a few bytes that claim gigabytes or unpack to them, and files that are slow to
-// read.
+// Bombs: small files that claim gigabytes or decompress to them, and files that are slow to read.
 #pragma once
 
 #include <fmt/format.h>
@@ -35,7 +34,8 @@ inline std::string big_endian(uint32_t value) {
   return text;
 }
 
-// `begin` and then `zeros` zero bytes, compressed by zlib to about a thousandth.
+// `begin` followed by `zeros` zero bytes, which zlib compresses to about a thousandth of their
+// size.
 inline std::string deflated(const std::string& begin, uint64_t zeros, bool gzip) {
   z_stream stream{};
   deflateInit2(&stream, 9, Z_DEFLATED, gzip ? MAX_WBITS + 16 : MAX_WBITS, 9, Z_DEFAULT_STRATEGY);
@@ -77,7 +77,7 @@ inline std::string text_of(const std::vector<uint8_t>& bytes) {
   return {bytes.begin(), bytes.end()};
 }
 
-// A JPEG whose header claims another size: the two 16-bit numbers of the frame header.
+// A JPEG whose frame header claims this size, in two 16-bit fields.
 inline std::string jpeg_claiming(uint16_t rows, uint16_t cols) {
   std::string bytes = text_of(test::encode_jpeg(test::scene(40, 50)));
   const size_t frame = bytes.find("\xff\xc0");
@@ -85,7 +85,7 @@ inline std::string jpeg_claiming(uint16_t rows, uint16_t cols) {
   return bytes;
 }
 
-// A lossless WebP whose header claims another size: two 14-bit numbers after the signature.
+// A lossless WebP whose header claims this size, in two 14-bit fields after the signature.
 inline std::string webp_claiming(uint32_t rows, uint32_t cols) {
   std::string bytes = text_of(test::encode_webp(test::scene(40, 50), {.lossless = true}));
   const size_t data = bytes.find("VP8L") + 9;
@@ -119,7 +119,7 @@ inline std::vector<Bomb> image_bombs() {
        3},
       {"PNG of 400 million black dots", verify, "train/a/x.png",
        png_of(20000, 20000, 1, 0, deflated("", 20000 * 2501, false)), 3},
-      // Valid images: the part that is too large is never unpacked.
+      // Valid images: the decoder never decompresses the chunk or the rows that are too large.
       {"PNG with more data than pixels", verify, "train/a/x.png",
        png_of(1, 1, 8, 2, deflated("", 1 << 28, false)), 0},
       {"PNG with a profile of 256 MB", verify, "train/a/x.png", png_of(1, 1, 8, 2, pixel, profile),

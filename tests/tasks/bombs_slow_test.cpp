@@ -1,5 +1,5 @@
-// G15: each bomb is refused within a second, and with less than 256 MB more than the program takes
-// at startup.
+// RELIABILITY.md, G15: the program refuses each bomb within 1 s of CPU time and 256 MB of memory,
+// both in addition to what the same command takes for a file that does not exist.
 #include <gtest/gtest.h>
 #include <malloc.h>
 #include <sys/resource.h>
@@ -30,13 +30,14 @@ Cost cost_of(std::vector<std::string> words, const std::string& path) {
   rusage usage{};
   ::wait4(child, &status, 0, &usage);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-          // CPU time, which other programs on the machine do not change.
+          // CPU time, because other programs on the machine do not change it.
           static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
               static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
           static_cast<double>(usage.ru_maxrss) / 1024};
 }
 
-// A bomb on disk without its bytes: memory of this process would count in the peak of its children.
+// A bomb that is on disk and no longer in memory. A child's peak memory includes that of this
+// process at the fork.
 struct Written {
   std::string name;
   std::vector<std::string> command;

@@ -120,10 +120,11 @@ TEST(CheckpointEncoder, SizesThatARecipeNamesMustBeTheCheckpoints) {
             "encoder.depths = [1, 1, 2], encoder.strides = [2, 2, 2], encoder.mlp_ratios = [2, 2, "
             "2]; take the checkpoint's with --set encoder.size=checkpoint, or a recipe of that "
             "encoder");
-  // The number of heads is not visible in any tensor; it comes from the recipe.
+  // No tensor shows the number of heads; it comes from the checkpoint's recipe.
   const Pretrained heads("smoke_pretrain", {"encoder.heads=4"});
   EXPECT_NE(fault(own, heads).find("encoder.heads = 4"), std::string::npos);
-  // A shipped recipe of full size, and the setting that the message proposes.
+  // A shipped recipe of full size is refused, and accepted with the setting that the message
+  // proposes.
   EXPECT_NE(fault(asking("finetune_convvit_base_in1k_100ep"), vit).find("[256, 384, 768]"),
             std::string::npos);
   EXPECT_EQ(fault(asking("finetune_convvit_base_in1k_100ep", {"encoder.size=checkpoint"}), vit),

@@ -26,7 +26,7 @@ constexpr int kCheckpoint = static_cast<int>(ExitCode::kCheckpoint);
 
 const fs::path kStored = fs::path(FCM_SOURCE_DIR) / "../shared/fixtures/checkpoints";
 
-// Settings of the tiny model that wrote checkpoint-0.pth which its tensors do not show.
+// The head counts of the tiny model in checkpoint-0.pth, which no tensor shows.
 const Words kHeads = {"--set", "encoder.heads=4", "--set", "decoder.heads=4"};
 
 Words with(Words words, const Words& more) {
@@ -107,7 +107,7 @@ TEST_F(CheckpointFiles, AConversionThatFailsLeavesNoFolder) {
   EXPECT_EQ(
       wait_for(start({"checkpoint", "convert", path("run"), path("mine"), "--to", "native"}, 8192)),
       kCheckpoint);
-  EXPECT_TRUE(fs::is_empty(scratch_ / "mine")) << "it was there before";
+  EXPECT_TRUE(fs::is_empty(scratch_ / "mine")) << "the folder existed before the command";
 }
 
 TEST_F(CheckpointFiles, AFolderThatCannotBeTheOutputIsASentenceBeforeAnyWork) {
@@ -135,7 +135,7 @@ TEST_F(CheckpointFiles, AFolderThatCannotBeTheOutputIsASentenceBeforeAnyWork) {
   EXPECT_NO_THROW(convert(path("run"), "native", "native", true));
 }
 
-// Each folder holds a file with the name of a converted one, but no conversion wrote it.
+// Each folder holds a file with a name that conversions use, but no conversion wrote the file.
 TEST_F(CheckpointFiles, AnotherProgramsFolderIsNotReplaced) {
   train("run", 1);
   const auto put = [&](const char* name, const char* text) {
@@ -189,14 +189,15 @@ TEST_F(CheckpointFiles, WhatIsNotThereIsAnError) {
   EXPECT_FALSE(fs::exists(scratch_ / "x.pth"));
 }
 
-// Each file of a checkpoint by itself: moments have the same names and shapes as weights.
+// Each file of a checkpoint loaded alone. The file of moments is refused, although its tensors have
+// the shapes of weights.
 TEST_F(CheckpointFiles, TheFilesOfACheckpointAreWhatTheyAre) {
   train("run", 2);
   const fs::path step = scratch_ / "run/checkpoints/step-2";
   const checkpoint::Checkpoint whole = interop::load_any(step, false, silence_);
   const auto weights = interop::load_any(step / "model.safetensors", false, silence_);
   EXPECT_EQ(weights.state.at("recipe"), whole.state.at("recipe"))
-      << "from the manifest beside the file";
+      << "the recipe comes from the manifest beside the file";
   EXPECT_EQ(weights.model.tensors.size(), whole.model.tensors.size());
   try {
     interop::load_any(step / "optimizer.safetensors", false, silence_);
@@ -209,7 +210,7 @@ TEST_F(CheckpointFiles, TheFilesOfACheckpointAreWhatTheyAre) {
     EXPECT_NE(std::string(error.what()).find("model.safetensors beside it"), std::string::npos)
         << error.what();
   }
-  // A copy elsewhere is an ordinary file of weights.
+  // A copy in another folder is an ordinary file of weights, without the state of the run.
   fs::copy_file(step / "model.safetensors", scratch_ / "model.safetensors");
   EXPECT_FALSE(interop::load_any(scratch_ / "model.safetensors", false, silence_)
                    .state.contains("optimizer_steps"));
@@ -221,7 +222,7 @@ TEST_F(CheckpointFiles, AFormatIsNamedOrKnownByItsEnding) {
   EXPECT_EQ(code_of([&] { convert(path("run"), "x", ""); }), ExitCode::kUsage);
 }
 
-// The fields of `checkpoint show --json` that interface.md documents.
+// The fields of `checkpoint show --json` for an upstream file.
 TEST_F(PublishedFiles, ShowTellsWhatIsInAPublishedFile) {
   const json shown = show(stored("checkpoint-0.pth"));
   EXPECT_EQ(shown.at("format"), "pth");
@@ -270,7 +271,7 @@ TEST_F(PublishedFiles, ARunGoesOnHere) {
                              "run.max_steps=" + std::to_string(first)})),
             0);
   const checkpoint::Checkpoint after = interop::load_any(scratch_ / "run", false, silence_);
-  EXPECT_EQ(after.step, first);                     // upstream finished epoch 0
+  EXPECT_EQ(after.step, first);                     // the stored run had finished epoch 0
   EXPECT_EQ(after.state.at("optimizer_steps"), 3);  // 2 from the file and 1 here
   EXPECT_EQ(after.state.at("scaler").at("_growth_tracker"), 2);
   // A file without moments cannot be resumed from.
@@ -283,7 +284,7 @@ TEST_F(PublishedFiles, AFileOfAnotherModelLeavesNoFolderBehind) {
                        "--threads", "1",        "--out",          path("run"), "--resume"};
   EXPECT_EQ(run(with(words, {(kStored / "checkpoint-0.pth").string()})), kCheckpoint);
   EXPECT_FALSE(fs::exists(path("run")));
-  EXPECT_EQ(run(with(words, {"auto"})), 0);  // the folder name is still free
+  EXPECT_EQ(run(with(words, {"auto"})), 0);  // no folder was left
 }
 
 TEST_F(PublishedFiles, ImagesNeedADecoder) {

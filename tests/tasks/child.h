@@ -18,8 +18,8 @@ namespace fcm::tests {
 
 using test::Scratch;
 
-// `largest_file`: limit on file sizes in bytes, which acts like a full disk; 0: no limit. stdout
-// goes to `output` and stderr to `messages` if these are set.
+// Runs the program with these arguments. `largest_file` limits file sizes in bytes, which acts like
+// a full disk; 0: no limit. stdout goes to `output` and stderr to `messages` if these are set.
 inline pid_t start(std::vector<std::string> words, rlim_t largest_file = 0,
                    const std::filesystem::path& output = {},
                    const std::filesystem::path& messages = {}) {

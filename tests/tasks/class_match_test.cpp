@@ -1,5 +1,5 @@
-// The outputs of a classifier matched to the classes of a data set: by name, by order with a note,
-// or refused.
+// Matching the outputs of a classifier to the classes of a data set: by name, or by order with a
+// note. Classes that do not match are refused.
 #include "fcm/tasks/class_match.h"
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ std::shared_ptr<const loader::Dataset> set_of(const Names& classes) {
   return std::make_shared<tests::DrawnSet>(std::move(images), classes);
 }
 
-// For each class of the data set, the index of the classifier's output that is correct.
+// For each class of the data set, the index of the matching output of the classifier.
 std::vector<int64_t> answers(const ClassMatch& match) {
   std::vector<int64_t> found;
   for (int64_t i = 0; i < match.dataset->size(); ++i) found.push_back(match.dataset->label(i));
@@ -78,7 +78,7 @@ TEST(ClassMatch, ClassesThatAreNotKnownAreRefused) {
   }
 }
 
-// Folders "0" to "10" are sorted by name; labels 0 to 10 are sorted by number.
+// The data set sorts folders "0" to "10" by name, but the classifier has them in numeric order.
 TEST(ClassMatch, NumbersThatAreNamesOnBothSidesAreMatchedByName) {
   Names numbers;
   for (int i = 0; i < 11; ++i) numbers.push_back(std::to_string(i));

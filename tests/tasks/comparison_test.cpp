@@ -1,4 +1,4 @@
-// Reads several run folders and prepares their comparison.
+// The comparison of several run folders in one report.
 #include <gtest/gtest.h>
 
 #include <filesystem>

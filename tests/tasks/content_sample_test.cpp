@@ -1,4 +1,4 @@
-// Which images two data sets share, found by comparing the pixels of a sample of each.
+// Images that two data sets share, found by comparing the pixels of a sample of each set.
 #include "fcm/tasks/content_sample.h"
 
 #include <gtest/gtest.h>
@@ -9,7 +9,8 @@
 namespace fcm::tasks {
 namespace {
 
-// Images "place/I.png" of side x side pixels that encode I; those with a negative I cannot be read.
+// Images named "place/I.png" of side x side pixels that encode I. Images with negative I cannot be
+// read.
 class NumberedImages final : public loader::Dataset {
  public:
   NumberedImages(std::string place, std::vector<int64_t> numbers, int64_t side = 4)
@@ -68,16 +69,16 @@ TEST(ContentSample, SmallSetsAreComparedWhole) {
   EXPECT_EQ(found.example, "val/88.png");
 }
 
-// Of a large set the images with the smallest hashes of their names are sampled. Copies with the
-// same file name are therefore in both samples.
+// The sample of a large set holds the images whose file names have the smallest hashes. Copies with
+// the same file name are therefore in both samples.
 TEST(ContentSample, OfLargeSetsTheShareIsThatOfThoseThatCouldMeet) {
   const ContentSample train = sample_of("train", range(0, 20'000));
   EXPECT_EQ(train.looked_at, 4096);
   const ContentSample val = sample_of("val", range(19'000, 23'000));
   const SharedImages found = shared_images(train, 20'000, val);
-  EXPECT_GT(found.shared, 150);  // expected: about a fifth of 1000
+  EXPECT_GT(found.shared, 150);  // expected: 1000 * 4096 / 20,000, about 205
   EXPECT_NEAR(static_cast<double>(found.shared) / static_cast<double>(found.compared), 0.25, 0.06);
-  // A checkpoint keeps only a part of the sample.
+  // A checkpoint stores only the 1024 images with the smallest hashes.
   const ContentSample kept = content_sample_from(nlohmann::json::parse(to_json(train).dump()));
   EXPECT_EQ(kept.marks.size(), 1024u);
   const SharedImages later = shared_images(kept, 20'000, val);

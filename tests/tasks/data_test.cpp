@@ -1,4 +1,4 @@
-// Data sets as commands open them: notes, refusals, and that each is reported once with its cause.
+// Data sets as commands open them: each note and each refusal is reported once, with its cause.
 #include "fcm/tasks/data.h"
 
 #include <gtest/gtest.h>
@@ -52,7 +52,7 @@ TEST_F(LabelledDataTest, WhyThereAreNoLabels) {
                          "per class");
 }
 
-// A split that exists but cannot be read is an error; a split that does not exist is none.
+// A split that exists but cannot be read is an error; an absent split is not an error.
 TEST_F(LabelledDataTest, ASplitThatCannotBeReadIsNoneThatIsLeftOut) {
   image("val/a/1.png");
   EXPECT_EQ(verify_data(data(), {}, kept_).at("images"), 1);
@@ -72,7 +72,8 @@ TEST_F(LabelledDataTest, ASplitThatCannotBeReadIsNoneThatIsLeftOut) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "all.pack"));
 }
 
-// The same for shards and for record files.
+// In folders of CIFAR records or IDX files too, an unreadable split is an error, and an absent
+// split is not.
 TEST_F(LabelledDataTest, ShardsAndRecordsThatCannotBeReadAreFaultsOfTheirSplit) {
   const auto fault = [&] {
     return test::error_of(ExitCode::kData, [&] { verify_data(data(), {}, kept_); });
@@ -96,7 +97,7 @@ image::Image numbers_of(const std::filesystem::path& map) {
   return image::decode_numbers({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
 }
 
-// All images can be read, but not all maps.
+// Three of the four class maps are unusable, although all images can be read.
 TEST_F(LabelledDataTest, MapsAreVerifiedToo) {
   tests::write_scenes(folder_ / "scenes", 4, 1);
   const std::filesystem::path maps = folder_ / "scenes" / "annotations" / "training";
@@ -117,7 +118,8 @@ TEST_F(LabelledDataTest, MapsAreVerifiedToo) {
   EXPECT_NE(kept_.said.find("001.png: its map has 2 x 3 pixels"), std::string::npos) << kept_.said;
 }
 
-// Binary masks: 255 is ignored, and 0 with reduce_zero_label, so no class is left.
+// Binary masks with the values 0 and 255: 255 is always ignored, and reduce_zero_label ignores 0,
+// so no class is left.
 TEST_F(LabelledDataTest, MapsWithoutAClassAreRefused) {
   tests::write_scenes(folder_ / "scenes", 3, 1);
   const auto scenes = [&] {
@@ -164,7 +166,8 @@ TEST_F(LabelledDataTest, ClassesOfOneSplitAloneAreSaid) {
   EXPECT_FALSE(verify_data((folder_ / "both").string(), {}, kept_).contains("classes_differ"));
 }
 
-// A packed file stores class names only.
+// A packed file stores only class names. Names 0, 1, 2, ... in numeric order are label numbers;
+// folders are sorted by name.
 TEST_F(LabelledDataTest, NumbersOfLabelsAreToldFromFoldersThatAreCalledByNumbers) {
   std::string text;
   for (int i = 0; i < 12; ++i) {
@@ -243,7 +246,7 @@ TEST_F(LabelledDataTest, MistakesInTheDataAreWarningsInTrainingToo) {
   const size_t first = kept_.said.find("and Train/ beside it is not");
   ASSERT_NE(first, std::string::npos) << kept_.said;
   EXPECT_EQ(kept_.said.find("and Train/ beside it is not", first + 1), std::string::npos)
-      << "said once for both splits";
+      << "the note must appear once for both splits";
   EXPECT_NE(kept_.said.find("has only one class (a), so accuracy is always 100 %"),
             std::string::npos);
 }
@@ -256,7 +259,7 @@ TEST_F(LabelledDataTest, WhatIsMeasuredButNotTrainedOnIsSaid) {
     return kept_.said;
   };
   EXPECT_EQ(said({1, 0, 1}), "");
-  EXPECT_EQ(said({}), "") << "unknown";
+  EXPECT_EQ(said({}), "") << "the training counts are unknown, so there is no warning";
   EXPECT_EQ(said({1, 0, 0}),
             "warning: d: 1 of the 2 categories with objects in the validation images has none in "
             "the training images (emu): its AP can only be 0.00\n");

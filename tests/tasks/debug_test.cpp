@@ -1,4 +1,4 @@
-// debug.reference_ops: the same training with the reference operators.
+// debug.reference_ops: training with the reference operators gives the same losses up to rounding.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -50,7 +50,8 @@ TEST(Debug, ReferenceOperatorsTrainTheSameUpToRounding) {
       EXPECT_NEAR(references[step], kernels[step], 1e-3 * std::abs(kernels[step]))
           << words[2] << ", step " << step + 1;
     }
-    // The two runs sum in different orders, so equal bits would mean that the switch does nothing.
+    // Kernels and references sum in different orders, so equal bits would mean that the switch does
+    // nothing.
     EXPECT_NE(weights_of_step_4(scratch / "references"), weights_of_step_4(scratch / "kernels"))
         << words[2];
   }

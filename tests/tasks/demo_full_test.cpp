@@ -43,10 +43,11 @@ TEST_F(FullDemo, GoesOnFromADemoThatIsDoneAndReportsBothStarts) {
   const fs::path weights = scratch_ / "demo" / "checkpoints" / "step-16" / "model.safetensors";
   const auto written = fs::last_write_time(weights);
   ASSERT_EQ(run(demo({"--full"})), 0);
-  EXPECT_EQ(fs::last_write_time(weights), written) << "the finished pretraining was repeated";
+  EXPECT_EQ(fs::last_write_time(weights), written)
+      << "the finished pretraining must not be repeated";
   const json result = output(), finetune = result.at("finetune");
   for (const char* start : {"pretrained", "scratch"}) {
-    // Chance level: all 8 steps are warm-up.
+    // All 8 steps are warm-up, so the accuracy stays near chance, which is 10 %.
     EXPECT_GT(finetune.at(start).get<double>(), 4) << start;
     EXPECT_LT(finetune.at(start).get<double>(), 95) << start;
   }
@@ -56,7 +57,7 @@ TEST_F(FullDemo, GoesOnFromADemoThatIsDoneAndReportsBothStarts) {
   const std::string page = read_file(result.at("report").get<std::string>(), ExitCode::kUsage);
   EXPECT_NE(page.find("from scratch"), std::string::npos);
 
-  // The demo is complete, so the same command starts from scratch.
+  // The demo is now complete, so the same command starts from scratch.
   ASSERT_EQ(run(demo({"--full"})), 0);
   EXPECT_NE(fs::last_write_time(weights), written);
 

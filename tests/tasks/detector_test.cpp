@@ -106,7 +106,7 @@ TEST(DetectorRuns, AnswerForAnyImages) {
   EXPECT_EQ(one.at("box").size(), 4u);
   EXPECT_EQ(one.at("mask").at("size"), (std::vector<int64_t>{image.rows, image.cols}));
   EXPECT_TRUE(fs::exists(scratch / "answers" / "a.png"));
-  EXPECT_EQ(answers[1].at("width"), 60);  // upright, as images are in training
+  EXPECT_EQ(answers[1].at("width"), 60);  // rotated upright by EXIF, as in training
   EXPECT_EQ(answers[1].at("height"), 40);
 }
 

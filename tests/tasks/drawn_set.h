@@ -1,4 +1,4 @@
-// A data set of uniform grey images whose names, labels and values a test chooses.
+// A data set of uniform grey images. The test chooses their names, labels and grey values.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// Configuration files beside weights: which of their values the program uses.
+// Values in configuration files beside weights (facts) that the program uses for the recipe.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -25,7 +25,8 @@ using Overrides = std::vector<std::string>;
 
 class FactsInUse : public testing::Test {
  protected:
-  // A small ViT, with `config` and `preprocessor` beside it unless they are null.
+  // Writes the weights of a small ViT, with `config` and `preprocessor` beside them unless these
+  // are null. Returns the path that --checkpoint takes.
   std::string folder(const char* name, const json& config, const json& preprocessor = nullptr) {
     const std::filesystem::path place = scratch_ / name;
     std::filesystem::create_directories(place);
@@ -72,7 +73,8 @@ TEST_F(FactsInUse, WhatIsAssumedIsSaidWithItsKeyUnlessItIsSet) {
   }
   load(bare, {"encoder.heads=2", "data.mean=[0,0,0]", "data.deviation=[1,1,1]",
               "encoder.norm_epsilon=1e-5"});
-  EXPECT_EQ(reporter_.infos.size(), 1U) << "the note on the activation, which has no recipe key";
+  EXPECT_EQ(reporter_.infos.size(), 1U)
+      << "only the note on the activation is left, because no key sets it";
 }
 
 TEST_F(FactsInUse, AnotherActivationMakesNoNetwork) {
@@ -100,7 +102,7 @@ TEST_F(FactsInUse, ConversionsTakeThemAlong) {
     const TrainedModel trained = load((scratch_ / out).string());
     EXPECT_EQ(trained.recipe.encoder.heads, 4) << to;
     EXPECT_EQ(trained.recipe.data.mean, (std::vector<double>{0.5, 0.5, 0.5})) << to;
-    const bool timm = std::string(to) == "timm";  // timm's epsilon is 1e-6, with a warning
+    const bool timm = std::string(to) == "timm";  // always epsilon 1e-6, hence the warning
     EXPECT_EQ(trained.recipe.encoder.norm_epsilon, timm ? 1e-6 : 1e-12) << to;
     EXPECT_EQ(reporter.warnings.size(), timm ? 1U : 0U) << to;
     EXPECT_TRUE(reporter_.infos.empty()) << to << reporter_.infos[0];

@@ -1,4 +1,4 @@
-// `features`: files for other programs.
+// The files that `features` writes for other programs.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -72,7 +72,7 @@ TEST(Features, BothFormatsHoldTheSameAndTheMeanIsThatOfTheFlatTokens) {
       EXPECT_NEAR(mean[row * 32 + i], sum / 16, 1e-5);
     }
   }
-  EXPECT_NE(mean[0], mean[32]);  // rows differ
+  EXPECT_NE(mean[0], mean[32]);  // two images have different features
 }
 
 TEST(Features, NamesOfClassesAndImagesStandBeside) {

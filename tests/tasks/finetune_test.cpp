@@ -64,7 +64,7 @@ TEST(Finetune, AfterPretrainingLeavesARunAndABestEpoch) {
   EXPECT_EQ(json_of(scratch / "measured" / "result.json").at("top1"), result.at("top1"));
 }
 
-// All state in the checkpoint of step 12 except counters: weights, moments, moving average.
+// The bytes of all tensors in the checkpoint of step 12: weights, moments, moving average.
 std::string weights(const fs::path& out) {
   const fs::path last = out / "checkpoints" / "step-12";
   return read_file(last / "model.safetensors", ExitCode::kCheckpoint) +
@@ -79,11 +79,11 @@ TEST(Finetune, InChunksTheBitsAreTheSame) {
   const Scratch scratch;
   ASSERT_EQ(wait_for(start(twelve_steps(scratch / "whole"))), 0);
   EXPECT_NE(weights(scratch / "whole").find("ema.head.weight"), std::string::npos)
-      << "the recipe must have a moving average";
+      << "the test needs a recipe with a moving average";
   ASSERT_EQ(wait_for(start(smoke_finetune(scratch / "pieces", {"--set", "run.max_steps=5"}))), 0);
   ASSERT_EQ(wait_for(start(twelve_steps(scratch / "pieces"))), 0);
   EXPECT_EQ(weights(scratch / "pieces"), weights(scratch / "whole"));
-  // Another seed gives other weights, so the comparison can fail.
+  // Negative control: another seed gives other weights.
   ASSERT_EQ(wait_for(start(
                 smoke_finetune(scratch / "other", {"--set", "run.max_steps=12", "--seed", "1"}))),
             0);

@@ -1,4 +1,4 @@
-// Position tables of files, resized for images of another size.
+// Resizes the position tables of weight files to images of another size.
 #include "fcm/tasks/fit_positions.h"
 
 #include <ATen/ATen.h>
@@ -33,7 +33,7 @@ TEST(FitPositions, ResizesTablesOfTwoAndOfThreeDimensions) {
           .equal(nn::resize_positions(kTable_1TC.to(at::kHalf).to(at::kFloat), 5, 5, 3, 4)));
 }
 
-// The same number of patches in another shape is another grid.
+// A 2 x 8 grid has as many patches as 4 x 4, but the table must still be resized.
 TEST(FitPositions, CountsAloneDoNotMakeAGrid) {
   File file(kTable_1TC.narrow(1, 0, 1 + 16));
   const at::Tensor owner = fit_positions(file.view(), 1, square_of(16), {2, 8});

@@ -1,4 +1,4 @@
-// The description of a data set that checkpoints and results store.
+// The description of a data set, which checkpoints and results store.
 #include "fcm/tasks/image_set.h"
 
 #include <gtest/gtest.h>
@@ -61,7 +61,7 @@ TEST(ImageSet, IsTheSameWhereverItLies) {
     const std::string folder = place.ends_with('/') ? place.substr(0, place.size() - 1) : place;
     EXPECT_EQ(described(some(folder), place).list_hash, set.list_hash) << place;
   }
-  // A list's images lie beside the list; a packed file contains its images.
+  // Paths beside a list and names in a packed file give the same hash as paths in the folder.
   EXPECT_EQ(described(some("here"), "here/list.txt").list_hash, set.list_hash);
   DrawnImages packed = some("");
   for (auto& image : packed) image.name = "set.pack:" + image.name.substr(1);
@@ -101,7 +101,8 @@ TEST(ImageSet, TheSameImagesAreKnownByOtherNames) {
   EXPECT_EQ(note_on_overlap(set, described(new_ones, "d")), std::nullopt);
   other.pop_back();
   EXPECT_FALSE(same_images(set, described(other, "d")));
-  EXPECT_FALSE(same_images(ImageSet{}, ImageSet{})) << "an empty description equals nothing";
+  EXPECT_FALSE(same_images(ImageSet{}, ImageSet{}))
+      << "an empty description equals no set, not even itself";
   other[0].grey = 255;
   EXPECT_NO_THROW(described(other, "d")) << "an unreadable image is no error";
 }
@@ -118,7 +119,8 @@ TEST(ImageSet, GoesThroughAStateAndBack) {
   json earlier = state;
   earlier.at(kTrainedOn).erase("only_numbered");
   earlier.at(kTrainedOn)["classes"] = {"0", "1"};
-  EXPECT_TRUE(stored_set(earlier, kTrainedOn)->only_numbered) << "as in earlier versions";
+  EXPECT_TRUE(stored_set(earlier, kTrainedOn)->only_numbered)
+      << "earlier versions did not store only_numbered, so the names decide";
   EXPECT_FALSE(summary_of(set).contains(kContentSample));
   EXPECT_EQ(summary_of(set).at("classes"), 3);
 }

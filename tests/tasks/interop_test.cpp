@@ -1,4 +1,4 @@
-// A run that PyTorch began and saved is resumed here, and PyTorch reads the result.
+// This program resumes a run that PyTorch began and saved, and PyTorch reads the result.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -63,7 +63,7 @@ TEST(Interop, ThreeStepsOfAPublishedRun) {
   const fs::path step = scratch / "run" / "checkpoints" / fmt::format("step-{}", last).c_str();
   const std::string arguments = fmt::format("'{}' '{}' 6 0", after.string(), step.string());
   EXPECT_EQ(std::system(script(python, "compare.py", arguments).c_str()), 0);
-  // The comparison notices tensors of another checkpoint and another count.
+  // Negative control: compare.py detects another checkpoint's tensors and another number of steps.
   const std::string wrong = fmt::format("'{}' '{}' 5 0 2>/dev/null", after.string(), step.string());
   EXPECT_NE(std::system(script(python, "compare.py", wrong).c_str()), 0);
 }

@@ -1,5 +1,5 @@
-// G1, G2, G6, G23: SIGKILL at random times, inside saves, and at every failpoint of a run.
-// Repeating the same command leads to the bits and the log of an undisturbed run.
+// RELIABILITY.md, G1, G2, G6 and G23: SIGKILL at random times, inside saves, and at every failpoint
+// of a run. The same command, repeated, ends with the bits and the log of an undisturbed run.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -37,7 +37,7 @@ struct Kills {
   int64_t all() const { return at_random + inside_saves; }
 };
 
-// Whether the process died during a save, which leaves a temporary folder.
+// Whether the process died during a save, because then its temporary folder is left.
 bool died_inside_a_save(const fs::path& out, pid_t child) {
   const std::string ending = ".tmp." + std::to_string(child);
   std::error_code none;
@@ -48,7 +48,8 @@ bool died_inside_a_save(const fs::path& out, pid_t child) {
   return false;
 }
 
-// One launch, killed with equal probability at a call of the first two saves or at a random time.
+// Runs one launch and kills it: with equal probability at a random failpoint of its first two saves
+// or at a random time.
 int launch(const Kind& kind, const fs::path& out, KeyedRandom& random, Kills& kills) {
   constexpr uint64_t kPointsOfTwoSaves = 90;
   if (random.below(2) == 0) {
@@ -73,7 +74,7 @@ TEST(KillsSlow, AtAnyTimeAndInsideSavesChangeNoBit) {
   const test::Series series(300);
   const Kind kinds[] = {measured(pretraining(24, 3)), measured(finetuning(12, 2))};
   ASSERT_NE(kinds[1].whole.bits.find("ema."), std::string::npos)
-      << "the run must have a moving average";
+      << "the test needs a run with a moving average";
   Kills kills;
   int64_t runs = 0;
   for (; kills.all() < series.cases() || 3 * kills.inside_saves < series.cases(); ++runs) {
@@ -95,8 +96,8 @@ TEST(KillsSlow, AtAnyTimeAndInsideSavesChangeNoBit) {
   test::Series::note("runs", runs);
 }
 
-// A kill before and after each open, write, fsync, rename, unlink, mkdir and rmdir of a run with
-// two saves. These include the calls for marks, logs, events, images and report pages.
+// Kills before and after each open, write, fsync, rename, unlink, mkdir and rmdir of a run with two
+// saves. The calls include those for marker files, logs, events, images and report pages.
 TEST(KillsSlow, AtEveryFailpointOfARunChangeNoBit) {
   const Kind kind = measured(pretraining(4, 2));
   int64_t points = 0;
@@ -118,7 +119,7 @@ TEST(KillsSlow, AtEveryFailpointOfARunChangeNoBit) {
   EXPECT_GT(points, 100);
 }
 
-// G6: undisturbed launches on the same machine.
+// RELIABILITY.md, G6: undisturbed launches on the same machine.
 TEST(RepeatsSlow, EveryLaunchLeavesTheSameBits) {
   const test::Series series(5);
   for (const ShortRun& run : {pretraining(24, 3), finetuning(12, 2)}) {

@@ -1,4 +1,5 @@
-// G13, G22, G28: runs of many steps give no false alarm, do not leak, and end without intervention.
+// RELIABILITY.md, G13, G22 and G28: runs of many steps report no spike falsely, do not leak memory
+// or files, and come to their end although they are killed again and again.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -58,7 +59,8 @@ TEST(LongRunsSlow, ThousandsOfStepsLeakNeitherMemoryNorFiles) {
   }
   ASSERT_EQ(wait_for(child), 0);
   ASSERT_GT(seen.size(), 8U);
-  // The slope between the medians of both halves; a save in progress does not change a median.
+  // The growth is the difference between the medians of the two halves. A median hides the memory
+  // of a save in progress.
   const auto median = [](std::vector<Seen> part) {
     std::sort(part.begin(), part.end(),
               [](const Seen& one, const Seen& two) { return one.megabytes < two.megabytes; });
@@ -74,7 +76,7 @@ TEST(LongRunsSlow, ThousandsOfStepsLeakNeitherMemoryNorFiles) {
       std::minmax_element(seen.begin(), seen.end(),
                           [](const Seen& one, const Seen& two) { return one.files < two.files; });
   test::Series::note("descriptors_most", most->files);
-  EXPECT_LE(most->files - fewest->files, 3);  // files of a save or of the log may be open
+  EXPECT_LE(most->files - fewest->files, 3);  // a save or a reader of the log may have files open
 }
 
 TEST(LongRunsSlow, CleanRunsGiveNoFalseAlarmOfASpike) {
@@ -96,8 +98,8 @@ TEST(LongRunsSlow, CleanRunsGiveNoFalseAlarmOfASpike) {
   EXPECT_EQ(alarms, 0);
 }
 
-// Killed every 20 s on average (FASTCONVMAE_KILL_EVERY) and restarted with the same command, for
-// FASTCONVMAE_CASES seconds of training.
+// A run is killed every 20 s on average (FASTCONVMAE_KILL_EVERY) and restarted with the same
+// command. Undisturbed, it would train for FASTCONVMAE_CASES seconds.
 TEST(LongRunsSlow, UnattendedUnderKillsComesToItsEnd) {
   const test::Series series(120);
   const char* text = std::getenv("FASTCONVMAE_KILL_EVERY");

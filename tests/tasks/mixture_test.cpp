@@ -105,7 +105,7 @@ TEST(Mixture, TeachersThatAreMissingOrWrongAreRefusedBeforeTheRun) {
   EXPECT_FALSE(fs::exists(out));
 }
 
-// A stored teacher of another size.
+// The stored teacher is smaller than vit_s16.
 TEST(Mixture, AWrongTeacherIsRefusedWithWhatItIs) {
   const fs::path file =
       fs::path(FCM_SOURCE_DIR) / ".." / "shared" / "fixtures" / "teachers" / "dino_tiny.pth";

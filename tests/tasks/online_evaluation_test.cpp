@@ -48,7 +48,7 @@ TEST(OnlineEvaluation, ChangesNoBitOfARunAlsoWhereItIsResumed) {
   };
   train_with(scratch / "alone", {"run.max_steps=0"});
   train_with(scratch / "watched", watched("0"));
-  train_with(scratch / "resumed", watched("16"));  // the last step of an epoch
+  train_with(scratch / "resumed", watched("16"));  // stops after the last step of an epoch
   train_with(scratch / "resumed", watched("20"));
   train_with(scratch / "resumed", watched("0"));
   EXPECT_EQ(last_weights(scratch / "alone"), last_weights(scratch / "watched"));
@@ -60,7 +60,7 @@ TEST(OnlineEvaluation, ChangesNoBitOfARunAlsoWhereItIsResumed) {
     EXPECT_GT(lines[0].at(key).get<double>(), 15) << key;  // ten classes: chance is 10
     EXPECT_FALSE(epoch_lines(scratch / "alone")[0].contains(key));
   }
-  // The second evaluation reads other weights; at most one of the two figures may be equal by
+  // The second evaluation reads later weights, so at most one of the two figures may be equal, by
   // chance.
   const auto measured = [&](size_t epoch) {
     return std::pair(lines[epoch].at("knn_top1"), lines[epoch].at("probe_top1"));
@@ -70,7 +70,7 @@ TEST(OnlineEvaluation, ChangesNoBitOfARunAlsoWhereItIsResumed) {
   const std::string page = read_file(scratch / "watched" / "report.html", ExitCode::kUsage);
   EXPECT_NE(page.find("Linear probe top-1"), std::string::npos);
 
-  train_with(scratch / "other", {"run.seed=5", "run.max_steps=0"});  // so the comparison can fail
+  train_with(scratch / "other", {"run.seed=5", "run.max_steps=0"});  // negative control
   EXPECT_NE(last_weights(scratch / "alone"), last_weights(scratch / "other"));
 }
 

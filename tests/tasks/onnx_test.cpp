@@ -1,5 +1,5 @@
-// checkpoint convert --to onnx: the ONNX model computes what the checkpoint's model computes, at
-// the trained image size and at another; metadata in the file; refusals.
+// checkpoint convert --to onnx: the ONNX model computes the outputs of the checkpoint's model, at
+// the trained image size and at another size. Also the file's metadata, and refusals.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -144,7 +144,7 @@ void expect_same(const ReadModel& model, const Trained& trained) {
       test::outputs_of(*trained.model, test::normalised(pixels, data.mean, data.stddev));
   ASSERT_EQ(got.size(), wanted.size());
   for (const auto& [name, value] : wanted) {
-    if (name == "map") {  // few pixels have logits equal up to rounding
+    if (name == "map") {  // a pixel may differ if its two best logits are equal up to rounding
       EXPECT_LT(got.at(name).ne(value).to(at::kDouble).mean().template item<double>(), 1e-3);
       continue;
     }
@@ -189,7 +189,8 @@ TEST(Onnx, ClassesOfAClassifier) {
   }
 }
 
-// Compared with the probe's own predictions. The input is in 0..1 here too.
+// The ONNX model equals the probe's own predictions. Its input pixels are in 0..1, as for all
+// models.
 TEST(Onnx, ClassesOfAProbe) {
   Checkpoints checkpoints;
   SilentReporter silence;

@@ -1,5 +1,5 @@
-// Which files a command may replace: those of an earlier command of the same kind, recognised by
-// content.
+// A command may replace only files that a command of the same kind wrote. The content of a file
+// shows its kind.
 #include "fcm/tasks/output_file.h"
 
 #include <gtest/gtest.h>
@@ -110,7 +110,7 @@ TEST_F(OutputFile, WhatIsReadIsNotReplaced) {
   }
 }
 
-// Before any work, not when the file is written.
+// A missing folder is refused before any work.
 TEST_F(OutputFile, TheFolderMustBeThere) {
   const fs::path file = put("file", "x");
   for (const FileKind kind : {FileKind::kArray, FileKind::kPacked, FileKind::kPth}) {
@@ -140,7 +140,8 @@ TEST_F(OutputFile, APartOfACheckpointIsNotReplaced) {
          "is part of the checkpoint");
 }
 
-// A temporary file of a killed command looks like a user's file, so both stay.
+// The temporary file of a killed command cannot be told from a user's file of the same name, so any
+// file there stays.
 TEST_F(OutputFile, WhateverStandsAtTheTemporarysNameStays) {
   for (const auto& [kind, file] : one_of_each()) {
     const fs::path temporary = file.string() + ".tmp";

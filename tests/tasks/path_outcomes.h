@@ -1,5 +1,6 @@
-// Outcomes of the cells in the table of paths: refusals, each with its message and exit status, and
-// cells whose result differs from that of the run folder. paths_test.cpp runs the cells.
+// The cells of paths_test.cpp (command x kind of run x form of checkpoint) that do not simply give
+// the result of the run folder: cells that are refused, with message and exit status, and cells
+// that give another result.
 #pragma once
 
 #include <fnmatch.h>
@@ -16,7 +17,7 @@ inline bool fits(const char* pattern, const std::string& name) {
   return ::fnmatch(pattern, name.c_str(), FNM_EXTMATCH) == 0;
 }
 
-// A set of cells. The fields are patterns: *, ? and @(this|that).
+// A set of cells. Each field is a pattern with *, ?, @(this|that) and !(this).
 struct Place {
   const char *command, *origin, *form;
 };
@@ -25,8 +26,8 @@ inline bool fits(const Place& place, const std::string& command, const std::stri
   return fits(place.command, command) && fits(place.origin, origin) && fits(place.form, form);
 }
 
-// Cells that end with a refusal. `sentence` is the part of the message without names; the
-// documentation quotes it.
+// Cells that are refused. `sentence` is a part of the message that contains no names of files or
+// runs; docs/tour/10-checkpoint.md quotes it.
 struct Refusal {
   Place place;
   ExitCode code;

@@ -1,5 +1,5 @@
-// Runs of every kind, each trained once, and their checkpoints in every form, for the test of all
-// paths through the program. The table of paths is in paths_test.cpp.
+// Runs of every kind, each trained once, and their checkpoints in every form. paths_test.cpp runs
+// every command on them.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -31,8 +31,8 @@ using Settings = std::vector<std::string>;
 inline const tasks::MachineOptions kMachine{"cpu", 2, {}, true};
 inline const fs::path kRecipes = fs::path(FCM_SOURCE_DIR) / "recipes";
 
-// How a run folder is made. If `start` is empty: pretraining by `recipe`. Otherwise: a classifier,
-// probe, segmenter or detector trained from the run named `start`.
+// How to train a run. If `start` is empty, the run is pretraining by `recipe`; otherwise it trains
+// a classifier, probe, segmenter or detector from the run named `start`.
 struct Origin {
   std::string name, recipe;
   Settings set;
@@ -44,8 +44,9 @@ struct Origin {
 
 inline void PrintTo(const Origin& origin, std::ostream* out) { *out << origin.name; }
 
-// A form of a run's checkpoint. If `to` is empty: the run folder, or `inside` of it. Otherwise: the
-// output of `checkpoint convert --to`, a file or folder whose name ends in `ending`.
+// A form of a run's checkpoint. If `to` is empty, the form is the run folder, or its newest step
+// folder if `inside` is set. Otherwise it is the output of `checkpoint convert --to`, a file or
+// folder whose name ends in `ending`.
 struct Form {
   std::string name, to, ending, inside;
 };
@@ -134,7 +135,7 @@ class World {
   std::string data_of(const Origin& origin) const {
     return origin.segments() ? scenes() : origin.detects() ? objects() : data();
   }
-  // A path at which nothing exists.
+  // A new path at which nothing exists.
   fs::path fresh(const std::string& ending = "") {
     return scratch_ / fmt::format("out-{}{}", ++fresh_, ending).c_str();
   }
@@ -160,7 +161,8 @@ class World {
     return place->second;
   }
 
-  // The result is nullopt if this run has no checkpoint of that form; the convert cells test why.
+  // The result is nullopt if the run cannot be converted to that form; the convert cells test the
+  // refusal.
   std::optional<fs::path> checkpoint(const std::string& name, const Form& form) {
     if (form.to.empty()) return form.inside.empty() ? run(name) : step_of(name);
     const auto [place, is_new] = forms_.try_emplace({name, form.name});

@@ -1,6 +1,6 @@
-// Every path through the program: kind of run x command x form of checkpoint. A cell either works
-// and gives the same result as the run folder, or ends with the message and exit status listed in
-// path_outcomes.h and docs/tour/10-checkpoint.md. A new kind of run, command or form is one line.
+// Every cell of the table kind of run x command x form of checkpoint. A cell either works and gives
+// the same result as the run folder, or ends as path_outcomes.h and docs/tour/10-checkpoint.md say.
+// A new kind of run, command or form is one line.
 #include "tests/tasks/paths.h"
 
 #include <algorithm>
@@ -14,13 +14,14 @@
 namespace fcm::paths {
 namespace {
 
-// For segmenters: small batches, and on a ViT the blocks whose outputs become feature maps.
+// Settings of segmenters: small batches; on a ViT also the blocks whose outputs become feature
+// maps.
 const Settings kFewScenes = {"optim.batch_size=2", "optim.micro_batch=2"};
 const Settings kFewScenesOfVit = {"optim.batch_size=2", "optim.micro_batch=2",
                                   "segmenter.taps=[0,0,1,1]"};
 
-// For detectors: small batches. Patches have 8, 16 or 32 pixels and attention windows 2 x 2
-// patches.
+// Settings of detectors: small batches, and attention windows of 2 x 2 patches. A patch has 8, 16
+// or 32 pixels.
 const Settings kFewObjects = {"optim.batch_size=2", "optim.micro_batch=2", "detector.window=2",
                               "detector.score=0.001"};
 const Settings kFewObjectsOfSwin = {"optim.batch_size=2", "optim.micro_batch=2",
@@ -81,8 +82,8 @@ struct Cell {
   fs::path checkpoint;
 };
 
-// A command and its result without names and clocks. `forms` and `origins` are patterns of the
-// cells that it runs on.
+// A command; `run` returns its result without names and times. `forms` and `origins` are patterns
+// of the cells that it runs on.
 struct Command {
   std::string name;
   std::function<json(const Cell&)> run;
@@ -105,7 +106,7 @@ json train_on(const char* recipe, const Cell& cell) {
 
 const char* const kVitOfLargePatches = "@(fast_mae|segmented_mae)";
 
-// One step of training a segmenter from these weights.
+// Trains a segmenter for one step from the cell's checkpoint.
 json segmented(const Cell& cell) {
   SilentReporter silence;
   const fs::path out = cell.world.fresh();
@@ -117,7 +118,7 @@ json segmented(const Cell& cell) {
   return {{"weights", weights_of(out)}, {"classes", result.at("classes")}};
 }
 
-// One step of training a detector from these weights.
+// Trains a detector for one step from the cell's checkpoint.
 json detected(const Cell& cell) {
   SilentReporter silence;
   const fs::path out = cell.world.fresh();
@@ -158,7 +159,7 @@ json features(const char* tokens, const char* ending, const Cell& cell) {
                            : fingerprint(formats::read_safetensors(request.out).tensors)}};
 }
 
-// Excludes the title of the sheet, which names the step of the weights: some forms do not store it.
+// Excludes the title of the sheet: it names the step of the weights, which some forms do not store.
 json visualized(const char* what, const Cell& cell) {
   SilentReporter silence;
   constexpr int64_t kTitleRows = 60;
@@ -194,7 +195,7 @@ Command visualize(const char* name, const char* what) {
   return {name, [=](const Cell& cell) { return visualized(what, cell); }};
 }
 
-// Two more steps in a new folder.
+// Resumes the checkpoint in a new folder, for two more steps.
 json resumed(const Cell& cell) {
   SilentReporter silence;
   const fs::path out = cell.world.fresh();
@@ -208,7 +209,7 @@ json resumed(const Cell& cell) {
   return {{"steps", result.at("steps")}, {"weights", weights_of(out)}};
 }
 
-// Repeats the command in a copy of the run folder, with two more steps.
+// Repeats the training command in a copy of the run folder, with two more steps.
 json resumed_in_place(const Cell& cell) {
   SilentReporter silence;
   const fs::path out = cell.world.fresh();
@@ -237,7 +238,7 @@ Command convert_to(const char* to, const char* ending = "") {
           [=](const Cell& cell) { return converted(to, ending, cell); }};
 }
 
-// The graph and its weights, which must be the same for every form.
+// The ONNX graph and its weights, which must be the same for every form.
 json onnx_graph(const Cell& cell) {
   SilentReporter silence;
   const fs::path out = cell.world.fresh(".onnx");
@@ -377,7 +378,7 @@ TEST_P(Paths, EveryFormOfTheCheckpointWorksOrSaysWhyNot) {
       const json got = command.run(cell);
       if (form.name == "run") wanted = got;
       EXPECT_EQ(got == wanted, !gives_other(command.name, origin.name, form.name))
-          << got.dump() << "\nbeside the run folder's\n"
+          << got.dump() << "\nand from the run folder\n"
           << wanted.dump();
     } catch (const std::exception& error) {
       ADD_FAILURE() << error.what();
@@ -409,12 +410,12 @@ TEST(PathsTable, EverySentenceIsDocumented) {
   }
 }
 
-// A .pth file and back preserves the whole state of a run: weights, moments, moving averages.
+// Conversion to a .pth file and back preserves the tensors of a run: weights, moments, moving
+// averages.
 TEST(PathsChain, AFileForOtherProgramsHoldsAllOfARun) {
   SilentReporter silence;
   for (const Origin& origin : kOrigins) {
-    // .pth files have no place for the momentum of probes or the moments of segmenters and
-    // detectors.
+    // .pth files store neither the momentum of probes nor the moments of segmenters and detectors.
     if (origin.name.starts_with("probe") || origin.segments() || origin.detects()) continue;
     SCOPED_TRACE(origin.name);
     const fs::path run = world().run(origin.name), back = world().fresh();
@@ -431,7 +432,7 @@ TEST(PathsChain, AFileForOtherProgramsHoldsAllOfARun) {
   }
 }
 
-// Two launches, the second from any form, end like one launch.
+// A run that is stopped and resumed from its .pth file ends with the weights of one launch.
 TEST(PathsChain, ARunGoesOnAsIfItHadNeverStopped) {
   SilentReporter silence;
   for (const Origin& origin : kOrigins) {

@@ -1,5 +1,5 @@
-// The meaning of figures is preserved: classes are matched by name and data sets by their number
-// and list of images, from training a classifier to every command that reads it.
+// A checkpoint stores the classes and images that it was trained on. Every later command compares
+// its data with them: classes by name, data sets by number and list of images.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -31,7 +31,8 @@ class RememberingReporter final : public Reporter {
 
 class Provenance : public testing::Test {
  protected:
-  // Images of these classes in train/ and val/; the first letter of a class sets the colour.
+  // Writes images of these classes to train/ and val/; the first letter of a class sets their
+  // colour.
   std::string images(const std::string& name, const std::vector<std::string>& classes,
                      int64_t train = 8, int64_t val = 4) {
     for (const auto& [split, count, first] :
@@ -165,7 +166,7 @@ TEST_F(Provenance, SomeTrainingImagesAmongTheMeasuredAreSaid) {
   ASSERT_EQ(result.at("notes").size(), 1u);
   EXPECT_NE(result.at("notes")[0].get<std::string>().find(note), std::string::npos);
   EXPECT_NE(page_of("run").find("3 of 15 images that were compared"), std::string::npos);
-  // The checkpoint alone is enough, also for a copy of the data elsewhere.
+  // The checkpoint alone identifies the images, also in a copy of the data elsewhere.
   fs::rename(scratch_ / "abc" / "val", scratch_ / "held_out");
   const nlohmann::json later = measured(scratch_ / "held_out", scratch_ / "run");
   EXPECT_TRUE(said_.has("3 of 15 images that were compared")) << said_.all;
@@ -177,7 +178,8 @@ TEST_F(Provenance, SomeTrainingImagesAmongTheMeasuredAreSaid) {
   EXPECT_GE(neighbours.at("notes").size(), 1u);
 }
 
-// Names and counts are unchanged but the pixels differ, so figures would describe other data.
+// Names and number of images are unchanged, but the pixels differ: later figures are about other
+// data.
 TEST_F(Provenance, ARunThatGoesOnSaysOtherPixelsUnderTheSameNames) {
   const std::string data = images("abc", {"a", "b", "c"});
   finetune(finetuning(data, "run"), said_);
@@ -231,7 +233,7 @@ TEST_F(Provenance, ARunThatGoesOnSaysOtherImages) {
   pretrain(pretraining(data, "run", 2), said_);
   EXPECT_EQ(said_.all, "");
   pretrain(pretraining(data, "run", 3), said_);
-  EXPECT_EQ(said_.all, "") << "unchanged images need no message";
+  EXPECT_EQ(said_.all, "") << "there is no message if the images are unchanged";
   pretrain(pretraining(more, "run", 4), said_);
   EXPECT_TRUE(said_.has("up to step 3 it had 24 images")) << said_.all;
   EXPECT_TRUE(said_.has("now it has 48 images")) << said_.all;
@@ -288,7 +290,8 @@ TEST_F(Provenance, EarlierCheckpointsAreTakenAndSaidNotToTell) {
   said_.all.clear();
   EXPECT_EQ(finetune(finetuning(data, "run", 3), said_).at("steps"), 3);
   EXPECT_TRUE(said_.has("does not say which images and classes")) << said_.all;
-  EXPECT_EQ(state_of("run").at("trained_on").at("images"), 24) << "the resumed run stores it";
+  EXPECT_EQ(state_of("run").at("trained_on").at("images"), 24)
+      << "the resumed run stores the number of images";
 }
 
 TEST_F(Provenance, FilesOfOtherFormatsTakeItAlong) {
@@ -352,7 +355,7 @@ TEST_F(Provenance, NothingReadableIsNoResult) {
   RunRequest probe;
   probe.data = data;
   probe.machine = kMachine;
-  // Refused by the limit on bad images, or because no image can be read.
+  // Whether the refusal is by the limit on bad images, or because no image can be read.
   const auto refused = [&](const auto& action) {
     const std::string message = test::error_of(ExitCode::kData, action);
     return message.find("be read") != message.npos || message.find("no readable") != message.npos;

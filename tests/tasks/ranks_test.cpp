@@ -1,4 +1,4 @@
-// Commands that divide their work among processes give the same result for any number of them.
+// Commands that divide their work among processes give the same result for any number of processes.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -25,7 +25,7 @@ std::string content_of(const fs::path& file) { return read_file(file, ExitCode::
 
 class Ranks : public testing::Test {
  protected:
-  // The result of a command run by `processes` processes; 1: without launch.
+  // The result of a command in `processes` processes; a single process runs without `launch`.
   nlohmann::json result(int64_t processes, Words words) const {
     for (const char* word : {"--json", "--quiet", "--threads", "1"}) words.emplace_back(word);
     if (processes > 1) {
@@ -100,7 +100,7 @@ TEST_F(Ranks, FeaturesAreRowsInTheOrderOfTheSet) {
   EXPECT_TRUE(files[0] == files[2]);
 }
 
-// One epoch of 2 steps with an evaluation at its end.
+// Each command trains for one epoch of 2 steps, with an evaluation at its end.
 TEST_F(Ranks, FinetuneAndThePublishedProbeMeasureAllImages) {
   const fs::path run = trained("pretrain", "smoke_pretrain");
   for (const Words& command : {Words{"finetune", "--recipe", "smoke_finetune"},
@@ -116,7 +116,7 @@ TEST_F(Ranks, FinetuneAndThePublishedProbeMeasureAllImages) {
             std::string("run.log_every_steps=1")}) {
         words.push_back(word);
       }
-      if (command.front() == "finetune") {  // mixup and CutMix pair images of one rank only
+      if (command.front() == "finetune") {  // mixup and CutMix depend on the division into ranks
         for (const char* word : {"--set", "augment.mixup=0", "--set", "augment.cutmix=0"}) {
           words.emplace_back(word);
         }
@@ -130,7 +130,7 @@ TEST_F(Ranks, FinetuneAndThePublishedProbeMeasureAllImages) {
   }
 }
 
-// Steps of two images, one per process.
+// A step has two images, one per process.
 TEST_F(Ranks, SegmentersAreTrainedAndMeasuredAsByOne) {
   const std::string scenes = scratch_ / "scenes";
   tests::write_scenes(scenes, 8, 5);
@@ -216,7 +216,7 @@ TEST_F(Ranks, BenchStepIsTheGroups) {
   EXPECT_GT(told.at("implementations").at("fast").at("images_per_second").at("median"), 0);
 }
 
-// Processes are started by hand, so each has its own command line.
+// The test starts the processes itself, because each has its own command line.
 TEST_F(Ranks, OfDifferentRecipesOrDataAreRefused) {
   struct Case {
     const char *first, *second, *words;

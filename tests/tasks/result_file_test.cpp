@@ -1,4 +1,4 @@
-// result.json: what a result may replace, and how its numbers and names are written.
+// result.json: which files a result may replace, and how numbers and names are written.
 #include "fcm/tasks/result_file.h"
 
 #include <gtest/gtest.h>

@@ -67,7 +67,7 @@ std::string weights_of(const fs::path& out) {
          read_file(last / "optimizer.safetensors", ExitCode::kCheckpoint);
 }
 
-// log.jsonl without fields that depend on time and memory.
+// The lines of log.jsonl without fields that depend on time and memory.
 std::vector<nlohmann::json> log_of(const fs::path& out) {
   std::vector<nlohmann::json> lines;
   std::istringstream text(read_file(out / "log.jsonl", ExitCode::kUsage));
@@ -91,7 +91,8 @@ TEST(Resume, AfterKillsAtAnyTimeTheBitsAreTheSame) {
   for (int status = -1; status != 0 && launches < 40; ++launches) {
     const auto before = saved(scratch / "broken");
     const pid_t child = start(scratch / "broken", {});
-    // Waits for one more save, so that the series ends; after it the kill may come at any time.
+    // Waits for a new save, so that each launch makes progress; the kill comes at any time after
+    // it.
     while (saved(scratch / "broken") == before && !has_ended(child)) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
@@ -129,7 +130,7 @@ TEST(Resume, ATruncatedNewestCheckpointFallsBackToTheOneBefore) {
   EXPECT_EQ(weights_of(scratch / "whole"), weights_of(scratch / "cut"));
 }
 
-TEST(Resume, AnotherSeedGivesOtherWeights) {  // so the comparison above can fail
+TEST(Resume, AnotherSeedGivesOtherWeights) {  // negative control
   const Scratch scratch;
   ASSERT_EQ(wait_for(start(scratch / "first", {})), 0);
   ASSERT_EQ(wait_for(start(scratch / "second", {"--seed", "9"})), 0);

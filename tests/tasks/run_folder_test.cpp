@@ -1,5 +1,5 @@
-// What --overwrite removes from a run folder and what it must keep: in every case the folder holds
-// files of other programs, which must be unchanged afterwards.
+// What --overwrite removes from a run folder and what it must keep. The folders also hold files of
+// other programs, which must be unchanged afterwards.
 #include "fcm/tasks/run_folder.h"
 
 #include <gtest/gtest.h>
@@ -170,13 +170,14 @@ TEST_F(RunFolder, OverwriteLeavesAllThatIsNotOurs) {
     if (name != "checkpoints" && name != "pictures") left.erase(name);
   }
   EXPECT_EQ(left, contents(strangers));
-  // The run can be trained: the step folder that holds only notes is no checkpoint and no obstacle.
+  // The run can be trained: a step folder that holds only notes is not taken for a checkpoint, and
+  // a checkpoint can be saved under that name.
   EXPECT_EQ(checkpoint::load_newest(run / "checkpoints", true, reporter_), std::nullopt);
   save(run / "checkpoints", 2);
   EXPECT_EQ(checkpoint::load_newest(run / "checkpoints", true, reporter_)->step, 2);
 }
 
-// The comparison that these tests use notices one lost file, one changed byte and one lost link.
+// Negative control: contents() differs after one lost file, one changed byte or one lost link.
 TEST_F(RunFolder, TheComparisonOfFoldersNoticesALoss) {
   const fs::path folder = scratch_ / "folder";
   const auto whole = [&] {
@@ -239,7 +240,7 @@ TEST_F(RunFolder, GoesOnWhereItWasKilledWritingItsRecipe) {
     EXPECT_TRUE(fs::exists(run / "recipe.toml"));
     EXPECT_FALSE(fs::exists(run / "recipe.toml.tmp"));
   }
-  // With any further file, the run cannot be identified.
+  // A run that has checkpoints must have its recipe.toml; the temporary file does not replace it.
   const fs::path run = make_run("more");
   fs::rename(run / "recipe.toml", run / "recipe.toml.tmp");
   EXPECT_NE(prepare(run, false).find("no recipe.toml"), std::string::npos);
@@ -365,8 +366,8 @@ TEST_F(RunFolder, LinksAreRemovedAndNotFollowed) {
   EXPECT_NE(reporter_.warnings[0].find((elsewhere / "checkpoints").string()), std::string::npos);
 }
 
-// Folders named like a step in which a user put weights, without a manifest or with that of another
-// program.
+// A user has put weights in a folder that is named like a step. The folder has no manifest, or that
+// of another program.
 TEST_F(RunFolder, AStepWithoutAManifestOfOursStaysAndSoDoesTheRun) {
   for (const char* name : {"checkpoints/step-3", "best/step-7", "checkpoints/step-4.old"}) {
     const fs::path run = make_run("run"), step = run / name;
@@ -425,7 +426,7 @@ TEST_F(RunFolder, ReadOnlyFilesGoAndWhatCannotBeRemovedIsNamed) {
   EXPECT_FALSE(fs::exists(run / "log.jsonl"));
 }
 
-// Killed, or failing with a system error, at every call of a replacement.
+// --overwrite is killed, or fails with a system error, at each failpoint of the replacement.
 TEST_F(RunFolder, AnInterruptedReplacementCanBeRepeatedAndLosesNothing) {
   const fs::path strangers = scratch_ / "strangers", run = scratch_ / "run";
   add_strangers(strangers);
@@ -433,7 +434,7 @@ TEST_F(RunFolder, AnInterruptedReplacementCanBeRepeatedAndLosesNothing) {
   struct Kind {
     fs::path whole;  // the run before the replacement
     const char* action;
-    int64_t stride;  // every how many failpoints are tried
+    int64_t stride;  // 4: only every fourth failpoint is tried
   };
   const fs::path fresh = make_run("fresh"), old = make_old_run("old");
   for (const Kind& kind : {Kind{fresh, "kill", 1}, Kind{fresh, "EIO", 4}, Kind{old, "kill", 4}}) {
@@ -461,8 +462,8 @@ TEST_F(RunFolder, AnInterruptedReplacementCanBeRepeatedAndLosesNothing) {
       auto found = contents(run);
       for (const auto& [name, text] : expected) ASSERT_EQ(found[name], text) << name;
       ASSERT_TRUE(is_run(run));
-      // Either the old run resumes with its recipe, or the new run starts with its own and no
-      // checkpoint.
+      // Either the old run can be resumed with its recipe, or the new run starts with the new
+      // recipe and without a checkpoint.
       const std::string third = prepare(run, false, "third");
       ASSERT_NE(third.find("another recipe"), third.npos) << third;
       const auto left = checkpoint::load_newest(run / "checkpoints", true, reporter_);
@@ -506,7 +507,7 @@ TEST_F(RunFolder, ADemonstrationReplacesNoOtherRunUnasked) {
       recipe::load_pretraining_recipe("smoke_pretrain", {fs::path(FCM_SOURCE_DIR) / "recipes"}, {});
   try {
     demo(request, reporter_);
-    ADD_FAILURE() << "it was replaced";
+    ADD_FAILURE() << "the demo replaced a run of another command";
   } catch (const Error&) {  // another recipe, or Fashion-MNIST is not installed
   }
   EXPECT_EQ(contents(run), before);

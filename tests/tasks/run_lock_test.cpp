@@ -145,14 +145,14 @@ TEST_F(Lock, OfTwoProgramsOneTrains) {
   };
   const pid_t first = program("100000");
   siginfo_t ended{};
-  while (!fs::exists(both / "recipe.toml") && ended.si_pid == 0) {  // it has the lock by then
+  while (!fs::exists(both / "recipe.toml") && ended.si_pid == 0) {  // written with the lock held
     ::usleep(10'000);
     ::waitid(P_PID, static_cast<id_t>(first), &ended, WEXITED | WNOHANG | WNOWAIT);
   }
   EXPECT_EQ(tests::wait_for(program("100000")), static_cast<int>(ExitCode::kUsage));
   ::kill(first, SIGTERM);
   EXPECT_EQ(tests::wait_for(first), static_cast<int>(ExitCode::kStopped));
-  EXPECT_EQ(tests::wait_for(program("1")), 0) << "the lock is free again";
+  EXPECT_EQ(tests::wait_for(program("1")), 0) << "the lock must be free again";
 }
 
 }  // namespace

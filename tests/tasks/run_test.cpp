@@ -1,4 +1,4 @@
-// Files that runs leave, and runs whose output folder is not usable.
+// The files that a run leaves, and runs whose output folder or input is not usable.
 #include <gtest/gtest.h>
 
 #include <fstream>

@@ -1,5 +1,6 @@
-// G8, G27: full disks, limited file sizes and too little memory end with the documented status, and
-// the same command later leads to the same bits.
+// RELIABILITY.md, G8 and G27: a run on a full disk, with limited file sizes or with too little
+// memory ends with the documented status. The same command, repeated later, ends with the same
+// bits.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -53,7 +54,8 @@ TEST(FullDiskSlow, FileSizeLimits) {
   test::Series::note("refused", refused);
 }
 
-// The shell script that mounts the disk in its own mount namespace.
+// The shell script that mounts a small disk in its own mount namespace, runs the program there,
+// enlarges the disk, and runs the program again.
 constexpr const char* kScript = R"(
 set -u
 mount -t tmpfs -o size="$SIZE" none "$DISK" || exit 77

@@ -11,7 +11,7 @@
 
 namespace fcm::tests {
 
-// The first synthetic scenes, with names and colours of their classes.
+// Writes the first synthetic scenes, with the names and colours of their classes.
 inline void write_scenes(const std::filesystem::path& folder, int64_t training = 8,
                          int64_t validation = 2) {
   nlohmann::json classes;
@@ -37,7 +37,7 @@ inline void write_scenes(const std::filesystem::path& folder, int64_t training =
   std::ofstream(folder / "classes.json") << classes;
 }
 
-// The first synthetic images with objects, in COCO's folder layout.
+// Writes the first synthetic images with objects, in COCO's folder layout.
 inline void write_objects(const std::filesystem::path& folder, int64_t training = 6,
                           int64_t validation = 2) {
   std::filesystem::create_directories(folder / "annotations");

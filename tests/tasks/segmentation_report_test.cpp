@@ -1,4 +1,4 @@
-// What a report reads from the folder of a segmentation run.
+// The report of a segmentation run, from the files in its folder.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -10,15 +10,15 @@
 namespace fcm::tasks {
 namespace {
 
-// A run folder with only the files that the report shows; each sheet is a letter instead of an
-// image.
+// The input of the report for a run folder with only the files that the report shows. Each sheet is
+// one letter instead of an image.
 viz::ReportInput input_of(const std::string& log) {
   const test::Scratch run;
   run.write("recipe.toml",
             read_file(std::string(FCM_SOURCE_DIR) + "/recipes/smoke/smoke_finetune.toml",
                       ExitCode::kUsage));
   run.write("log.jsonl", log);
-  run.write("pictures/step-99999999.png", std::string("a"));   // the last of the alphabet
+  run.write("pictures/step-99999999.png", std::string("a"));   // the last in alphabetical order
   run.write("pictures/step-100000000.png", std::string("b"));  // the newest
   run.write("pictures/step-00000800.png", std::string("c"));
   run.write("result.json", std::string(R"({"mIoU": 41.5, "images": 3, "classes": []})"));

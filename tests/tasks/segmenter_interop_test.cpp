@@ -89,7 +89,7 @@ TEST_F(SegmenterFiles, OfThisProgramGoToEveryFormatAndBack) {
     EXPECT_EQ(after.at("trained_on"), before.at("trained_on")) << to;
     EXPECT_TRUE(before.at("architecture").is_object());
   }
-  // A conversion from native to native keeps the moments.
+  // A conversion from native to native preserves the moments.
   EXPECT_GT(convert(trained_run(), "n", "native").at("moments"), 100);
 }
 
@@ -172,7 +172,8 @@ TEST_F(MmsegThroughCommands, ThereAndBackIsEqual) {
   const json shown = tasks::show_checkpoint(path("native"), reporter_);
   EXPECT_TRUE(shown.at("recipe").is_string()) << "the recipe is derived from the sizes";
   EXPECT_EQ(shown.at("architecture").at("classes"), 7);
-  EXPECT_LT(shown.at("parameters"), shown.at("elements")) << "running statistics are not trained";
+  EXPECT_LT(shown.at("parameters"), shown.at("elements"))
+      << "the running statistics are elements but not parameters";
   EXPECT_EQ(shown.at("step"), 16000);
   EXPECT_EQ(tasks::show_checkpoint(kMmsegFile, reporter_).at("step"), 16000);
   const checkpoint::Checkpoint kept = interop::load_any(path("native"), false, reporter_);
@@ -209,7 +210,7 @@ TEST_F(MmsegThroughCommands, IsWhereASegmenterStarts) {
   EXPECT_EQ(after.step, 1);
   EXPECT_EQ(after.state.at("pretrained_on").at("classes").size(), 7u);
   EXPECT_FALSE(after.state.contains(interop::kMetaKey))
-      << "trained weights are not those of the file";
+      << "training must change the weights of the file";
 }
 
 TEST_F(MmsegThroughCommands, OnlySegmentersGoToMmseg) {
@@ -220,8 +221,8 @@ TEST_F(MmsegThroughCommands, OnlySegmentersGoToMmseg) {
   EXPECT_NE(why.find("is not a segmenter"), std::string::npos) << why;
 }
 
-// A pretraining file loaded into a segmenter: unused tensors and parameters that keep their start
-// values are those that the upstream loader lists.
+// A pretraining file loaded into a segmenter: the unused tensors, and the parameters that keep
+// their initial values, are those that the upstream loader lists.
 TEST_F(MmsegThroughCommands, APretrainingFileFillsTheBackbone) {
   std::ifstream stream(kGoldenFolder / "manifest.json");
   const json golden = json::parse(stream).at("files").at("pretrained.safetensors");
@@ -231,7 +232,7 @@ TEST_F(MmsegThroughCommands, APretrainingFileFillsTheBackbone) {
        "encoder.depths=[2,1,3]", "encoder.heads=3", "encoder.mlp_ratios=[4,4,4]",
        "data.image_size=[80,80]", "segmenter.channels=12", "segmenter.aux_channels=6"});
   models::Segmenter model(recipe::segmenter_options(recipe, 7), 0);
-  constexpr double kMark = 7.25;  // neither a start value nor a value of the file
+  constexpr double kMark = 7.25;  // neither an initial value nor a value in the file
   for (const nn::Parameter& parameter : model.parameters().all()) {
     at::Tensor value = parameter.value;
     value.detach().fill_(kMark);

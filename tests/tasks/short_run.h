@@ -1,5 +1,4 @@
-// Runs of the program that last about a second, and everything about them that kills must not
-// change.
+// Runs of the program that last about a second, and the results that kills must not change.
 #pragma once
 
 #include <sys/wait.h>
@@ -72,7 +71,7 @@ class Failpoint {
   Failpoint& operator=(const Failpoint&) = delete;
 };
 
-// Whether a child has ended by itself; does not wait.
+// Whether a child has ended; does not wait.
 inline bool has_ended(pid_t child) {
   siginfo_t facts{};
   ::waitid(P_PID, static_cast<id_t>(child), &facts, WEXITED | WNOHANG | WNOWAIT);
@@ -98,8 +97,8 @@ inline std::vector<nlohmann::json> log_of(const fs::path& out) {
   return lines;
 }
 
-// A fault in the records of a run; empty if there is none. Each step is in the log once, and every
-// event file is complete except for a torn end.
+// A fault in the log or the event files of a run; empty if there is none. Each step must be in the
+// log once, and only the last record of an event file may be torn.
 inline std::string fault_of_records(const fs::path& out) {
   std::set<int64_t> steps;
   for (const nlohmann::json& line : log_of(out)) {
@@ -121,13 +120,13 @@ inline std::string fault_of_records(const fs::path& out) {
   return {};
 }
 
-// What an undisturbed run leaves.
+// The final bits and the log of an undisturbed run.
 struct Undisturbed {
   std::string bits;
   std::vector<nlohmann::json> log;
 };
 
-// The difference between a run and an undisturbed one; empty if there is none.
+// How a run differs from the undisturbed run; empty if it does not differ.
 inline std::string difference(const fs::path& out, const ShortRun& run, const Undisturbed& whole) {
   if (final_bits(out, run.steps) != whole.bits) return "weights or moments differ";
   if (log_of(out) != whole.log) return "the logs differ";

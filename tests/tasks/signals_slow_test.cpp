@@ -1,5 +1,5 @@
-// G10: on a signal at a random time, the program saves at the end of the current step and ends with
-// status 75. The same command resumes and leads to the same bits.
+// RELIABILITY.md, G10: on a signal at a random time, the program saves at the end of the current
+// step and ends with status 75. The same command resumes and ends with the same bits.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -66,7 +66,7 @@ TEST(SignalsSlow, StopAtTheEndOfAStepWithStatus75AndChangeNoBit) {
   test::Series::note("stopped", stopped);
   test::Series::note("runs", runs);
   test::Series::note("slowest_seconds", slowest);
-  EXPECT_LT(slowest, 10);  // the goal is 2 on an idle machine
+  EXPECT_LT(slowest, 10);  // seconds; the goal on an idle machine is 2 s
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// All stop signals of terminals and batch systems. The tests start the program itself.
+// The stop signals that terminals and batch systems send to the program.
 #include <gtest/gtest.h>
 #include <signal.h>
 

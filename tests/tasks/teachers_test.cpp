@@ -47,7 +47,7 @@ PlainTower tower_of(const TowerLayout& layout) {
   return tower;
 }
 
-// Features of a teacher for images whose patches are in `order_BL`.
+// Features of a teacher. The patches of each image are in the order `order_BL`.
 struct Seen {
   at::Tensor last_BLD, normed_BLD, order_BL;
 };
@@ -102,7 +102,7 @@ TEST(TowerFiles, EveryLayoutGivesTheTokensOfThePlainForm) {
   }
 }
 
-// The comparison detects mistakes that are planted in the plain tower.
+// Negative control: the comparison detects mistakes that are planted in the plain tower.
 TEST(TowerFiles, MistakesAreNoticed) {
   const auto differs = [](const std::string& label, Mistake mistake, const std::string& gelu = {}) {
     const TowerLayout layout = layout_called(label);
@@ -137,7 +137,7 @@ TEST(TowerFiles, RunInTheComputeTypeAsTheOthers) {
   EXPECT_EQ(test::compare(seen.normed_BLD, in_order(plain, seen.order_BL), 0.05).description, "");
 }
 
-// Each fact comes from the file that states it.
+// Kind, sizes and normalisation come from the file that states them.
 TEST(TowerFiles, KindSizesAndPixelsAreSaid) {
   using targets::TeacherKind;
   const auto kind_of = [](const std::string& label) -> TeacherKind {
@@ -208,8 +208,8 @@ TEST(TowerFiles, TheProjectionIsTheSameFromEveryProgram) {
   }
 }
 
-// DINOv2's interpolation, by its formula: PyTorch's bicubic kernel (a = -0.75) at
-// (new + 0.5) / ((new extent + 0.1) / old extent) - 0.5, borders repeated.
+// DINOv2's interpolation of positions: PyTorch's bicubic kernel (a = -0.75) at the position
+// (new + 0.5) / ((new extent + 0.1) / old extent) - 0.5 of the old table, with repeated borders.
 double cubic(double x) {
   const double a = -0.75, t = std::abs(x);
   if (t <= 1) return ((a + 2) * t - (a + 3)) * t * t + 1;
@@ -384,7 +384,7 @@ TEST(TowerRuns, WhatIsAssumedIsSaid) {
   expect_part(said, "using the image tower of CLIP (visual.*); 3 other tensors are left out");
 }
 
-// These files are teachers, not encoders, and one message says so.
+// A tower's file that is passed as a checkpoint is refused; the message says which teacher it is.
 TEST(TowerRuns, AsACheckpointATowerIsRefusedWithWhatItIs) {
   const test::Scratch scratch;
   for (const char* label :
@@ -407,7 +407,7 @@ std::string bytes_of_step(const fs::path& out, const char* file) {
   return read_file(out / "checkpoints" / "step-3" / file, ExitCode::kCheckpoint);
 }
 
-// Two towers at once, one for each target; every entry of runs() is used.
+// Each run has two teachers, one for each target. Together the runs use every entry of runs().
 TEST(TowerRuns, EveryKindTrainsAndGoesOnToTheSameBits) {
   const std::vector<TowerRun>& all = runs();
   for (const auto& [dino, clip] : {std::pair{all[0], all[3]}, {all[1], all[4]}, {all[2], all[4]}}) {
@@ -443,7 +443,7 @@ TEST(TowerRuns, EveryKindTrainsAndGoesOnToTheSameBits) {
   }
 }
 
-// The teacher in the recipe's model has the file's features and normalisation.
+// The teacher that a recipe loads has the features and the normalisation of its file.
 TEST(TowerRuns, FeaturesAreThoseOfTheFile) {
   for (const TowerRun& run : runs()) {
     SCOPED_TRACE(run.layout);

@@ -29,8 +29,8 @@ class Weights : public testing::Test {
     whole_ = interop::load_any(kStoredCheckpoint, false, reporter_);
   }
 
-  // Writes a file with the tensors whose names satisfy `keeps` and, on request, a head of a
-  // classifier. All names begin with "module.", as those of DistributedDataParallel do.
+  // Writes a file with the tensors whose names satisfy `keeps`, and with a classifier's head if
+  // `with_head`. All names begin with "module.", as DistributedDataParallel saves them.
   template <typename Keeps>
   std::string file_of(Keeps&& keeps, bool with_head) {
     std::vector<TensorView> tensors;

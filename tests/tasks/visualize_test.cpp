@@ -1,5 +1,5 @@
-// The sheets of `visualize` other than reconstructions: PCA of features, attention, neighbours.
-// Also `predict`, which leaves no files if no image can be read.
+// The sheets of `visualize` except reconstructions: PCA of features, attention, neighbours. Also
+// `predict`, which leaves no files if no image can be read.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -99,7 +99,8 @@ TEST_F(VisualizeSheets, PcaColoursAreDeterministicAndShared) {
   tasks::VisualizeRequest other = wanted;
   other.machine.threads = 1;
   EXPECT_EQ(sheet_of(other), bytes);
-  // PCA colours depend on all images of a sheet: with another image the same images change colour.
+  // The PCA is over all images of a sheet, so replacing one image changes the colours of the
+  // others.
   std::swap(other.images[2], other.images.emplace_back(some_files()[0]));
   other.images.pop_back();
   EXPECT_NE(sheet_of(other), bytes);

@@ -1,10 +1,10 @@
-// Outputs of the program's own models for random pixels, to compare them with what another runtime
-// computes from the ONNX files (scripts/check-onnx.sh):
+// Writes the outputs of one of the program's models for random pixels. scripts/check-onnx.sh
+// compares them with what another runtime computes from the ONNX file:
 //
 //     model_outputs features|classes|map|detections SIZE CHECKPOINT OUT.safetensors
 //
-// Draws two images of SIZE x SIZE pixels (0: the trained size). Writes them as "pixels" [2, C, H,
-// W], with the model's outputs in float32. Not installed.
+// The two random images have SIZE x SIZE pixels (0: the trained size). OUT gets them as "pixels"
+// [2, C, H, W], and the model's outputs in float32. Not installed.
 #include "tests/support/model_outputs.h"
 
 #include <ATen/ATen.h>

@@ -1,10 +1,11 @@
-// Tokens that a teacher computes for images, to compare them with those of the program that wrote
-// the file (scripts/check-teachers.sh):
+// Writes the tokens that a teacher file computes for images. scripts/check-teachers.sh compares
+// them with those of the program that wrote the file:
 //
 //     tower_tokens FILE|FOLDER PICTURES.safetensors OUT.safetensors fp32|fp64
 //
-// PICTURES holds "pixels" [B, 3, H, W], normalised. OUT gets "tokens" and "normed" [B, L, D] in
-// raster order, float32 or float64, and "projected" if the teacher has a projection. Not installed.
+// PICTURES holds normalised images, "pixels" [B, 3, H, W]. OUT gets "tokens" and "normed" (after
+// the last norm), [B, L, D] in raster order, in float32 or float64; also "projected" if the teacher
+// has a projection. Not installed.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 

@@ -1,9 +1,10 @@
-// Random weights of a teacher's real size under timm's names, for runs without the real weights:
+// Writes random weights of a teacher's real size under timm's names, to run recipes without the
+// real weights:
 //
-//     write_teacher clip vit_b16 FILE.pth       fp16, as OpenAI's; any targets.clip_tower
-//     write_teacher dino vit_b16 FILE.pth       fp32, as DINO's backbone; any targets.dino_tower
+//     write_teacher clip vit_b16 FILE.pth       fp16, as OpenAI's; any value of targets.clip_tower
+//     write_teacher dino vit_b16 FILE.pth       fp32, as DINO's backbone; any of targets.dino_tower
 //
-// A state_dict as torch.save writes it. Not installed.
+// FILE holds a state_dict as torch.save writes it. Not installed.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 

@@ -12,7 +12,8 @@ namespace fcm::train {
 
 class ChangedLearner final : public WrappedLearner<PretrainLearner> {
  public:
-  // Performs step `number`, counted from 0 in this launch; usually calls `plain`.
+  // Performs step `number`, counted from 0 in this launch. Usually calls `plain`, the unchanged
+  // step.
   using Plain = std::function<StepResult()>;
   using Change =
       std::function<StepResult(int64_t number, const StepPlan& plan, const Plain& plain)>;

@@ -48,7 +48,7 @@ TEST(ClassifierLearner, MicroBatchesGiveTheSameGradientsWithEveryChangeOfImages)
   const recipe::Recipe plain = small_finetune_recipe();
   EXPECT_GT(std::abs(first_update(plain, 6).gradient_norm - whole.gradient_norm),
             1e-3 * whole.gradient_norm)
-      << "augmentation must change the gradient";
+      << "random augmentation must change the gradient";
 }
 
 TEST(ClassifierLearner, SlicesAreWeighedByTheWholeBatch) {
@@ -96,18 +96,18 @@ TEST(ClassifierLearner, TheAverageFollowsTheWeights) {
   ClassifierLearner learner = fresh(recipe);
   at::Tensor expected = flat(learner.model()).clone();
   EXPECT_TRUE(at::equal(flat(*learner.average()), expected))
-      << "the average starts equal to the weights";
+      << "the average must start equal to the weights";
   for (int step = 0; step < 3; ++step) {
     ASSERT_TRUE(learner.update(labelled_batch(recipe), {1e-2, 6}).applied);
     expected = 0.75 * expected + 0.25 * flat(learner.model());
   }
   EXPECT_LT((flat(*learner.average()) - expected).abs().max().item<double>(), 1e-6);
   EXPECT_GT((flat(*learner.average()) - flat(learner.model())).abs().max().item<double>(), 1e-3)
-      << "the comparison can fail";
+      << "negative control: the comparison must detect a difference";
   EXPECT_EQ(&learner.best(), learner.average());
 }
 
-// The content of a checkpoint, without a file.
+// A checkpoint in memory, without a file.
 checkpoint::Checkpoint saved(const PublishedTensors& model, const PublishedTensors& optimizer,
                              int64_t updates) {
   checkpoint::Checkpoint checkpoint;
@@ -128,7 +128,7 @@ TEST(ClassifierLearner, GoesOnFromItsStateWithTheSameBits) {
     const PublishedTensors model = whole.model_state(), optimizer = whole.optimizer_state();
     second.restore(saved(model, optimizer, whole.updates()));
   }
-  ClassifierLearner other = fresh(recipe);  // not restored
+  ClassifierLearner other = fresh(recipe);  // negative control: its state is not restored
   for (ClassifierLearner* learner : {&whole, &second, &other}) learner->update(batch, {1e-3, 6});
   EXPECT_TRUE(at::equal(flat(second.model()), flat(whole.model())));
   EXPECT_TRUE(at::equal(flat(*second.average()), flat(*whole.average())));

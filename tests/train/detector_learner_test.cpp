@@ -1,5 +1,5 @@
-// Training steps of a detector: non-finite values, the state that determines the next step, and
-// that the loss falls.
+// Training steps of a detector: losses, non-finite values, the state that determines the next step,
+// and learning.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -56,7 +56,7 @@ TEST(DetectorLearner, WhatIsNotFiniteChangesNothingNorAnyStatistic) {
   EXPECT_EQ(learner.updates(), 1);
   const auto before = values_of(learner);
   EXPECT_TRUE(learner.update(batch, {1e-3, 6}).applied);
-  EXPECT_FALSE(same_values(values_of(learner), before)) << "the comparison can fail";
+  EXPECT_FALSE(same_values(values_of(learner), before)) << "a finite step must change the values";
 }
 
 TEST(DetectorLearner, GoesOnFromItsStateWithTheSameBits) {
@@ -77,7 +77,8 @@ TEST(DetectorLearner, GoesOnFromItsStateWithTheSameBits) {
   }
   for (DetectorLearner* learner : {&whole, &second, &other}) learner->update(batch, {1e-3, 6, 1});
   EXPECT_TRUE(same_values(values_of(second), values_of(whole)));
-  EXPECT_FALSE(same_values(values_of(other), values_of(whole))) << "its state was not restored";
+  EXPECT_FALSE(same_values(values_of(other), values_of(whole)))
+      << "negative control: the state of `other` was not restored";
 }
 
 TEST(DetectorLearner, DrawsByStep) {
@@ -99,7 +100,8 @@ TEST(DetectorLearner, Learns) {
   recipe.detect().detector.drop_path = 0;
   const loader::Batch batch = first_objects(recipe);
   DetectorLearner learner = fresh_detector(recipe);
-  // Means over ten steps, because the samples differ from step to step.
+  // Compares means over ten steps, because the sampled anchors and regions differ from step to
+  // step.
   constexpr int64_t kSteps = 200, kMeanOf = 10;
   double first = 0, last = 0;
   for (int64_t step = 0; step < kSteps; ++step) {

@@ -59,9 +59,9 @@ std::string weights_file(const fs::path& run) {
                    ExitCode::kData);
 }
 
-// Of four ranks, two have one image and two have two. Losses are normalised by the images, regions
-// and objects of all ranks. The running variance of the heads is left out: upstream stores the
-// biased one if there are several ranks (tests/nn compares it).
+// Of four ranks, two have one image and two have two images. Losses are normalised by the images,
+// regions and objects of all ranks. The running variance of the heads is not compared: with several
+// ranks upstream stores the biased variance (tests/nn compares that).
 TEST(DetectorProcesses, ComeToTheLossesOfOne) {
   const test::Scratch scratch;
   train_as(0, scratch / "one");
@@ -72,13 +72,14 @@ TEST(DetectorProcesses, ComeToTheLossesOfOne) {
     train_as(ranks, out);
     const std::vector<double> losses = losses_of(out);
     ASSERT_EQ(losses.size(), wanted.size());
-    // Rounding alone in the first step; later it can change which anchors or regions are chosen.
+    // In the first step only rounding differs; later it can change which anchors or regions are
+    // chosen.
     EXPECT_NEAR(losses[0], wanted[0], kRounding * wanted[0]) << ranks;
     for (size_t i = 1; i < losses.size(); ++i) {
       EXPECT_NEAR(losses[i], wanted[i], 2e-2 * wanted[i]) << ranks << " ranks, step " << i;
     }
   }
-  // The loss of ranks that normalise by their own images only, as a control.
+  // Negative control: ranks that normalise by their own images only have another loss.
   recipe::Recipe halves = few_steps();
   halves.optim.micro_batch = 3;
   train_as(0, scratch / "halves", halves);

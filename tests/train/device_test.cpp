@@ -84,7 +84,7 @@ TEST_F(GpuStep, MemoryStaysFlat) {
   EXPECT_EQ(ops::cuda_memory().in_use, before);
 }
 
-// All augmentations and the drop path of fine-tuning, and a moving average.
+// A recipe with all augmentations and the drop path of fine-tuning, and with a moving average.
 recipe::Recipe classifier_recipe() {
   recipe::Recipe recipe = small_finetune_recipe();
   recipe.classify().augment.erasing = 0.5;
@@ -95,7 +95,7 @@ recipe::Recipe classifier_recipe() {
   return recipe;
 }
 
-// A trained classifier: the losses of its steps, and the logits of its moving average.
+// A classifier trained on a device: the losses of its steps, and the logits of its moving average.
 struct TrainedClassifier {
   TrainedClassifier(const recipe::Recipe& recipe, at::Device device, int steps)
       : learner(models::Classifier(recipe::classifier_options(recipe, kClasses), 3, device),

@@ -1,4 +1,4 @@
-// Event files read back byte by byte; the reader and its checksum share no code with the writer.
+// TensorBoard event files, read back by a reader that shares no code with the writer.
 #include "fcm/train/event_writer.h"
 
 #include <gtest/gtest.h>
@@ -28,7 +28,7 @@ uint64_t take_varint(std::string_view& bytes) {
   }
 }
 
-// Fields of a protobuf message: field number -> raw values.
+// Fields of a protobuf message: field number -> raw values, one for each occurrence.
 std::multimap<uint64_t, std::string> fields_of(std::string_view message) {
   std::multimap<uint64_t, std::string> fields;
   while (!message.empty()) {
@@ -91,7 +91,7 @@ Event decoded(std::string_view message) {
   return event;
 }
 
-// Throws if a length or a checksum is wrong.
+// All events of a file. Throws if a length or a checksum is wrong.
 std::vector<Event> events_in(std::string_view bytes) {
   std::vector<Event> events;
   while (!bytes.empty()) events.push_back(decoded(test::take_record(bytes)));

@@ -1,4 +1,5 @@
-// Runs in which one rank is killed or stopped at a random moment, and which are then resumed.
+// Runs in which one rank is killed or stopped (SIGSTOP) at a random moment. The runs are then
+// resumed.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -21,7 +22,7 @@ struct LostRank {
   std::chrono::milliseconds after{0};
 };
 
-// `run` is the duration of a run, about 20 steps and the start-up; the moment is uniform over both.
+// `run` is the duration of a whole run with its start-up; the moment is uniform over it.
 inline LostRank random_loss(uint64_t seed, std::chrono::milliseconds run) {
   KeyedRandom random(seed, Purpose::kSynthetic, 0, 0);
   LostRank lost;
@@ -32,8 +33,8 @@ inline LostRank random_loss(uint64_t seed, std::chrono::milliseconds run) {
   return lost;
 }
 
-// The other ranks end with status 7, or 0 if the run was complete. The same run, started again,
-// leaves `wanted`.
+// The other ranks end with status 7, or with 0 if the run was complete by then. The same run,
+// started again, ends with the bits `wanted`.
 inline void expect_recovery(const LostRank& lost, const std::string& wanted) {
   const test::Scratch scratch(test::memory_folder());
   recipe::Recipe recipe = twenty_steps();

@@ -1,4 +1,4 @@
-// The values of a learner's network including running statistics, and a bitwise comparison.
+// The parameters and running statistics of a learner's network, and their bitwise comparison.
 #pragma once
 
 #include <ATen/ATen.h>

@@ -1,4 +1,5 @@
-// The loop with results that are read one step late: same bits, log and messages as without.
+// The training loop with enqueued steps, whose results are read one step late, leaves the bits, log
+// and messages of eager steps.
 #include "fcm/train/loop.h"
 
 #include <ATen/ATen.h>
@@ -80,12 +81,12 @@ TEST(Loop, QueuedUpdatesLeaveTheSameBitsLogAndMessages) {
   const Scratch plain, queued, recorded;
   const Ran wanted = run(twelve_steps(), Mode::kPlain, plain.path());
   EXPECT_EQ(wanted.result.steps, 12);
-  EXPECT_FALSE(wanted.messages.empty());  // about the damaged image
+  EXPECT_FALSE(wanted.messages.empty());  // there is one about the damaged image
   expect_same(run(twelve_steps(), Mode::kQueued, queued.path()), wanted);
   expect_same(run(twelve_steps(), Mode::kRecorded, recorded.path()), wanted);
 }
 
-TEST(Loop, AnotherRateLeavesOthers) {  // so the comparison above can fail
+TEST(Loop, AnotherRateLeavesOthers) {  // negative control
   const Scratch plain, other;
   recipe::Recipe changed = twelve_steps();
   changed.optim.base_lr *= 1.01;
@@ -95,7 +96,7 @@ TEST(Loop, AnotherRateLeavesOthers) {  // so the comparison above can fail
   EXPECT_NE(first.weights_and_moments, second.weights_and_moments);
 }
 
-// After the checkpoint of step 4 a weight becomes NaN: the next steps are skipped, and then the run
+// Sets a weight to NaN after the checkpoint of step 4. The next steps are skipped, and then the run
 // rolls back.
 void spoil_at_step_4(TrainRequest& request, Messages&, PretrainLearner& learner) {
   request.draw_images = [&learner](int64_t step) {
@@ -121,7 +122,7 @@ TEST(Loop, QueuedUpdatesGoBackWhereOthersDo) {
   }
 }
 
-// Stops when step 6 is reported, at which time step 7 may be in flight.
+// Stops the run when step 6 is reported; step 7 may be in flight then.
 void expect_stopped_and_resumed_is_whole(Mode mode, at::Device device) {
   const Scratch whole, pieces;
   const Ran wanted = run(twelve_steps(), mode, whole.path(), device);
@@ -147,7 +148,7 @@ TEST(Loop, StoppedAndResumedLeavesTheBitsOfOneLaunch) {
   }
 }
 
-// Evaluates every epoch. The evaluation of `interrupted_epoch` is interrupted as by a stop signal.
+// Evaluates after every epoch. The evaluation of `interrupted_epoch` stops as on a stop signal.
 Change measuring(int64_t interrupted_epoch) {
   return [interrupted_epoch](TrainRequest& request, Messages&, PretrainLearner&) {
     request.measures_last_step = true;
@@ -175,7 +176,7 @@ TEST(Loop, StoppedWhileItMeasuresItMeasuresAtTheNextStart) {
     EXPECT_EQ(rest.log, wanted.log);
     EXPECT_EQ(rest.weights_and_moments, wanted.weights_and_moments);
     const Ran again = run(twelve_steps(), Mode::kPlain, pieces.path(), at::kCPU, measuring(0));
-    EXPECT_EQ(again.log, wanted.log) << "each epoch is evaluated once";
+    EXPECT_EQ(again.log, wanted.log) << "each epoch must be evaluated once";
   }
 }
 

@@ -50,7 +50,7 @@ TEST(Mismatches, ManyAreCountedByModuleAndThreeShown) {
             std::string::npos)
       << text;
   EXPECT_NE(text.find("fastconvmae checkpoint show FILE"), std::string::npos);
-  EXPECT_EQ(text.find("unexpected"), std::string::npos) << "no tensor is unexpected";
+  EXPECT_EQ(text.find("unexpected"), std::string::npos) << "the file has no unexpected tensor";
   EXPECT_LT(text.size(), 500U);
 }
 

@@ -1,4 +1,4 @@
-// Training with several targets: one step, and the moving average in checkpoints.
+// Training with several targets: the losses of a step, and the EMA teacher in checkpoints.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -115,7 +115,7 @@ TEST(EmaOnDisk, IsAskedForWhereTheRecipeHasIt) {
                 [](const formats::TensorView& view) { return view.name == "ema.norm.bias"; });
   try {
     second.learner.restore(saved.checkpoint);
-    FAIL() << "it was loaded";
+    FAIL() << "a checkpoint without ema.norm.bias was loaded";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kCheckpoint);
     EXPECT_NE(std::string(error.what()).find("missing: norm.bias"), std::string::npos)

@@ -1,5 +1,6 @@
-// G12: NaN in a weight (and so in the loss), and NaN and infinity in a gradient, at random steps.
-// The step is skipped, and weights, moments and log have the bits of a run without that batch.
+// RELIABILITY.md, G12: NaN in a weight (and so in the loss), and NaN or infinity in a gradient, at
+// random steps. The step is skipped, and weights, moments and log are those of a run without its
+// batch.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -33,7 +34,7 @@ struct Injection {
   int64_t parameter = 0, element = 0;
 };
 
-// One element of a weight is NaN during forward and backward, and is restored afterwards.
+// The step with one element of a weight set to NaN, which is restored afterwards.
 StepResult with_spoilt_weight(PretrainLearner& inner, const Injection& injection,
                               const ChangedLearner::Plain& plain) {
   const auto& all = inner.model().parameters().all();
@@ -47,7 +48,7 @@ StepResult with_spoilt_weight(PretrainLearner& inner, const Injection& injection
   return result;
 }
 
-// Changes only the gradient, by a hook on one parameter.
+// The step with one element of a gradient changed, by a hook on one parameter.
 StepResult with_spoilt_gradient(PretrainLearner& inner, const Injection& injection,
                                 const ChangedLearner::Plain& plain) {
   std::vector<at::Tensor> trainable;
@@ -73,8 +74,8 @@ struct Left {
   int64_t left_out = 0;
 };
 
-// 40 steps. Those in `injections` are spoilt; with `pretended` the test skips them itself, without
-// computing anything.
+// Trains for 40 steps. The steps in `injections` are spoilt. With `pretended` the test itself skips
+// these steps without computing anything.
 Left run(const std::map<int64_t, Injection>& injections, bool pretended) {
   const Scratch folder(memory_folder());
   recipe::Recipe recipe = twelve_steps();
@@ -121,7 +122,7 @@ TEST(NotFiniteSlow, UpdatesAreLeftOutAsIfTheirBatchHadNeverBeen) {
     std::map<int64_t, Injection> injections;
     while (std::ssize(injections) < std::min(kARun, series.cases() - injected)) {
       const auto step = static_cast<int64_t>(1 + random.below(38));
-      // At most two skipped steps in a row: after three the run would roll back.
+      // Spoilt steps are never adjacent, because skipped steps in a row can make the run roll back.
       if (injections.contains(step - 1) || injections.contains(step + 1)) continue;
       injections[step] = {random.below(2) == 0 ? Place::kWeight : Place::kGradient,
                           kValues[random.below(3)], static_cast<int64_t>(random.below(1000)),
@@ -132,7 +133,7 @@ TEST(NotFiniteSlow, UpdatesAreLeftOutAsIfTheirBatchHadNeverBeen) {
     ASSERT_TRUE(spoilt.bytes == pretended.bytes);
     ASSERT_EQ(spoilt.log, pretended.log);
     ASSERT_EQ(spoilt.messages, pretended.messages);
-    ASSERT_FALSE(spoilt.bytes == run({}, false).bytes);  // so the comparison can fail
+    ASSERT_FALSE(spoilt.bytes == run({}, false).bytes);  // negative control
     injected += std::ssize(injections);
     left_out += spoilt.left_out;
   }

@@ -35,7 +35,7 @@ TEST(Update, MicroBatchesAddUpToTheBatch) {
   EXPECT_NEAR(uneven.result.gradient_norm, whole.result.gradient_norm, 1e-5);
 }
 
-// Losses and gradients of the ranks' slices of a batch add up to those of the batch, for any sizes.
+// Losses and gradients of the ranks' slices add up to those of the batch, for slices of any size.
 TEST(Update, SlicesAddUpToTheBatch) {
   const recipe::Recipe recipe = small_recipe();
   const loader::Batch whole = random_batch(recipe);

@@ -1,4 +1,4 @@
-// The upstream linear probe: which parameters learn, which do not, and its state.
+// The upstream linear probe: only the head learns; normalisation over the batch; the probe's state.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
-// Training by several processes: the weights of one process up to rounding, and the same bits in
-// every run.
+// Training by several processes gives the weights of one process up to rounding, and the same bits
+// in every run.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -25,8 +25,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The result of one process, and by how much its weights change if sums are only taken in another
-// order, which other micro-batches cause.
+// The result of one process. `rounding` is by how much its weights change with the size of the
+// micro-batch, which changes only the order of sums.
 class OneProcess {
  public:
   explicit OneProcess(const fs::path& folder, const recipe::Recipe& whole = twenty_steps()) {
@@ -121,15 +121,15 @@ TEST(Processes, GoOnAsOtherwiseMany) {
     train_in(out, after);
     expect_like(one, out);
   }
-  // With the same number of ranks: the bits of an undisturbed run.
+  // Resumed with the same number of ranks, a run ends with the bits of an undisturbed run.
   train_in(scratch / "stopped", 2, half);
   train_in(scratch / "stopped", 2);
   train_in(scratch / "whole", 2);
   EXPECT_TRUE(bits_of(scratch / "stopped") == bits_of(scratch / "whole"));
 }
 
-// Checks the number of moments that a rank stores if `of_ranks` ranks share them; fails in the
-// rank.
+// Checks how many moments this rank stores if `of_ranks` ranks divide them. Throws in the rank's
+// process, which then ends with an error status.
 void expect_moments(const PretrainLearner& learner, int64_t of_ranks) {
   const int64_t all = learner.model().parameters().flat_values().numel(),
                 own = learner.optimizer().first_moments().numel();
@@ -138,7 +138,7 @@ void expect_moments(const PretrainLearner& learner, int64_t of_ranks) {
   }
 }
 
-// A write by rank 1 is visible to rank 0 at once.
+// Checks that rank 0 sees a value that rank 1 writes to a weight.
 void expect_shared_weights(dist::Group& group, PretrainLearner& learner) {
   const at::NoGradGuard no_grad;
   at::Tensor weight = learner.model().parameters().find("mask_token").value.view(-1)[0];
@@ -146,7 +146,8 @@ void expect_shared_weights(dist::Group& group, PretrainLearner& learner) {
   group.barrier();
   if (group.rank() == 1) weight.fill_(7);
   group.barrier();
-  if (weight.item<float>() != 7) fail(ExitCode::kNumeric, "not the weight of rank 1");
+  if (weight.item<float>() != 7)
+    fail(ExitCode::kNumeric, "the weight is not the one that rank 1 wrote");
   group.barrier();
   if (group.rank() == 1) weight.fill_(before);
   group.barrier();
@@ -167,7 +168,7 @@ TEST(Processes, OnOneMachineHaveTheirWeightsInCommon) {
   train_from("here", 20, true);
   train_from("there", 20, false);
   EXPECT_TRUE(bits_of(scratch / "here") == bits_of(scratch / "there"));
-  train_from("moved", 10, true);  // a checkpoint does not depend on it
+  train_from("moved", 10, true);  // a checkpoint does not depend on shared weights
   train_from("moved", 20, false);
   EXPECT_TRUE(bits_of(scratch / "moved") == bits_of(scratch / "here"));
 }
@@ -188,7 +189,7 @@ TEST(Processes, WithSharesOfTheMomentsComeToTheSameBits) {
   }
   train_in(scratch / "here", 2, shared);  // on one machine the ranks always share the moments
   EXPECT_TRUE(bits_of(scratch / "here") == bits_of(scratch / "whole2"));
-  // A checkpoint does not depend on how moments are shared.
+  // A checkpoint does not depend on how the ranks divide the moments.
   recipe::Recipe half = shared;
   half.run.max_steps = 10;
   const fs::path out = scratch / "mixed";
@@ -197,7 +198,7 @@ TEST(Processes, WithSharesOfTheMomentsComeToTheSameBits) {
   EXPECT_TRUE(bits_of(out) == bits_of(scratch / "whole2"));
 }
 
-// Diverging weights: skipped steps, and rollbacks to the newest checkpoint.
+// The weights diverge: all ranks skip the same steps and roll back to the same checkpoint.
 TEST(Processes, GoBackTogether) {
   const test::Scratch scratch;
   recipe::Recipe recipe = twenty_steps();
@@ -225,7 +226,7 @@ TEST(Processes, WriteOneLogOfAllOfThem) {
     EXPECT_LE(line.at("slowest_rank_images_per_second"), line.at("fastest_rank_images_per_second"));
     EXPECT_GE(line.at("rank_wait_seconds"), 0);
     if (steps < 20) continue;
-    EXPECT_EQ(line.at("skipped_samples"), 4);  // once per epoch, on whichever rank
+    EXPECT_EQ(line.at("skipped_samples"), 4);  // the damaged image, once in each of 4 epochs
   }
   EXPECT_EQ(steps, 20);
   EXPECT_EQ(bad, 4);
@@ -235,7 +236,8 @@ TEST(Processes, ThatCannotUseOneGradientLeaveTheUpdateOutTogether) {
   recipe::Recipe recipe = twenty_steps();
   recipe.run.max_steps = 2;
   recipe.run.save_every_steps = 100;
-  // With shared weights, the non-finite weights are those of all ranks.
+  // On one machine the ranks share the weights, so all of them have the NaN; on several machines
+  // only rank 1 has it.
   for (const auto& placed : {dist::test::Processes::Change(),
                              dist::test::Processes::Change(dist::test::as_on_several_machines)}) {
     const test::Scratch scratch;

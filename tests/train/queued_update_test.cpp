@@ -1,5 +1,5 @@
-// Steps whose results are read later. On the CPU, recording stores the function and replay calls
-// it. This shows that only the step's own buffers carry data from step to step.
+// Enqueued steps, whose results are read one step late. On the CPU a recording stores the function
+// and a replay calls it, which shows that a step reads its inputs from its own buffers only.
 #include "fcm/train/execution/queued_update.h"
 
 #include <ATen/ATen.h>
@@ -22,7 +22,7 @@ class KeptFunction final : public ops::RecordedWork {
  public:
   void record(const std::function<void()>& work) override {
     work_ = work;
-    for (int i = 0; i < 2; ++i) work_();  // warm-ups
+    for (int i = 0; i < 2; ++i) work_();  // warm-up calls, as before a graph is captured
   }
   void replay() override { work_(); }
 
@@ -30,7 +30,7 @@ class KeptFunction final : public ops::RecordedWork {
   std::function<void()> work_;
 };
 
-// A recording that replays nothing, as a control.
+// Negative control: a recording that replays nothing.
 class ReplaysNothing final : public ops::RecordedWork {
  public:
   void record(const std::function<void()>& work) override { work(); }
@@ -46,20 +46,20 @@ loader::Batch batch_of_step(const recipe::Recipe& recipe, int64_t step) {
 }
 double rate_of_step(int64_t step) { return 1e-3 * static_cast<double>(step + 1); }
 
-// Results of some steps, and the state afterwards.
+// A learner that is trained for some steps, and the results of these steps.
 struct Trained {
   Trained(const recipe::Recipe& of_recipe, at::Device device,
           std::unique_ptr<targets::Teachers> teachers = nullptr)
       : recipe(of_recipe),
         learner({recipe::autoencoder_options(recipe), 3, device}, recipe, std::move(teachers)) {}
 
-  // One step after another; each result is read at once.
+  // Runs eager steps, whose results are read at once.
   void plainly(int64_t steps, int64_t micro_batch) {
     for (int64_t step = 0; step < steps; ++step) {
       note(learner.update(batch_of_step(recipe, step), {rate_of_step(step), micro_batch}));
     }
   }
-  // Each result is read one step late.
+  // Enqueues steps and reads each result one step late.
   void queued(int64_t steps, int64_t micro_batch, const Learner::MakeRecorded& record) {
     const auto queue = learner.queue(micro_batch, record);
     for (int64_t step = 0; step < steps; ++step) {
@@ -123,7 +123,8 @@ TEST(QueuedUpdate, GivesWhatUpdatesGiveOneByOne) {
   }
 }
 
-// A rank's slice of each batch; its loss is divided by the size of the whole batch.
+// Trains on one rank's slice of each batch. The loss of a slice is divided by the size of the
+// batch.
 TEST(QueuedUpdate, GivesWhatUpdatesGiveOfSlices) {
   Trained plain(small_recipe(), at::kCPU), queued(small_recipe(), at::kCPU);
   const auto queue = queued.learner.queue(3, nullptr);
@@ -214,7 +215,8 @@ TEST_F(GpuQueue, GraphEqualsSingleOperatorsAndUpdatesOneByOne) {
     recorded.queued(5, 4, ops::make_cuda_graph);
     EXPECT_EQ(recorded.numbers, eager.numbers) << precision;
     EXPECT_TRUE(recorded.left_same_bits(eager)) << precision;
-    // update() computes learning rates and bias corrections with the CPU's pow and sqrt.
+    // update() computes learning rates and bias corrections with pow and sqrt of the CPU, which
+    // round differently.
     for (size_t i = 0; i < plain.numbers.size(); ++i) {
       EXPECT_NEAR(eager.numbers[i], plain.numbers[i], 1e-4 * std::abs(plain.numbers[i]))
           << precision << " " << i;
@@ -240,7 +242,7 @@ TEST_F(GpuQueue, WaitingForTheGpuInsideIsAnErrorOfOneSentence) {
   const auto graph = ops::make_cuda_graph();
   try {
     graph->record([&] { there.sum().item<float>(); });
-    FAIL() << "it was recorded";
+    FAIL() << "a step that waits for the GPU was recorded";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kDevice);
     EXPECT_NE(std::string(error.what()).find("CUDA graph"), std::string::npos) << error.what();

@@ -20,7 +20,7 @@
 
 namespace fcm::train {
 
-// 40 images, one of them unreadable: an epoch is five steps of eight.
+// An epoch is five steps of eight images. One of the 40 images is unreadable.
 inline recipe::Recipe twenty_steps() {
   recipe::Recipe recipe = small_recipe();
   recipe.optim.batch_size = 8;
@@ -56,8 +56,8 @@ inline void train_rank(const std::shared_ptr<dist::Group>& group, const std::fil
   train(learner, request, silence);
 }
 
-// Trains in `out` with `ranks` processes; 0: one process without a group. `placed` changes where
-// the ranks believe they run.
+// Trains in `out` with `ranks` processes; 0: one process without a group. `placed` changes the
+// placement that the ranks are told, for example to several machines.
 inline void train_in(const std::filesystem::path& out, int64_t ranks,
                      const recipe::Recipe& recipe = twenty_steps(), const ChangeOfRank& change = {},
                      const dist::test::Processes::Change& placed = {}) {

@@ -1,5 +1,5 @@
-// Decisions on which the ranks of a run must agree. The ranks are threads, and gradients are not
-// reduced: only the decisions are tested.
+// Decisions on which the ranks of a run must agree. The ranks are threads that do not sum their
+// gradients, because only the decisions are tested.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 
 using test::Scratch;
 
-// 24 images: an epoch is four steps of six. With `damaged` none can be read.
+// 24 grey images, so an epoch is four steps of six images. With `damaged` no image can be read.
 class Grey final : public loader::Dataset {
  public:
   explicit Grey(bool damaged) : damaged_(damaged) {}
@@ -79,12 +79,12 @@ TEST(Ranks, OneOfThemWritesAndEachSeesItsPartOfABatch) {
   for (const TrainResult& result : results) EXPECT_EQ(result.steps, 8);
   EXPECT_EQ(read_log(scratch.path() / "log.jsonl").size(), 8 + 2);  // steps and epochs, once
   EXPECT_EQ(std::distance(fs::directory_iterator(scratch.path() / "events"), {}), 1);
-  // A rank's loss is its share: three of six images.
+  // Checks only the sign: a rank's loss is the share of its three of the six images.
   const double share = read_log(scratch.path() / "log.jsonl").front().at("loss").get<double>();
   EXPECT_GT(share, 0);
 }
 
-// Before the first step there is nothing to save; later the run saves at the end of the step.
+// A run that is stopped before its first step saves nothing. Later it saves at the end of the step.
 TEST(Ranks, StopTogetherWhereOneIsToldTo) {
   for (const int64_t steps : {0, 4}) {
     const Scratch scratch;
@@ -133,7 +133,7 @@ TEST(Ranks, EndTogetherWhereOneCannotReadItsImages) {
     train_two(scratch.path(), [](int64_t rank, TrainRequest& request, PretrainLearner&) {
       if (rank == 1) request.dataset = std::make_shared<Grey>(true);
     });
-    FAIL() << "it was trained";
+    FAIL() << "the run was trained although rank 1 cannot read its images";
   } catch (const Error& error) {  // the error of rank 0, which could read all its images
     EXPECT_EQ(error.code(), ExitCode::kData);
     EXPECT_NE(std::string(error.what()).find("another process"), std::string::npos) << error.what();

@@ -1,4 +1,4 @@
-// G23: the log of a run holds every step once, also after kills and torn lines.
+// RELIABILITY.md, G23: the log of a run holds every step once, also after kills and torn lines.
 #include "fcm/train/run_log.h"
 
 #include <gtest/gtest.h>
@@ -31,7 +31,7 @@ class RunLogTest : public test::TemporaryFolderTest {
   const fs::path path_ = folder_ / "log.jsonl";
 };
 
-// Logs steps first..last, with an epoch object after every tenth.
+// Logs the steps first..last, and an epoch object after every tenth step.
 void log_steps(RunLog& log, int64_t first, int64_t last) {
   for (int64_t step = first; step <= last; ++step) {
     log.write({{"step", step}, {"loss", 1.0 / static_cast<double>(step)}});
@@ -73,7 +73,7 @@ TEST_F(RunLogTest, TrimmingKeepsEveryStepOnce) {
     log_steps(log, 1, 25);
   }
   const std::string whole = text();
-  RunLog(path_).trim_to_step(20);  // the epoch object of step 20 belongs to it
+  RunLog(path_).trim_to_step(20);  // keeps the epoch object after step 20
   EXPECT_EQ(read_log(path_).back(), (json{{"step", 20}, {"epoch", 2}, {"train_loss", 0.5}}));
   {
     RunLog log(path_);
@@ -87,7 +87,7 @@ TEST_F(RunLogTest, TrimmingKeepsEveryStepOnce) {
   RunLog deeper(folder_ / "run" / "log.jsonl");
   deeper.trim_to_step(5);
   deeper.write({{"step", 6}});
-  deeper.trim_to_step(5);  // the log stays open
+  deeper.trim_to_step(5);  // the log can still be written
   deeper.write({{"step", 7}});
   EXPECT_EQ(read_log(folder_ / "run" / "log.jsonl"), (std::vector<json>{{{"step", 7}}}));
 }
@@ -113,7 +113,8 @@ TEST_F(RunLogTest, ATornLastLineIsLeftOutAtEveryCut) {
     const auto ended =
         std::count(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size), '\n');
     EXPECT_GE(read_log(path_).size(), static_cast<size_t>(ended));
-    EXPECT_LE(read_log(path_).size(), static_cast<size_t>(ended) + 1);  // all but the last line
+    EXPECT_LE(read_log(path_).size(),
+              static_cast<size_t>(ended) + 1);  // the last line may lack only its '\n'
     RunLog(path_).write({{"step", 9}});
     EXPECT_EQ(read_log(path_).size(), static_cast<size_t>(ended) + 1) << size;
     EXPECT_EQ(read_log(path_).back().at("step"), 9);
@@ -144,7 +145,7 @@ TEST_F(RunLogTest, AFailedWriteLeavesNoTornLine) {
   EXPECT_EQ(steps(), (std::vector<int64_t>{1, 2}));
 }
 
-// A kill during trimming leaves the log either unchanged or trimmed.
+// A kill during trimming leaves the log unchanged, without its torn last line, or trimmed.
 TEST_F(RunLogTest, KilledAtEveryPointOfTrimmingNothingIsLost) {
   const std::string whole = "{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n{\"st";
   write_text(whole);
@@ -183,7 +184,7 @@ TEST_F(RunLogTest, AfterAnyNumberOfKillsTheLogIsThatOfAnUndisturbedRun) {
     KeyedRandom random(5, Purpose::kSynthetic, round, 0);
     int64_t checkpoint = 0;
     for (int kill = 0; kill < 5; ++kill) {
-      // The kill comes before or after a write, or with half a line written.
+      // The kill comes before or after a write, or after half a line is written.
       const uint64_t at = 1 + random.below(24);
       test::signal_of_child([&] {
         RunLog log(path_);

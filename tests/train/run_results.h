@@ -1,4 +1,4 @@
-// Weights and losses that runs left, and the difference between two sets of weights.
+// Weights and losses in run folders, and the largest difference between the weights of two runs.
 #pragma once
 
 #include <ATen/ATen.h>

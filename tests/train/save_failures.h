@@ -1,4 +1,4 @@
-// A run of twelve steps and three checkpoints whose writes fail at a failpoint.
+// A run of twelve steps and three checkpoints, in which system calls fail at a failpoint.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@
 namespace fcm::train {
 
 struct Disturbed {
-  std::string error;  // of the run; empty: the run completed
+  std::string error;  // the message of the run's error; empty: the run completed
   int64_t failed_saves = 0;
   int64_t hits = 0;  // failpoints of that name that were passed
   std::vector<nlohmann::json> log;
@@ -40,7 +40,7 @@ inline Disturbed look_at(const std::filesystem::path& out) {
   return found;
 }
 
-// If `spec` is empty, nothing fails.
+// Trains in `out` with the failpoint `spec`; with an empty `spec` no call fails.
 inline Disturbed train_with(const std::string& spec, const std::filesystem::path& out) {
   const recipe::Recipe recipe = twelve_steps();
   PretrainLearner learner({recipe::autoencoder_options(recipe), 3}, recipe);

@@ -1,5 +1,5 @@
-// G8, all writes: each kind of full disk, at each write, sync and rename of a run's three saves and
-// of its log.
+// RELIABILITY.md, G8: each error of a full disk at each system call of a run's three saves and of
+// its log.
 #include <gtest/gtest.h>
 
 #include "tests/support/series.h"
@@ -27,8 +27,8 @@ TEST(SaveFailuresSlow, AtEveryCallOfARun) {
         const Disturbed full = train_with(spec, folder.path());
         ++runs;
         failed_saves += full.failed_saves;
-        // If the log cannot be opened before the first step, the run ends, and the command can be
-        // repeated.
+        // If the log cannot be opened before the first step, the run ends with an error, and the
+        // same command starts it again.
         const Disturbed ended = full.error.empty() ? full : train_with("", folder.path());
         ASSERT_EQ(ended.error, "");
         ASSERT_EQ(ended.log, undisturbed.log);
@@ -45,8 +45,8 @@ TEST(SaveFailuresSlow, AtEveryCallOfARun) {
   EXPECT_GT(failed_saves, 100);
 }
 
-// A disk that is full from some write on: two failed saves are tolerated, and earlier checkpoints
-// stay.
+// The disk is full from some write on: the run tolerates two failed saves and ends at the third.
+// The same command then completes the run.
 TEST(SaveFailuresSlow, ThatStaysFullFromEveryWriteOn) {
   const Scratch counted(memory_folder());
   const Disturbed undisturbed = train_with("checkpoint.write.before:0:kill", counted.path());

@@ -1,5 +1,6 @@
-// G8: a disk that is full for a while does not end a run; one that stays full ends it at the third
-// failed save. save_failures_slow_test.cpp tests every write and every error.
+// RELIABILITY.md, G8: a disk that is full for a while does not end a run. A disk that stays full
+// ends the run at the third failed save. save_failures_slow_test.cpp tests every call and every
+// error.
 #include "tests/train/save_failures.h"
 
 #include <gtest/gtest.h>
@@ -20,7 +21,7 @@ TEST(SaveFailures, OneFailedSaveChangesNothingOfTheRun) {
   EXPECT_EQ(full.log, undisturbed.log);
   EXPECT_TRUE(full.bytes == undisturbed.bytes);
   EXPECT_TRUE(full.others.empty());
-  // No save follows the last one, so it is retried at once.
+  // The last save of a run is retried at once, because no later save follows.
   const Disturbed end = train_with("checkpoint.rename.before:5+:EIO", last.path());
   EXPECT_NE(end.error, "");
   EXPECT_EQ(end.failed_saves, 2);

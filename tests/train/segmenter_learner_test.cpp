@@ -25,7 +25,8 @@ TEST(SegmenterLearner, MakesAsManyPassesInEveryRank) {
   EXPECT_EQ(passes_of_update(7, 1, 3), 3);
   EXPECT_EQ(passes_of_update(16, 2, 16), 1);
   EXPECT_EQ(passes_of_update(16, 2, 3), 3);
-  EXPECT_EQ(passes_of_update(5, 2, 1), 2) << "passes of 2 and 3 images; no pass is empty";
+  EXPECT_EQ(passes_of_update(5, 2, 1), 2)
+      << "no rank may have an empty pass, so the slices of 2 and 3 images take two passes";
   EXPECT_EQ(passes_of_update(2, 2, 1), 1);
 }
 
@@ -38,7 +39,7 @@ TEST(SegmenterLearner, TakesStatisticsOfAPass) {
                    of_parts = parts.update(batch, {1e-3, 3});
   ASSERT_TRUE(of_whole.applied && of_parts.applied);
   EXPECT_GT(std::abs(of_whole.loss - of_parts.loss), 1e-4)
-      << "batch statistics depend on the micro-batch, so a run logs a note";
+      << "batch statistics must depend on the micro-batch";
   const std::string said = test::error_of(ExitCode::kUsage, [&] {
     parts.update(batch, {1e-3, 1});
   });
@@ -67,7 +68,7 @@ TEST(SegmenterLearner, WhatIsNotFiniteChangesNothingNorAnyStatistic) {
     const at::AutoGradMode grad(true);
     EXPECT_TRUE(learner.update(batch, {1e-3, 6}).applied);
   }
-  EXPECT_FALSE(same_values(values_of(learner), before)) << "the comparison can fail";
+  EXPECT_FALSE(same_values(values_of(learner), before)) << "a finite step must change the values";
 }
 
 TEST(SegmenterLearner, GoesOnFromItsStateWithTheSameBits) {
@@ -88,7 +89,8 @@ TEST(SegmenterLearner, GoesOnFromItsStateWithTheSameBits) {
   }
   for (SegmenterLearner* learner : {&whole, &second, &other}) learner->update(batch, {1e-3, 6});
   EXPECT_TRUE(same_values(values_of(second), values_of(whole)));
-  EXPECT_FALSE(same_values(values_of(other), values_of(whole))) << "its state was not restored";
+  EXPECT_FALSE(same_values(values_of(other), values_of(whole)))
+      << "negative control: the state of `other` was not restored";
 }
 
 }  // namespace

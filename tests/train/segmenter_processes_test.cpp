@@ -46,7 +46,7 @@ std::vector<Value> in_order(const std::vector<Value>& values, const std::vector<
   return turned;
 }
 
-// The same batch with its images in another order, and so another order of sums over images.
+// The same batch with its images in another order, which changes the order of sums over images.
 loader::Batch reordered_batch(const loader::Batch& batch, int64_t first) {
   const std::vector<size_t> order = turned_order(batch.batch, first);
   loader::Batch turned = batch;
@@ -63,7 +63,7 @@ loader::Batch reordered_batch(const loader::Batch& batch, int64_t first) {
   return turned;
 }
 
-// A learner that gets its batches in another order of images.
+// A learner whose batches are reordered before each step.
 class Reordered final : public WrappedLearner<SegmenterLearner> {
  public:
   Reordered(SegmenterLearner& inner, int64_t first) : WrappedLearner(inner), first_(first) {}
@@ -107,9 +107,9 @@ std::string bits_after(const fs::path& run, int64_t step) {
          read_file(folder / "optimizer.safetensors", ExitCode::kData);
 }
 
-// The result of one process, and by how much its weights change if sums are only taken in another
-// order, that of the images. Smaller micro-batches are no measure of rounding here, because they
-// change the batch statistics.
+// The result of one process. `rounding` is by how much its weights change with the order of images
+// in a batch, which changes only the order of sums. Smaller micro-batches would also change the
+// batch statistics.
 struct OneSegmenter {
   explicit OneSegmenter(const fs::path& folder) {
     train_as(0, folder / "one");
@@ -137,7 +137,7 @@ void expect_as_one(const OneSegmenter& one, const fs::path& run) {
   for (size_t i = 0; i < losses.size(); ++i) EXPECT_NEAR(losses[i], one.losses[i], 1e-5) << i;
 }
 
-// Of four ranks, two have one image and two have two.
+// Of four ranks, two have one image and two have two images.
 TEST(SegmenterProcesses, ComeToTheWeightsAndStatisticsOfOne) {
   const test::Scratch scratch;
   const OneSegmenter one(scratch.path());
@@ -148,7 +148,7 @@ TEST(SegmenterProcesses, ComeToTheWeightsAndStatisticsOfOne) {
     train_as(ranks, out);
     expect_as_one(one, out);
   }
-  // A control: statistics of half a batch, as of ranks that do not share them.
+  // Negative control: batch statistics of half a batch, as of ranks that do not share them.
   recipe::Recipe halves = small_segmenter_recipe();
   halves.optim.micro_batch = 3;
   train_as(0, scratch / "halves", halves);
@@ -164,8 +164,8 @@ TEST(SegmenterProcesses, ComeToTheWeightsAndStatisticsOfOne) {
   }
 }
 
-// Slices of two and three images. On their own, one would be split into two and the other into
-// three micro-batches.
+// The ranks have slices of two and three images. Without agreement one rank would run two
+// micro-batches and the other three.
 TEST(SegmenterProcesses, MakeAsManyPassesAndTheSameBits) {
   const test::Scratch scratch;
   recipe::Recipe uneven = small_segmenter_recipe();

@@ -46,7 +46,7 @@ inline std::shared_ptr<const loader::Dataset> small_objects() {
   return std::make_shared<test::DrawnObjects>(kObjectImages);
 }
 
-// The first batch of such a run.
+// The first batch of a run with this recipe.
 inline loader::Batch first_objects(const recipe::Recipe& recipe) {
   loader::LoaderRequest request;
   request.dataset = small_objects();

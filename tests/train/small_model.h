@@ -22,9 +22,9 @@ inline recipe::Recipe small_recipe() {
   return recipe;
 }
 
-// Settings of small recipes with batch normalisation; the task is still to be set. The large
-// epsilon of Adam suppresses steps along gradients that are rounding alone, such as that of a bias
-// before a batch normalisation.
+// Settings of small recipes with batch normalisation; the caller sets the task. Some gradients are
+// zero up to rounding, such as that of a bias before a batch normalisation. The large epsilon of
+// Adam keeps the steps along them small.
 inline recipe::Recipe small_normalised_recipe() {
   const recipe::Recipe pretraining = small_recipe();
   recipe::Recipe recipe;
@@ -44,7 +44,7 @@ inline loader::Batch random_batch(const recipe::Recipe& recipe) {
   batch.rows = recipe.data.image_size[0];
   batch.cols = recipe.data.image_size[1];
   batch.channels = recipe.data.channels;
-  // Stripes whose direction is random for each image, which a model can learn.
+  // Stripes of a random direction for each image: a pattern that a model can learn.
   for (int64_t i = 0; i < batch.batch; ++i) {
     KeyedRandom random(1, Purpose::kSynthetic, 0, static_cast<uint64_t>(i));
     const auto down = static_cast<int64_t>(random.below(40)),

@@ -1,4 +1,4 @@
-// Runs of the small model in a folder: images, messages, and what the runs leave.
+// Runs of the small model in a folder: their images, messages, logs and checkpoints.
 #pragma once
 
 #include <filesystem>
@@ -16,7 +16,7 @@
 
 namespace fcm::train {
 
-// Images of stripes, one of them unreadable. With 25 images an epoch is four steps of six.
+// Images of stripes, one of them unreadable. With 25 images an epoch is four steps of six images.
 class Stripes final : public loader::Dataset {
  public:
   explicit Stripes(int64_t size = 25) : size_(size) {}
@@ -43,7 +43,7 @@ class Messages final : public Reporter {
   void info(const std::string& line) override { lines.push_back(line); }
   void warn(const std::string& line) override { lines.push_back("warning: " + line); }
   void progress(const std::string& line) override {
-    if (on_progress) on_progress(line);  // not kept: it contains speeds
+    if (on_progress) on_progress(line);  // not stored, because it contains speeds
   }
 
   std::vector<std::string> lines;
@@ -60,7 +60,7 @@ inline recipe::Recipe twelve_steps() {
   return recipe;
 }
 
-// log.jsonl without fields that depend on time and memory.
+// The lines of log.jsonl without fields that depend on time and memory.
 inline std::vector<nlohmann::json> log_of(const std::filesystem::path& folder) {
   std::vector<nlohmann::json> lines = read_log(folder / "log.jsonl");
   for (nlohmann::json& line : lines) {
@@ -72,7 +72,7 @@ inline std::vector<nlohmann::json> log_of(const std::filesystem::path& folder) {
   return lines;
 }
 
-// Name, weights and moments of the newest checkpoint.
+// The name of the newest checkpoint, followed by the bytes of its weights and moments.
 inline std::string last_checkpoint(const std::filesystem::path& folder) {
   const std::filesystem::path checkpoints = folder / "checkpoints";
   std::string name = read_file(checkpoints / "latest", ExitCode::kCheckpoint);

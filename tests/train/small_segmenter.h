@@ -36,7 +36,7 @@ inline std::shared_ptr<const loader::Dataset> small_scenes() {
   return std::make_shared<test::DrawnScenes>(kScenes);
 }
 
-// The first batch of such a run.
+// The first batch of a run with this recipe.
 inline loader::Batch first_scenes(const recipe::Recipe& recipe) {
   return loader::Loader(test::scenes_request(small_scenes(), recipe.optim.batch_size, 1)).next();
 }

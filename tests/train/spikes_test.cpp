@@ -1,4 +1,5 @@
-// G13: a jump of the loss is detected at once, reported once, and undone if the recipe asks for it.
+// RELIABILITY.md, G13: a spike of the loss is detected at its first step and reported once. With
+// run.spike = "rollback" the run rolls back.
 #include "fcm/train/spikes.h"
 
 #include <gtest/gtest.h>
@@ -19,7 +20,7 @@ namespace {
 
 using test::Scratch;
 
-// The number of spikes among these losses.
+// The number of spikes detected in these losses.
 int64_t spikes_in(const std::vector<double>& losses) {
   LossHistory history;
   for (const double loss : losses) add_loss(history, loss);
@@ -82,12 +83,12 @@ TEST(Spikes, ThoseOfARowCanBeForgotten) {
   EXPECT_EQ(history.spikes, 3);
 }
 
-// 40 steps with a checkpoint every four steps. The reported losses of steps 22 to 24 are multiplied
-// by `factor`.
+// The outcome of a run of 40 steps with a checkpoint every four steps, in which the reported losses
+// of steps 22 to 24 are multiplied by `factor`.
 struct Outcome {
   std::vector<nlohmann::json> log;
   std::string bytes;
-  std::vector<std::string> warnings;  // about jumps and rollbacks
+  std::vector<std::string> warnings;  // about spikes and rollbacks
 };
 
 Outcome run_losses(const std::filesystem::path& out, const char* mode, double factor,

@@ -60,7 +60,7 @@ TEST(State, EverythingThatDoesNotFitIsListedAtOnce) {
   const at::Tensor before = model.parameters().flat_values().clone();
   try {
     load_model(model.parameters(), file, "some/file");
-    FAIL() << "it was loaded";
+    FAIL() << "a file that does not fit the model was loaded";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kCheckpoint);
     const std::string text = error.what();

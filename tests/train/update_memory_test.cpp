@@ -16,7 +16,7 @@ TEST(UpdateMemory, WithinALimitThereIsRoomForTheRest) {
   const double room = memory_within(1024 * kMiB, 100 * kMiB, recipe, 1000);
   EXPECT_GT(room, 0);
   EXPECT_LT(room / 2, (1024 - 384) * kMiB / 2)
-      << "choose_micro_batch uses half of it for activations";
+      << "choose_micro_batch uses half of `room` for activations";
   EXPECT_LT(memory_within(1024 * kMiB, 100 * kMiB, recipe, 20'000'000), room);
   EXPECT_LT(memory_within(1024 * kMiB, 700 * kMiB, recipe, 1000), room);
   recipe::Recipe larger = recipe;

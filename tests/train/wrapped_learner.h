@@ -5,7 +5,7 @@
 
 namespace fcm::train {
 
-// `Inner` must outlive it.
+// The wrapped learner must outlive this object.
 template <class Inner>
 class WrappedLearner : public Learner {
  public:

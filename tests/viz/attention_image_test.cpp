@@ -27,7 +27,7 @@ TEST(AttentionImage, MoreHeatIsLighter) {
   EXPECT_EQ(heat_colour(400), heat_colour(255));
 }
 
-// 2 x 2 patches of 4 pixels.
+// An image of 2 x 2 patches of 4 x 4 pixels.
 TEST(AttentionImage, SquaresOfHeatLieOverTheImage) {
   const std::vector<float> weights{0, 0.5F, 0.25F, 0.5F};
   const image::Image out = attention_image(even_grey(8, 100), weights, 4);
@@ -42,7 +42,7 @@ TEST(AttentionImage, SquaresOfHeatLieOverTheImage) {
       EXPECT_EQ(test::pixel(out, row, col), mixed(patch == 0 ? 0 : patch == 2 ? 128 : 255));
     }
   }
-  // The image shows through without its colour.
+  // Under the heat the image is visible in grey, without its colour.
   image::Image red = even_grey(8, 0);
   for (size_t at = 0; at < red.pixels.size(); at += 3) red.pixels[at] = 255;
   const Colour over_red = test::pixel(attention_image(red, weights, 4), 0, 0);
@@ -50,7 +50,7 @@ TEST(AttentionImage, SquaresOfHeatLieOverTheImage) {
   EXPECT_GT(over_red[0], 10);
 }
 
-// One patch of 100 that takes nearly all attention leaves the others their colours.
+// One of 100 patches has nearly all attention; the others still have visible colours.
 TEST(AttentionImage, OnePatchDoesNotMakeAllOthersBlack) {
   std::vector<float> weights(100, 0.001F);
   weights[0] = 0.9F;
@@ -72,7 +72,7 @@ TEST(AttentionImage, AFrameMarksItsPatchOnAnyGround) {
     EXPECT_EQ(test::pixel(image, 16, 20), (Colour{0, 0, 0}));
     EXPECT_EQ(test::pixel(image, 12, 20), (Colour{ground, ground, ground}));
     EXPECT_EQ(test::pixel(image, 5, 14), (Colour{ground, ground, ground}));
-    mark_patch(image, 0, 0, 8);  // the border is clipped
+    mark_patch(image, 0, 0, 8);  // at the border the frame is clipped
     EXPECT_EQ(test::pixel(image, 0, 0), (Colour{255, 255, 255}));
   }
 }

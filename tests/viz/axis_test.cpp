@@ -10,7 +10,7 @@
 namespace fcm::viz {
 namespace {
 
-// What holds for every axis.
+// Checks what must hold for every axis of data in low..high.
 void expect_good(const Axis& axis, double low, double high) {
   EXPECT_TRUE(std::isfinite(axis.low) && std::isfinite(axis.high));
   EXPECT_LT(axis.low, axis.high);
@@ -18,7 +18,7 @@ void expect_good(const Axis& axis, double low, double high) {
   EXPECT_LE(axis.ticks.size(), 40u);
   EXPECT_TRUE(std::is_sorted(axis.ticks.begin(), axis.ticks.end()));
   const std::set<std::string> labels(axis.labels.begin(), axis.labels.end());
-  EXPECT_EQ(labels.size(), axis.labels.size()) << "two ticks have the same label";
+  EXPECT_EQ(labels.size(), axis.labels.size()) << "two ticks must not have the same label";
   for (const double value : {low, high, axis.low, axis.high}) {
     const double place = axis.place(value);
     EXPECT_TRUE(place >= 0 && place <= 1) << value << " is at " << place;

@@ -31,7 +31,7 @@ size_t count(const std::string& text, const std::string& what) {
   return found;
 }
 
-// Well-formed, and without numbers that a browser cannot read.
+// Checks that a chart is well-formed and has no numbers that a browser cannot read.
 void expect_valid(const std::string& svg) {
   EXPECT_EQ(MarkupChecker().problem(svg), "");
   EXPECT_TRUE(svg.starts_with("<svg ") && svg.ends_with("</svg>"));
@@ -82,7 +82,7 @@ TEST(LineChart, SaysSoWhereThereIsNothingToShow) {
   EXPECT_EQ(line_chart(chart_of({1, 2})).find("no data"), std::string::npos);
 }
 
-// The points of the first line, in pixels.
+// The points of the first line of a chart, in pixels.
 std::vector<std::pair<double, double>> points_of(const std::string& svg) {
   std::smatch path;
   EXPECT_TRUE(std::regex_search(svg, path, std::regex("<path [^>]*d=\"([^\"]*)\"")));
@@ -112,7 +112,7 @@ TEST(LineChart, LinesBreakAtGapsAndLoneValuesStayVisible) {
   const std::string d = svg.substr(svg.find(" d=\""), svg.find("\"/>", svg.find(" d=\"")));
   EXPECT_EQ(points_of(svg).size(), 5u);
   EXPECT_EQ(count(d.substr(0, d.find("\"/>")), "M"), 3u);
-  EXPECT_EQ(count(svg, "class=\"dot"), 1u);  // the isolated 4
+  EXPECT_EQ(count(svg, "class=\"dot"), 1u);  // the value 4 has no neighbours
 }
 
 TEST(LineChart, LongSeriesAreThinnedButKeepTheirPeaks) {
@@ -259,7 +259,7 @@ TEST(TimelineChart, HasABarForEachSpanInItsPlace) {
       EXPECT_EQ(count(svg, words) > 0, true) << words;
     }
   }
-  // The bar of 70 to 90 starts at 70 % of the width between the row labels and the right edge.
+  // The bar of the span 70 to 90 starts at 70 % of the width between row labels and right edge.
   std::smatch bar;
   const std::string svg = timeline(chart);
   ASSERT_TRUE(std::regex_search(

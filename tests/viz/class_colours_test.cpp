@@ -18,11 +18,12 @@ double least_distance(const std::vector<Colour>& colours) {
 TEST(ClassColours, DistancesAreThoseOfOklab) {
   EXPECT_NEAR(colour_distance({0, 0, 0}, {255, 255, 255}), 1, 1e-6);
   EXPECT_EQ(colour_distance({10, 20, 30}, {10, 20, 30}), 0);
-  // In Oklab red is (0.62796, 0.22486, 0.12585) and green (0.86644, -0.23389, 0.17950).
+  // In Oklab red is (0.62796, 0.22486, 0.12585), and green is (0.86644, -0.23389, 0.17950).
   EXPECT_NEAR(colour_distance({255, 0, 0}, {0, 255, 0}), 0.5198, 1e-4);
 }
 
-// An Oklab distance of 0.02 is just visible side by side; blending with an image halves distances.
+// Two colours side by side differ visibly from an Oklab distance of about 0.02. Blending with an
+// image halves the distances.
 TEST(ClassColours, CanBeToldApart) {
   EXPECT_GT(least_distance(class_colours(10)), 0.2);
   EXPECT_GT(least_distance(class_colours(20)), 0.14);

@@ -19,7 +19,7 @@ image::Image grey_image(int64_t rows, int64_t cols, uint8_t value) {
   return {rows, cols, 1, std::vector<uint8_t>(static_cast<size_t>(rows * cols), value)};
 }
 
-// The left half is class 0, the right half class 2, the last row has no class.
+// A class map: the left half is class 0, the right half class 2, and the last row has no class.
 image::Image halves(int64_t rows, int64_t cols) {
   image::Image map = grey_image(rows, cols, 0);
   for (int64_t row = 0; row < rows; ++row) {
@@ -37,7 +37,7 @@ TEST(ClassMap, MixesHalfAndHalfAndDrawsBordersFull) {
   ASSERT_EQ(out.channels, 3);
   EXPECT_EQ(test::pixel(out, 0, 0), (Colour{150, 50, 50}));
   EXPECT_EQ(test::pixel(out, 0, 7), (Colour{50, 50, 150}));
-  EXPECT_EQ(test::pixel(out, 0, 3), kColours[0]);  // both sides of a border
+  EXPECT_EQ(test::pixel(out, 0, 3), kColours[0]);  // a border has full colour on both sides
   EXPECT_EQ(test::pixel(out, 0, 4), kColours[2]);
   EXPECT_EQ(test::pixel(out, 4, 0), kColours[0]);
   EXPECT_EQ(test::pixel(out, 5, 0), (Colour{50, 50, 50}));  // no class: darker, without a border
@@ -82,7 +82,7 @@ TEST(ClassMap, AnyImageGetsRoomForItsLegend) {
     EXPECT_GE(out.cols, 180) << rows << " x " << cols;
     EXPECT_GE(std::max(out.rows, out.cols), 400) << rows << " x " << cols;
     EXPECT_LE(out.rows * out.cols, 4 * std::max(400 * 400, rows * cols)) << rows << " x " << cols;
-    EXPECT_GT(test::count(out, kInk), 20);  // the centres of the letters' strokes
+    EXPECT_GT(test::count(out, kInk), 20);  // the legend's letters
   }
 }
 

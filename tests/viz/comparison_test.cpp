@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-// `steps` log lines at 100 images per second, with an accuracy in every tenth.
+// A log of `steps` lines at 100 images per second, with an accuracy in every tenth line.
 std::vector<json> log_of(int steps, const char* accuracy = "knn_top1", int every = 1) {
   std::vector<json> log;
   for (int step = every; step <= steps * every; step += every) {
@@ -78,7 +78,8 @@ TEST(Comparison, HasEachCurveOnceOverEachAxis) {
     EXPECT_EQ(count_of(page, fmt::format("<div class=\"over {}\">", axis)), 1u) << axis;
   }
   EXPECT_EQ(count_of(page, "checked=\"checked\""), 1u);
-  // The loss twice, for wide and narrow screens; accuracy, lr and speed; three x axes.
+  // Three x axes with five charts each: the loss for wide and for narrow screens, accuracy, lr,
+  // speed.
   EXPECT_EQ(count_of(page, "class=\"line r0 d0\" d="), 3 * 5u);
   EXPECT_EQ(count_of(page, "class=\"line r1 d0\" d="), 3 * 5u);
 }
@@ -151,8 +152,9 @@ TEST(RunPlaces, HoursGoByTheSpeedsOrByWhatTheLogTells) {
   EXPECT_NEAR(told.hours.back(), 0.2, 1e-9);
 }
 
-// Simulated colour blindness of severity 1, on linear light: Machado, Oliveira and Fernandes, "A
-// physiologically-based model for simulation of color vision deficiency", 2009.
+// Matrices on linear light for normal vision and three kinds of colour blindness of severity 1:
+// Machado, Oliveira and Fernandes, "A physiologically-based model for simulation of color vision
+// deficiency", 2009.
 constexpr double kSeen[4][3][3] = {{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}},
                                    {{0.152286, 1.052583, -0.204868},
                                     {0.114503, 0.786281, 0.099216},
@@ -211,7 +213,7 @@ TEST(RunColours, CanBeToldApartByEveryEye) {
                                    all.begin() + static_cast<ptrdiff_t>(4 * scheme + 4));
     EXPECT_GT(closest(four), 0.15) << scheme;
   }
-  // Negative control: red and green of equal lightness.
+  // Negative control: red and green of equal lightness are too close for some eyes.
   EXPECT_LT(closest({{200, 80, 60}, {90, 130, 50}}), 0.15);
 }
 

@@ -10,7 +10,7 @@
 namespace fcm::viz {
 namespace {
 
-// 40 patches with std 5, 3 and 1 along three of eight axes.
+// Features of 40 patches with std 5, 3 and 1 along three of eight axes.
 std::vector<float> patches_along_axes() {
   KeyedRandom random(1, Purpose::kSynthetic, 0, 0);
   std::vector<float> values;
@@ -42,7 +42,7 @@ TEST(FeatureImage, FindsTheDirectionsInTheirOrder) {
 }
 
 TEST(FeatureImage, EndsOfTheRangeAreBlackAndWhite) {
-  // One dimension, 1 x 3 patches: -1, 0 and 1; the other components are constant.
+  // 1 x 3 patches with one feature: -1, 0 and 1. The other two components are constant.
   const std::vector<float> values{-1, 0, 1};
   const Components components = principal_components(values, 3);
   const image::Image image = components_image(components, values, {}, 1, 3, 2);
@@ -51,7 +51,7 @@ TEST(FeatureImage, EndsOfTheRangeAreBlackAndWhite) {
   EXPECT_EQ(image.pixels[0], 0);
   EXPECT_EQ(image.pixels[6], 128);
   EXPECT_EQ(image.pixels[12], 255);
-  EXPECT_EQ(image.pixels[13], 128);  // green: constant
+  EXPECT_EQ(image.pixels[13], 128);  // green shows a constant component
 }
 
 TEST(FeatureImage, UnpredictedPatchesAreGrey) {
@@ -69,7 +69,7 @@ TEST(FeatureImage, ConstantFeaturesGiveAnEvenImage) {
   for (const uint8_t byte : image.pixels) EXPECT_EQ(byte, 128);
 }
 
-// The variance of the rows of x [L, D] along an axis, by plain sums.
+// The variance of the rows of x_LD along an axis, by plain sums.
 double variance_along(const std::vector<float>& x_LD, const std::vector<double>& axis_D) {
   const size_t dim = axis_D.size(), rows = x_LD.size() / dim;
   std::vector<double> along(rows);
@@ -83,7 +83,7 @@ double variance_along(const std::vector<float>& x_LD, const std::vector<double>&
   return variance / static_cast<double>(rows);
 }
 
-// No direction has more variance than the first component, even if two are nearly equal.
+// No direction has more variance than the first component, even if two variances are nearly equal.
 TEST(FeatureImage, NoDirectionIsStrongerThanTheFirst) {
   KeyedRandom random(3, Purpose::kSynthetic, 0, 0);
   std::vector<float> values;
@@ -112,7 +112,7 @@ TEST(FeatureImage, NoDirectionIsStrongerThanTheFirst) {
 }
 
 TEST(FeatureImage, EndsThatStandOutAreLeftOut) {
-  std::vector<float> values;  // one dimension: 0 to 99, and an outlier at each end
+  std::vector<float> values;  // one feature per patch: 0 to 99, and an outlier at each end
   for (int i = 0; i < 100; ++i) values.push_back(static_cast<float>(i));
   values.push_back(5000);
   values.push_back(-5000);
@@ -122,7 +122,7 @@ TEST(FeatureImage, EndsThatStandOutAreLeftOut) {
   const float mean = components.mean_D[0];
   EXPECT_NEAR(components.low[0] + mean, 1, 1);
   EXPECT_NEAR(components.high[0] + mean, 98, 1);
-  // The others use the whole range of shades; outliers get its ends.
+  // The values 0 to 99 use the whole range of shades; outliers get the shades at its ends.
   const image::Image image = components_image(components, values, {}, 1, 102, 1);
   EXPECT_NEAR(image.pixels[50 * 3], 128, 5);
   EXPECT_EQ(image.pixels[100 * 3], 255);

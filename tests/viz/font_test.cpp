@@ -15,8 +15,8 @@ namespace {
 constexpr std::array kAllSizes{TextSize::kSmall, TextSize::kMedium, TextSize::kLarge,
                                TextSize::kHuge};
 
-// Glyph shapes come from FreeType and may change with its version. The tests check their positions,
-// and that they differ.
+// The shapes of glyphs come from FreeType and may change with its version, so tests check only
+// their positions and that they differ.
 
 image::Image black(int64_t rows, int64_t cols) {
   return {rows, cols, 3, std::vector<uint8_t>(static_cast<size_t>(rows * cols * 3))};
@@ -33,7 +33,7 @@ int64_t lit(const image::Image& image) {
   return image.rows * image.cols - test::count(image, Colour{0, 0, 0});
 }
 
-// A one-letter text that the font lacks, and one that it has.
+// A character that the font lacks, and one that it has.
 const std::string kLacking = "\u6f22", kHas = "H";
 
 TEST(Glyphs, AreSortedAndTheirCoverageFollowsOneAnother) {
@@ -76,7 +76,7 @@ TEST(Font, EverythingIsDrawnWithinItsLine) {
       const image::Image wide = drawn(text, size, 20);
       const image::Image tight = drawn(text, size);
       EXPECT_GT(lit(tight), 0) << text;
-      EXPECT_EQ(lit(wide), lit(tight)) << text;  // nothing is drawn outside
+      EXPECT_EQ(lit(wide), lit(tight)) << text;  // no pixel is drawn outside the line
     }
   }
 }
@@ -149,7 +149,7 @@ TEST(Font, MixesWithWhatIsBelowByCoverage) {
   image::Image image = black(40, 60);
   std::fill(image.pixels.begin(), image.pixels.end(), uint8_t{100});
   draw_text(image, 5, 5, "Ag", TextSize::kMedium, {200, 100, 0});
-  EXPECT_GT(test::count(image, Colour{200, 100, 0}), 5);  // the centres of strokes
+  EXPECT_GT(test::count(image, Colour{200, 100, 0}), 5);  // full coverage in the centres of strokes
   for (size_t at = 0; at < image.pixels.size(); at += 3) {
     const int red = image.pixels[at] - 100, blue = 100 - image.pixels[at + 2];
     EXPECT_EQ(image.pixels[at + 1], 100);
@@ -190,7 +190,7 @@ TEST(Font, LongTextIsCutAndSaysSo) {
   const std::string name = "chest of drawers";
   EXPECT_EQ(cut_text(name, text_cols(name, kSize), kSize), name);
   EXPECT_TRUE(cut_text(name, text_cols(name, kSize) - 1, kSize).ends_with("…"));
-  // No space before the ellipsis, and no part of a character.
+  // There is no space before the ellipsis, and no character is cut.
   EXPECT_EQ(cut_text(name, text_cols("chest …", kSize), kSize), "chest…");
   EXPECT_EQ(cut_text("äöüäöü", text_cols("äöü…", kSize), kSize), "äöü…");
   EXPECT_EQ(cut_text("sidewalk", 1, kSize), "s…");

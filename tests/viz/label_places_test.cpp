@@ -76,7 +76,7 @@ TEST(LabelPlaces, WithoutRoomEachStillHasOne) {
   const auto places = place_labels(boxes, std::vector<FittedSize>(9, {18, 30}), {20, 40});
   ASSERT_EQ(places.size(), 9u);
   expect_inside(places, {20, 40});
-  // A label larger than the image starts at its upper left.
+  // A label that is larger than the image starts at the image's upper left corner.
   const auto large = place_labels({{2, 2, 3, 3}}, {{18, 30}}, {10, 10});
   EXPECT_EQ(large[0].top, 0);
   EXPECT_EQ(large[0].left, 0);

@@ -15,7 +15,7 @@ class MarkupChecker {
   // Elements in `open_only` have no end tag (meta and img in HTML).
   explicit MarkupChecker(std::set<std::string> open_only = {}) : open_only_(std::move(open_only)) {}
 
-  // Empty if the markup is well-formed, else the fault and its position.
+  // Empty if the markup is well-formed; otherwise the fault and its position.
   std::string problem(std::string_view markup) {
     text_ = markup;
     at_ = 0;

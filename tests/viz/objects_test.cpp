@@ -70,13 +70,13 @@ TEST(DrawObjects, NamesDoNotCoverEachOtherWhereThereIsRoom) {
   const image::Image one = draw_objects(grey_image(600, 800), {object});
   const image::Image two = draw_objects(grey_image(600, 800), {object, object});
   const std::vector<Colour> colours = class_colours(2);
-  // The second name is drawn elsewhere and complete: a plate in its colour minus its letters.
+  // The second name is drawn elsewhere and complete: its plate alone has more than 300 pixels.
   EXPECT_GT(test::count(two, colours[1]), 300);
-  // The first box is complete except where the second name covers it.
+  // The first box and name are complete except where the second name's plate covers them.
   EXPECT_GT(test::count(two, colours[0]), test::count(one, colours[0]) - 300);
 }
 
-// Plates have the object's colour and black or white letters; nothing is drawn outside.
+// The plate behind a name has the object's colour, and no letter is drawn outside its plate.
 TEST(DrawObjects, NamesStayOnTheirPlates) {
   ShownObject object = object_at(200, 300, 500, 550);
   constexpr TextSize kSize = TextSize::kMedium;
@@ -116,7 +116,7 @@ TEST(DrawObjects, NamesStayOnTheirPlates) {
 }
 
 TEST(DrawObjects, ALabelThatStandsApartHasALineToItsBox) {
-  // So many objects at one position that names have to move away.
+  // 30 objects at one position, so that names have to move away from their box.
   const image::Box box{280, 380, 40, 40};
   const std::vector<ShownObject> many(30, object_at(380, 280, 420, 320));
   const image::Image out = draw_objects(grey_image(600, 800), many);
@@ -128,7 +128,7 @@ TEST(DrawObjects, ALabelThatStandsApartHasALineToItsBox) {
     return row >= one.top && row < one.top + one.rows && col >= one.left &&
            col < one.left + one.cols;
   };
-  int64_t between = 0;  // pixels of connecting lines on the bare image
+  int64_t between = 0;  // checked points between boxes and plates
   for (const image::Box& place : places) {
     const int64_t row = place.top + place.rows / 2, col = place.left + place.cols / 2;
     const int64_t to_row = std::clamp<int64_t>(row, box.top, box.top + box.rows - 1);

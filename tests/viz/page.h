@@ -1,4 +1,4 @@
-// Checks that a page is complete and self-contained.
+// Checks that an HTML page is complete and self-contained.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@ inline bool contains(const std::string& text, const std::string& what) {
   return text.find(what) != std::string::npos;
 }
 
-// The first external reference in the page; empty if it is self-contained.
+// The first reference to something outside the page; empty if the page is self-contained.
 inline std::string not_self_contained(const std::string& page) {
   for (const char* word : {"http://", "https://", "<script", "<link", "<iframe", "@import", "url(",
                            "srcset", "href=", "<object", "<base", " onload="}) {

@@ -73,7 +73,7 @@ TEST(Reconstruction, StatisticsAreThoseOfTheTarget) {
   const std::vector<float> values{1, 2, 3, 6, 5, 5, 5, 5};
   const PatchStatistics statistics = patch_statistics(values, 2);
   EXPECT_FLOAT_EQ(statistics.mean_L[0], 3.f);
-  EXPECT_FLOAT_EQ(statistics.stddev_L[0], std::sqrt(14.f / 3 + 1e-6f));  // divided by D - 1
+  EXPECT_FLOAT_EQ(statistics.stddev_L[0], std::sqrt(14.f / 3 + 1e-6f));  // unbiased: D - 1
   EXPECT_FLOAT_EQ(statistics.mean_L[1], 5.f);
   EXPECT_FLOAT_EQ(statistics.stddev_L[1], 1e-3f);
   EXPECT_FLOAT_EQ(patch_statistics(values, 2, 4.0).stddev_L[1], 2.f);
@@ -94,7 +94,7 @@ TEST(Reconstruction, DenormaliseUndoesTheTargetsNormalisation) {
 
 TEST(Reconstruction, MergesOnlyTheViewsThatHadToGuess) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  // Two values per patch, three patches, two views.
+  // Two views of three patches with two values each; NaN: the view did not predict the patch.
   const std::vector<float> predictions{1, 2, nan, nan, nan, nan, 5, 8, 3, 4, nan, nan};
   const std::vector<uint8_t> hidden{1, 0, 0, 1, 1, 0};
   const MergedViews merged = merge_views(predictions, hidden, 2, 3);
@@ -102,7 +102,7 @@ TEST(Reconstruction, MergesOnlyTheViewsThatHadToGuess) {
   EXPECT_EQ(merged.predicted_L, (std::vector<uint8_t>{1, 1, 0}));
 }
 
-// Predictions equal to the target for hidden patches and useless for visible ones.
+// Predictions that equal the target for hidden patches and are useless for visible patches.
 struct Perfect {
   explicit Perfect(int64_t views) : views_count(views) {
     const std::vector<float> values = patches_from_image(image, 4, kRgb);
@@ -162,7 +162,7 @@ TEST(Reconstruction, TheSheetSaysWhereStatisticsWereBorrowed) {
   const image::Image with = reconstruction_sheet({input}, "t");
   input.normalised_patches = false;
   const image::Image without = reconstruction_sheet({input}, "t");
-  EXPECT_GT(with.rows, without.rows);  // one more sentence in the note
+  EXPECT_GT(with.rows, without.rows);  // the note has one more sentence
   EXPECT_NE(std::string(kBorrowedStatistics).find("original"), std::string::npos);
 }
 

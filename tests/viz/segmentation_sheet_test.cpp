@@ -39,7 +39,7 @@ TEST(SegmentationSheet, ShowsImageTruthAndPrediction) {
   EXPECT_LT(left_of(kImage), left_of(kTruth));
   EXPECT_LT(left_of(kTruth), left_of(kGuess));
   const int64_t side = capital_rows(TextSize::kMedium);
-  EXPECT_EQ(test::count(out, kPalette[0]), side * side);  // swatches of the classes that occur
+  EXPECT_EQ(test::count(out, kPalette[0]), side * side);  // the swatch in the legend
   EXPECT_EQ(test::count(out, kPalette[1]), 0);
   EXPECT_EQ(test::count(out, kPalette[2]), side * side);
 }
@@ -47,7 +47,7 @@ TEST(SegmentationSheet, ShowsImageTruthAndPrediction) {
 TEST(SegmentationSheet, FitsImagesOfAllSizes) {
   const image::Image out = segmentation_sheet(
       {row_of(768, 1024), row_of(1024, 512), row_of(10, 20), row_of(1, 4000)}, kClasses, {});
-  // Scaled to 288 x 384, to 384 x 192, up by a factor of 19, and to 1 x 384.
+  // The four images are scaled to 288 x 384, 384 x 192, 190 x 380 (by 19) and 1 x 384.
   EXPECT_EQ(test::count(out, kImage), 288 * 384 + 384 * 192 + 190 * 380 + 384);
 }
 

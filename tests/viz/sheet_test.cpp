@@ -19,7 +19,7 @@ Pixel pixel(const image::Image& image, int64_t row, int64_t col) {
 
 constexpr Pixel kNearlyWhite{252, 252, 250};
 
-// 2 x 3 pixels that all differ.
+// An image of 2 x 3 pixels that all differ.
 image::Image small(int64_t channels, uint8_t base) {
   image::Image image{2, 3, channels, {}};
   for (int64_t i = 0; i < 6 * channels; ++i) {
@@ -44,18 +44,18 @@ TEST(Sheet, PutsTilesAtExactPlaces) {
   Sheet sheet{"", {{"", false}, {"", false}, {"", true}}, {}, "", 5};
   sheet.rows = {{{small(1, 0), small(3, 50), small(1, 100)}}, {{small(1, 200), small(1, 20)}}};
   const image::Image out = make_sheet(sheet);
-  // Margins are 16; tiles are 10 x 15; gaps are 4, and 14 before the group.
+  // Margins are 16 pixels, tiles 10 x 15, gaps between tiles 4, and the gap before a group is 14.
   const SheetGeometry geometry = sheet_geometry(sheet);
   EXPECT_EQ(geometry.column_lefts, (std::vector<int64_t>{16, 16 + 15 + 4, 35 + 15 + 14}));
   EXPECT_EQ(geometry.row_tops, (std::vector<int64_t>{16, 16 + 10 + 4}));
   EXPECT_EQ(out.rows, 30 + 10 + 16);
-  EXPECT_EQ(out.cols, 16 + 240 + 16);  // the minimum width, which leaves room for text
+  EXPECT_EQ(out.cols, 16 + 240 + 16);  // the minimum width, so that text has room
 
   int64_t ground = 0;
   for (int64_t row = 0; row < out.rows; ++row) {
     for (int64_t col = 0; col < out.cols; ++col) ground += pixel(out, row, col) == kNearlyWhite;
   }
-  EXPECT_EQ(ground, out.rows * out.cols - 5 * 10 * 15);  // five tiles and nothing else
+  EXPECT_EQ(ground, out.rows * out.cols - 5 * 10 * 15);  // all pixels except those of five tiles
   EXPECT_EQ(pixel(out, 16, 16), (Pixel{0, 0, 0}));
   EXPECT_EQ(pixel(out, 16 + 9, 16 + 14), (Pixel{5, 5, 5}));
   EXPECT_EQ(pixel(out, 16 + 4, 35 + 5), (Pixel{53, 54, 55}));  // row 0, column 1
@@ -91,7 +91,7 @@ int64_t ink_in(const image::Image& out, int64_t top, int64_t left, int64_t rows,
   return ink;
 }
 
-// The number of pixels that text of that colour covers.
+// The number of pixels that this text covers in this size and colour.
 int64_t ink_of(const std::string& text, TextSize size, Colour colour) {
   image::Image alone = blank(line_rows(size), text_cols(text, size));
   draw_text(alone, 0, 0, text, size, colour);
