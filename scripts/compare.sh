@@ -58,6 +58,9 @@ images_per_second() { python3 -c 'import json,sys; print(json.load(sys.stdin)["i
 # Measures the rate of each system five times, alternating, and notes the median.
 measure_rates() {
   local name rates
+  for name in $systems; do  # what an interrupted run left
+    [[ -n $(figure "rate $name") ]] || rm -f "$out/rates.$name"
+  done
   for _ in 1 2 3 4 5; do
     for name in $systems; do
       [[ -z $(figure "rate $name") ]] || continue

@@ -1,6 +1,6 @@
-// The cells of paths_test.cpp (command x kind of run x form of checkpoint) that do not simply give
-// the result of the run folder: cells that are refused, with message and exit status, and cells
-// that give another result.
+// The cells of paths_long_test.cpp (command x kind of run x form of checkpoint) that do not simply
+// give the result of the run folder: cells that are refused, with message and exit status, and
+// cells that give another result.
 #pragma once
 
 #include <fnmatch.h>

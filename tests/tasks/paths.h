@@ -1,5 +1,5 @@
-// Runs of every kind, each trained once, and their checkpoints in every form. paths_test.cpp runs
-// every command on them.
+// Runs of every kind, each trained once, and their checkpoints in every form. paths_long_test.cpp
+// runs every command on them.
 #pragma once
 
 #include <gtest/gtest.h>

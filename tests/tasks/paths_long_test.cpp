@@ -1,8 +1,6 @@
 // Every cell of the table kind of run x command x form of checkpoint. A cell either works and gives
 // the same result as the run folder, or ends as path_outcomes.h and docs/tour/10-checkpoint.md say.
 // A new kind of run, command or form is one line.
-#include "tests/tasks/paths.h"
-
 #include <algorithm>
 #include <cctype>
 
@@ -10,6 +8,7 @@
 #include "fcm/formats/safetensors.h"
 #include "tests/support/onnx_reader.h"
 #include "tests/tasks/path_outcomes.h"
+#include "tests/tasks/paths.h"
 
 namespace fcm::paths {
 namespace {
