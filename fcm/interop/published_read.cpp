@@ -165,14 +165,25 @@ std::vector<formats::TensorView> average_of(const formats::PthFile& file,
   return average;
 }
 
-// Takes the settings of the last parameter group.
+double weight_decay_of(const formats::Value& group) {
+  const formats::Value* found = group.find("weight_decay");
+  const auto* decay = found ? std::get_if<double>(&found->data) : nullptr;
+  return decay ? *decay : 0;
+}
+
+// Takes the settings of the parameter group with the largest weight decay: the last one of MAE's
+// files, the first one of SimMIM's.
 void take_settings(const formats::Value& optimizer, json& state) {
   const formats::Value* groups = optimizer.find("param_groups");
   const auto* list = groups ? std::get_if<formats::Value::List>(&groups->data) : nullptr;
   if (list == nullptr || list->empty()) return;
+  const formats::Value* decayed = &list->front();
+  for (const formats::Value& group : *list) {
+    if (weight_decay_of(group) >= weight_decay_of(*decayed)) decayed = &group;
+  }
   json settings = json::object();
   for (const char* key : {"lr", "weight_decay", "betas", "eps"}) {
-    if (const formats::Value* found = list->back().find(key))
+    if (const formats::Value* found = decayed->find(key))
       settings[key] = formats::to_json(*found);
   }
   state["optimizer"] = settings;

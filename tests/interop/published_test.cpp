@@ -141,6 +141,15 @@ TEST_F(Published, TheOptimizerIsWrittenAsPublished) {
   }
 }
 
+// SimMIM's files list the parameters with weight decay first, MAE's list them last.
+TEST_F(Published, TheWeightDecayIsReadFromTheGroupThatHasOne) {
+  SilentReporter silence;
+  const fs::path swin = stored_files().parent_path() / "goldens" / "swin" / "checkpoints";
+  const checkpoint::Checkpoint simmim = load_any(swin / "simmim_ckpt_epoch_0.pth", true, silence);
+  EXPECT_EQ(simmim.state.at("optimizer").at("weight_decay"), 0.05);
+  EXPECT_EQ(load_stored("checkpoint-0.pth").state.at("optimizer").at("weight_decay"), 0.05);
+}
+
 // A moving average of the weights beside the upstream content. These tests need no stored file.
 class Average : public TemporaryFolderTest {
  protected:
