@@ -30,7 +30,7 @@ class FlatGradients {
 
  private:
   struct State;
-  class WriteFirst;
+  class OverwriteFirstGradient;
 
   std::vector<at::Tensor> leaves_;
   std::shared_ptr<State> state_;  // shared with the hooks of the leaves

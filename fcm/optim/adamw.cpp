@@ -20,15 +20,16 @@ constexpr auto kStepsAt = static_cast<int64_t>(offsetof(ops::AdamWState, steps))
 
 }  // namespace
 
-AdamW::AdamW(nn::Parameters& parameters, const OptimOptions& options, std::optional<Share> share)
+AdamW::AdamW(nn::Parameters& parameters, const OptimOptions& options,
+             std::optional<ElementRange> share)
     : AdamW(parameters, pretraining_groups(parameters, options), options, share) {}
 
 AdamW::AdamW(nn::Parameters& parameters, std::vector<ParameterGroup> groups,
-             const OptimOptions& options, std::optional<Share> share)
+             const OptimOptions& options, std::optional<ElementRange> share)
     : parameters_(parameters),
       groups_(std::move(groups)),
       options_(options),
-      share_(share.value_or(Share{0, parameters.flat_values().numel()})),
+      share_(share.value_or(ElementRange{0, parameters.flat_values().numel()})),
       first_(at::zeros({share_.size()}, parameters.flat_values().options())),
       second_(at::zeros_like(first_)) {
   const std::vector<size_t> group_of = groups_by_parameter();
