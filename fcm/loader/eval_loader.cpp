@@ -92,7 +92,7 @@ class EvalLoader::Impl {
     const int64_t bytes = batch.rows * batch.cols * batch.channels;
     try {
       Sample sample = request_.dataset->sample(index, request_.data.channels, request_.targets);
-      view_for_evaluation(std::move(sample.image), request_.data,
+      crop_for_evaluation(std::move(sample.image), request_.data,
                           batch.pixels_BHWC.data() + i * bytes, request_.crop_share);
       batch.targets.set(i, sample.target);
     } catch (const Error& error) {

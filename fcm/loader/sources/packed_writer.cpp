@@ -62,7 +62,7 @@ void PackedWriter::add(std::string_view image, uint64_t checksum, int64_t label,
           "PackedWriter: got an image of {} bytes after {} calls of begin(); expected less than "
           "4 GiB and at least one call",
           image.size(), splits_.size());
-  splits_.back().places.push_back(
+  splits_.back().entries.push_back(
       {written_, checksum, static_cast<uint32_t>(image.size()), static_cast<int32_t>(label)});
   splits_.back().names.add(name);
   write(image);

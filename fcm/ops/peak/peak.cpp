@@ -26,8 +26,8 @@ namespace {
 using Task = std::function<void(int64_t thread)>;
 
 // Seconds from when the first bound thread begins its task until the last one is done. The threads
-// read the clock: the calling thread may run only after they have finished, if it shares a core with
-// one of them.
+// read the clock: the calling thread may run only after they have finished, if it shares a core
+// with one of them.
 double seconds_of_bound(const std::vector<int>& hyperthreads, const Task& task) {
   using Clock = std::chrono::steady_clock;
   std::barrier together(std::ssize(hyperthreads));
