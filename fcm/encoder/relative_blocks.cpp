@@ -34,7 +34,7 @@ at::Tensor RelativeBlocks::operator()(at::Tensor x_BTC, const masks::ViewPlan& p
   if (observer) observer(name_ + "_in", x_BTC);
   for (size_t i = 0; i < blocks_.size(); ++i) {
     const auto index = static_cast<int64_t>(i);
-    x_BTC = blocks_[i](x_BTC, sets, map.table(blocks_[i].published_table()),
+    x_BTC = blocks_[i](x_BTC, sets, map.table(blocks_[i].upstream_table()),
                        nn::branch_scales(drop_path, first + index));
     nn::observe(observer, name_, index, x_BTC);
   }

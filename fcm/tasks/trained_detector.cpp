@@ -104,7 +104,7 @@ void drop_heads_of_other_classes(const models::Detector& model, Checkpoint& chec
 eval::FindObjects finder_of(const models::Detector& model, const recipe::Recipe& recipe) {
   return [&model, &recipe, compute = recipe::compute_type(recipe.model.precision, model.device())](
              const at::Tensor& frames_BHWC) {
-    return models::objects_in(model, frames_BHWC, recipe.data, compute);
+    return models::detections_of(model, frames_BHWC, recipe.data, compute);
   };
 }
 
@@ -155,7 +155,7 @@ TrainedDetector load_detector(Checkpoint checkpoint, const std::vector<std::stri
   const at::ScalarType compute = recipe::compute_type(trained.recipe.model.precision, device);
   trained.find = [model = trained.model.get(), data = trained.recipe.data,
                   compute](const at::Tensor& frames_BHWC) {
-    return models::objects_in(*model, frames_BHWC, data, compute);
+    return models::detections_of(*model, frames_BHWC, data, compute);
   };
   return trained;
 }

@@ -14,7 +14,7 @@ using test::data_error;
 using test::frame_options;
 using Outlines = std::vector<std::vector<double>>;
 
-TEST(FramePlaceTest, SizesAndOffsetsRoundHalvesToEven) {
+TEST(FrameLayoutTest, SizesAndOffsetsRoundHalvesToEven) {
   FrameLayout layout = layout_for_training({480, 640}, 1024, {2, 0.5, false});
   EXPECT_EQ(layout.resized, (Extent{1536, 2048}));
   EXPECT_EQ(layout.top, 256);
@@ -31,7 +31,7 @@ TEST(FramePlaceTest, SizesAndOffsetsRoundHalvesToEven) {
   EXPECT_EQ(layout_for_training({1, 700}, 64, {0.1, 0, false}).resized, (Extent{1, 6}));
 }
 
-TEST(FramePlaceTest, ForTestingTheLongerSideIsTheFrames) {
+TEST(FrameLayoutTest, ForTestingTheLongerSideIsTheFrames) {
   EXPECT_EQ(layout_for_testing({480, 640}, 1024).resized, (Extent{768, 1024}));
   EXPECT_EQ(layout_for_testing({640, 427}, 1024).resized, (Extent{1024, 683}));
   EXPECT_EQ(layout_for_testing({20, 31}, 128).resized, (Extent{83, 128}));
