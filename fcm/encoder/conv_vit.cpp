@@ -214,7 +214,7 @@ std::optional<Recognised> recognise(const Shapes& shapes) {
 }
 
 // The depthwise 5 x 5 kernel must not reach beyond the neighbouring patch.
-std::vector<std::string> faults(const EncoderOptions& options) {
+std::vector<std::string> option_errors(const EncoderOptions& options) {
   std::vector<std::string> found;
   int64_t side = 1;  // cells per row of a patch: the product of the later strides
   for (size_t stage = 2; stage-- > 0;) {
@@ -241,7 +241,7 @@ Family conv_vit_family() {
           .cost = cost,
           .layer_of = layer_of,
           .recognise = recognise,
-          .faults = faults};
+          .option_errors = option_errors};
 }
 
 }  // namespace fcm::encoder

@@ -15,7 +15,7 @@ RelativeBlocks::RelativeBlocks(const nn::Scope& scope, std::string name, int64_t
     : name_(std::move(name)), trained_(trained), class_token_(class_token) {
   const WindowBlockOptions options{.dim = dim,
                                    .heads = heads,
-                                   .table_rows = masks::published_rows(trained, class_token),
+                                   .table_rows = masks::upstream_table_rows(trained, class_token),
                                    .mlp_ratio = mlp_ratio,
                                    .norm_epsilon = norm_epsilon,
                                    .table = nn::Init::kZeros,

@@ -210,7 +210,7 @@ std::optional<Recognised> recognise(const Shapes& shapes) {
   return found;
 }
 
-std::vector<std::string> faults(const EncoderOptions& options) {
+std::vector<std::string> option_errors(const EncoderOptions& options) {
   std::vector<std::string> found;
   if (options.window < 1) {
     found.push_back(
@@ -261,7 +261,7 @@ Family swin_family() {
           .cost = cost,
           .layer_of = layer_of,
           .recognise = recognise,
-          .faults = faults};
+          .option_errors = option_errors};
 }
 
 }  // namespace fcm::encoder

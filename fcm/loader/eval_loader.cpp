@@ -1,7 +1,7 @@
 #include <cstring>
 
 #include "fcm/base/error.h"
-#include "fcm/loader/bad_limits.h"
+#include "fcm/loader/bad_image_limits.h"
 #include "fcm/loader/loader.h"
 #include "fcm/loader/prefetcher.h"
 #include "fcm/loader/transform.h"
@@ -104,7 +104,7 @@ class EvalLoader::Impl {
 
   const EvalLoaderRequest request_;
   const Range part_;  // of the data set
-  BadLimits limits_;
+  BadImageLimits limits_;
   std::optional<Prefetcher> prefetcher_;  // last: its threads use all of the above
 };
 

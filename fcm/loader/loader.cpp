@@ -6,7 +6,7 @@
 #include "fcm/base/error.h"
 #include "fcm/base/random.h"
 #include "fcm/loader/augment.h"
-#include "fcm/loader/bad_limits.h"
+#include "fcm/loader/bad_image_limits.h"
 #include "fcm/loader/frame.h"
 #include "fcm/loader/oriented_order.h"
 #include "fcm/loader/prefetcher.h"
@@ -228,7 +228,7 @@ class Loader::Impl {
   const std::optional<FrameOptions> frames_;
   const std::optional<OrientedOrder> order_;  // for instances only
   const Range part_;                          // this rank's part of a batch
-  BadLimits limits_;
+  BadImageLimits limits_;
   std::optional<Prefetcher> prefetcher_;  // last: its threads use all of the above
 };
 

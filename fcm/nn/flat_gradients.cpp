@@ -47,7 +47,7 @@ FlatGradients::FlatGradients(const std::vector<at::Tensor>& leaves)
   }
 }
 
-void FlatGradients::hold_in(const at::Tensor& buffer_E) {
+void FlatGradients::move_to(const at::Tensor& buffer_E) {
   if (state_->buffer_E.defined()) buffer_E.copy_(all());
   state_->buffer_E = buffer_E;
   state_->places.clear();

@@ -97,10 +97,11 @@ void AdamW::apply(const Rate& scheduled, double gradient_scale) {
   const double correction1 = 1.0 - std::pow(options_.beta1, count);
   const double correction2 = 1.0 - std::pow(options_.beta2, count);
   std::vector<ops::AdamWSegment> segments;
-  for (const ops::AdamWScheduled& segment : segments_) {
-    const double rate = scheduled.base == 0
-                            ? scheduled.lr * segment.lr_scale
-                            : scheduled.base + (scheduled.lr - scheduled.base) * segment.lr_scale;
+  for (const ops::AdamWGroupRange& segment : segments_) {
+    const double rate =
+        scheduled.common == 0
+            ? scheduled.lr * segment.lr_scale
+            : scheduled.common + (scheduled.lr - scheduled.common) * segment.lr_scale;
     const int64_t begin = std::max(segment.begin, share_.begin) - share_.begin,
                   end = std::min(segment.end, share_.end) - share_.begin;
     if (begin >= end) continue;

@@ -80,7 +80,7 @@ class AdamW {
   nn::Parameters& parameters_;
   std::vector<ParameterGroup> groups_;
   OptimOptions options_;
-  std::vector<ops::AdamWScheduled> segments_;
+  std::vector<ops::AdamWGroupRange> segments_;
   ElementRange share_;
   at::Tensor first_, second_;
   int64_t steps_ = 0;

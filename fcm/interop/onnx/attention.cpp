@@ -90,7 +90,7 @@ Value relative_biases(Graph& graph, const std::string& table, masks::Grid map, b
                          {graph.constant(table + "/query", (place_T + itself).unsqueeze(1)),
                           graph.constant(table + "/key", place_T.unsqueeze(0))});
   if (class_token) {  // class token as query, as key, as both
-    const int64_t first = masks::published_rows(map, false);
+    const int64_t first = masks::upstream_table_rows(map, false);
     const Value of_key =
         graph.constant(table + "/class_key", at::full({map.patches(), 1}, first + 1, at::kLong));
     const at::Tensor of_query = at::full({1, 1 + map.patches()}, first, at::kLong);

@@ -353,7 +353,7 @@ class CocoReader {
       kept.mask_cols = static_cast<int32_t>(pending_.mask->cols);
       kept.shape = tables_.shapes.add_mask(*pending_.mask);
     } else {
-      kept.shape = tables_.shapes.add_outlines(pending_.numbers, pending_.part_sizes);
+      kept.shape = tables_.shapes.add_polygons(pending_.numbers, pending_.part_sizes);
     }
     tables_.annotations.push_back(kept);
   }

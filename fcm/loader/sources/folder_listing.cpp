@@ -224,9 +224,9 @@ ImageNames list_images(const fs::path& root, int64_t threads, Found& all) {
   return images;
 }
 
-bool is_settled(const Found& found, std::chrono::system_clock::time_point now) {
+bool is_old_enough(const Found& found, std::chrono::system_clock::time_point now) {
   const int64_t latest =
-      std::chrono::duration_cast<std::chrono::nanoseconds>((now - kSettled).time_since_epoch())
+      std::chrono::duration_cast<std::chrono::nanoseconds>((now - kMinCachedAge).time_since_epoch())
           .count();
   return std::all_of(found.folders.begin(), found.folders.end(), [&](const StampedFolder& folder) {
     return std::max(folder.stamp.modified, folder.stamp.changed) < latest;
@@ -284,17 +284,17 @@ ImageNames list_folder(const fs::path& folder, const OpenOptions& options,
                        std::chrono::system_clock::time_point now) {
   std::error_code ignored;
   const std::string key = "folder " + fs::weakly_canonical(folder, ignored).string();
-  if (const auto kept = read_index(options.cache, key)) {
+  if (const auto cached = read_index(options.cache, key)) {
     try {
-      return from_bytes(*kept, folder);
+      return from_bytes(*cached, folder);
     } catch (const Error&) {  // out of date
     }
   }
   Found found;
   ImageNames images = list_images(folder, options.threads, found);
-  if (!options.cache.empty() && std::ssize(images.labels.numbers) >= kFewestToKeep &&
-      !found.has_links && is_settled(found, now)) {
-    keep_index(options.cache, key, as_bytes(images, found));
+  if (!options.cache.empty() && std::ssize(images.labels.numbers) >= kMinCachedImages &&
+      !found.has_links && is_old_enough(found, now)) {
+    write_index(options.cache, key, as_bytes(images, found));
   }
   return images;
 }
