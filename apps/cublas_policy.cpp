@@ -4,6 +4,8 @@
 
 namespace fcm::apps {
 
-void fix_cublas_workspaces() { ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0); }
+void set_cublas_workspace_config() {
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+}
 
 }  // namespace fcm::apps

@@ -17,7 +17,7 @@ int main(int count, char** values) {
   // Writing a file beyond RLIMIT_FSIZE then gives an error message instead of a signal.
   std::signal(SIGXFSZ, SIG_IGN);
   fcm::apps::keep_memory();
-  fcm::apps::fix_cublas_workspaces();
+  fcm::apps::set_cublas_workspace_config();
   // FASTCONVMAE_FAILPOINT: for tests of crashes and full disks (fcm/base/failpoint.h).
   if (const char* spec = std::getenv("FASTCONVMAE_FAILPOINT")) {
     try {

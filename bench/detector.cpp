@@ -184,7 +184,7 @@ nlohmann::json bench_detector_predict(const BenchPredictRequest& request,
   at::Tensor fast_N5, plain_N5;
   nlohmann::json result =
       time_forms({[&] {
-                    const auto found = objects_in(model, frames_1HWC, any_score.data, compute);
+                    const auto found = detections_of(model, frames_1HWC, any_score.data, compute);
                     fast_N5 = placed(found[0].boxes_N4, found[0].classes_N);
                   },
                   [&] {

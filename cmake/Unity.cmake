@@ -6,11 +6,11 @@ option(FASTCONVMAE_UNITY "compile files of one folder together" ON)
 set(FCM_FILES_OF_UNIT 10)
 # Targets without a unity build: several encoders define the same names in their anonymous namespaces, and each emulator test
 # includes the sources of kernels.
-set(FCM_APART fcm_encoder test_emulator)
+set(FCM_NOT_UNITED fcm_encoder test_emulator)
 
 # Combines the files of a target into units, except files with compiler flags of their own.
 function(fcm_unite target)
-  if(NOT FASTCONVMAE_UNITY OR target IN_LIST FCM_APART)
+  if(NOT FASTCONVMAE_UNITY OR target IN_LIST FCM_NOT_UNITED)
     return()
   endif()
   get_target_property(sources ${target} SOURCES)

@@ -24,7 +24,7 @@ struct Proposals {
   at::Tensor logits_P;
   // How many of the best candidates had a non-finite box or logit and were dropped. In training the
   // caller has to stop all ranks if any rank has some.
-  int64_t not_finite = 0;
+  int64_t non_finite_count = 0;
 };
 
 // Proposals of one image of rows x columns pixels, from logits [n] and deltas [n, 4] of the anchors

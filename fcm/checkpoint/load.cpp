@@ -77,7 +77,7 @@ void warn_of(const Candidate& candidate, Reporter& reporter) {
 }
 
 // Reads the first valid candidate, and notes the damage of the candidates before it.
-std::optional<Checkpoint> first_sound(std::vector<Candidate>& candidates, bool with_optimizer) {
+std::optional<Checkpoint> first_valid(std::vector<Candidate>& candidates, bool with_optimizer) {
   for (Candidate& candidate : candidates) {
     if (!candidate.damage.empty()) continue;
     try {
@@ -105,7 +105,7 @@ std::optional<Checkpoint> load_newest(const fs::path& folder, bool with_optimize
          "purpose, remove `latest` too",
          folder.string(), *latest);
   }
-  std::optional<Checkpoint> newest = first_sound(candidates, with_optimizer);
+  std::optional<Checkpoint> newest = first_valid(candidates, with_optimizer);
   bool passed = false;
   for (const Candidate& candidate : candidates) {
     passed = passed || (newest && candidate.folder.path == newest->path);

@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 class TemporaryFolder {
  public:
   explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {
-    if (system_call::mkdir(kWho, path_) == 0) return;
+    if (system_call::mkdir(kFailpoints, path_) == 0) return;
     const int reason = errno;
     // A leftover that holds files which save() did not write, so that it was not removed: reuse it,
     // files included.
@@ -79,10 +79,10 @@ void write_content(const fs::path& step_folder, Manifest manifest,
       formats::write_tensor_file(step_folder / kModelFile, model, metadata);
   manifest.files[kOptimizerFile] =
       formats::write_tensor_file(step_folder / kOptimizerFile, optimizer, metadata);
-  FileWriter file(step_folder / kManifestFile, ExitCode::kCheckpoint, kWho);
+  FileWriter file(step_folder / kManifestFile, ExitCode::kCheckpoint, kFailpoints);
   file.write(to_text(manifest));
   file.finish();
-  sync_folder(step_folder, ExitCode::kCheckpoint, kWho);
+  sync_folder(step_folder, ExitCode::kCheckpoint, kFailpoints);
 }
 
 [[noreturn]] void fail_to_commit(const fs::path& path) {
@@ -94,18 +94,18 @@ void write_content(const fs::path& step_folder, Manifest manifest,
 // old folder is step-N.old, which readers accept.
 void replace_stepwise(const fs::path& temporary, const fs::path& place) {
   const fs::path aside = place.string() + ".old";
-  if (system_call::rename(kWho, place, aside) != 0) fail_to_commit(place);
-  if (system_call::rename(kWho, temporary, place) != 0) {
+  if (system_call::rename(kFailpoints, place, aside) != 0) fail_to_commit(place);
+  if (system_call::rename(kFailpoints, temporary, place) != 0) {
     const int reason = errno;
-    if (!is_there(place, ExitCode::kCheckpoint)) system_call::rename(kWho, aside, place);
+    if (!is_there(place, ExitCode::kCheckpoint)) system_call::rename(kFailpoints, aside, place);
     errno = reason;
     fail_to_commit(temporary);
   }
-  sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
+  sync_folder(place.parent_path(), ExitCode::kCheckpoint, kFailpoints);
   // The old folder is renamed durably before its files are deleted, so that step-N.old is never
   // incomplete.
-  if (system_call::rename(kWho, aside, temporary) != 0) fail_to_commit(aside);
-  sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
+  if (system_call::rename(kFailpoints, aside, temporary) != 0) fail_to_commit(aside);
+  sync_folder(place.parent_path(), ExitCode::kCheckpoint, kFailpoints);
 }
 
 // A foreign folder (files of somebody else, or a checkpoint without its manifest) must not be
@@ -116,25 +116,27 @@ void move_foreign_aside(const fs::path& place) {
   for (int number = 2; is_there(aside, ExitCode::kCheckpoint); ++number) {
     aside = fmt::format("{}.aside-{}", place.string(), number);
   }
-  if (system_call::rename(kWho, place, aside) != 0) fail_to_commit(place);
-  sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
+  if (system_call::rename(kFailpoints, place, aside) != 0) fail_to_commit(place);
+  sync_folder(place.parent_path(), ExitCode::kCheckpoint, kFailpoints);
 }
 
 // Afterwards `place` durably holds the new checkpoint, and `temporary` holds the replaced one.
 void commit(TemporaryFolder& temporary, const fs::path& place) {
   move_foreign_aside(place);
   if (!is_there(place, ExitCode::kCheckpoint)) {
-    if (system_call::rename(kWho, temporary.path(), place) != 0) fail_to_commit(temporary.path());
+    if (system_call::rename(kFailpoints, temporary.path(), place) != 0) {
+      fail_to_commit(temporary.path());
+    }
     temporary.leave();
-    return sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
+    return sync_folder(place.parent_path(), ExitCode::kCheckpoint, kFailpoints);
   }
-  const bool swapped = system_call::exchange(kWho, temporary.path(), place) == 0;
+  const bool swapped = system_call::exchange(kFailpoints, temporary.path(), place) == 0;
   const int reason = errno;
   if (!swapped && (reason == EINVAL || reason == ENOSYS)) {
     return replace_stepwise(temporary.path(), place);
   }
   try {
-    sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
+    sync_folder(place.parent_path(), ExitCode::kCheckpoint, kFailpoints);
   } catch (...) {
     temporary.leave();  // a power failure may still undo the swap, so both folders must stay
     throw;
@@ -149,7 +151,7 @@ void save(const fs::path& folder, int64_t step, std::span<const formats::TensorV
           std::span<const formats::TensorView> optimizer, const nlohmann::json& state,
           const Retention& retention) {
   require(step >= 0, "save: expected a step of 0 or more, got {}", step);
-  make_folders(folder, ExitCode::kCheckpoint, kWho);
+  make_folders(folder, ExitCode::kCheckpoint, kFailpoints);
   clean_up_leftovers(folder);
   require_free_space(folder, bytes_of_all(model) + bytes_of_all(optimizer));
   {
@@ -157,7 +159,7 @@ void save(const fs::path& folder, int64_t step, std::span<const formats::TensorV
     write_content(temporary.path(), {step, last_sequence(folder) + 1, {}, state}, model, optimizer);
     commit(temporary, folder / step_name(step));
   }
-  write_file_durably(folder / "latest", step_name(step) + "\n", ExitCode::kCheckpoint, kWho);
+  write_file_durably(folder / "latest", step_name(step) + "\n", ExitCode::kCheckpoint, kFailpoints);
   prune(folder, step, retention);
 }
 

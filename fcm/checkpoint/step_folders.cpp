@@ -145,7 +145,7 @@ bool remove_file(const fs::path& path) {
   std::error_code ignored;
   const fs::file_type type = fs::symlink_status(path, ignored).type();
   if (type == fs::file_type::not_found || type == fs::file_type::directory) return true;
-  return system_call::unlink(kWho, path) == 0;
+  return system_call::unlink(kFailpoints, path) == 0;
 }
 
 [[noreturn]] void fail_to_remove(const fs::path& path) {
@@ -229,48 +229,48 @@ void clean_up_leftovers(const fs::path& folder) {
   if (dead.empty() && steps.empty()) return;
   // If its process died, the rename of a replacement may not be durable yet: syncs before deleting
   // the replaced checkpoint.
-  sync_folder(folder, ExitCode::kCheckpoint, kWho);
+  sync_folder(folder, ExitCode::kCheckpoint, kFailpoints);
   for (const fs::path& path : dead) remove_step(path);
   for (const StepFolder& old : steps) {
     const StepFolder replacement{folder / step_name(old.step), old.step, false};
     if (!is_there(replacement.path, ExitCode::kCheckpoint)) {
-      system_call::rename(kWho, old.path, replacement.path);
+      system_call::rename(kFailpoints, old.path, replacement.path);
     } else if (was_replaced(old, replacement)) {
       const fs::path doomed = temporary_path(folder, old.step);
-      if (system_call::rename(kWho, old.path, doomed) != 0) continue;
-      sync_folder(folder, ExitCode::kCheckpoint, kWho);
+      if (system_call::rename(kFailpoints, old.path, doomed) != 0) continue;
+      sync_folder(folder, ExitCode::kCheckpoint, kFailpoints);
       remove_step(doomed);
     }
   }
 }
 
 void prune(const fs::path& folder, int64_t just_saved, const Retention& retention) {
-  std::vector<std::pair<int64_t, StepFolder>> whole;  // (sequence, step), newest first
+  std::vector<std::pair<int64_t, StepFolder>> valid_steps;  // (sequence, step), newest first
   for (StepFolder& step : list_steps(folder)) {
     try {
-      if (!step.old) whole.emplace_back(checked_manifest(step).sequence, std::move(step));
+      if (!step.old) valid_steps.emplace_back(checked_manifest(step).sequence, std::move(step));
     } catch (const Error&) {  // damaged: kept for inspection, not counted
     }
   }
-  std::sort(whole.begin(), whole.end(),
+  std::sort(valid_steps.begin(), valid_steps.end(),
             [](const auto& left, const auto& right) { return left.first > right.first; });
   const std::optional<int64_t> latest = read_latest(folder);
   std::vector<fs::path> doomed;
-  for (size_t place = static_cast<size_t>(std::max<int64_t>(1, retention.keep_last));
-       place < whole.size(); ++place) {
-    const int64_t step = whole[place].second.step;
+  for (size_t i = static_cast<size_t>(std::max<int64_t>(1, retention.keep_last));
+       i < valid_steps.size(); ++i) {
+    const int64_t step = valid_steps[i].second.step;
     const bool permanent = retention.keep_every_steps > 0 && step % retention.keep_every_steps == 0;
     if (permanent || step == just_saved || step == latest) continue;
-    if (!holds_step_files_alone(whole[place].second.path)) continue;
+    if (!holds_step_files_alone(valid_steps[i].second.path)) continue;
     // The folder is renamed before its files are deleted, so that no step-N is ever incomplete.
     doomed.push_back(temporary_path(folder, step));
-    if (system_call::rename(kWho, whole[place].second.path, doomed.back()) != 0) {
+    if (system_call::rename(kFailpoints, valid_steps[i].second.path, doomed.back()) != 0) {
       fail(ExitCode::kCheckpoint, "cannot remove the old checkpoint {}: {}",
-           whole[place].second.path.string(), std::strerror(errno));
+           valid_steps[i].second.path.string(), std::strerror(errno));
     }
   }
   if (doomed.empty()) return;
-  sync_folder(folder, ExitCode::kCheckpoint, kWho);
+  sync_folder(folder, ExitCode::kCheckpoint, kFailpoints);
   for (const fs::path& path : doomed) {
     if (!remove_step(path)) {
       fail(ExitCode::kCheckpoint, "cannot remove the old checkpoint {}: {}", path.string(),
@@ -280,7 +280,7 @@ void prune(const fs::path& folder, int64_t just_saved, const Retention& retentio
 }
 
 bool remove_step(const fs::path& step_folder) {
-  if (is_link(step_folder)) return system_call::unlink(kWho, step_folder) == 0;
+  if (is_link(step_folder)) return system_call::unlink(kFailpoints, step_folder) == 0;
   for (const char* name : order_of_removal(step_folder)) {
     if (!remove_file(step_folder / name)) return false;
   }
@@ -292,8 +292,8 @@ bool remove_step(const fs::path& step_folder) {
       inner.push_back(entry->path());
     }
   }
-  for (const fs::path& folder : inner) system_call::rmdir(kWho, folder);
-  return system_call::rmdir(kWho, step_folder) == 0 || errno == ENOTEMPTY || errno == EEXIST;
+  for (const fs::path& folder : inner) system_call::rmdir(kFailpoints, folder);
+  return system_call::rmdir(kFailpoints, step_folder) == 0 || errno == ENOTEMPTY || errno == EEXIST;
 }
 
 bool is_foreign(const fs::path& step_folder) {
@@ -321,7 +321,7 @@ void remove_checkpoints(const fs::path& folder) {
     fs::path doomed = step.path;
     if (holds_step_files_alone(step.path)) {
       doomed = temporary_path(folder, step.step);  // renamed first: no step-N is ever incomplete
-      if (system_call::rename(kWho, step.path, doomed) != 0) fail_to_remove(step.path);
+      if (system_call::rename(kFailpoints, step.path, doomed) != 0) fail_to_remove(step.path);
     }
     if (!remove_step(doomed)) fail_to_remove(doomed);
   }
@@ -332,8 +332,8 @@ void remove_checkpoints(const fs::path& folder) {
   for (const fs::path& path : leftovers) {
     if (!remove_step(path)) fail_to_remove(path);
   }
-  sync_folder(folder, ExitCode::kCheckpoint, kWho);
-  const bool removed = system_call::rmdir(kWho, folder) == 0;
+  sync_folder(folder, ExitCode::kCheckpoint, kFailpoints);
+  const bool removed = system_call::rmdir(kFailpoints, folder) == 0;
   if (!removed && errno != ENOTEMPTY && errno != EEXIST) fail_to_remove(folder);
 }
 

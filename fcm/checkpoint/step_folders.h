@@ -19,7 +19,7 @@
 
 namespace fcm::checkpoint {
 
-constexpr const char* kWho = "checkpoint";  // names this folder's failpoints
+constexpr const char* kFailpoints = "checkpoint";  // names this folder's failpoints
 
 struct StepFolder {
   std::filesystem::path path;

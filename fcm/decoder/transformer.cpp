@@ -64,7 +64,7 @@ namespace {
 // The positions that GreenMIM's decoder adds to the kept patches, as raster indices [B, K] in slot
 // order: it receives the patches in raster order, but adds to the i-th of them the position of the
 // i-th patch that the mask drew. For one kept view.
-at::Tensor shuffled_places(const masks::ViewPlan& plan) {
+at::Tensor shuffled_positions(const masks::ViewPlan& plan) {
   const at::Tensor drawn_BK = plan.order_BL.narrow(1, 0, plan.kept_slots());
   const at::Tensor rank_BK = drawn_BK.argsort(/*dim=*/int64_t{1}).argsort(/*dim=*/int64_t{1});
   return drawn_BK.gather(1, rank_BK);
@@ -85,7 +85,7 @@ TransformerDecoder::Embedded TransformerDecoder::embed(const at::Tensor& latent_
   const at::Tensor positions_LD = positions_TD.slice(0, classes > 0 ? 1 : 0);
   const at::Tensor patches_BKD = x_BTD.narrow(1, classes, kept);
   const at::Tensor indices_BK =
-      shuffled_ ? shuffled_places(plan) : plan.order_BL.narrow(1, 0, kept);
+      shuffled_ ? shuffled_positions(plan) : plan.order_BL.narrow(1, 0, kept);
   Embedded embedded;
   embedded.order_BL = plan.order_BL;
   embedded.patches_BKD =

@@ -35,10 +35,12 @@ at::Tensor ConvBlock::operator()(const at::Tensor& x_BKPC, const at::Tensor& nei
 
 nn::Cost conv_blocks_cost(int64_t depth, int64_t cells, int64_t dim, double mlp_ratio) {
   constexpr double kTaps = 25;
-  constexpr double kOfBlock = 3.5;  // as 5.5 in nn::blocks_cost, but one tensor instead of q, k, v
+  // As 5.5 in nn::blocks_cost, but one tensor instead of q, k, v.
+  constexpr double kSavedPerElement = 3.5;
   const auto width = static_cast<double>(dim);
   const double elements = static_cast<double>(depth) * static_cast<double>(cells) * width;
-  return {elements * (width * (2 + 2 * mlp_ratio) + kTaps), elements * (kOfBlock + mlp_ratio)};
+  return {elements * (width * (2 + 2 * mlp_ratio) + kTaps),
+          elements * (kSavedPerElement + mlp_ratio)};
 }
 
 }  // namespace fcm::encoder

@@ -11,11 +11,11 @@ namespace fcm::encoder {
 namespace {
 
 // Initialisation of the weights for which the upstream programs differ.
-struct Starts {
+struct Inits {
   nn::Init convolutions, embed3, embed4;
 };
 
-Starts starts_of(const Embeddings& embeddings) {
+Inits inits_of(const Embeddings& embeddings) {
   if (const auto& windowed = embeddings.windowed) {
     return {windowed->convolutions, windowed->convolutions, windowed->products};
   }
@@ -32,7 +32,7 @@ std::vector<ConvBlock> conv_blocks(const nn::Scope& scope, const EncoderOptions&
   std::vector<ConvBlock> blocks;
   for (int64_t i = 0; i < options.depths[stage]; ++i) {
     blocks.emplace_back(scope / i, options.dims[stage], options.mlp_ratios[stage], epsilon,
-                        starts_of(embeddings).convolutions);
+                        inits_of(embeddings).convolutions);
   }
   return blocks;
 }
@@ -54,13 +54,13 @@ ConvVit::ConvVit(const nn::Scope& scope, const EncoderOptions& options, int64_t 
       outputs_(outputs),
       embeddings_(std::move(embeddings)),
       embed1_(scope / "patch_embed1", channels, options.dims[0], options.strides[0],
-              starts_of(embeddings_).convolutions),
+              inits_of(embeddings_).convolutions),
       embed2_(scope / "patch_embed2", options.dims[0], options.dims[1], options.strides[1],
-              starts_of(embeddings_).convolutions),
+              inits_of(embeddings_).convolutions),
       embed3_(scope / "patch_embed3", options.dims[1], options.dims[2], options.strides[2],
-              starts_of(embeddings_).embed3),
+              inits_of(embeddings_).embed3),
       embed4_(scope / "patch_embed4", options.dims[2], options.dims[2],
-              starts_of(embeddings_).embed4),
+              inits_of(embeddings_).embed4),
       fuse1_(fuse(scope / "stage1_output_decode", options, 0, geometry_.cells(0), outputs)),
       fuse2_(fuse(scope / "stage2_output_decode", options, 1, geometry_.cells(1), outputs)),
       blocks1_(conv_blocks(scope / "blocks1", options, embeddings_, 0)),
@@ -214,7 +214,7 @@ std::optional<Recognised> recognise(const Shapes& shapes) {
 }
 
 // The depthwise 5 x 5 kernel must not reach beyond the neighbouring patch.
-std::vector<std::string> faults(const EncoderOptions& options) {
+std::vector<std::string> option_errors(const EncoderOptions& options) {
   std::vector<std::string> found;
   int64_t side = 1;  // cells per row of a patch: the product of the later strides
   for (size_t stage = 2; stage-- > 0;) {
@@ -241,7 +241,7 @@ Family conv_vit_family() {
           .cost = cost,
           .layer_of = layer_of,
           .recognise = recognise,
-          .faults = faults};
+          .option_errors = option_errors};
 }
 
 }  // namespace fcm::encoder

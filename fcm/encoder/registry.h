@@ -43,7 +43,7 @@ struct Family {
   // Recognises the tensors of a file by their upstream names; nullopt: they are of another kind.
   std::optional<Recognised> (*recognise)(const Shapes& shapes);
   // Invalid combinations of options, one sentence each.
-  std::vector<std::string> (*faults)(const EncoderOptions& options);
+  std::vector<std::string> (*option_errors)(const EncoderOptions& options);
 };
 
 // All kinds, in the order shown to users.

@@ -15,7 +15,7 @@ RelativeBlocks::RelativeBlocks(const nn::Scope& scope, std::string name, int64_t
     : name_(std::move(name)), trained_(trained), class_token_(class_token) {
   const WindowBlockOptions options{.dim = dim,
                                    .heads = heads,
-                                   .table_rows = masks::published_rows(trained, class_token),
+                                   .table_rows = masks::upstream_table_rows(trained, class_token),
                                    .mlp_ratio = mlp_ratio,
                                    .norm_epsilon = norm_epsilon,
                                    .table = nn::Init::kZeros,
@@ -34,7 +34,7 @@ at::Tensor RelativeBlocks::operator()(at::Tensor x_BTC, const masks::ViewPlan& p
   if (observer) observer(name_ + "_in", x_BTC);
   for (size_t i = 0; i < blocks_.size(); ++i) {
     const auto index = static_cast<int64_t>(i);
-    x_BTC = blocks_[i](x_BTC, sets, map.table(blocks_[i].published_table()),
+    x_BTC = blocks_[i](x_BTC, sets, map.table(blocks_[i].upstream_table()),
                        nn::branch_scales(drop_path, first + index));
     nn::observe(observer, name_, index, x_BTC);
   }

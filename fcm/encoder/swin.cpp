@@ -103,12 +103,12 @@ Features Swin::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& 
       return masks::window_sets(plan, slots,
                                 {stage.cells, stage.window, shift, attends_to_padding_}, !sees_all);
     };
-    const ops::WindowSets still = sets(0);
-    const ops::WindowSets moved =
-        stage.shifts && stage.blocks.size() > 1 ? sets(stage.window / 2) : still;
+    const ops::WindowSets unshifted = sets(0);
+    const ops::WindowSets shifted =
+        stage.shifts && stage.blocks.size() > 1 ? sets(stage.window / 2) : unshifted;
     for (size_t i = 0; i < stage.blocks.size(); ++i, ++block_index) {
       const WindowBlock& block = stage.blocks[i];
-      x_BTC = block(x_BTC, i % 2 == 0 ? still : moved, block.published_table(),
+      x_BTC = block(x_BTC, i % 2 == 0 ? unshifted : shifted, block.upstream_table(),
                     nn::branch_scales(drop_path, block_index));  // [B, K * P, C]
       nn::observe(observer, name + ".blocks", static_cast<int64_t>(i), x_BTC);
     }
@@ -210,7 +210,7 @@ std::optional<Recognised> recognise(const Shapes& shapes) {
   return found;
 }
 
-std::vector<std::string> faults(const EncoderOptions& options) {
+std::vector<std::string> option_errors(const EncoderOptions& options) {
   std::vector<std::string> found;
   if (options.window < 1) {
     found.push_back(
@@ -261,7 +261,7 @@ Family swin_family() {
           .cost = cost,
           .layer_of = layer_of,
           .recognise = recognise,
-          .faults = faults};
+          .option_errors = option_errors};
 }
 
 }  // namespace fcm::encoder

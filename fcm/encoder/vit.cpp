@@ -170,7 +170,7 @@ std::optional<Recognised> recognise(const Shapes& shapes) {
   return found;
 }
 
-std::vector<std::string> faults(const EncoderOptions&) { return {}; }
+std::vector<std::string> option_errors(const EncoderOptions&) { return {}; }
 
 }  // namespace
 
@@ -184,7 +184,7 @@ Family vit_family() {
           .cost = cost,
           .layer_of = layer_of,
           .recognise = recognise,
-          .faults = faults};
+          .option_errors = option_errors};
 }
 
 }  // namespace fcm::encoder

@@ -23,10 +23,10 @@ class WindowBlock {
  public:
   WindowBlock(const nn::Scope& scope, const WindowBlockOptions& options);
   // table_RH: the bias table whose rows are indexed by `sets`. It is derived from
-  // published_table(), or shared by several blocks.
+  // upstream_table(), or shared by several blocks.
   at::Tensor operator()(const at::Tensor& x_BTC, const ops::WindowSets& sets,
                         const at::Tensor& table_RH, const nn::BranchScales& scales = {}) const;
-  const at::Tensor& published_table() const { return table_RH_; }
+  const at::Tensor& upstream_table() const { return table_RH_; }
 
  private:
   at::Tensor gamma1_C_, gamma2_C_;  // undefined without LayerScale

@@ -29,7 +29,7 @@ WindowedBlocks::WindowedBlocks(const nn::Scope& scope, const BlockSizes& sizes,
     return (scope / place).add(kRelativeTable, {rows, sizes.heads}, nn::Init::kZeros);
   };
   window_table_RH_ = table("windowed_rel_pos_bias", rows_of_table(windowed.window));
-  map_table_RH_ = table("global_rel_pos_bias", masks::published_rows(windowed.grid, false));
+  map_table_RH_ = table("global_rel_pos_bias", masks::upstream_table_rows(windowed.grid, false));
 }
 
 void WindowedBlocks::check(const masks::ViewPlan& plan) const {

@@ -14,11 +14,11 @@ namespace fcm::eval {
 namespace {
 
 // Replaces each row that has a non-finite value by NaN, so that its prediction counts as wrong.
-at::Tensor of_finite_rows(const at::Tensor& logits_BC, int64_t& not_finite) {
+at::Tensor of_finite_rows(const at::Tensor& logits_BC, int64_t& non_finite_count) {
   const at::Tensor broken_B = logits_BC.isfinite().all(1).logical_not();
   const int64_t count = broken_B.sum().item<int64_t>();
   if (count == 0) return logits_BC;
-  not_finite += count;
+  non_finite_count += count;
   return logits_BC.masked_fill(broken_B.unsqueeze(1), std::numeric_limits<double>::quiet_NaN());
 }
 
@@ -26,14 +26,14 @@ at::Tensor of_finite_rows(const at::Tensor& logits_BC, int64_t& not_finite) {
 void add_other_ranks(dist::Group& group, ClassifierAccuracy& mine) {
   if (group.size() == 1) return;
   std::vector<int64_t> counts = mine.confusion;
-  counts.push_back(mine.not_finite);
+  counts.push_back(mine.non_finite_count);
   const at::Tensor all = at::tensor(counts, at::kLong);
   const at::Tensor loss = at::full({1}, mine.loss, at::kDouble);
   group.sum(all);
   group.sum(loss);
   const auto* next = all.const_data_ptr<int64_t>();
   for (int64_t& confused : mine.confusion) confused = *next++;
-  mine.not_finite = *next;
+  mine.non_finite_count = *next;
   mine.loss = loss.item<double>();
 }
 
@@ -65,7 +65,7 @@ ClassifierAccuracy classifier_accuracy(const Predict& predict, const recipe::Rec
   while (next()) {
     const std::vector<int64_t>& labels = batch.targets.labels();
     const at::Tensor labels_B = at::tensor(at::ArrayRef<int64_t>(labels), at::kLong);
-    const at::Tensor logits_BC = of_finite_rows(predict(batch), evaluation.not_finite);
+    const at::Tensor logits_BC = of_finite_rows(predict(batch), evaluation.non_finite_count);
     count.add(logits_BC, labels_B);
     evaluation.loss +=
         loss::cross_entropy(logits_BC, labels_B).item<double>() * static_cast<double>(batch.batch);

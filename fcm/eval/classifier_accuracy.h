@@ -23,7 +23,7 @@ struct ClassifierAccuracy {
   double loss = 0;                      // mean cross-entropy
   int64_t images = 0;                   // number of measured images
   std::vector<std::string> unreadable;  // why images were left out, with their names
-  int64_t not_finite = 0;               // with NaN or inf logits; count as wrong, make the loss NaN
+  int64_t non_finite_count = 0;         // with NaN or inf logits; count as wrong, make the loss NaN
   int64_t classes = 0;
   std::vector<int64_t> confusion;  // [classes, classes]: counts by true class, then prediction
 };

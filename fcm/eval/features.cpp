@@ -44,11 +44,11 @@ class Subset final : public loader::Dataset {
   KeyedPermutation order_;
 };
 
-using Take = std::function<void(const loader::Batch& batch)>;
+using BatchCallback = std::function<void(const loader::Batch& batch)>;
 
 // Iterates over the readable images of a selection.
 void for_each_batch(const recipe::Recipe& recipe, const Selection& selection, int64_t threads,
-                    const Take& take) {
+                    const BatchCallback& take) {
   constexpr int64_t kBatch = 64;
   const auto subset = std::make_shared<Subset>(selection);
   loader::EvalLoader batches({.dataset = subset,
@@ -76,7 +76,7 @@ at::Tensor labels_tensor(const std::vector<int64_t>& labels) {
 
 // The features and labels of this rank's images; the features are one tensor for each batch. Both
 // are empty if no image could be read.
-struct Rows {
+struct RankFeatures {
   std::vector<at::Tensor> features;
   std::vector<int64_t> labels;
 
@@ -145,28 +145,28 @@ void stream_features(const models::MaskedAutoencoder& model, const recipe::Recip
 
 FeatureSet extract_features(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
                             const Selection& selection, int64_t threads) {
-  Rows rows;
+  RankFeatures mine;
   stream_features(model, recipe, selection, threads,
                   [&](const encoder::Features& features, const loader::Batch& batch) {
-                    rows.features.push_back(features.latent_BKC);
-                    append(rows.labels, batch.targets.labels());
+                    mine.features.push_back(features.latent_BKC);
+                    append(mine.labels, batch.targets.labels());
                   });
   const at::Tensor tokens_NLC =
-      rows.all_features(selection, {model.grid().patches(), recipe.encoder.dims.back()});
-  return {tokens_NLC.flatten(1), tokens_NLC.mean(1), rows.all_labels(selection)};
+      mine.all_features(selection, {model.grid().patches(), recipe.encoder.dims.back()});
+  return {tokens_NLC.flatten(1), tokens_NLC.mean(1), mine.all_labels(selection)};
 }
 
 FeatureSet extract_mean_features(const models::MaskedAutoencoder& model,
                                  const recipe::Recipe& recipe, const Selection& selection,
                                  int64_t threads) {
-  Rows rows;
+  RankFeatures mine;
   stream_features(model, recipe, selection, threads,
                   [&](const encoder::Features& features, const loader::Batch& batch) {
-                    rows.features.push_back(features.latent_BKC.mean(1));
-                    append(rows.labels, batch.targets.labels());
+                    mine.features.push_back(features.latent_BKC.mean(1));
+                    append(mine.labels, batch.targets.labels());
                   });
-  return {at::Tensor(), rows.all_features(selection, {recipe.encoder.dims.back()}),
-          rows.all_labels(selection)};
+  return {at::Tensor(), mine.all_features(selection, {recipe.encoder.dims.back()}),
+          mine.all_labels(selection)};
 }
 
 FeatureSet raw_features(const recipe::Recipe& recipe, const Selection& selection, int64_t threads) {

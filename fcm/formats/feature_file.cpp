@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kFeatures = "features";
-constexpr size_t kLeast = 128;  // bytes of every .npy header here: enough for any shape
+constexpr size_t kNpyHeaderBytes = 128;  // bytes of every .npy header here: enough for any shape
 
 // The bytes of a little-endian number.
 template <typename Number>
@@ -29,7 +29,7 @@ std::string npy_header(const char* type, const std::string& shape) {
   std::string text =
       fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", type, shape);
   constexpr size_t kBefore = 10;
-  text.resize(kLeast - kBefore - 1, ' ');
+  text.resize(kNpyHeaderBytes - kBefore - 1, ' ');
   text += '\n';
   return std::string("\x93NUMPY\x01\x00", 8) + bytes_of(static_cast<uint16_t>(text.size())) + text;
 }

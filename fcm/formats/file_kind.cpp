@@ -88,7 +88,7 @@ WeightsKind weights_kind(std::span<const std::byte> beginning) {
   return WeightsKind::kOther;
 }
 
-std::string what_it_is(std::span<const std::byte> beginning, uint64_t size) {
+std::string describe_other_format(std::span<const std::byte> beginning, uint64_t size) {
   if (size == 0) return "an empty file: the download or the copy failed";
   switch (weights_kind(beginning)) {
     case WeightsKind::kTorch:

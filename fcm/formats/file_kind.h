@@ -21,7 +21,7 @@ WeightsKind weights_kind(std::span<const std::byte> beginning);
 // Describes a file of `size` bytes that was expected to hold weights, with advice: "a Git LFS
 // pointer: run git lfs pull to fetch the file itself". Reads up to kBeginningBytes of `beginning`.
 // Empty: the format is not recognised.
-std::string what_it_is(std::span<const std::byte> beginning, uint64_t size);
+std::string describe_other_format(std::span<const std::byte> beginning, uint64_t size);
 inline constexpr size_t kBeginningBytes = 4096;
 
 // The first bytes of a regular file, at most kBeginningBytes. Throws Error(kCheckpoint).

@@ -6,7 +6,7 @@
 
 namespace fcm::formats {
 
-bool HeaderEvents::rule(const std::string& reason) {
+bool HeaderEvents::stop_with(const std::string& reason) {
   reason_ = reason;
   return false;
 }
@@ -14,17 +14,18 @@ bool HeaderEvents::rule(const std::string& reason) {
 bool HeaderEvents::refuse(const std::string& what) {
   switch (place_) {
     case Place::kMetadata:
-      return rule(fmt::format("metadata {} is {}; metadata must be strings", shown(key_), what));
+      return stop_with(
+          fmt::format("metadata {} is {}; metadata must be strings", shown(key_), what));
     case Place::kTensor:
     case Place::kShape:
     case Place::kOffsets:
-      return rule(fmt::format("tensor {}: {} in place of {}", shown(header_.tensors.back().name),
-                              what,
-                              field_ == kDtype           ? "the dtype as a string"
-                              : place_ == Place::kTensor ? "a list of numbers"
-                                                         : "an integer"));
+      return stop_with(fmt::format("tensor {}: {} in place of {}",
+                                   shown(header_.tensors.back().name), what,
+                                   field_ == kDtype           ? "the dtype as a string"
+                                   : place_ == Place::kTensor ? "a list of numbers"
+                                                              : "an integer"));
     default:
-      return rule(fmt::format("the header has {} in place of an object", what));
+      return stop_with(fmt::format("the header has {} in place of an object", what));
   }
 }
 
@@ -52,9 +53,11 @@ bool HeaderEvents::number_float(json::number_float_t, const std::string& text) {
 
 bool HeaderEvents::string(std::string& value) {
   if (place_ == Place::kMetadata) {
-    if (header_.metadata.size() == kMaxMetadataEntries) return rule("too many metadata entries");
+    if (header_.metadata.size() == kMaxMetadataEntries) {
+      return stop_with("too many metadata entries");
+    }
     if (!header_.metadata.emplace(key_, std::move(value)).second) {
-      return rule(fmt::format("duplicate metadata key {}", shown(key_)));
+      return stop_with(fmt::format("duplicate metadata key {}", shown(key_)));
     }
     return true;
   }
@@ -81,10 +84,10 @@ bool HeaderEvents::key(std::string& name) {
     case Place::kTop:
       key_names_tensor_ = name != "__metadata__";
       if (!key_names_tensor_) {
-        if (std::exchange(metadata_seen_, true)) return rule("duplicate key \"__metadata__\"");
+        if (std::exchange(metadata_seen_, true)) return stop_with("duplicate key \"__metadata__\"");
         return true;
       }
-      if (header_.tensors.size() == kMaxTensors) return rule("too many tensors");
+      if (header_.tensors.size() == kMaxTensors) return stop_with("too many tensors");
       header_.tensors.emplace_back().name = std::move(name);
       return true;
     case Place::kMetadata:
@@ -96,8 +99,8 @@ bool HeaderEvents::key(std::string& name) {
                : name == "data_offsets" ? kOffsetsField
                                         : kNone;
       if (field_ == kNone || (seen_ & field_) != 0) {
-        return rule(fmt::format("tensor {}: {} key {}", shown(header_.tensors.back().name),
-                                field_ == kNone ? "unknown" : "duplicate", shown(name)));
+        return stop_with(fmt::format("tensor {}: {} key {}", shown(header_.tensors.back().name),
+                                     field_ == kNone ? "unknown" : "duplicate", shown(name)));
       }
       seen_ |= field_;
       return true;
@@ -110,8 +113,8 @@ bool HeaderEvents::end_object() {
     return true;
   }
   if (place_ == Place::kTensor && seen_ != kAll) {
-    return rule(fmt::format("tensor {} lacks dtype, shape or data_offsets",
-                            shown(header_.tensors.back().name)));
+    return stop_with(fmt::format("tensor {} lacks dtype, shape or data_offsets",
+                                 shown(header_.tensors.back().name)));
   }
   place_ = Place::kTop;
   return true;
@@ -127,8 +130,8 @@ bool HeaderEvents::start_array(size_t) {
 bool HeaderEvents::end_array() {
   if (place_ == Place::kOffsets) {
     if (offsets_.size() != 2) {
-      return rule(fmt::format("tensor {}: data_offsets must be two numbers",
-                              shown(header_.tensors.back().name)));
+      return stop_with(fmt::format("tensor {}: data_offsets must be two numbers",
+                                   shown(header_.tensors.back().name)));
     }
     header_.tensors.back().begin = offsets_[0];
     header_.tensors.back().end = offsets_[1];
@@ -138,7 +141,7 @@ bool HeaderEvents::end_array() {
 }
 
 bool HeaderEvents::parse_error(size_t position, const std::string&, const json::exception&) {
-  return rule(fmt::format("the header is not valid JSON from byte {} on", position));
+  return stop_with(fmt::format("the header is not valid JSON from byte {} on", position));
 }
 
 }  // namespace fcm::formats

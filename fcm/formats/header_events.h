@@ -40,7 +40,7 @@ class HeaderEvents {
   enum Field : unsigned { kNone = 0, kDtype = 1, kShapeField = 2, kOffsetsField = 4, kAll = 7 };
 
   bool refuse(const std::string& what);
-  bool rule(const std::string& reason);
+  bool stop_with(const std::string& reason);
 
   SafetensorsHeader header_;
   Place place_ = Place::kOutside;

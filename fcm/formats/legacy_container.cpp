@@ -95,7 +95,7 @@ void take_storage(Stream& stream, const Value& key, PthParts& parts, const std::
 bool begins_as_legacy(std::span<const std::byte> bytes) {
   return bytes.size() >= kMagic.size() &&
          std::equal(kMagic.begin(), kMagic.end(), bytes.begin(),
-                    [](uint8_t due, std::byte found) { return std::byte{due} == found; });
+                    [](uint8_t expected, std::byte found) { return std::byte{expected} == found; });
 }
 
 PthParts parse_legacy(std::span<const std::byte> bytes, const std::string& file) {

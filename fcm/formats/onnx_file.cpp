@@ -99,38 +99,38 @@ std::string pair_of(const std::string& key, const std::string& value) {
 }
 
 // Where tensors are stored: in the data file at an offset, or in the model.
-struct Places {
+struct TensorLocations {
   std::string location;                        // the data file's name; empty: there is none
   std::vector<std::optional<uint64_t>> first;  // offset of each tensor; nullopt: in the model
   bool external(size_t i) const { return !location.empty() && first[i].has_value(); }
 };
 
-Places external_places(const OnnxModel& model, const std::string& location) {
-  Places places{location, {}};
+TensorLocations external_locations(const OnnxModel& model, const std::string& location) {
+  TensorLocations locations{location, {}};
   uint64_t end = 0;
   for (const OnnxInitializer& tensor : model.initializers) {
     if (tensor.bytes() < kLeastExternal) {
-      places.first.emplace_back();
+      locations.first.emplace_back();
       continue;
     }
-    places.first.emplace_back(aligned(end));
+    locations.first.emplace_back(aligned(end));
     end = aligned(end) + tensor.bytes();
   }
-  return places;
+  return locations;
 }
 
 // A tensor message. For a tensor in the model the message ends with the header of its bytes; the
 // caller writes the bytes after it.
-std::string tensor_of(const OnnxInitializer& tensor, const Places& places, size_t i) {
+std::string tensor_of(const OnnxInitializer& tensor, const TensorLocations& locations, size_t i) {
   namespace field = onnx::tensor;
   std::string bytes;
   pbf_writer message(bytes);
   for (const int64_t size : tensor.shape) message.add_int64(field::kDims, size);
   message.add_int32(field::kType, static_cast<int32_t>(tensor.type));
   message.add_string(field::kName, tensor.name);
-  if (!places.external(i)) return bytes + head_of_field(field::kBytes, tensor.bytes());
-  message.add_message(field::kExternal, pair_of("location", places.location));
-  message.add_message(field::kExternal, pair_of("offset", fmt::to_string(*places.first[i])));
+  if (!locations.external(i)) return bytes + head_of_field(field::kBytes, tensor.bytes());
+  message.add_message(field::kExternal, pair_of("location", locations.location));
+  message.add_message(field::kExternal, pair_of("offset", fmt::to_string(*locations.first[i])));
   message.add_message(field::kExternal, pair_of("length", fmt::to_string(tensor.bytes())));
   message.add_int32(field::kLocation, field::kIsExternal);
   return bytes;
@@ -177,57 +177,57 @@ void write_bytes(FileWriter& file, const OnnxInitializer& tensor) {
           tensor.name, tensor.bytes());
 }
 
-void write_model(FileWriter& file, const OnnxModel& model, const Places& places) {
+void write_model(FileWriter& file, const OnnxModel& model, const TensorLocations& locations) {
   const std::string rest = without_tensors(model);
   std::vector<std::string> heads;  // tensor messages, each with its field header
   uint64_t length = rest.size();
   for (size_t i = 0; i < model.initializers.size(); ++i) {
     const OnnxInitializer& tensor = model.initializers[i];
-    const std::string head = tensor_of(tensor, places, i);
-    const uint64_t inside = head.size() + (places.external(i) ? 0 : tensor.bytes());
+    const std::string head = tensor_of(tensor, locations, i);
+    const uint64_t inside = head.size() + (locations.external(i) ? 0 : tensor.bytes());
     heads.push_back(head_of_field(onnx::graph::kInitializer, inside) + head);
-    length += heads.back().size() + (places.external(i) ? 0 : tensor.bytes());
+    length += heads.back().size() + (locations.external(i) ? 0 : tensor.bytes());
   }
   file.write(before_graph(model));
   file.write(head_of_field(onnx::model::kGraph, length));
   file.write(rest);
   for (size_t i = 0; i < heads.size(); ++i) {
     file.write(heads[i]);
-    if (!places.external(i)) write_bytes(file, model.initializers[i]);
+    if (!locations.external(i)) write_bytes(file, model.initializers[i]);
   }
 }
 
-void write_data(FileWriter& file, const OnnxModel& model, const Places& places) {
+void write_data(FileWriter& file, const OnnxModel& model, const TensorLocations& locations) {
   uint64_t end = 0;
   for (size_t i = 0; i < model.initializers.size(); ++i) {
-    if (!places.external(i)) continue;
-    file.write(std::string(*places.first[i] - end, '\0'));
+    if (!locations.external(i)) continue;
+    file.write(std::string(*locations.first[i] - end, '\0'));
     write_bytes(file, model.initializers[i]);
-    end = *places.first[i] + model.initializers[i].bytes();
+    end = *locations.first[i] + model.initializers[i].bytes();
   }
 }
 
 // A temporary file beside its destination; the destructor removes it unless move() succeeded.
-class Beside {
+class TemporaryFile {
  public:
-  explicit Beside(fs::path place)
-      : place_(std::move(place)),
-        temporary_(place_.string() + ".tmp"),
+  explicit TemporaryFile(fs::path destination)
+      : destination_(std::move(destination)),
+        temporary_(destination_.string() + ".tmp"),
         file_(temporary_, ExitCode::kCheckpoint, kOnnxWriter) {}
-  ~Beside() {
+  ~TemporaryFile() {
     if (!moved_) system_call::unlink(kOnnxWriter, temporary_);
   }
-  Beside(const Beside&) = delete;
-  Beside& operator=(const Beside&) = delete;
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
 
   FileWriter& file() { return file_; }
   void move() {
-    move_into_place(temporary_, place_, ExitCode::kCheckpoint, kOnnxWriter);
+    move_into_place(temporary_, destination_, ExitCode::kCheckpoint, kOnnxWriter);
     moved_ = true;
   }
 
  private:
-  fs::path place_, temporary_;
+  fs::path destination_, temporary_;
   FileWriter file_;
   bool moved_ = false;
 };
@@ -252,23 +252,23 @@ bool needs_onnx_data(const OnnxModel& model, uint64_t most_bytes) {
 }
 
 void write_onnx(const fs::path& file, const OnnxModel& model, uint64_t most_bytes) {
-  Places places;
-  std::optional<Beside> data;
+  TensorLocations locations;
+  std::optional<TemporaryFile> data;
   if (needs_onnx_data(model, most_bytes)) {
     const fs::path path = onnx_data_path(file);
-    places = external_places(model, path.filename());
+    locations = external_locations(model, path.filename());
     data.emplace(path);
-    write_data(data->file(), model, places);
+    write_data(data->file(), model, locations);
     data->file().finish();
   }
-  Beside beside(file);
-  write_model(beside.file(), model, places);
-  beside.file().finish();
+  TemporaryFile temporary(file);
+  write_model(temporary.file(), model, locations);
+  temporary.file().finish();
   if (data) {
     system_call::unlink(kOnnxWriter, file);  // an older model would refer to other data
     data->move();
   }
-  beside.move();
+  temporary.move();
 }
 
 }  // namespace fcm::formats

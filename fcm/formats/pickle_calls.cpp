@@ -51,12 +51,12 @@ bool is_nothing(const PickleGraph& graph, NodeRef ref) {
   return graph.nodes[ref].kind == NodeKind::kNone || is_empty_dict(graph, ref);
 }
 
-bool is_unread(const PickleGraph& graph, NodeRef ref) {
+bool is_opaque(const PickleGraph& graph, NodeRef ref) {
   return graph.nodes[ref].kind == NodeKind::kOpaque;
 }
 
-bool any_unread(const PickleGraph& graph, Refs refs) {
-  return std::any_of(refs.begin(), refs.end(), [&](NodeRef ref) { return is_unread(graph, ref); });
+bool any_opaque(const PickleGraph& graph, Refs refs) {
+  return std::any_of(refs.begin(), refs.end(), [&](NodeRef ref) { return is_opaque(graph, ref); });
 }
 
 CallResult rebuild_tensor(PickleGraph& graph, Refs arguments, bool v2) {
@@ -66,10 +66,10 @@ CallResult rebuild_tensor(PickleGraph& graph, Refs arguments, bool v2) {
   }
   if (const Node& first = graph.nodes[arguments[0]];
       first.kind == NodeKind::kOpaque &&
-      first.length == static_cast<uint32_t>(Unread::kStorageType)) {
-    return {unread(Unread::kTensorType, first.value), {}};
+      first.length == static_cast<uint32_t>(OpaqueKind::kStorageType)) {
+    return {opaque_node(OpaqueKind::kTensorType, first.value), {}};
   }
-  if (any_unread(graph, arguments)) return {unread(Unread::kPartsUnread), {}};
+  if (any_opaque(graph, arguments)) return {opaque_node(OpaqueKind::kTensorOfOpaque), {}};
   const Node& storage = graph.nodes[arguments[0]];
   const auto offset = whole_number(graph, arguments[1]);
   if (storage.kind != NodeKind::kStorage || !offset || !are_extents(graph, arguments[2]) ||
@@ -80,24 +80,27 @@ CallResult rebuild_tensor(PickleGraph& graph, Refs arguments, bool v2) {
                     kMaxDimensions));
   }
   if (v2 && (!is_bool(graph, arguments[4]) || !is_nothing(graph, arguments[5]))) {
-    return {unread(Unread::kHooks), {}};
+    return {opaque_node(OpaqueKind::kHooks), {}};
   }
-  if (count == 7 && !is_nothing(graph, arguments[6])) return {unread(Unread::kMetadata), {}};
+  if (count == 7 && !is_nothing(graph, arguments[6])) {
+    return {opaque_node(OpaqueKind::kMetadata), {}};
+  }
   graph.tensors.push_back(
       {storage.value, *offset, graph.nodes[arguments[2]].value, graph.nodes[arguments[3]].value});
   return {{NodeKind::kTensor, 0, graph.tensors.size() - 1}, {}};
 }
 
 // Whether an opaque node stands for a tensor or a storage.
-bool is_unread_tensor(const PickleGraph& graph, NodeRef ref) {
-  return is_unread(graph, ref) && graph.nodes[ref].length >= static_cast<uint32_t>(Unread::kHooks);
+bool is_opaque_tensor(const PickleGraph& graph, NodeRef ref) {
+  return is_opaque(graph, ref) &&
+         graph.nodes[ref].length >= static_cast<uint32_t>(OpaqueKind::kHooks);
 }
 
 CallResult rebuild_parameter(const PickleGraph& graph, Refs arguments) {
-  if (!arguments.empty() && is_unread_tensor(graph, arguments[0])) {
+  if (!arguments.empty() && is_opaque_tensor(graph, arguments[0])) {
     return {graph.nodes[arguments[0]], {}};
   }
-  if (any_unread(graph, arguments)) return {unread(Unread::kPartsUnread), {}};
+  if (any_opaque(graph, arguments)) return {opaque_node(OpaqueKind::kTensorOfOpaque), {}};
   if (arguments.size() != 3 || graph.nodes[arguments[0]].kind != NodeKind::kTensor ||
       !is_bool(graph, arguments[1]) || !is_nothing(graph, arguments[2])) {
     return refused("_rebuild_parameter expects a tensor, a bool and no hooks");
@@ -108,11 +111,11 @@ CallResult rebuild_parameter(const PickleGraph& graph, Refs arguments) {
 // The parameter made from the first argument, a tensor. The other arguments (requires_grad,
 // attributes) are ignored.
 CallResult parameter_of_first(const PickleGraph& graph, Refs arguments) {
-  if (!arguments.empty() && is_unread_tensor(graph, arguments[0])) {
+  if (!arguments.empty() && is_opaque_tensor(graph, arguments[0])) {
     return {graph.nodes[arguments[0]], {}};
   }
   if (arguments.empty() || graph.nodes[arguments[0]].kind != NodeKind::kTensor) {
-    return {unread(Unread::kPartsUnread), {}};
+    return {opaque_node(OpaqueKind::kTensorOfOpaque), {}};
   }
   return {{NodeKind::kParameter, 0, graph.nodes[arguments[0]].value}, {}};
 }
@@ -124,11 +127,11 @@ CallResult rebuild_typed(PickleGraph& graph, Refs arguments) {
     if (graph.nodes[ref].kind != NodeKind::kGlobal) return std::nullopt;
     return allowed_globals()[graph.nodes[ref].value].kind;
   };
-  if (arguments.size() != 4) return {unread(Unread::kPartsUnread), {}};
+  if (arguments.size() != 4) return {opaque_node(OpaqueKind::kTensorOfOpaque), {}};
   const auto function = global_kind(arguments[0]), type = global_kind(arguments[1]);
   const bool plain = type == GlobalKind::kTensorClass || type == GlobalKind::kParameter;
   if (!plain || !function || *function == GlobalKind::kTypedRebuild) {
-    return {unread(Unread::kPartsUnread), {}};
+    return {opaque_node(OpaqueKind::kTensorOfOpaque), {}};
   }
   return reduce(graph, arguments[0], arguments[2]);
 }
@@ -149,7 +152,7 @@ CallResult list_of(PickleGraph& graph, Refs arguments) {
     return {graph.nodes[arguments[0]], {}};
   }
   if (!arguments.empty() && !tuple_items(graph, arguments[0]).value_or(arguments).empty()) {
-    return {unread(Unread::kPartsUnread), {}};
+    return {opaque_node(OpaqueKind::kTensorOfOpaque), {}};
   }
   graph.containers.emplace_back();
   return {{NodeKind::kList, 0, graph.containers.size() - 1}, {}};
@@ -157,32 +160,32 @@ CallResult list_of(PickleGraph& graph, Refs arguments) {
 
 // Recognises the calls that rebuild unsupported tensors: dtypes without a storage type (8-bit
 // floats), quantised, sparse and nested ones.
-std::optional<Node> unread_tensor(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
+std::optional<Node> opaque_tensor(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
   constexpr size_t kType = 6;
-  const std::string name = graph.name_unread(graph.nodes[callee]);
+  const std::string name = graph.opaque_name(graph.nodes[callee]);
   constexpr std::array<std::string_view, 5> kMakers = {
       "torch._utils._rebuild_tensor_v3", "torch._utils._rebuild_qtensor",
       "torch._utils._rebuild_sparse_tensor", "torch._utils._rebuild_sparse_csr_tensor",
       "torch._utils._rebuild_nested_tensor"};
   if (std::find(kMakers.begin(), kMakers.end(), name) == kMakers.end()) return std::nullopt;
-  if (name == "torch._utils._rebuild_qtensor") return unread(Unread::kQuantised);
+  if (name == "torch._utils._rebuild_qtensor") return opaque_node(OpaqueKind::kQuantised);
   const std::optional<Refs> items = tuple_items(graph, arguments);
   const bool typed = name == "torch._utils._rebuild_tensor_v3" && items && items->size() > kType &&
-                     is_unread(graph, (*items)[kType]);
+                     is_opaque(graph, (*items)[kType]);
   graph.containers.push_back({typed ? (*items)[kType] : callee});
-  return unread(Unread::kTensorType, graph.containers.size() - 1);
+  return opaque_node(OpaqueKind::kTensorType, graph.containers.size() - 1);
 }
 
 // Calling an opaque class or function returns an opaque object, which BUILD may fill.
-CallResult unread_object(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
+CallResult opaque_object(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
   const Node node = graph.nodes[callee];
-  if (node.length > static_cast<uint32_t>(Unread::kTexts)) return {node, {}};
+  if (node.length > static_cast<uint32_t>(OpaqueKind::kGlobalByTexts)) return {node, {}};
   if (!graph.is_object(node)) {
-    if (const auto tensor = unread_tensor(graph, callee, arguments)) return {*tensor, {}};
+    if (const auto tensor = opaque_tensor(graph, callee, arguments)) return {*tensor, {}};
   }
   const NodeRef its_class = graph.is_object(node) ? graph.containers[node.value][0] : callee;
   graph.containers.push_back({its_class});
-  return {unread(Unread::kObject, graph.containers.size() - 1), {}};
+  return {opaque_node(OpaqueKind::kObject, graph.containers.size() - 1), {}};
 }
 
 CallResult make_size(const PickleGraph& graph, Refs arguments) {
@@ -234,7 +237,7 @@ CallResult add_storage(PickleGraph& graph, PickledStorage storage) {
 }  // namespace
 
 CallResult reduce(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
-  if (is_unread(graph, callee)) return unread_object(graph, callee, arguments);
+  if (is_opaque(graph, callee)) return opaque_object(graph, callee, arguments);
   if (graph.nodes[callee].kind != NodeKind::kGlobal)
     return refused("a call of something that is not a global");
   if (graph.nodes[arguments].kind != NodeKind::kTuple) return refused("a call without a tuple");
@@ -271,7 +274,7 @@ CallResult reduce(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
     case GlobalKind::kTypedRebuild:
       return rebuild_typed(graph, items);
     case GlobalKind::kTensorClass:
-      return {unread(Unread::kPartsUnread), {}};
+      return {opaque_node(OpaqueKind::kTensorOfOpaque), {}};
     case GlobalKind::kStorageType:
     case GlobalKind::kScriptModule:
       break;
@@ -344,7 +347,7 @@ CallResult persistent_storage(PickleGraph& graph, NodeRef id) {
   if (items->size() == 6 && kind(5) != NodeKind::kNone) return refused("a view of a storage");
   if (kind(1) == NodeKind::kOpaque) {
     graph.containers.push_back({(*items)[1]});
-    return {unread(Unread::kStorageType, graph.containers.size() - 1), {}};
+    return {opaque_node(OpaqueKind::kStorageType, graph.containers.size() - 1), {}};
   }
   if (kind(1) != NodeKind::kGlobal || kind(2) != NodeKind::kText || kind(3) != NodeKind::kText ||
       kind(4) != NodeKind::kInt) {

@@ -8,42 +8,42 @@
 
 namespace fcm::formats {
 
-std::string PickleGraph::name_unread(const Node& opaque) const {
-  switch (static_cast<Unread>(opaque.length)) {
-    case Unread::kObject:
-      return name_unread(nodes[containers[opaque.value][0]]);
-    case Unread::kLine: {
+std::string PickleGraph::opaque_name(const Node& opaque) const {
+  switch (static_cast<OpaqueKind>(opaque.length)) {
+    case OpaqueKind::kObject:
+      return opaque_name(nodes[containers[opaque.value][0]]);
+    case OpaqueKind::kGlobalByLine: {
       const std::string_view rest(reinterpret_cast<const char*>(pickle.data()) + opaque.value,
                                   std::min(pickle.size() - opaque.value, 2 * kMaxNameBytes));
       const size_t module = rest.find('\n'), name = rest.find('\n', module + 1);
       return fmt::format("{}.{}", rest.substr(0, module),
                          rest.substr(module + 1, name - module - 1));
     }
-    case Unread::kTexts: {
+    case OpaqueKind::kGlobalByTexts: {
       const std::vector<NodeRef>& texts = containers[opaque.value];
       return fmt::format("{}.{}", text(nodes[texts[0]]), text(nodes[texts[1]]));
     }
-    case Unread::kLongNumber:
+    case OpaqueKind::kLongNumber:
       return "an integer of more than 8 bytes; at most 8 are read";
-    case Unread::kHooks:
+    case OpaqueKind::kHooks:
       return "a tensor with backward hooks";
-    case Unread::kMetadata:
+    case OpaqueKind::kMetadata:
       return "a tensor with metadata";
-    case Unread::kPartsUnread:
+    case OpaqueKind::kTensorOfOpaque:
       return "a tensor with parts that are not read";
-    case Unread::kStorageType:
+    case OpaqueKind::kStorageType:
       return "a storage of a type that is not read";
-    case Unread::kTensorType:
-      return "a tensor of " + name_unread(nodes[containers[opaque.value][0]]);
-    case Unread::kQuantised:
+    case OpaqueKind::kTensorType:
+      return "a tensor of " + opaque_name(nodes[containers[opaque.value][0]]);
+    case OpaqueKind::kQuantised:
       return "a tensor of integers with scales (quantised)";
   }
   return {};
 }
 
-std::string PickleGraph::why_unread(const Node& opaque) const {
-  const std::string name = name_unread(opaque);
-  const bool named = opaque.length <= static_cast<uint32_t>(Unread::kTexts);
+std::string PickleGraph::opaque_reason(const Node& opaque) const {
+  const std::string name = opaque_name(opaque);
+  const bool named = opaque.length <= static_cast<uint32_t>(OpaqueKind::kGlobalByTexts);
   return named ? fmt::format("global {} is not allowed", shown(name)) : name;
 }
 

@@ -43,23 +43,25 @@ enum class NodeKind : uint8_t {
   kParameter,  // value: index into `tensors`
   kStorage,    // value: index into `storages`
   kGlobal,     // value: index into allowed_globals()
-  kOpaque,     // not read; length: an Unread, which tells what `value` is
+  kOpaque,     // not read; length: an OpaqueKind, which tells what `value` is
 };
 
 // What an opaque node stands for, and its `value`.
-enum class Unread : uint32_t {
-  // An object; index into `containers`: its class (kLine or kTexts) and, if it has members, their
-  // dict.
+enum class OpaqueKind : uint32_t {
+  // An object; index into `containers`: its class (kGlobalByLine or kGlobalByTexts) and, if it has
+  // members, their dict.
   kObject,
-  kLine,   // a class or function; offset of the line with its module, before the line of its name
-  kTexts,  // a class or function; index into `containers`: module and name as texts
-  kLongNumber,   // an integer of more than 8 bytes; value unused, as below unless noted
-  kHooks,        // a tensor with backward hooks
-  kMetadata,     // a tensor with metadata
-  kPartsUnread,  // a tensor whose storage or shape is not read
-  kStorageType,  // a storage of another type; index into `containers`: the type (kLine or kTexts)
-  kTensorType,   // a tensor of another type; as kStorageType, or the callable that rebuilds it
-  kQuantised,    // a quantised tensor
+  // A class or function; offset of the line with its module, before the line of its name.
+  kGlobalByLine,
+  kGlobalByTexts,   // a class or function; index into `containers`: module and name as texts
+  kLongNumber,      // an integer of more than 8 bytes; value unused, as below unless noted
+  kHooks,           // a tensor with backward hooks
+  kMetadata,        // a tensor with metadata
+  kTensorOfOpaque,  // a tensor whose storage or shape is not read
+  // A storage of another type; index into `containers`: the type (kGlobalByLine or kGlobalByTexts).
+  kStorageType,
+  kTensorType,  // a tensor of another type; as kStorageType, or the callable that rebuilds it
+  kQuantised,   // a quantised tensor
 };
 
 struct Node {
@@ -97,16 +99,17 @@ struct PickleGraph {
   // Stays valid when other containers are added.
   std::span<const NodeRef> items(const Node& node) const { return containers[node.value]; }
   bool is_object(const Node& node) const {
-    return node.kind == NodeKind::kOpaque && node.length == static_cast<uint32_t>(Unread::kObject);
+    return node.kind == NodeKind::kOpaque &&
+           node.length == static_cast<uint32_t>(OpaqueKind::kObject);
   }
-  // For an opaque node. name_unread: the name of its class or function ("numpy.dtype"), or a
-  // description. why_unread: why it cannot be used, "global "numpy.dtype" is not allowed".
-  std::string name_unread(const Node& opaque) const;
-  std::string why_unread(const Node& opaque) const;
+  // For an opaque node. opaque_name: the name of its class or function ("numpy.dtype"), or a
+  // description. opaque_reason: why it cannot be used, "global "numpy.dtype" is not allowed".
+  std::string opaque_name(const Node& opaque) const;
+  std::string opaque_reason(const Node& opaque) const;
 };
 
-inline Node unread(Unread why, uint64_t value = 0) {
-  return {NodeKind::kOpaque, static_cast<uint32_t>(why), value};
+inline Node opaque_node(OpaqueKind kind, uint64_t value = 0) {
+  return {NodeKind::kOpaque, static_cast<uint32_t>(kind), value};
 }
 
 }  // namespace fcm::formats

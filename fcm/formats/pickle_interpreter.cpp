@@ -47,7 +47,7 @@ class PickleInterpreter {
     const Node& root = graph_.nodes[graph_.root];
     // An opaque object with members may hold weights: it may be a module that was saved whole.
     const bool filled = graph_.is_object(root) && graph_.containers[root.value].size() > 1;
-    if (root.kind == NodeKind::kOpaque && !filled) reader_.refuse("{}", graph_.why_unread(root));
+    if (root.kind == NodeKind::kOpaque && !filled) reader_.refuse("{}", graph_.opaque_reason(root));
     graph_.end = reader_.place();
     return std::move(graph_);
   }
@@ -250,14 +250,14 @@ class PickleInterpreter {
       case Opcode::kGlobal: {
         const size_t place = reader_.place();
         const std::string_view module = reader_.line();
-        push_global(module, reader_.line(), unread(Unread::kLine, place));
+        push_global(module, reader_.line(), opaque_node(OpaqueKind::kGlobalByLine, place));
         return true;
       }
       case Opcode::kStackGlobal: {
         const NodeRef name = pop(), module = pop();
         const uint64_t texts = graph_.containers.size();
         graph_.containers.push_back({module, name});
-        push_global(text_of(module), text_of(name), unread(Unread::kTexts, texts));
+        push_global(text_of(module), text_of(name), opaque_node(OpaqueKind::kGlobalByTexts, texts));
         return true;
       }
       case Opcode::kReduce: {
@@ -298,7 +298,7 @@ class PickleInterpreter {
     }
     if (is_hostile(module, name)) {
       reader_.refuse("{}: it runs code in Python; do not load this file with Python",
-                     graph_.why_unread(otherwise));
+                     graph_.opaque_reason(otherwise));
     }
     push(otherwise);
   }

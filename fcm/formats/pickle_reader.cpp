@@ -45,7 +45,7 @@ Node int_node(int64_t value) { return {NodeKind::kInt, 0, static_cast<uint64_t>(
 // Two's complement of `count` bytes; more than 8 become an opaque node.
 Node long_node(size_t count, PickleReader& reader) {
   const auto bytes = reader.take(count);
-  if (count > sizeof(int64_t)) return unread(Unread::kLongNumber);
+  if (count > sizeof(int64_t)) return opaque_node(OpaqueKind::kLongNumber);
   if (count == 0) return int_node(0);
   uint64_t value = std::to_integer<int8_t>(bytes.back()) < 0 ? ~uint64_t{0} : 0;
   for (size_t i = count; i-- > 0;) value = value << 8 | std::to_integer<uint64_t>(bytes[i]);

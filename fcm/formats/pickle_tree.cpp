@@ -95,7 +95,7 @@ class Expander {
   }
 
   Value::Opaque opaque(const Node& node, size_t depth) {
-    Value::Opaque result{graph_.name_unread(node), {}};
+    Value::Opaque result{graph_.opaque_name(node), {}};
     spend_text(result.what.size());
     if (!is_utf8(result.what)) result.what = "something whose name is not UTF-8";
     if (!graph_.is_object(node)) return result;

@@ -171,7 +171,7 @@ PthParts parts_of(std::span<const std::byte> bytes, const std::string& file) {
   if (begins_as_legacy(bytes)) return parse_legacy(bytes, file);
   constexpr const char* kRule =
       "it begins neither as a zip archive nor as PyTorch's legacy container";
-  const std::string what = what_it_is(bytes, bytes.size());
+  const std::string what = describe_other_format(bytes, bytes.size());
   if (what.empty()) fail(ExitCode::kCheckpoint, "{}: {}", file, kRule);
   fail(ExitCode::kCheckpoint, "{}: it is {} ({})", file, what, kRule);
 }

@@ -43,7 +43,7 @@ uint64_t checked_header_length(std::span<const std::byte> length_bytes, uint64_t
   const std::string fault = length_fault(length, file_bytes);
   if (fault.empty()) return length;
   const std::string first = beginning();
-  const std::string what = what_it_is(std::as_bytes(std::span(first)), file_bytes);
+  const std::string what = describe_other_format(std::as_bytes(std::span(first)), file_bytes);
   if (what.empty()) fail(ExitCode::kCheckpoint, "{}: {}", file, fault);
   fail(ExitCode::kCheckpoint, "{}: it is {} ({})", file, what, fault);
 }

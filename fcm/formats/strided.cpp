@@ -23,11 +23,11 @@ uint64_t count_elements(const std::vector<int64_t>& sizes, const std::string& wh
 }
 
 bool is_contiguous(const StridedView& view) {
-  uint64_t due = 1;
+  uint64_t expected = 1;
   for (size_t i = view.sizes.size(); i-- > 0;) {
     if (view.sizes[i] == 1) continue;  // its stride is never used
-    if (static_cast<uint64_t>(view.strides[i]) != due) return false;
-    due *= static_cast<uint64_t>(view.sizes[i]);
+    if (static_cast<uint64_t>(view.strides[i]) != expected) return false;
+    expected *= static_cast<uint64_t>(view.sizes[i]);
   }
   return true;
 }

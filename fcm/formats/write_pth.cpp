@@ -7,7 +7,7 @@
 namespace fcm::formats {
 namespace {
 
-constexpr const char* kWho = "checkpoint";
+constexpr const char* kFailpoints = "checkpoint";
 
 }  // namespace
 
@@ -16,7 +16,7 @@ void write_pth(const std::filesystem::path& path, const Value& root,
   const PickledObject object = to_pickle(root, tensors, path.string());
   // Writes a temporary file first, so that an existing file is replaced as a whole or not at all.
   const std::filesystem::path temporary = path.string() + ".tmp";
-  FileWriter file(temporary, ExitCode::kCheckpoint, kWho);
+  FileWriter file(temporary, ExitCode::kCheckpoint, kFailpoints);
   ZipWriter archive(file);
   archive.add("data.pkl", object.pickle);
   archive.add("byteorder", "little");
@@ -26,8 +26,8 @@ void write_pth(const std::filesystem::path& path, const Value& root,
   archive.add("version", "3\n");
   archive.finish();
   file.finish();
-  move_into_place(temporary, path, ExitCode::kCheckpoint, kWho);
-  sync_folder(std::filesystem::absolute(path).parent_path(), ExitCode::kCheckpoint, kWho);
+  move_into_place(temporary, path, ExitCode::kCheckpoint, kFailpoints);
+  sync_folder(std::filesystem::absolute(path).parent_path(), ExitCode::kCheckpoint, kFailpoints);
 }
 
 }  // namespace fcm::formats

@@ -84,16 +84,16 @@ void widen(CentralHeader& header, Bytes extra, const std::string& file) {
 // writes only values beyond 32 bits, with 0 as packed size; the data descriptor then has the packed
 // size. Python's zipfile writes both sizes.
 void check_local_zip64(Bytes field, const CentralHeader& central, const std::string& file) {
-  const std::array<uint64_t, 3> due = {central.size, central.packed, central.offset};
+  const std::array<uint64_t, 3> expected = {central.size, central.packed, central.offset};
   const bool later = (central.flags & kDescriptorFlag) != 0;
   size_t next = 0;
   const auto fits = [&](uint64_t value) {
-    return value == due[next] || (next == 1 && later && value == 0);
+    return value == expected[next] || (next == 1 && later && value == 0);
   };
   for (size_t used = 0; used < field.size(); used += 8) {
     const bool whole = field.size() - used >= 8;
-    while (whole && next < due.size() && !fits(load_le<uint64_t>(field, used))) ++next;
-    if (!whole || next == due.size()) {
+    while (whole && next < expected.size() && !fits(load_le<uint64_t>(field, used))) ++next;
+    if (!whole || next == expected.size()) {
       refuse(file, "member {}: local and central header disagree in the zip64 values",
              shown(central.name));
     }
@@ -105,8 +105,8 @@ void check_local_numbers(Bytes header, bool wide, const CentralHeader& central,
                          const std::string& file) {
   const uint64_t crc = load_le<uint32_t>(header, 14);
   const uint64_t packed = load_le<uint32_t>(header, 18), plain = load_le<uint32_t>(header, 22);
-  const auto is_size = [&](uint64_t value, uint64_t due) {
-    return value == due || (wide && value == kSentinel32);
+  const auto is_size = [&](uint64_t value, uint64_t expected) {
+    return value == expected || (wide && value == kSentinel32);
   };
   const bool later =
       (central.flags & kDescriptorFlag) != 0 && crc == 0 && packed == 0 && plain == 0;

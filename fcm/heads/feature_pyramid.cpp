@@ -25,7 +25,7 @@ nn::Recomputed plus_level(const nn::Recomputed& lateral, const at::Tensor& coars
   from.push_back(coarser_BhwC);
   return {std::move(from), [make = lateral.make](const std::vector<at::Tensor>& sources) {
             const std::vector<at::Tensor> own(sources.begin(), sources.end() - 1);
-            return plus_covering(make(own), sources.back());
+            return plus_upsampled(make(own), sources.back());
           }};
 }
 

@@ -16,7 +16,7 @@ at::Tensor every_second(const at::Tensor& map_BHWC) {
   return map_BHWC.slice(1, 0, map_BHWC.size(1), 2).slice(2, 0, map_BHWC.size(2), 2).contiguous();
 }
 
-at::Tensor plus_covering(const at::Tensor& fine_BHWC, const at::Tensor& coarse_BhwC) {
+at::Tensor plus_upsampled(const at::Tensor& fine_BHWC, const at::Tensor& coarse_BhwC) {
   const int64_t batch = coarse_BhwC.size(0), rows = coarse_BhwC.size(1),
                 columns = coarse_BhwC.size(2), channels = coarse_BhwC.size(3);
   require(fine_BHWC.size(1) == 2 * rows && fine_BHWC.size(2) == 2 * columns,

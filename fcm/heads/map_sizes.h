@@ -13,6 +13,6 @@ at::Tensor halved_by_maximum(const at::Tensor& map_BHWC);
 at::Tensor every_second(const at::Tensor& map_BHWC);
 
 // fine [B, 2 h, 2 w, C] plus coarse [B, h, w, C] upsampled by 2 (nearest).
-at::Tensor plus_covering(const at::Tensor& fine_BHWC, const at::Tensor& coarse_BhwC);
+at::Tensor plus_upsampled(const at::Tensor& fine_BHWC, const at::Tensor& coarse_BhwC);
 
 }  // namespace fcm::heads

@@ -17,8 +17,8 @@ nn::ConvShape pointwise(int64_t in, int64_t out) {
 }
 
 template <class ShapeOf>
-std::vector<nn::ConvNormAct> several(size_t count, const nn::Scope& scope, const char* behind,
-                                     const ShapeOf& shape_of) {
+std::vector<nn::ConvNormAct> make_convs(size_t count, const nn::Scope& scope, const char* behind,
+                                        const ShapeOf& shape_of) {
   std::vector<nn::ConvNormAct> all;
   for (size_t i = 0; i < count; ++i) {
     const nn::Scope own = scope / static_cast<int64_t>(i);
@@ -49,15 +49,16 @@ void observe_made(const nn::Observer& observer, const char* stem, size_t index,
 UperNet::UperNet(const nn::Scope& scope, const UperNetOptions& options)
     : options_(options),
       conv_seg_(scope / "conv_seg", options.channels, options.classes),
-      psp_modules_(several(kPools.size(), scope / "psp_modules", "1",
-                           [&](size_t) { return pointwise(options.in[3], options.channels); })),
+      psp_modules_(make_convs(kPools.size(), scope / "psp_modules", "1",
+                              [&](size_t) { return pointwise(options.in[3], options.channels); })),
       bottleneck_(scope / "bottleneck",
                   three_by_three(options.in[3] + 4 * options.channels, options.channels)),
-      lateral_convs_(several(kLevels - 1, scope / "lateral_convs", "",
-                             [&](size_t i) { return pointwise(options.in[i], options.channels); })),
+      lateral_convs_(
+          make_convs(kLevels - 1, scope / "lateral_convs", "",
+                     [&](size_t i) { return pointwise(options.in[i], options.channels); })),
       fpn_convs_(
-          several(kLevels - 1, scope / "fpn_convs", "",
-                  [&](size_t) { return three_by_three(options.channels, options.channels); })),
+          make_convs(kLevels - 1, scope / "fpn_convs", "",
+                     [&](size_t) { return three_by_three(options.channels, options.channels); })),
       fpn_bottleneck_(scope / "fpn_bottleneck",
                       three_by_three(4 * options.channels, options.channels)) {}
 

@@ -14,7 +14,7 @@ namespace fcm::image {
 namespace {
 
 // A position in the input, in pixels from the centre of the first pixel.
-struct Place {
+struct SamplePosition {
   double row, col;
 };
 
@@ -36,11 +36,11 @@ class Channel {
   int64_t channel_;
 };
 
-double bilinear(const Channel& channel, const Place& place) {
-  const auto row = static_cast<int64_t>(std::floor(place.row));
-  const auto col = static_cast<int64_t>(std::floor(place.col));
-  const double dy = place.row - static_cast<double>(row);
-  const double dx = place.col - static_cast<double>(col);
+double bilinear(const Channel& channel, const SamplePosition& position) {
+  const auto row = static_cast<int64_t>(std::floor(position.row));
+  const auto col = static_cast<int64_t>(std::floor(position.col));
+  const double dy = position.row - static_cast<double>(row);
+  const double dx = position.col - static_cast<double>(col);
   const auto across = [&](int64_t r) {
     const int left = channel.at(r, col);
     return left + (channel.at(r, col + 1) - left) * dx;
@@ -60,11 +60,11 @@ double cubic(double v1, double v2, double v3, double v4, double d) {
 }
 
 // A row outside the image repeats the interpolated value of the row before it.
-double bicubic(const Channel& channel, const Place& place) {
-  const auto row = static_cast<int64_t>(std::floor(place.row));
-  const auto col = static_cast<int64_t>(std::floor(place.col));
-  const double dy = place.row - static_cast<double>(row);
-  const double dx = place.col - static_cast<double>(col);
+double bicubic(const Channel& channel, const SamplePosition& position) {
+  const auto row = static_cast<int64_t>(std::floor(position.row));
+  const auto col = static_cast<int64_t>(std::floor(position.col));
+  const double dy = position.row - static_cast<double>(row);
+  const double dx = position.col - static_cast<double>(col);
   std::array<double, 4> values{};
   for (int64_t k = 0; k < 4; ++k) {
     const auto at = static_cast<size_t>(k);
@@ -106,9 +106,9 @@ void transform(Image& image, const Affine& m, Interpolation interpolation,
         std::copy(fill.begin(), fill.end(), out);
         continue;
       }
-      const Place place{from_y - 0.5, from_x - 0.5};
+      const SamplePosition position{from_y - 0.5, from_x - 0.5};
       for (int64_t c = 0; c < image.channels; ++c) {
-        out[c] = static_cast<uint8_t>(std::clamp(value(Channel(image, c), place), 0.0, 255.0));
+        out[c] = static_cast<uint8_t>(std::clamp(value(Channel(image, c), position), 0.0, 255.0));
       }
     }
   }

@@ -48,7 +48,7 @@ Table identity() {
   return table;
 }
 
-Table spread(const Histogram& counts) {
+Table contrast_table(const Histogram& counts) {
   size_t low = 0, high = 255;
   while (low < 255 && counts[low] == 0) ++low;
   while (high > 0 && counts[high] == 0) --high;
@@ -63,7 +63,7 @@ Table spread(const Histogram& counts) {
   return table;
 }
 
-Table flattened(const Histogram& counts) {
+Table equalize_table(const Histogram& counts) {
   size_t last = 255;
   while (last > 0 && counts[last] == 0) --last;
   const int64_t others = std::accumulate(counts.begin(), counts.end(), int64_t{0}) - counts[last];
@@ -116,11 +116,11 @@ std::vector<uint8_t> smoothed(const Image& image) {
 }  // namespace
 
 void autocontrast(Image& image) {
-  look_up(image, [&](size_t channel) { return spread(histogram(image, channel)); });
+  look_up(image, [&](size_t channel) { return contrast_table(histogram(image, channel)); });
 }
 
 void equalize(Image& image) {
-  look_up(image, [&](size_t channel) { return flattened(histogram(image, channel)); });
+  look_up(image, [&](size_t channel) { return equalize_table(histogram(image, channel)); });
 }
 
 void invert(Image& image) {

@@ -62,10 +62,10 @@ void hsv_from_rgb(uint8_t* pixel, int64_t pixels) {
   for (int64_t i = 0; i < pixels; ++i, pixel += 3) {
     const int r = pixel[0], g = pixel[1], b = pixel[2];
     const int value = std::max({r, g, b}), difference = value - std::min({r, g, b});
-    const int turned = value == r   ? g - b
-                       : value == g ? b - r + 2 * difference
-                                    : r - g + 4 * difference;
-    const int hue = divided(turned, tables.by_difference[static_cast<size_t>(difference)]);
+    const int hue_numerator = value == r   ? g - b
+                              : value == g ? b - r + 2 * difference
+                                           : r - g + 4 * difference;
+    const int hue = divided(hue_numerator, tables.by_difference[static_cast<size_t>(difference)]);
     pixel[0] = static_cast<uint8_t>(hue < 0 ? hue + 180 : hue);
     pixel[1] =
         static_cast<uint8_t>(divided(difference, tables.by_value[static_cast<size_t>(value)]));

@@ -55,7 +55,7 @@ Section decode_section(std::span<const uint8_t> bytes, int64_t channels, const C
 // Decodes a class map to one byte per pixel, from a PNG with one channel of up to 8 bits (its
 // values) or with a palette (its indices, not the colours). Anything else is an Error(kData): lossy
 // formats change values, and colours or 16-bit values are not class numbers.
-Image decode_numbers(std::span<const uint8_t> bytes, const DecodeLimits& limits = {});
+Image decode_class_map(std::span<const uint8_t> bytes, const DecodeLimits& limits = {});
 
 enum class Interpolation { kBilinear, kBicubic };
 

@@ -115,7 +115,7 @@ void read_rows(jpeg_decompress_struct& cinfo, uint8_t* out, size_t stride, JDIME
 // Whether a section can be decoded alone, bit-identical to that part of the whole image. With
 // several scans libjpeg decodes everything before it returns the first row, so a section would save
 // little; unusual subsampling and CMYK are too rare to be worth checking for identical bits.
-bool can_be_cut(jpeg_decompress_struct& cinfo) {
+bool can_decode_section(jpeg_decompress_struct& cinfo) {
   if (jpeg_has_multiple_scans(&cinfo) != 0 || cinfo.max_h_samp_factor > 2 ||
       cinfo.max_v_samp_factor > 2) {
     return false;
@@ -158,7 +158,7 @@ Section decode_jpeg(std::span<const uint8_t> bytes, const ChooseBox& choose,
 
   const Box box = choose(rows, cols);
   check_inside(box, rows, cols);
-  const Box wanted = can_be_cut(cinfo) ? with_margin(box, cols) : Box{0, 0, rows, cols};
+  const Box wanted = can_decode_section(cinfo) ? with_margin(box, cols) : Box{0, 0, rows, cols};
   auto left = static_cast<JDIMENSION>(wanted.left), width = static_cast<JDIMENSION>(wanted.cols);
   decompressor.run([&] {
     jpeg_start_decompress(&cinfo);

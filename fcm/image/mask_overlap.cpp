@@ -13,7 +13,7 @@ namespace {
 struct MaskExtent {
   int64_t left = 0, top = 0, right = 0, bottom = 0, area = 0;
 
-  bool meets(const MaskExtent& other) const {
+  bool overlaps(const MaskExtent& other) const {
     return left < other.right && other.left < right && top < other.bottom && other.top < bottom;
   }
 };
@@ -26,12 +26,11 @@ MaskExtent extent_of(const RunLengths& mask) {
     const uint32_t end = place + mask.runs[i];
     if (i % 2 == 1 && end > place) {
       const int64_t first_col = place / rows, last_col = (end - 1) / rows;
-      const bool turns =
-          first_col != last_col;  // wraps from the bottom of a column to the top of the next
+      const bool wraps = first_col != last_col;  // from a column's bottom to the top of the next
       extent.left = std::min(extent.left, first_col);
       extent.right = std::max(extent.right, last_col + 1);
-      extent.top = turns ? 0 : std::min(extent.top, int64_t{place % rows});
-      extent.bottom = turns ? mask.rows : std::max(extent.bottom, int64_t{(end - 1) % rows + 1});
+      extent.top = wraps ? 0 : std::min(extent.top, int64_t{place % rows});
+      extent.bottom = wraps ? mask.rows : std::max(extent.bottom, int64_t{(end - 1) % rows + 1});
       extent.area += end - place;
     }
     place = end;
@@ -41,7 +40,7 @@ MaskExtent extent_of(const RunLengths& mask) {
 
 int64_t shared_pixels(const RunLengths& one, const RunLengths& other) {
   int64_t shared = 0;
-  walk_both(one, other, [&](bool in_one, bool in_other, int64_t length) {
+  walk_run_pairs(one, other, [&](bool in_one, bool in_other, int64_t length) {
     if (in_one && in_other) shared += length;
   });
   return shared;
@@ -77,7 +76,7 @@ std::vector<double> mask_ious(std::span<const RunLengths* const> detections_D,
     for (size_t t = 0; t < truths_T.size(); ++t) {
       refuse_other_size(*detection, *truths_T[t]);
       const int64_t shared =
-          extent.meets(extents_T[t]) ? shared_pixels(*detection, *truths_T[t]) : 0;
+          extent.overlaps(extents_T[t]) ? shared_pixels(*detection, *truths_T[t]) : 0;
       const int64_t whole =
           crowd_T[t] != 0 ? extent.area : extent.area + extents_T[t].area - shared;
       ious_DT.push_back(shared == 0 ? 0 : static_cast<double>(shared) / static_cast<double>(whole));

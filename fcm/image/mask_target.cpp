@@ -103,17 +103,17 @@ std::vector<uint8_t> mask_target(const RunLengths& mask, const std::array<float,
     }
     std::ranges::fill(column, 0);
   };
-  for_set_rows(mask, across.first, std::min(across.first + across.count, mask.cols),
-               [&](int64_t next, int64_t begin, int64_t end) {
-                 if (next != col) add_column();
-                 col = next;
-                 const int64_t low = std::clamp<int64_t>(begin - down.first, 0, down.count);
-                 const int64_t high = std::clamp<int64_t>(end - down.first, 0, down.count);
-                 for (int64_t i = 0; i < side; ++i) {
-                   const double* const sums = down_sums.data() + i * (down.count + 1);
-                   column[static_cast<size_t>(i)] += sums[high] - sums[low];
-                 }
-               });
+  for_object_rows(mask, across.first, std::min(across.first + across.count, mask.cols),
+                  [&](int64_t next, int64_t begin, int64_t end) {
+                    if (next != col) add_column();
+                    col = next;
+                    const int64_t low = std::clamp<int64_t>(begin - down.first, 0, down.count);
+                    const int64_t high = std::clamp<int64_t>(end - down.first, 0, down.count);
+                    for (int64_t i = 0; i < side; ++i) {
+                      const double* const sums = down_sums.data() + i * (down.count + 1);
+                      column[static_cast<size_t>(i)] += sums[high] - sums[low];
+                    }
+                  });
   add_column();
   std::vector<uint8_t> target;
   for (const double share : shares) target.push_back(share >= kHalf ? 1 : 0);

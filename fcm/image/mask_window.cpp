@@ -41,14 +41,14 @@ RunLengths resize_mask(const RunLengths& mask, const MaskWindow& view) {
   const auto rows = nearest_positions(mask.rows, view.to_rows, window.top, window.rows);
   const auto cols = nearest_positions(mask.cols, view.to_cols, window.left, window.cols);
   std::vector<ColumnStretch> stretches;
-  for_set_rows(mask, cols.front(), std::min(cols.back() + 1, mask.cols),
-               [&](int64_t col, int64_t begin, int64_t end) {
-                 if (!std::ranges::binary_search(cols, col)) return;
-                 const auto row_of = [&](int64_t row) {
-                   return std::ranges::lower_bound(rows, row) - rows.begin();
-                 };
-                 stretches.push_back({col, row_of(begin), row_of(end)});
-               });
+  for_object_rows(mask, cols.front(), std::min(cols.back() + 1, mask.cols),
+                  [&](int64_t col, int64_t begin, int64_t end) {
+                    if (!std::ranges::binary_search(cols, col)) return;
+                    const auto row_of = [&](int64_t row) {
+                      return std::ranges::lower_bound(rows, row) - rows.begin();
+                    };
+                    stretches.push_back({col, row_of(begin), row_of(end)});
+                  });
   std::vector<int64_t> places;
   for (int64_t col = 0; col < window.cols; ++col) {
     const int64_t source = cols[static_cast<size_t>(col)];

@@ -37,7 +37,7 @@ bool halves(const Resizing& r) {
   return r.from_rows == 2 * r.to_rows && r.from_cols == 2 * r.to_cols;
 }
 
-bool keeps(const Resizing& r) { return r.from_rows == r.to_rows && r.from_cols == r.to_cols; }
+bool keeps_size(const Resizing& r) { return r.from_rows == r.to_rows && r.from_cols == r.to_cols; }
 
 struct Stretch {
   int64_t begin, end;
@@ -116,10 +116,10 @@ void resize_down(const int16_t* above, const int16_t* below, int of_above, int o
 }
 
 // Caches the last two horizontally resized rows, which neighbouring output rows share.
-class AcrossRows {
+class ResizedRowCache {
  public:
-  AcrossRows(const uint8_t* first_row, int64_t stride, int64_t channels,
-             const std::vector<ColumnTap>& taps)
+  ResizedRowCache(const uint8_t* first_row, int64_t stride, int64_t channels,
+                  const std::vector<ColumnTap>& taps)
       : first_row_(first_row), stride_(stride), channels_(channels), taps_(taps) {
     for (Row& row : rows_) row.values.resize(taps.size() * static_cast<size_t>(channels));
   }
@@ -175,7 +175,7 @@ void halve(const Held& held, int64_t channels, const Box& window, uint8_t* out) 
 
 Box linear_source(const Resizing& r, const Box& window) {
   check_window(r, window);
-  if (keeps(r)) return window;
+  if (keeps_size(r)) return window;
   const Stretch rows = source_of(r.from_rows, r.to_rows, window.top, window.rows);
   const Stretch cols = source_of(r.from_cols, r.to_cols, window.left, window.cols);
   return {rows.begin, cols.begin, rows.end - rows.begin, cols.end - cols.begin};
@@ -199,7 +199,7 @@ void resize_linear(const Resizing& r, const Image& image, const Box& shown, cons
   const Held held{image.pixels.data() + shown.top * stride + shown.left * channels, stride,
                   place.top, place.left};
   const int64_t bytes = window.cols * channels;
-  if (keeps(r)) {
+  if (keeps_size(r)) {
     for (int64_t y = 0; y < window.rows; ++y) {
       std::memcpy(out + y * bytes, held.at(window.top + y, window.left, channels),
                   static_cast<size_t>(bytes));
@@ -208,7 +208,7 @@ void resize_linear(const Resizing& r, const Image& image, const Box& shown, cons
   }
   if (halves(r)) return halve(held, channels, window, out);
   const std::vector<ColumnTap> taps = column_taps(r, window, place.left, channels);
-  AcrossRows across(held.first, stride, channels, taps);
+  ResizedRowCache across(held.first, stride, channels, taps);
   for (int64_t y = 0; y < window.rows; ++y, out += bytes) {
     const LinearTap tap = linear_tap(r.from_rows, r.to_rows, window.top + y);
     const int64_t above = std::clamp<int64_t>(tap.first, 0, r.from_rows - 1) - place.top;

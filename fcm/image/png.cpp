@@ -12,15 +12,15 @@ namespace fcm::image {
 namespace {
 
 // Where an error jumps to, and its reason. libpng passes this struct to the error callback.
-struct Trouble {
+struct ErrorJump {
   std::jmp_buf escape;
   std::array<char, 256> reason{};
 };
 
 void on_error(png_structp png, png_const_charp text) {
-  auto& trouble = *static_cast<Trouble*>(png_get_error_ptr(png));
-  std::strncpy(trouble.reason.data(), text, trouble.reason.size() - 1);
-  std::longjmp(trouble.escape, 1);
+  auto& jump = *static_cast<ErrorJump*>(png_get_error_ptr(png));
+  std::strncpy(jump.reason.data(), text, jump.reason.size() - 1);
+  std::longjmp(jump.escape, 1);
 }
 
 // Warnings concern profiles, text and the like, which are not used.
@@ -36,7 +36,7 @@ void on_read(png_structp png, png_bytep to, size_t count) {
 class Reader {
  public:
   explicit Reader(std::span<const uint8_t> bytes) : left_(bytes) {
-    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &trouble_, on_error, on_warning);
+    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &jump_, on_error, on_warning);
     if (png_ != nullptr) info_ = png_create_info_struct(png_);
     if (info_ == nullptr) {
       png_destroy_read_struct(&png_, nullptr, nullptr);
@@ -50,15 +50,15 @@ class Reader {
 
   template <class Steps>
   void run(const Steps& steps) {
-    if (!try_steps(trouble_.escape, steps)) {
-      fail(ExitCode::kData, "damaged PNG: {}", trouble_.reason.data());
+    if (!try_steps(jump_.escape, steps)) {
+      fail(ExitCode::kData, "damaged PNG: {}", jump_.reason.data());
     }
   }
   png_structp png() const { return png_; }
   png_infop info() const { return info_; }
 
  private:
-  Trouble trouble_;
+  ErrorJump jump_;
   std::span<const uint8_t> left_;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
@@ -83,14 +83,14 @@ void choose_output(png_structp png, png_infop info) {
 }
 
 // Requests the file's values unchanged, one per byte.
-void choose_numbers(png_structp png, png_infop info) {
+void choose_raw_values(png_structp png, png_infop info) {
   png_set_packing(png);
   png_set_interlace_handling(png);
   png_read_update_info(png, info);
 }
 
 // What is wrong with a PNG as a class map; "" if nothing.
-const char* fault_of_numbers(png_structp png, png_infop info) {
+const char* class_map_fault(png_structp png, png_infop info) {
   const int type = png_get_color_type(png, info);
   if (type == PNG_COLOR_TYPE_GRAY_ALPHA) return "it has an alpha channel";
   if (type != PNG_COLOR_TYPE_GRAY && type != PNG_COLOR_TYPE_PALETTE) return "it holds colours";
@@ -146,20 +146,20 @@ Image decode_png(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
   return read_pixels(reader, limits, choose_output);
 }
 
-Image decode_numbers(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
+Image decode_class_map(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
   if (!is_png(bytes)) {
     fail(ExitCode::kData,
          "it is not a PNG, but a class map must be one: 8 bits, one channel or a palette");
   }
   Reader reader(bytes);
   read_header(reader);
-  if (const char* const fault = fault_of_numbers(reader.png(), reader.info()); *fault != '\0') {
+  if (const char* const fault = class_map_fault(reader.png(), reader.info()); *fault != '\0') {
     fail(ExitCode::kData,
          "{}, but a class map must be an 8-bit PNG with one channel or a palette: the value or "
          "index of a pixel is its class number",
          fault);
   }
-  return read_pixels(reader, limits, choose_numbers);
+  return read_pixels(reader, limits, choose_raw_values);
 }
 
 std::vector<uint8_t> encode_png(const Image& image) {
@@ -175,14 +175,14 @@ std::vector<uint8_t> encode_png(const Image& image) {
   const size_t raw = static_cast<size_t>(image.rows) * (stride + 1);
   std::vector<uint8_t> file;
   file.reserve(raw + raw / 128 + 4096);
-  Trouble trouble;
-  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &trouble, on_error, on_warning);
+  ErrorJump jump;
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &jump, on_error, on_warning);
   png_infop info = png == nullptr ? nullptr : png_create_info_struct(png);
   if (info == nullptr) {
     png_destroy_write_struct(&png, nullptr);
     fail(ExitCode::kDevice, "out of memory while writing a PNG");
   }
-  const bool done = try_steps(trouble.escape, [&] {
+  const bool done = try_steps(jump.escape, [&] {
     png_set_write_fn(
         png, &file,
         [](png_structp writer, png_bytep from, size_t count) {
@@ -203,7 +203,7 @@ std::vector<uint8_t> encode_png(const Image& image) {
     png_write_end(png, nullptr);
   });
   png_destroy_write_struct(&png, &info);
-  if (!done) fail(ExitCode::kData, "cannot write PNG: {}", trouble.reason.data());
+  if (!done) fail(ExitCode::kData, "cannot write PNG: {}", jump.reason.data());
   return file;
 }
 

@@ -42,7 +42,7 @@ inline void refuse_other_size(const RunLengths& one, const RunLengths& other) {
 // Calls `visit(in_one, in_other, length)`, in order, for the stretches in which neither mask
 // changes. Both masks must have the same size.
 template <class Visit>
-void walk_both(const RunLengths& one, const RunLengths& other, const Visit& visit) {
+void walk_run_pairs(const RunLengths& one, const RunLengths& other, const Visit& visit) {
   size_t at_one = 0, at_other = 0;
   int64_t left_one = one.runs[0], left_other = other.runs[0];
   while (true) {
@@ -64,7 +64,7 @@ void walk_both(const RunLengths& one, const RunLengths& other, const Visit& visi
 // Calls see(column, begin, end), in order, for each run of rows [begin, end) that belong to the
 // object in one of the columns [first, end_col).
 template <class See>
-void for_set_rows(const RunLengths& mask, int64_t first, int64_t end_col, const See& see) {
+void for_object_rows(const RunLengths& mask, int64_t first, int64_t end_col, const See& see) {
   const int64_t begin = first * mask.rows, end = end_col * mask.rows;
   int64_t place = 0;
   for (size_t i = 0; i < mask.runs.size() && place < end; ++i) {

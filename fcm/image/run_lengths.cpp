@@ -19,7 +19,7 @@ int64_t checked_mask_pixels(int64_t rows, int64_t cols) {
 }
 
 // Checks the invariant of `RunLengths`; without it, decoding would write out of bounds.
-void require_whole(const RunLengths& mask) {
+void require_runs_match_size(const RunLengths& mask) {
   int64_t sum = 0;
   for (const uint32_t run : mask.runs) sum += run;
   require(mask.rows >= 1 && mask.cols >= 1 && mask.rows <= kMostMaskPixels / mask.cols &&
@@ -29,9 +29,9 @@ void require_whole(const RunLengths& mask) {
 }
 
 // Builds a mask from untrusted runs, alternating zeros and ones.
-class RunsFromOutside {
+class UntrustedRuns {
  public:
-  RunsFromOutside(int64_t rows, int64_t cols)
+  UntrustedRuns(int64_t rows, int64_t cols)
       : left_(checked_mask_pixels(rows, cols)), mask_{rows, cols, {}}, builder_(mask_.runs) {}
 
   void add(int64_t length) {
@@ -105,7 +105,7 @@ RunLengths empty_mask(int64_t rows, int64_t cols) {
 }
 
 RunLengths parse_run_lengths(std::string_view text, int64_t rows, int64_t cols) {
-  RunsFromOutside runs(rows, cols);
+  UntrustedRuns runs(rows, cols);
   int64_t before = 0, two_before = 0;
   size_t at = 0;
   for (int64_t number = 0; at < text.size(); ++number) {
@@ -128,7 +128,7 @@ std::string run_lengths_text(const RunLengths& mask) {
 }
 
 RunLengths run_lengths_of_counts(std::span<const int64_t> counts, int64_t rows, int64_t cols) {
-  RunsFromOutside runs(rows, cols);
+  UntrustedRuns runs(rows, cols);
   for (const int64_t length : counts) runs.add(length);
   return runs.finish();
 }
@@ -181,7 +181,7 @@ RunLengths encode_mask(std::span<const uint8_t> mask_HW, int64_t rows, int64_t c
 }
 
 std::vector<uint8_t> decode_mask(const RunLengths& mask) {
-  require_whole(mask);
+  require_runs_match_size(mask);
   std::vector<uint8_t> mask_HW(static_cast<size_t>(mask.rows * mask.cols));
   int64_t place = 0;
   bool set = false;
@@ -203,13 +203,13 @@ std::vector<uint8_t> decode_mask(const RunLengths& mask) {
 RunLengths unite_masks(std::span<const RunLengths> masks) {
   require(!masks.empty(), "unite_masks: expected at least one mask");
   RunLengths all = masks.front();
-  require_whole(all);
+  require_runs_match_size(all);
   for (const RunLengths& next : masks.subspan(1)) {
     refuse_other_size(all, next);
-    require_whole(next);
+    require_runs_match_size(next);
     RunLengths both{all.rows, all.cols, {}};
     RunBuilder builder(both.runs);
-    walk_both(all, next, [&](bool in_one, bool in_other, int64_t length) {
+    walk_run_pairs(all, next, [&](bool in_one, bool in_other, int64_t length) {
       builder.add(in_one || in_other, length);
     });
     all = std::move(both);

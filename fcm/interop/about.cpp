@@ -24,7 +24,7 @@ std::string about_text(const json& state) {
   return about.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-void take_about(const std::string& text, json& state) {
+void read_about(const std::string& text, json& state) {
   const json about = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (about.is_object()) copy_about(about, state);
 }

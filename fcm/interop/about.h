@@ -14,6 +14,6 @@ inline constexpr const char* kAboutKey = "about";
 std::string about_text(const nlohmann::json& state);
 
 // The inverse of about_text: copies the members into `state`. Invalid text changes nothing.
-void take_about(const std::string& text, nlohmann::json& state);
+void read_about(const std::string& text, nlohmann::json& state);
 
 }  // namespace fcm::interop

@@ -242,7 +242,8 @@ std::string why_unknown(std::span<const formats::TensorView> tensors, const std:
         "the full state_dict",
         source, tensors.size(), tensors.front().name);
   }
-  if (const std::string teacher = as_teacher({tensors.begin(), tensors.end()}); !teacher.empty()) {
+  if (const std::string teacher = describe_teacher({tensors.begin(), tensors.end()});
+      !teacher.empty()) {
     return fmt::format("{} holds {}", source, teacher);
   }
   if (const std::string other = other_patch_embedding(tensors); !other.empty()) {

@@ -177,7 +177,7 @@ void refuse_unsupported(const checkpoint::Checkpoint& checkpoint,
   const std::string source = checkpoint.path.string();
   const json facts = facts_in(checkpoint);
   const auto or_teacher = [&] {
-    const std::string teacher = as_teacher(checkpoint.model.tensors);
+    const std::string teacher = describe_teacher(checkpoint.model.tensors);
     return teacher.empty() ? "" : "; it holds " + teacher;
   };
   if (const json& refused = member(facts, "refused"); !refused.is_null()) {

@@ -148,7 +148,7 @@ void FactsCollector::take_heads(const char* key, const json& object, const char*
     take(key, *heads);
     facts_["names"][key] = says(name, value);
   } else {
-    cannot(key, says(name, value) + ", expected a whole number above 0");
+    mark_unusable(key, says(name, value) + ", expected a whole number above 0");
   }
 }
 
@@ -159,7 +159,8 @@ void FactsCollector::take_epsilon(const json& object, const char* name) {
   if (epsilon && *epsilon >= 1e-15 && *epsilon <= 0.1) {
     take("encoder.norm_epsilon", *epsilon);
   } else {
-    cannot("encoder.norm_epsilon", says(name, value) + ", expected a number from 1e-15 to 0.1");
+    mark_unusable("encoder.norm_epsilon",
+                  says(name, value) + ", expected a number from 1e-15 to 0.1");
   }
 }
 
@@ -168,11 +169,11 @@ void FactsCollector::take_normalisation(const json& object, const char* mean, co
   const json &said_mean = member(object, mean), &said_stddev = member(object, stddev);
   auto means = by_channel(said_mean), stddevs = by_channel(said_stddev);
   if (!said_mean.is_null() && !means) {
-    cannot("data.mean", says(mean, said_mean) + ", expected one number, or one per channel");
+    mark_unusable("data.mean", says(mean, said_mean) + ", expected one number, or one per channel");
   }
   if (!said_stddev.is_null() && (!stddevs || !all_above(*stddevs, 0))) {
-    cannot("data.deviation",
-           says(stddev, said_stddev) + ", expected one number above 0, or one per channel");
+    mark_unusable("data.deviation",
+                  says(stddev, said_stddev) + ", expected one number above 0, or one per channel");
     stddevs.reset();
   }
   const double scale = rescaling.factor * 255;
@@ -184,8 +185,9 @@ void FactsCollector::take_normalisation(const json& object, const char* mean, co
   if (stddevs) in_pixels(*stddevs, 0);
   const Units units = means && stddevs ? units_of(*means, *stddevs) : Units::kOne;
   if (units == Units::kMixed) {
-    return cannot("data.mean", fmt::format("{} and {} = {}, which do not fit one range of pixels",
-                                           says(mean, said_mean), stddev, said_stddev.dump()));
+    return mark_unusable("data.mean",
+                         fmt::format("{} and {} = {}, which do not fit one range of pixels",
+                                     says(mean, said_mean), stddev, said_stddev.dump()));
   }
   if (units == Units::k255) {
     for (double& one : *means) one /= 255;

@@ -67,7 +67,7 @@ class FactsCollector {
     facts_["refused"].push_back(fmt::format(format, std::forward<Args>(args)...));
   }
   // Records a value that cannot be used; the user has to set `key`.
-  void cannot(const char* key, std::string sentence) { facts_["unusable"][key] = sentence; }
+  void mark_unusable(const char* key, std::string sentence) { facts_["unusable"][key] = sentence; }
   // Records what this program does differently. The note is not shown if `key` is set; with an
   // empty key it is always shown.
   void note(const char* key, std::string sentence) {

@@ -143,7 +143,8 @@ Rescaling rescaling_of(const json& processor, FactsCollector& facts) {
   const json& said = member(processor, "rescale_factor");
   const auto factor = finite(said);
   if (!said.is_null() && (!factor || *factor <= 0)) {
-    facts.cannot("data.mean", facts.says("rescale_factor", said) + ", expected a number above 0");
+    facts.mark_unusable("data.mean",
+                        facts.says("rescale_factor", said) + ", expected a number above 0");
   } else if (factor) {
     rescaling.factor = *factor;
   }

@@ -94,7 +94,7 @@ Checkpoint load_tensors(formats::TensorFile file, const fs::path& path, const Re
   const auto recipe = file.metadata.find("recipe");
   if (recipe != file.metadata.end()) loaded.state["recipe"] = recipe->second;
   const auto about = file.metadata.find(kAboutKey);
-  if (about != file.metadata.end()) take_about(about->second, loaded.state);
+  if (about != file.metadata.end()) read_about(about->second, loaded.state);
   const nlohmann::json facts = facts_of_metadata(file.metadata);
   loaded.model = std::move(file);
   drop_moments(loaded.model.tensors, path);
@@ -168,7 +168,8 @@ Checkpoint load_weights(const Requested& requested, const fs::path& named, bool 
   const std::string beginning = formats::beginning_of(requested.path);
   std::error_code unknown;
   const uintmax_t size = fs::file_size(requested.path, unknown);
-  std::string what = formats::what_it_is(std::as_bytes(std::span(beginning)), unknown ? 0 : size);
+  std::string what =
+      formats::describe_other_format(std::as_bytes(std::span(beginning)), unknown ? 0 : size);
   if (what.empty()) what = fmt::format("a file that begins with {}", first_bytes_of(beginning));
   fail(ExitCode::kCheckpoint,
        "{} is not a checkpoint but {}: expected a step-N folder, a run folder, a .pth or a "

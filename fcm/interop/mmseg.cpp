@@ -43,7 +43,7 @@ bool is_colour(const json& value) {
 
 }  // namespace
 
-void take_meta(const Value& root, checkpoint::Checkpoint& checkpoint) {
+void read_meta(const Value& root, checkpoint::Checkpoint& checkpoint) {
   const Value* meta = root.find("meta");
   if (meta == nullptr || !std::holds_alternative<Value::Dict>(meta->data)) return;
   json said = formats::to_json(*meta);

@@ -22,7 +22,7 @@ inline constexpr const char* kMetaKey = "meta";
 // Reads a file's dict "meta"; does nothing if there is none. Stores all of it as plain data under
 // kMetaKey and takes "iter" as the checkpoint's step. "CLASSES" (without surrounding blanks) and
 // "PALETTE" become classes and colours of "trained_on", unless the state has that member already.
-void take_meta(const formats::Value& root, checkpoint::Checkpoint& checkpoint);
+void read_meta(const formats::Value& root, checkpoint::Checkpoint& checkpoint);
 
 // The content to write.
 struct MmsegFile {

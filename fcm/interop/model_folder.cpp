@@ -129,7 +129,7 @@ std::string why_no_weights(const fs::path& file) try {
   const auto bytes = std::as_bytes(std::span(beginning));
   if (formats::weights_kind(bytes) != formats::WeightsKind::kOther) return {};
   const uintmax_t size = fs::file_size(file, ignored);
-  const std::string what = formats::what_it_is(bytes, ignored ? 0 : size);
+  const std::string what = formats::describe_other_format(bytes, ignored ? 0 : size);
   return what.empty() ? "is not a file of weights" : "is " + what;
 } catch (const Error& error) {
   return fmt::format("cannot be read ({})", error.what());

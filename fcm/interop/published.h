@@ -29,7 +29,7 @@ inline constexpr const char* kAverageKey = "model_ema";
 // `state.optimizer_left_out` then says why. A moving average of weights ("model_ema", a state_dict)
 // is stored after the moments, its names with the prefix "ema.".
 //
-// A segmenter's tensors get the names of segmenter_names.h, and its metadata is read by take_meta
+// A segmenter's tensors get the names of segmenter_names.h, and its metadata is read by read_meta
 // (mmseg.h). A detector's tensors get the names of detector_names.h.
 //
 // The state gets, as far as the file has them: "published_epoch" (the last finished epoch, from 0),

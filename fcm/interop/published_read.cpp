@@ -210,12 +210,12 @@ void take_facts(const formats::Value& root, json& state) {
   }
   const formats::Value* about = root.find(kAboutKey);
   if (const auto* text = about ? std::get_if<std::string>(&about->data) : nullptr) {
-    take_about(*text, state);
+    read_about(*text, state);
   }
 }
 
 // Tells the user about the other sets of weights in a file.
-void say_others(const Weights& weights, const std::string& source, Reporter& reporter) {
+void report_other_weights(const Weights& weights, const std::string& source, Reporter& reporter) {
   if (weights.others.empty()) return;
   std::string others;
   for (const Weights::Other& other : weights.others) {
@@ -259,7 +259,7 @@ void take_weights(std::vector<NamedTensors> dicts, const std::string& wanted,
     rename_encoder(checkpoint, source);
   }
   if (!weights.found || checkpoint.state.contains("recipe")) return;
-  if (wanted.empty()) say_others(weights, source, reporter);
+  if (wanted.empty()) report_other_weights(weights, source, reporter);
   const auto take_out = kind == Downstream::kSegmenter  ? take_out_beside_segmenter
                         : kind == Downstream::kDetector ? take_out_beside_detector
                                                         : take_out_heads;
@@ -293,7 +293,7 @@ checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::pa
   if (dicts.empty()) dicts.push_back({"", file.tensors});
   take_weights(std::move(dicts), wanted, checkpoint, reporter);
   const Downstream kind = downstream_of(checkpoint);
-  if (kind == Downstream::kSegmenter) take_meta(file.root, checkpoint);
+  if (kind == Downstream::kSegmenter) read_meta(file.root, checkpoint);
   if (kind == Downstream::kDetector) take_iteration(file.root, checkpoint);
   const formats::Value* optimizer = file.root.find("optimizer");
   if (optimizer != nullptr && kind != Downstream::kNone) {

@@ -391,7 +391,7 @@ TeacherFile read_teacher(const fs::path& path) {
   return teacher;
 }
 
-std::string as_teacher(const std::vector<TensorView>& tensors) try {
+std::string describe_teacher(const std::vector<TensorView>& tensors) try {
   std::vector<std::string> remarks;
   const std::optional<TowerCandidate> best = best_candidate(tensors, remarks, "");
   if (!best) return "";

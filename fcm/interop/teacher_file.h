@@ -36,6 +36,6 @@ TeacherFile read_teacher(const std::filesystem::path& path);
 // For tensors that no encoder of this program has. If they are a teacher's, returns "DINOv2 with
 // 384 channels, ..., which --teacher dino=FILE takes and --checkpoint does not", else an empty
 // text.
-std::string as_teacher(const std::vector<formats::TensorView>& tensors);
+std::string describe_teacher(const std::vector<formats::TensorView>& tensors);
 
 }  // namespace fcm::interop

@@ -235,7 +235,7 @@ void add_class_row(TowerBuilder& builder) {
 }
 
 // Transposes a Linear's [P, D] to CLIP's [D, P].
-void turn_projection(TowerBuilder& builder) {
+void transpose_projection(TowerBuilder& builder) {
   const TensorView* found = builder.find("proj.weight");
   if (found == nullptr) return;
   const TensorView linear = *found;
@@ -300,7 +300,7 @@ TowerTensors tower_tensors(const std::vector<TensorView>& tensors, const std::st
   fill_bias(builder, "patch_embed.proj");
   for (const char* name : {"cls_token", "reg_token", "pos_embed"}) widen_table(builder, name);
   add_class_row(builder);
-  turn_projection(builder);
+  transpose_projection(builder);
   for (auto& [name, tensor] : builder.all()) result.tensors.push_back(std::move(tensor));
   return result;
 }

@@ -85,7 +85,7 @@ std::vector<AnchorPrefix> prefixes_with_wrappers(const std::vector<TensorView>& 
 
 // Whether two sets differ only by their wrappers ("model." and "backbone."). Then the wrappers must
 // stay part of the prefixes; otherwise they are dropped, because renaming removes them later.
-bool wrappers_tell_apart(const std::vector<AnchorPrefix>& prefixes) {
+bool differ_only_by_wrappers(const std::vector<AnchorPrefix>& prefixes) {
   for (const AnchorPrefix& one : prefixes) {
     for (const AnchorPrefix& other : prefixes) {
       const bool distinct = one.anchor == other.anchor && one.text != other.text;
@@ -97,7 +97,7 @@ bool wrappers_tell_apart(const std::vector<AnchorPrefix>& prefixes) {
 
 std::vector<std::string> prefixes_of(const std::vector<TensorView>& tensors) {
   const std::vector<AnchorPrefix> found = prefixes_with_wrappers(tensors);
-  const bool keep_wrappers = wrappers_tell_apart(found);
+  const bool keep_wrappers = differ_only_by_wrappers(found);
   std::vector<std::string> prefixes;
   for (const AnchorPrefix& one : found) {
     const std::string text = is_plain(one.text) && !keep_wrappers ? "" : one.text;

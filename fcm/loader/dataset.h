@@ -46,7 +46,7 @@ class Dataset {
   // The EXIF orientation stored with the i-th image, 1 (upright) to 8.
   virtual int orientation(int64_t /*index*/) const { return 1; }
   // Whether get() and get_section() apply the orientation.
-  virtual bool turns_upright() const { return false; }
+  virtual bool applies_orientation() const { return false; }
   // The class number of the i-th image; -1: no label. Throws Error(kData) that names the image if
   // its label is damaged; the image itself may still be readable.
   virtual int64_t label(int64_t index) const = 0;

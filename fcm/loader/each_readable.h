@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "fcm/base/error.h"
-#include "fcm/loader/bad_limits.h"
+#include "fcm/loader/bad_image_limits.h"
 #include "fcm/loader/in_order.h"
 #include "fcm/loader/slice.h"
 
@@ -31,10 +31,10 @@ std::vector<BadSample> for_each_readable(const Range& part, int64_t threads,
       return BadSample{part.begin + i, -1, error.what()};
     }
   };
-  BadLimits limits(data, part.size());
+  BadImageLimits limits(data, part.size());
   std::vector<BadSample> bad;
   for_each_in_order(part.size(), threads, try_to_read, [&](int64_t i, ReadOrBad result) {
-    Batch one;  // BadLimits counts batches
+    Batch one;  // BadImageLimits counts batches
     one.sample_ids = {part.begin + i};
     auto* const missing = std::get_if<BadSample>(&result);
     if (missing != nullptr) {

@@ -1,7 +1,7 @@
 #include <cstring>
 
 #include "fcm/base/error.h"
-#include "fcm/loader/bad_limits.h"
+#include "fcm/loader/bad_image_limits.h"
 #include "fcm/loader/loader.h"
 #include "fcm/loader/prefetcher.h"
 #include "fcm/loader/transform.h"
@@ -92,7 +92,7 @@ class EvalLoader::Impl {
     const int64_t bytes = batch.rows * batch.cols * batch.channels;
     try {
       Sample sample = request_.dataset->sample(index, request_.data.channels, request_.targets);
-      view_for_evaluation(std::move(sample.image), request_.data,
+      crop_for_evaluation(std::move(sample.image), request_.data,
                           batch.pixels_BHWC.data() + i * bytes, request_.crop_share);
       batch.targets.set(i, sample.target);
     } catch (const Error& error) {
@@ -104,7 +104,7 @@ class EvalLoader::Impl {
 
   const EvalLoaderRequest request_;
   const Range part_;  // of the data set
-  BadLimits limits_;
+  BadImageLimits limits_;
   std::optional<Prefetcher> prefetcher_;  // last: its threads use all of the above
 };
 

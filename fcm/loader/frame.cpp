@@ -25,14 +25,14 @@ int64_t round_half_even(double value) { return static_cast<int64_t>(std::nearbyi
 // The instance's polygons in frame coordinates: scaled as the image is, clipped to the frame,
 // shifted and mirrored.
 std::vector<std::vector<double>> outlines_in_frame(const Instance& instance,
-                                                   const FramePlace& place) {
+                                                   const FrameLayout& layout) {
   const auto ratio = [](int64_t to, int64_t from) {
     return static_cast<double>(to) / static_cast<double>(from);
   };
-  const double across = ratio(place.resized.cols, place.image.cols);
-  const double down = ratio(place.resized.rows, place.image.rows);
-  const auto left = static_cast<double>(place.left), top = static_cast<double>(place.top);
-  const auto side = static_cast<double>(place.side);
+  const double across = ratio(layout.resized.cols, layout.image.cols);
+  const double down = ratio(layout.resized.rows, layout.image.rows);
+  const auto left = static_cast<double>(layout.left), top = static_cast<double>(layout.top);
+  const auto side = static_cast<double>(layout.side);
   std::vector<std::vector<double>> outlines;
   std::vector<double> scaled;
   for (const std::vector<double>& xy : instance.outlines) {
@@ -45,7 +45,7 @@ std::vector<std::vector<double>> outlines_in_frame(const Instance& instance,
       for (size_t i = 0; i < part.size(); i += 2) {
         part[i] -= left;
         part[i + 1] -= top;
-        if (place.mirror) part[i] = side - part[i];
+        if (layout.mirror) part[i] = side - part[i];
       }
       outlines.push_back(std::move(part));
     }
@@ -53,14 +53,14 @@ std::vector<std::vector<double>> outlines_in_frame(const Instance& instance,
   return outlines;
 }
 
-image::RunLengths mask_in_frame(const image::RunLengths& mask, const FramePlace& place) {
-  const Extent shown = place.shown();
-  return image::resize_mask(mask, {place.resized.rows,
-                                   place.resized.cols,
-                                   {place.top, place.left, shown.rows, shown.cols},
-                                   place.side,
-                                   place.side,
-                                   place.mirror});
+image::RunLengths mask_in_frame(const image::RunLengths& mask, const FrameLayout& layout) {
+  const Extent shown = layout.shown();
+  return image::resize_mask(mask, {layout.resized.rows,
+                                   layout.resized.cols,
+                                   {layout.top, layout.left, shown.rows, shown.cols},
+                                   layout.side,
+                                   layout.side,
+                                   layout.mirror});
 }
 
 // Bounding box x0, y0, x1, y1 of all points, in single precision; all 0 without points.
@@ -85,13 +85,13 @@ std::array<float, 4> box_around(const image::RunLengths& mask) {
 }
 
 // Transforms the instance in place; returns whether enough of it remains in the frame.
-bool move_into_frame(Instance& instance, const FramePlace& place) {
+bool move_into_frame(Instance& instance, const FrameLayout& layout) {
   std::array<float, 4> box;
   if (instance.mask) {
-    instance.mask = mask_in_frame(*instance.mask, place);
+    instance.mask = mask_in_frame(*instance.mask, layout);
     box = box_around(*instance.mask);
   } else {
-    instance.outlines = outlines_in_frame(instance, place);
+    instance.outlines = outlines_in_frame(instance, layout);
     box = box_around(instance.outlines);
   }
   instance.box = {box[0], box[1], box[2], box[3]};
@@ -121,12 +121,12 @@ FrameDraws draw_frame(const FrameOptions& options, uint64_t seed, uint64_t epoch
   const auto& range = options.jitter.scale_range;
   FrameDraws draws;
   draws.scale = range[0] + (range[1] - range[0]) * random.uniform_double();
-  draws.place = random.uniform_double();
+  draws.offset_share = random.uniform_double();
   draws.mirror = draw_mirror(options.data, seed, epoch, sample);
   return draws;
 }
 
-FramePlace place_for_training(Extent image, int64_t side, const FrameDraws& draws) {
+FrameLayout layout_for_training(Extent image, int64_t side, const FrameDraws& draws) {
   const double wanted = static_cast<double>(side) * draws.scale;
   const double factor =
       std::min(wanted / static_cast<double>(image.rows), wanted / static_cast<double>(image.cols));
@@ -135,16 +135,16 @@ FramePlace place_for_training(Extent image, int64_t side, const FrameDraws& draw
   };
   const auto offset = [&](int64_t length) {
     const auto most = static_cast<double>(std::max<int64_t>(length - side, 0));
-    return round_half_even(most * draws.place);
+    return round_half_even(most * draws.offset_share);
   };
-  FramePlace place{side, image, {resized(image.rows), resized(image.cols)}};
-  place.top = offset(place.resized.rows);
-  place.left = offset(place.resized.cols);
-  place.mirror = draws.mirror;
-  return place;
+  FrameLayout layout{side, image, {resized(image.rows), resized(image.cols)}};
+  layout.top = offset(layout.resized.rows);
+  layout.left = offset(layout.resized.cols);
+  layout.mirror = draws.mirror;
+  return layout;
 }
 
-FramePlace place_for_testing(Extent image, int64_t side) {
+FrameLayout layout_for_testing(Extent image, int64_t side) {
   // Upstream's order of operations, which determines the rounding: scale the shorter side to the
   // frame first, then shrink both sides until the longer one fits.
   auto rows = static_cast<double>(image.rows), cols = static_cast<double>(image.cols);
@@ -167,12 +167,12 @@ FramePlace place_for_testing(Extent image, int64_t side) {
   return {side, image, {whole(rows), whole(cols)}};
 }
 
-Instances instances_in_frame(const Instances& whole, const FramePlace& place) {
-  Instances seen{whole.image, place.side, place.side, {}};
+Instances instances_in_frame(const Instances& whole, const FrameLayout& layout) {
+  Instances seen{whole.image, layout.side, layout.side, {}};
   for (const Instance& instance : whole.instances) {
     if (instance.crowd) continue;
     Instance moved = instance;
-    if (move_into_frame(moved, place)) seen.instances.push_back(std::move(moved));
+    if (move_into_frame(moved, layout)) seen.instances.push_back(std::move(moved));
   }
   return seen;
 }
@@ -180,17 +180,17 @@ Instances instances_in_frame(const Instances& whole, const FramePlace& place) {
 void read_frame_for_training(const Dataset& dataset, int64_t source, const FrameOptions& options,
                              const FrameDraws& draws, uint8_t* pixels, Instances& truth) {
   const ImageRecord record = dataset.image_record(source);
-  const FramePlace place = place_for_training({record.rows, record.cols}, options.side(), draws);
+  const FrameLayout layout = layout_for_training({record.rows, record.cols}, options.side(), draws);
   const auto choose = [&](int64_t rows, int64_t cols) {
     if (rows != record.rows || cols != record.cols) {
       fail(ExitCode::kData, "{} has {}x{} pixels, but its annotations are for {}x{}",
            dataset.name(source), cols, rows, record.cols, record.rows);
     }
-    return frame_source(place);
+    return frame_source(layout);
   };
   const image::Section section = dataset.get_section(source, 3, choose);
-  fill_frame(section, place, static_cast<uint8_t>(options.jitter.pad), pixels);
-  truth = instances_in_frame(dataset.instances(source), place);
+  fill_frame(section, layout, static_cast<uint8_t>(options.jitter.pad), pixels);
+  truth = instances_in_frame(dataset.instances(source), layout);
 }
 
 }  // namespace fcm::loader

@@ -25,9 +25,9 @@ void check_frame_options(const FrameOptions& options);
 
 // The random draws of one image.
 struct FrameDraws {
-  double scale = 1;     // 1: the longer side fits the frame
-  double place = 0;     // 0 to 1: offset of the crop as a share of the excess, on both axes
-  bool mirror = false;  // mirrors the frame, padding included
+  double scale = 1;         // 1: the longer side fits the frame
+  double offset_share = 0;  // 0 to 1: offset of the crop as a share of the excess, on both axes
+  bool mirror = false;      // mirrors the frame, padding included
 };
 // Draws are keyed by (seed, epoch, sample).
 FrameDraws draw_frame(const FrameOptions& options, uint64_t seed, uint64_t epoch, uint64_t sample);
@@ -35,7 +35,7 @@ FrameDraws draw_frame(const FrameOptions& options, uint64_t seed, uint64_t epoch
 // How an image is placed in its frame. The image is resized, and a crop that begins at (top, left)
 // is copied to the frame's upper left. The rest of the frame, right and below, is padding. Finally
 // the frame is mirrored, padding included, if `mirror` is set.
-struct FramePlace {
+struct FrameLayout {
   int64_t side = 0;  // of the frame, in pixels
   Extent image;      // original size
   Extent resized;
@@ -46,15 +46,15 @@ struct FramePlace {
     return {std::min(resized.rows - top, side), std::min(resized.cols - left, side)};
   }
 };
-FramePlace place_for_training(Extent image, int64_t side, const FrameDraws& draws);
+FrameLayout layout_for_training(Extent image, int64_t side, const FrameDraws& draws);
 // The longer side is resized to the frame's side; no crop.
-FramePlace place_for_testing(Extent image, int64_t side);
+FrameLayout layout_for_testing(Extent image, int64_t side);
 
 // The image's objects in frame coordinates: polygons scaled, clipped, shifted and mirrored, masks
 // transformed as bitmaps (0 in the padding), boxes (fp32) recomputed from the transformed shape.
 // Drops crowds, objects outside the frame, and objects whose width or height in the frame is at
 // most 1e-5 pixels. `area` keeps the value that the data set recorded.
-Instances instances_in_frame(const Instances& whole, const FramePlace& place);
+Instances instances_in_frame(const Instances& whole, const FrameLayout& layout);
 
 // Reads image `source` and its objects into the frame: writes side x side x 3 bytes to `pixels`,
 // and to `truth` the objects that remain, possibly none. Only the part that the frame shows is

@@ -9,13 +9,13 @@
 namespace fcm::loader {
 
 // The part of the image that the frame depends on.
-image::Box frame_source(const FramePlace& place);
+image::Box frame_source(const FrameLayout& layout);
 
 // Writes side x side x 3 bytes to `pixels`: the image, resized as by Pillow (bilinear,
-// antialiased), and `pad` elsewhere. `section.box` must locate frame_source(place).
-void fill_frame(const image::Section& section, const FramePlace& place, uint8_t pad,
+// antialiased), and `pad` elsewhere. `section.box` must locate frame_source(layout).
+void fill_frame(const image::Section& section, const FrameLayout& layout, uint8_t pad,
                 uint8_t* pixels);
 // The same from the whole image.
-void fill_frame(const image::Image& image, const FramePlace& place, uint8_t pad, uint8_t* pixels);
+void fill_frame(const image::Image& image, const FrameLayout& layout, uint8_t pad, uint8_t* pixels);
 
 }  // namespace fcm::loader

@@ -5,10 +5,10 @@
 
 namespace fcm::loader {
 TestFrame frame_for_testing(const image::Image& image, const FrameOptions& options) {
-  const FramePlace place = place_for_testing({image.rows, image.cols}, options.side());
-  TestFrame test{0, {place.side, place.side, 3, {}}, place.image, place.shown()};
-  test.frame.pixels.resize(static_cast<size_t>(place.side * place.side * 3));
-  fill_frame(image, place, static_cast<uint8_t>(options.jitter.pad), test.frame.pixels.data());
+  const FrameLayout layout = layout_for_testing({image.rows, image.cols}, options.side());
+  TestFrame test{0, {layout.side, layout.side, 3, {}}, layout.image, layout.shown()};
+  test.frame.pixels.resize(static_cast<size_t>(layout.side * layout.side * 3));
+  fill_frame(image, layout, static_cast<uint8_t>(options.jitter.pad), test.frame.pixels.data());
   return test;
 }
 

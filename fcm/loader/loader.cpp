@@ -6,7 +6,7 @@
 #include "fcm/base/error.h"
 #include "fcm/base/random.h"
 #include "fcm/loader/augment.h"
-#include "fcm/loader/bad_limits.h"
+#include "fcm/loader/bad_image_limits.h"
 #include "fcm/loader/frame.h"
 #include "fcm/loader/oriented_order.h"
 #include "fcm/loader/prefetcher.h"
@@ -147,20 +147,20 @@ class Loader::Impl {
                                          request_.slice);
       return;
     }
-    for (const auto& [sample, time] : order_->of_step(step, request_.slice)) {
+    for (const auto& [sample, earlier_uses] : order_->of_step(step, request_.slice)) {
       batch.sample_ids.push_back(sample);
-      batch.sample_epochs.push_back(time);
+      batch.sample_epochs.push_back(earlier_uses);
     }
   }
 
   // Writes image `source` to slot i of the batch, with the crop of that slot's sample.
-  void place(Batch& batch, int64_t i, int64_t source) const {
+  void fill_slot(Batch& batch, int64_t i, int64_t source) const {
     const int64_t bytes = batch.rows * batch.cols * batch.channels;
     const auto epoch = static_cast<uint64_t>(batch.epoch);
     const auto sample = static_cast<uint64_t>(batch.sample_ids[static_cast<size_t>(i)]);
     uint8_t* const pixels = batch.pixels_BHWC.data() + i * bytes;
-    if (scenes_) return place_scene(batch, i, source, pixels);
-    if (frames_) return place_frame(batch, i, source, pixels);
+    if (scenes_) return fill_scene_slot(batch, i, source, pixels);
+    if (frames_) return fill_frame_slot(batch, i, source, pixels);
     read_for_training(dataset(), source, request_.data, request_.seed, epoch, sample, pixels,
                       request_.augment.crop_once);
     augmenter_.apply(pixels, request_.seed, epoch, sample);
@@ -169,8 +169,8 @@ class Loader::Impl {
     batch.targets.set(i, dataset().target(source, request_.targets));
   }
 
-  // As place(), for an image with a class map.
-  void place_scene(Batch& batch, int64_t i, int64_t source, uint8_t* pixels) const {
+  // As fill_slot(), for an image with a class map.
+  void fill_scene_slot(Batch& batch, int64_t i, int64_t source, uint8_t* pixels) const {
     const SceneDraws draws =
         draw_scene(*scenes_, request_.seed, static_cast<uint64_t>(batch.epoch),
                    static_cast<uint64_t>(batch.sample_ids[static_cast<size_t>(i)]));
@@ -180,8 +180,8 @@ class Loader::Impl {
     batch.targets.set(i, std::move(map));
   }
 
-  // As place(), for an image with instances.
-  void place_frame(Batch& batch, int64_t i, int64_t source, uint8_t* pixels) const {
+  // As fill_slot(), for an image with instances.
+  void fill_frame_slot(Batch& batch, int64_t i, int64_t source, uint8_t* pixels) const {
     const auto at = static_cast<size_t>(i);
     const FrameDraws draws =
         draw_frame(*frames_, request_.seed, static_cast<uint64_t>(batch.sample_epochs[at]),
@@ -193,14 +193,14 @@ class Loader::Impl {
 
   // A random substitute for a sample; for images with instances, one of the same orientation.
   int64_t draw_substitute(KeyedRandom& random, int64_t sample) const {
-    if (order_) return order_->another(sample, random);
+    if (order_) return order_->random_of_same_group(sample, random);
     return static_cast<int64_t>(random.below(static_cast<uint64_t>(dataset().size())));
   }
 
   // Returns the reason why the image cannot be read; nullopt on success.
-  std::optional<std::string> try_place(Batch& batch, int64_t i, int64_t source) const {
+  std::optional<std::string> try_fill_slot(Batch& batch, int64_t i, int64_t source) const {
     try {
-      place(batch, i, source);
+      fill_slot(batch, i, source);
       return std::nullopt;
     } catch (const Error& error) {
       if (error.code() != ExitCode::kData) throw;
@@ -210,14 +210,14 @@ class Loader::Impl {
 
   std::optional<BadSample> fill(Batch& batch, int64_t i) const {
     const int64_t sample = batch.sample_ids[static_cast<size_t>(i)];
-    const auto reason = try_place(batch, i, sample);
+    const auto reason = try_fill_slot(batch, i, sample);
     if (!reason) return std::nullopt;
     const int64_t epoch = order_ ? batch.sample_epochs[static_cast<size_t>(i)] : batch.epoch;
     KeyedRandom random(request_.seed, Purpose::kSubstitute, static_cast<uint64_t>(epoch),
                        static_cast<uint64_t>(sample));
     for (int attempt = 0; attempt < kMostSubstitutes; ++attempt) {
       const int64_t substitute = draw_substitute(random, sample);
-      if (!try_place(batch, i, substitute)) return BadSample{sample, substitute, *reason};
+      if (!try_fill_slot(batch, i, substitute)) return BadSample{sample, substitute, *reason};
     }
     return BadSample{sample, -1, *reason};
   }
@@ -228,7 +228,7 @@ class Loader::Impl {
   const std::optional<FrameOptions> frames_;
   const std::optional<OrientedOrder> order_;  // for instances only
   const Range part_;                          // this rank's part of a batch
-  BadLimits limits_;
+  BadImageLimits limits_;
   std::optional<Prefetcher> prefetcher_;  // last: its threads use all of the above
 };
 

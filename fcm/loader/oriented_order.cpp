@@ -64,17 +64,17 @@ std::vector<OrientedOrder::Chosen> OrientedOrder::of_step(int64_t step, const Sl
   const int64_t first = batch * batch_size_ + part.begin;
   std::vector<Chosen> chosen;
   chosen.reserve(static_cast<size_t>(part.size()));
-  int64_t time = first / size;
-  KeyedPermutation order = order_of(size, seed_, time, which);
+  int64_t earlier_uses = first / size;
+  KeyedPermutation order = order_of(size, seed_, earlier_uses, which);
   for (int64_t i = first; i < first + part.size(); ++i) {
-    if (i / size != time) order = order_of(size, seed_, time = i / size, which);
+    if (i / size != earlier_uses) order = order_of(size, seed_, earlier_uses = i / size, which);
     const uint64_t at = order(static_cast<uint64_t>(i % size));
-    chosen.push_back({group.samples[at], time});
+    chosen.push_back({group.samples[at], earlier_uses});
   }
   return chosen;
 }
 
-int64_t OrientedOrder::another(int64_t sample, KeyedRandom& random) const {
+int64_t OrientedOrder::random_of_same_group(int64_t sample, KeyedRandom& random) const {
   const auto& samples = groups_[group_of_[static_cast<size_t>(sample)]].samples;
   return samples[random.below(samples.size())];
 }

@@ -21,8 +21,8 @@ namespace fcm::loader {
 class OrientedOrder {
  public:
   struct Chosen {
-    int64_t sample = 0;  // index in the data set
-    int64_t time = 0;    // how often it was chosen before; keys its draws together with `sample`
+    int64_t sample = 0;        // index in the data set
+    int64_t earlier_uses = 0;  // keys its draws, together with `sample`
     bool operator==(const Chosen&) const = default;
   };
 
@@ -33,7 +33,7 @@ class OrientedOrder {
   // The samples of one step, or of a rank's slice of it.
   std::vector<Chosen> of_step(int64_t step, const Slice& slice = {}) const;
   // A random image of the same group as `sample`.
-  int64_t another(int64_t sample, KeyedRandom& random) const;
+  int64_t random_of_same_group(int64_t sample, KeyedRandom& random) const;
 
  private:
   struct Group {

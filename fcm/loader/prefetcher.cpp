@@ -35,7 +35,7 @@ Prefetcher::~Prefetcher() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  work_waits_.notify_all();
+  work_available_.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
 
@@ -48,18 +48,18 @@ std::optional<Batch> Prefetcher::next() {
   Slot finished = std::move(ready);
   ++next_step_;
   lock.unlock();
-  work_waits_.notify_all();
+  work_available_.notify_all();
   if (finished.error) std::rethrow_exception(finished.error);
   std::sort(finished.bad.begin(), finished.bad.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (auto& [place, bad] : finished.bad) finished.batch.bad.push_back(std::move(bad));
+  for (auto& [index, bad] : finished.bad) finished.batch.bad.push_back(std::move(bad));
   return std::move(finished.batch);
 }
 
 void Prefetcher::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    if (!take_images(lock) && !open_step(lock)) work_waits_.wait(lock);
+    if (!take_images(lock) && !open_step(lock)) work_available_.wait(lock);
   }
 }
 
@@ -79,9 +79,9 @@ bool Prefetcher::take_images(std::unique_lock<std::mutex>& lock) {
     open.done += range.end - range.begin;
     open.batch.decode_seconds += range.seconds;
     std::move(range.bad.begin(), range.bad.end(), std::back_inserter(open.bad));
-    if (range.error && (!open.error || range.begin < open.error_place)) {
+    if (range.error && (!open.error || range.begin < open.error_index)) {
       open.error = range.error;
-      open.error_place = range.begin;
+      open.error_index = range.begin;
     }
     if (open.done == size) batch_ready_.notify_all();
     return true;
@@ -108,7 +108,7 @@ bool Prefetcher::open_step(std::unique_lock<std::mutex>& lock) {
   opening_ = false;
   slot(step) = std::move(fresh);
   ++opened_step_;
-  work_waits_.notify_all();
+  work_available_.notify_all();
   batch_ready_.notify_all();  // a batch without images is ready at once
   return true;
 }

@@ -46,7 +46,7 @@ class Prefetcher {
     int64_t done = 0;
     std::vector<std::pair<int64_t, BadSample>> bad;  // with the index in the batch
     std::exception_ptr error;
-    int64_t error_place = 0;  // index; the smallest wins, so that thread timing does not matter
+    int64_t error_index = 0;  // index; the smallest wins, so that thread timing does not matter
   };
   struct Range {
     int64_t begin = 0;
@@ -67,7 +67,7 @@ class Prefetcher {
   const int64_t end_step_;
 
   std::mutex mutex_;  // guards everything below; images are filled without it
-  std::condition_variable work_waits_;
+  std::condition_variable work_available_;
   std::condition_variable batch_ready_;
   std::array<Slot, kAhead> ring_;
   int64_t next_step_;    // the step that next() returns

@@ -38,7 +38,7 @@ std::string some_of(const std::vector<std::string>& names);
 
 struct Remarks {
   LeftOut left_out;
-  LeftOut beside;                     // the part of left_out that both splits report
+  LeftOut left_out_of_both_splits;    // the part of left_out that both splits report
   std::vector<std::string> notes;     // which folders are the splits, which shards are held out ...
   std::vector<std::string> warnings;  // what is probably a mistake in the data
   std::string no_labels;              // why there are no classes, if so

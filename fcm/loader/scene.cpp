@@ -53,8 +53,8 @@ image::Box choose_crop(const ClassMap& map, const image::Resizing& resizing,
   classes.resize(static_cast<size_t>(crop.rows * crop.cols));
   const double most = options.pipeline.cat_max_ratio;
   for (int check = 0;; ++check) {
-    crop.top = draws.place(resizing.to_rows - crop.rows);
-    crop.left = draws.place(resizing.to_cols - crop.cols);
+    crop.top = draws.draw_offset(resizing.to_rows - crop.rows);
+    crop.left = draws.draw_offset(resizing.to_cols - crop.cols);
     image::resize_nearest(resizing, map.classes.data(), crop, classes.data());
     // After kMostChecks rejected crops, the next crop is accepted unchecked.
     if (most >= 1 || check == kMostChecks || shows_enough(classes, most)) return crop;
@@ -80,8 +80,8 @@ image::Image read_crop(const Dataset& dataset, int64_t source, const image::Resi
 
 // Copies rows of `cols` pixels of `group` bytes into wider rows, optionally mirrored, padded with
 // `fill`.
-void place_rows(const uint8_t* from, int64_t rows, int64_t cols, int64_t group, bool mirror,
-                Extent room, uint8_t fill, uint8_t* out) {
+void copy_padded_rows(const uint8_t* from, int64_t rows, int64_t cols, int64_t group, bool mirror,
+                      Extent room, uint8_t fill, uint8_t* out) {
   for (int64_t row = 0; row < rows; ++row, out += room.cols * group, from += cols * group) {
     std::memcpy(out, from, static_cast<size_t>(cols * group));
     if (mirror) {
@@ -154,7 +154,7 @@ SceneDraws draw_scene(const SceneOptions& options, uint64_t seed, uint64_t epoch
   KeyedRandom of_size(seed, Purpose::kCrop, epoch, sample);  // then draws crop positions
   const auto& range = options.pipeline.ratio_range;
   draws.ratio = of_size.uniform_double() * (range[1] - range[0]) + range[0];
-  draws.place = [of_size](int64_t most) mutable {
+  draws.draw_offset = [of_size](int64_t most) mutable {
     return static_cast<int64_t>(of_size.below(static_cast<uint64_t>(most) + 1));
   };
   draws.mirror = draw_mirror(options.data, seed, epoch, sample);
@@ -207,12 +207,12 @@ Extent read_scene_for_training(const Dataset& dataset, int64_t source, const Sce
     distort(draws.distortion, part.pixels.data(), crop.rows * crop.cols);
   }
   const Extent room{options.data.image_size[0], options.data.image_size[1]};
-  place_rows(part.pixels.data(), crop.rows, crop.cols, 3, draws.mirror, room, 0, pixels);
+  copy_padded_rows(part.pixels.data(), crop.rows, crop.cols, 3, draws.mirror, room, 0, pixels);
   map.rows = room.rows;
   map.cols = room.cols;
   map.classes.resize(static_cast<size_t>(room.rows * room.cols));
-  place_rows(classes.data(), crop.rows, crop.cols, 1, draws.mirror, room, kIgnored,
-             map.classes.data());
+  copy_padded_rows(classes.data(), crop.rows, crop.cols, 1, draws.mirror, room, kIgnored,
+                   map.classes.data());
   return {crop.rows, crop.cols};
 }
 

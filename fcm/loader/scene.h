@@ -37,7 +37,7 @@ bool shows_enough(std::span<const uint8_t> classes, double cat_max_ratio);
 struct SceneDraws {
   double ratio = 1;  // factor of the scale
   // Draws 0 to `most` (inclusive): called for top and left of each crop that is tried.
-  std::function<int64_t(int64_t most)> place;
+  std::function<int64_t(int64_t most)> draw_offset;
   bool mirror = false;
   Distortion distortion;
 };

@@ -122,7 +122,7 @@ Crop cut_crop(int64_t rows, int64_t cols, const DataOptions& options, uint64_t s
   return {draw_place(random, rows, cols, sides), draw_mirror(options, seed, epoch, sample)};
 }
 
-void view_for_training(image::Image image, const DataOptions& options, uint64_t seed,
+void crop_for_training(image::Image image, const DataOptions& options, uint64_t seed,
                        uint64_t epoch, uint64_t sample, uint8_t* out, bool once) {
   image = padded(std::move(image), options.pad);
   const Crop crop =
@@ -134,7 +134,7 @@ void view_for_training(image::Image image, const DataOptions& options, uint64_t 
 void read_for_training(const Dataset& dataset, int64_t source, const DataOptions& options,
                        uint64_t seed, uint64_t epoch, uint64_t sample, uint8_t* out, bool once) {
   if (options.pad > 0) {
-    return view_for_training(dataset.get(source, options.channels), options, seed, epoch, sample,
+    return crop_for_training(dataset.get(source, options.channels), options, seed, epoch, sample,
                              out, once);
   }
   bool mirror = false;
@@ -148,7 +148,7 @@ void read_for_training(const Dataset& dataset, int64_t source, const DataOptions
                      interpolation_of(options), mirror, out);
 }
 
-void view_for_evaluation(image::Image image, const DataOptions& options, uint8_t* out,
+void crop_for_evaluation(image::Image image, const DataOptions& options, uint8_t* out,
                          double crop_share) {
   image = padded(std::move(image), options.pad);
   const int64_t target_rows = options.image_size[0], target_cols = options.image_size[1];

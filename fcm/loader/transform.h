@@ -27,12 +27,12 @@ Crop cut_crop(int64_t rows, int64_t cols, const DataOptions& options, uint64_t s
 // Training applies the sample's random crop (cut_crop if `once`, else random_crop) and flip.
 // Evaluation resizes the image until it just covers the target size divided by `crop_share`
 // (rounded down, as upstream's crop_pct), then takes the central crop.
-void view_for_training(image::Image image, const DataOptions& options, uint64_t seed,
+void crop_for_training(image::Image image, const DataOptions& options, uint64_t seed,
                        uint64_t epoch, uint64_t sample, uint8_t* out, bool once = false);
-void view_for_evaluation(image::Image image, const DataOptions& options, uint8_t* out,
+void crop_for_evaluation(image::Image image, const DataOptions& options, uint8_t* out,
                          double crop_share = 1);
 
-// Writes the same bytes as view_for_training for image `source`, but decodes only the crop. With
+// Writes the same bytes as crop_for_training for image `source`, but decodes only the crop. With
 // padding the whole image is decoded, because the crop is drawn in the padded image.
 void read_for_training(const Dataset& dataset, int64_t source, const DataOptions& options,
                        uint64_t seed, uint64_t epoch, uint64_t sample, uint8_t* out,

@@ -25,7 +25,7 @@ class WrappedDataset : public Dataset {
     return whole_->get_section(index, channels, choose);
   }
   int orientation(int64_t index) const override { return whole_->orientation(index); }
-  bool turns_upright() const override { return whole_->turns_upright(); }
+  bool applies_orientation() const override { return whole_->applies_orientation(); }
   int64_t label(int64_t index) const override { return whole_->label(index); }
   bool has_maps() const override { return whole_->has_maps(); }
   ClassMap class_map(int64_t index) const override { return whole_->class_map(index); }

@@ -15,7 +15,7 @@ int64_t clamped_distance(int64_t index, int64_t now, int64_t trained) {
 
 }  // namespace
 
-int64_t published_rows(Grid trained, bool class_token) {
+int64_t upstream_table_rows(Grid trained, bool class_token) {
   return (2 * trained.rows - 1) * (2 * trained.cols - 1) + (class_token ? 3 : 0);
 }
 
@@ -31,7 +31,7 @@ MapAttention map_attention(Grid trained, Grid now, bool class_token) {
   }
   if (class_token) {
     const ops::ClassEntries of_class = ops::class_entries(now.rows, now.cols);
-    const int64_t first = published_rows(trained, false);
+    const int64_t first = upstream_table_rows(trained, false);
     std::fill_n(rows.begin() + of_class.first_query, of_class.count, first);
     std::fill_n(rows.begin() + of_class.first_key, of_class.count, first + 1);
     rows[static_cast<size_t>(of_class.both)] = first + 2;

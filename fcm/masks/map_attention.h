@@ -25,6 +25,6 @@ struct MapAttention {
 MapAttention map_attention(Grid trained, Grid now, bool class_token);
 
 // Number of rows of upstream's table.
-int64_t published_rows(Grid trained, bool class_token);
+int64_t upstream_table_rows(Grid trained, bool class_token);
 
 }  // namespace fcm::masks

@@ -15,8 +15,8 @@ struct CellMap {
   const ViewPlan& plan;
   int64_t slots;
   const Windows& windows;
-  std::vector<int32_t> view_of_slot;   // all 0: views see each other
-  std::vector<int64_t> place_of_cell;  // row * side + col within a patch -> stored index
+  std::vector<int32_t> view_of_slot;          // all 0: views see each other
+  std::vector<int64_t> stored_index_of_cell;  // row * side + col within a patch -> stored index
   int64_t windows_down, windows_across;
 };
 
@@ -26,10 +26,10 @@ CellMap cell_map(const ViewPlan& plan, int64_t slots, const Windows& windows, bo
     map.view_of_slot.insert(map.view_of_slot.end(), static_cast<size_t>(plan.sizes[view]),
                             by_view ? static_cast<int32_t>(view) : 0);
   }
-  map.place_of_cell.resize(windows.cells.raster.size());
-  for (size_t place = 0; place < windows.cells.raster.size(); ++place) {
-    map.place_of_cell[static_cast<size_t>(windows.cells.raster[place])] =
-        static_cast<int64_t>(place);
+  map.stored_index_of_cell.resize(windows.cells.raster.size());
+  for (size_t stored_index = 0; stored_index < windows.cells.raster.size(); ++stored_index) {
+    map.stored_index_of_cell[static_cast<size_t>(windows.cells.raster[stored_index])] =
+        static_cast<int64_t>(stored_index);
   }
   // One more window before the image because of the shift, and one for a partial window at its end.
   map.windows_down = plan.grid.rows * windows.cells.side / windows.side + 2;
@@ -39,7 +39,7 @@ CellMap cell_map(const ViewPlan& plan, int64_t slots, const Windows& windows, bo
 
 // How many rows (or columns) of cells to list if the map has `cells` of them: rounded up to whole
 // windows if tokens attend to padding.
-int64_t filled_up(const CellMap& map, int64_t cells) {
+int64_t padded_extent(const CellMap& map, int64_t cells) {
   const int64_t side = map.windows.side;
   return map.windows.attends_to_padding ? (cells + side - 1) / side * side : cells;
 }
@@ -56,8 +56,8 @@ std::vector<ops::PlacedToken> tokens_of(const CellMap& map, const int64_t* order
   std::vector<ops::PlacedToken> tokens;
   tokens.reserve(static_cast<size_t>(map.slots * count));
   int64_t padding = map.slots * count;  // index of the next padding token
-  for (int64_t row = 0; row < filled_up(map, grid.rows * side); ++row) {
-    for (int64_t col = 0; col < filled_up(map, grid.cols * side); ++col) {
+  for (int64_t row = 0; row < padded_extent(map, grid.rows * side); ++row) {
+    for (int64_t col = 0; col < padded_extent(map, grid.cols * side); ++col) {
       const bool outside = row >= grid.rows * side || col >= grid.cols * side;
       const int64_t patch = row / side * grid.cols + col / side;
       const int64_t slot = outside ? 0 : slot_of_patch[static_cast<size_t>(patch)];
@@ -68,7 +68,7 @@ std::vector<ops::PlacedToken> tokens_of(const CellMap& map, const int64_t* order
                               map.windows_across +
                           (col + before) / map.windows.side;
       const int64_t token =
-          outside ? padding++ : slot * count + map.place_of_cell[static_cast<size_t>(cell)];
+          outside ? padding++ : slot * count + map.stored_index_of_cell[static_cast<size_t>(cell)];
       tokens.push_back({static_cast<int32_t>(token), static_cast<int32_t>(set),
                         static_cast<int32_t>(row), static_cast<int32_t>(col)});
     }

@@ -288,7 +288,7 @@ Detector::Losses Detector::train(const at::Tensor& pixels_BLPD, const masks::Vie
 
   Losses losses;
   losses.images = static_cast<int64_t>(counts.images);
-  for (const boxes::Proposals& one : proposed) losses.not_finite += one.not_finite;
+  for (const boxes::Proposals& one : proposed) losses.non_finite_count += one.non_finite_count;
   const heads::AnchorPredictions all = heads::of_all_levels(levels);
   const loss::RpnLosses rpn = loss::rpn_losses(
       all.logits_BA, all.deltas_BA4,

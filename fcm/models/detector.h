@@ -105,8 +105,8 @@ class Detector {
   // sums over the ranks are the upstream losses of one process with all images.
   struct Losses {
     at::Tensor rpn_class, rpn_box, box_class, box_deltas, mask;
-    int64_t images = 0;      // over all ranks
-    int64_t not_finite = 0;  // proposals with inf or NaN among this rank's best anchors
+    int64_t images = 0;            // over all ranks
+    int64_t non_finite_count = 0;  // proposals with inf or NaN among this rank's best anchors
     at::Tensor total() const { return rpn_class + rpn_box + box_class + box_deltas + mask; }
     // The losses with their upstream names without "loss_".
     std::vector<std::pair<std::string, at::Tensor>> named() const;

@@ -59,8 +59,8 @@ at::Tensor logits_of(const Segmenter& model, const at::Tensor& windows_NHWC,
   return model.evaluate(pixels_BLPD, plan, compute).to(at::kFloat).cpu();
 }
 
-std::vector<Detections> objects_in(const Detector& model, const at::Tensor& frames_BHWC,
-                                   const loader::DataOptions& options, at::ScalarType compute) {
+std::vector<Detections> detections_of(const Detector& model, const at::Tensor& frames_BHWC,
+                                      const loader::DataOptions& options, at::ScalarType compute) {
   const at::NoGradGuard no_grad;
   const masks::ViewPlan plan = model.plan(frames_BHWC.size(0)).to(model.device());
   const at::Tensor pixels_BLPD =

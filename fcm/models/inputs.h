@@ -47,7 +47,7 @@ at::Tensor logits_of(const Segmenter& model, const at::Tensor& windows_NHWC,
 
 // Detections in frames, uint8 [B, H, W, C] as they were loaded: one result per frame, on the CPU,
 // float32. Without gradients.
-std::vector<Detections> objects_in(const Detector& model, const at::Tensor& frames_BHWC,
-                                   const loader::DataOptions& options, at::ScalarType compute);
+std::vector<Detections> detections_of(const Detector& model, const at::Tensor& frames_BHWC,
+                                      const loader::DataOptions& options, at::ScalarType compute);
 
 }  // namespace fcm::models

@@ -49,8 +49,8 @@ at::Tensor standardised(const at::Tensor& rows_RC, const at::Tensor& mean_C,
   return centred.mul_(inverse_C);
 }
 
-at::Tensor onto_weight(at::Tensor standard_RC, const at::Tensor& weight_C, const at::Tensor& bias_C,
-                       bool relu) {
+at::Tensor scaled_and_shifted(at::Tensor standard_RC, const at::Tensor& weight_C,
+                              const at::Tensor& bias_C, bool relu) {
   standard_RC.mul_(weight_C).add_(bias_C);
   return relu ? standard_RC.relu_() : standard_RC;
 }
@@ -92,7 +92,7 @@ RunGradients gradients_of_run(const at::Tensor& dy_RC, const at::Tensor& x_RC,
   const at::Tensor standard_RC = standardised(x_RC, moments.mean_C, moments.inverse_C);
   const at::Tensor dy = dy_RC.to(standard_RC.scalar_type());
   if (!relu) return {dy, standard_RC};
-  const at::Tensor y_RC = onto_weight(standard_RC.clone(), weight_C, bias_C, false);
+  const at::Tensor y_RC = scaled_and_shifted(standard_RC.clone(), weight_C, bias_C, false);
   return {at::threshold_backward(dy, y_RC, 0), standard_RC};
 }
 
@@ -107,7 +107,7 @@ class Normalised : public torch::autograd::Function<Normalised> {
     runs_of(x_PC).for_each([&](int64_t, int64_t first, int64_t rows) {
       const at::Tensor standard_RC =
           standardised(x_PC.narrow(0, first, rows), moments.mean_C, moments.inverse_C);
-      y_PC.narrow(0, first, rows).copy_(onto_weight(standard_RC, weight, bias, relu));
+      y_PC.narrow(0, first, rows).copy_(scaled_and_shifted(standard_RC, weight, bias, relu));
     });
     context->save_for_backward({x, weight_C, bias_C});
     context->saved_data["moments"] = c10::IValue::make_capsule(held);
@@ -177,7 +177,8 @@ at::Tensor normalised_in_place(const at::Tensor& x, const at::Tensor& weight_C,
   runs_of(x_PC).for_each([&](int64_t, int64_t first, int64_t rows) {
     at::Tensor run_RC = x_PC.narrow(0, first, rows);
     const at::Tensor centred_RC = same_type ? run_RC.sub_(moments.mean_C) : run_RC - moments.mean_C;
-    const at::Tensor y_RC = onto_weight(centred_RC.mul_(moments.inverse_C), weight, bias, relu);
+    const at::Tensor y_RC =
+        scaled_and_shifted(centred_RC.mul_(moments.inverse_C), weight, bias, relu);
     if (!same_type) run_RC.copy_(y_RC);
   });
   return x;

@@ -80,7 +80,7 @@ class ConvOfMaps : public torch::autograd::Function<ConvOfMaps> {
           conv_backward(x_values, channels_of(used, side, 0, channels), dy, plan.step, wants_dx);
       channels_of(dweight, side, 0, channels).copy_(fine.dweight_O33I);
       first += channels;
-      if (wants_dx) pass_on(x, leaves, fine.dx_BHWI, results);
+      if (wants_dx) backward_to_sources(x, leaves, fine.dx_BHWI, results);
     }
     const at::Tensor wide =
         plan.coarser == 0 ? dy : dy.to(at::promote_types(dy.scalar_type(), at::kFloat));
@@ -114,8 +114,8 @@ class ConvOfMaps : public torch::autograd::Function<ConvOfMaps> {
   }
 
   // Backward from the map to the sources that it was computed from.
-  static void pass_on(const at::Tensor& x, const variable_list& leaves, const at::Tensor& dx,
-                      variable_list& results) {
+  static void backward_to_sources(const at::Tensor& x, const variable_list& leaves,
+                                  const at::Tensor& dx, variable_list& results) {
     if (x.is_same(leaves[0])) {
       results[0] = dx;
       return;

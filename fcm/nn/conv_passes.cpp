@@ -28,7 +28,7 @@ Algorithm algorithm_of(const at::Tensor& x_BHWI, const ConvStep& step) {
   return Algorithm::kWinograd;
 }
 
-int64_t places(int64_t size, const ConvStep& step) {
+int64_t output_size(int64_t size, const ConvStep& step) {
   return (size + 2 * step.padding - step.side) / step.stride + 1;
 }
 
@@ -47,7 +47,8 @@ at::Tensor seen_by_tap(const at::Tensor& framed, int64_t row, int64_t column, in
 // Gathers windows: one row of side * side * I values each.
 at::Tensor windows(const at::Tensor& x_BHWI, const ConvStep& step) {
   const int64_t batch = x_BHWI.size(0), in = x_BHWI.size(3), side = step.side;
-  const int64_t rows = places(x_BHWI.size(1), step), columns = places(x_BHWI.size(2), step);
+  const int64_t rows = output_size(x_BHWI.size(1), step),
+                columns = output_size(x_BHWI.size(2), step);
   const at::Tensor map = framed(x_BHWI, step.padding);
   const at::Tensor all = at::empty({batch, rows, columns, side * side, in}, x_BHWI.options());
   for (int64_t tap = 0; tap < side * side; ++tap) {
@@ -59,7 +60,7 @@ at::Tensor windows(const at::Tensor& x_BHWI, const ConvStep& step) {
 at::Tensor adjoint_of_windows(const at::Tensor& dwindows, at::IntArrayRef sizes,
                               const ConvStep& step) {
   const int64_t side = step.side, padding = step.padding;
-  const int64_t rows = places(sizes[1], step), columns = places(sizes[2], step);
+  const int64_t rows = output_size(sizes[1], step), columns = output_size(sizes[2], step);
   const at::Tensor all = dwindows.view({sizes[0], rows, columns, side * side, sizes[3]});
   const at::Tensor map = at::zeros(
       {sizes[0], sizes[1] + 2 * padding, sizes[2] + 2 * padding, sizes[3]}, dwindows.options());
@@ -105,12 +106,12 @@ std::array<at::Tensor, 3> shifted_matrices(int64_t in, int64_t out,
 }
 
 // The matrices of the two products, over rows and over columns, that upsample and shift a map.
-struct Spread {
+struct UpsampleAndShift {
   int64_t batch, in_rows, in_columns, out_rows, out_columns;
   std::array<at::Tensor, 3> rows;  // by the tap's row
   at::Tensor columns;              // [out, (in column, tap's column)]
 
-  Spread(const at::Tensor& x_BhwI, const at::Tensor& y_BRSO)
+  UpsampleAndShift(const at::Tensor& x_BhwI, const at::Tensor& y_BRSO)
       : batch(x_BhwI.size(0)),
         in_rows(x_BhwI.size(1)),
         in_columns(x_BhwI.size(2)),
@@ -136,7 +137,7 @@ at::Tensor conv_forward(const at::Tensor& x_BHWI, const at::Tensor& weight, cons
   const int64_t out = weight.size(0);
   if (x_BHWI.numel() == 0) {  // no regions
     return at::empty(
-        {x_BHWI.size(0), places(x_BHWI.size(1), step), places(x_BHWI.size(2), step), out},
+        {x_BHWI.size(0), output_size(x_BHWI.size(1), step), output_size(x_BHWI.size(2), step), out},
         x_BHWI.options());
   }
   if (algorithm == Algorithm::kWinograd) {
@@ -151,7 +152,8 @@ at::Tensor conv_forward(const at::Tensor& x_BHWI, const at::Tensor& weight, cons
                                                            : windows(x_BHWI, step);
   return ops::product_with_bias(ops::fastest_products(rows), rows, weight.reshape({out, -1}).t(),
                                 {})
-      .view({x_BHWI.size(0), places(x_BHWI.size(1), step), places(x_BHWI.size(2), step), out});
+      .view({x_BHWI.size(0), output_size(x_BHWI.size(1), step), output_size(x_BHWI.size(2), step),
+             out});
 }
 
 ConvGradients conv_backward(const at::Tensor& x_BHWI, const at::Tensor& weight,
@@ -184,38 +186,40 @@ ConvGradients conv_backward(const at::Tensor& x_BHWI, const at::Tensor& weight,
 
 void add_conv_of_upsampled(const at::Tensor& x_BhwI, const at::Tensor& weight_O33I,
                            const at::Tensor& y_BRSO) {
-  const Spread spread(x_BhwI, y_BRSO);
+  const UpsampleAndShift matrices(x_BhwI, y_BRSO);
   const int64_t out = weight_O33I.size(0);
   const at::Tensor x_PI = x_BhwI.reshape({-1, x_BhwI.size(3)}).contiguous();
   const ops::OwnKernels own = ops::fastest_products(x_PI);
-  at::Tensor sum = y_BRSO.view({spread.batch, spread.out_rows, spread.out_columns * out});
+  at::Tensor sum = y_BRSO.view({matrices.batch, matrices.out_rows, matrices.out_columns * out});
   for (int64_t row = 0; row < 3; ++row) {
     const at::Tensor mixed =  // [P, (tap's column, O)], i.e. a matrix whose rows are (column, tap)
         ops::product_with_bias(own, x_PI, taps_of_row(weight_O33I, row).t(), {});
     const at::Tensor wide =
-        at::bmm(spread.all_columns(),
+        at::bmm(matrices.all_columns(),
                 mixed.to(y_BRSO.scalar_type())
-                    .view({spread.batch * spread.in_rows, 3 * spread.in_columns, out}))
-            .view({spread.batch, spread.in_rows, spread.out_columns * out});
-    sum.baddbmm_(spread.rows_of(row), wide);
+                    .view({matrices.batch * matrices.in_rows, 3 * matrices.in_columns, out}))
+            .view({matrices.batch, matrices.in_rows, matrices.out_columns * out});
+    sum.baddbmm_(matrices.rows_of(row), wide);
   }
 }
 
 ConvGradients conv_of_upsampled_backward(const at::Tensor& x_BhwI, const at::Tensor& weight_O33I,
                                          const at::Tensor& dy_BRSO, bool wants_dx) {
-  const Spread spread(x_BhwI, dy_BRSO);
+  const UpsampleAndShift matrices(x_BhwI, dy_BRSO);
   const int64_t out = weight_O33I.size(0), in = weight_O33I.size(3);
   const at::Tensor x_PI = x_BhwI.reshape({-1, in}).contiguous();
   const ops::OwnKernels own = ops::fastest_products(x_PI);
-  const at::Tensor dsum = dy_BRSO.view({spread.batch, spread.out_rows, spread.out_columns * out});
+  const at::Tensor dsum =
+      dy_BRSO.view({matrices.batch, matrices.out_rows, matrices.out_columns * out});
   ConvGradients gradients;
   gradients.dweight_O33I =
       at::empty({out, 3, 3, in}, weight_O33I.options().dtype(dy_BRSO.scalar_type()));
   at::Tensor dx_PI;
   for (int64_t row = 0; row < 3; ++row) {
-    const at::Tensor dwide = at::bmm(spread.rows_of(row).transpose(1, 2), dsum)
-                                 .view({spread.batch * spread.in_rows, spread.out_columns, out});
-    const at::Tensor dmixed_PN = at::bmm(spread.all_columns().transpose(1, 2), dwide)
+    const at::Tensor dwide =
+        at::bmm(matrices.rows_of(row).transpose(1, 2), dsum)
+            .view({matrices.batch * matrices.in_rows, matrices.out_columns, out});
+    const at::Tensor dmixed_PN = at::bmm(matrices.all_columns().transpose(1, 2), dwide)
                                      .view({-1, 3 * out})
                                      .to(x_BhwI.scalar_type());
     gradients.dweight_O33I.select(1, row).copy_(

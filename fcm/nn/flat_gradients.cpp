@@ -19,9 +19,9 @@ struct FlatGradients::State {
 };
 
 // Called with a leaf's gradient before autograd adds it.
-class FlatGradients::WriteFirst final : public torch::autograd::FunctionPreHook {
+class FlatGradients::OverwriteFirstGradient final : public torch::autograd::FunctionPreHook {
  public:
-  WriteFirst(std::shared_ptr<State> state, size_t index)
+  OverwriteFirstGradient(std::shared_ptr<State> state, size_t index)
       : state_(std::move(state)), index_(index) {}
 
   torch::autograd::variable_list operator()(
@@ -43,11 +43,11 @@ FlatGradients::FlatGradients(const std::vector<at::Tensor>& leaves)
     : leaves_(leaves), state_(std::make_shared<State>()) {
   state_->is_zero.resize(leaves.size());
   for (size_t i = 0; i < leaves.size(); ++i) {
-    torch::autograd::impl::add_hook(leaves[i], std::make_unique<WriteFirst>(state_, i));
+    torch::autograd::impl::add_hook(leaves[i], std::make_unique<OverwriteFirstGradient>(state_, i));
   }
 }
 
-void FlatGradients::hold_in(const at::Tensor& buffer_E) {
+void FlatGradients::move_to(const at::Tensor& buffer_E) {
   if (state_->buffer_E.defined()) buffer_E.copy_(all());
   state_->buffer_E = buffer_E;
   state_->places.clear();

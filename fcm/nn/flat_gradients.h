@@ -15,13 +15,13 @@ namespace fcm::nn {
 
 class FlatGradients {
  public:
-  // The buffer, which hold_in() provides, will hold the leaves' gradients one after another, in
+  // The buffer, which move_to() provides, will hold the leaves' gradients one after another, in
   // this order.
   explicit FlatGradients(const std::vector<at::Tensor>& leaves);
 
   // Moves the gradients to another buffer: [E], of the leaves' dtype and device, may be
   // uninitialised.
-  void hold_in(const at::Tensor& buffer_E);
+  void move_to(const at::Tensor& buffer_E);
 
   // Zeroes all gradients. On the CPU the zeros are written lazily: by all(), for leaves that no
   // backward pass has filled in the meantime.
@@ -30,7 +30,7 @@ class FlatGradients {
 
  private:
   struct State;
-  class WriteFirst;
+  class OverwriteFirstGradient;
 
   std::vector<at::Tensor> leaves_;
   std::shared_ptr<State> state_;  // shared with the hooks of the leaves

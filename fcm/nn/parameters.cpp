@@ -206,7 +206,7 @@ void Parameters::hold_gradients_in(const at::Tensor& buffer_E) {
   require(buffer_E.dim() == 1 && buffer_E.numel() == trainable_elements(),
           "Parameters: expected a buffer for {} gradients, got {}", trainable_elements(),
           c10::str(buffer_E.sizes()));
-  gradients_->hold_in(buffer_E);
+  gradients_->move_to(buffer_E);
 }
 
 void Parameters::zero_gradients() { gradients_->zero(); }

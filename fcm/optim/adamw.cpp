@@ -20,15 +20,16 @@ constexpr auto kStepsAt = static_cast<int64_t>(offsetof(ops::AdamWState, steps))
 
 }  // namespace
 
-AdamW::AdamW(nn::Parameters& parameters, const OptimOptions& options, std::optional<Share> share)
+AdamW::AdamW(nn::Parameters& parameters, const OptimOptions& options,
+             std::optional<ElementRange> share)
     : AdamW(parameters, pretraining_groups(parameters, options), options, share) {}
 
 AdamW::AdamW(nn::Parameters& parameters, std::vector<ParameterGroup> groups,
-             const OptimOptions& options, std::optional<Share> share)
+             const OptimOptions& options, std::optional<ElementRange> share)
     : parameters_(parameters),
       groups_(std::move(groups)),
       options_(options),
-      share_(share.value_or(Share{0, parameters.flat_values().numel()})),
+      share_(share.value_or(ElementRange{0, parameters.flat_values().numel()})),
       first_(at::zeros({share_.size()}, parameters.flat_values().options())),
       second_(at::zeros_like(first_)) {
   const std::vector<size_t> group_of = groups_by_parameter();
@@ -96,10 +97,11 @@ void AdamW::apply(const Rate& scheduled, double gradient_scale) {
   const double correction1 = 1.0 - std::pow(options_.beta1, count);
   const double correction2 = 1.0 - std::pow(options_.beta2, count);
   std::vector<ops::AdamWSegment> segments;
-  for (const ops::AdamWScheduled& segment : segments_) {
-    const double rate = scheduled.base == 0
-                            ? scheduled.lr * segment.lr_scale
-                            : scheduled.base + (scheduled.lr - scheduled.base) * segment.lr_scale;
+  for (const ops::AdamWGroupRange& segment : segments_) {
+    const double rate =
+        scheduled.common == 0
+            ? scheduled.lr * segment.lr_scale
+            : scheduled.common + (scheduled.lr - scheduled.common) * segment.lr_scale;
     const int64_t begin = std::max(segment.begin, share_.begin) - share_.begin,
                   end = std::min(segment.end, share_.end) - share_.begin;
     if (begin >= end) continue;

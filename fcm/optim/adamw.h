@@ -17,7 +17,7 @@
 namespace fcm::optim {
 
 // Elements [begin, end) of the flat buffers.
-struct Share {
+struct ElementRange {
   int64_t begin = 0, end = 0;
   int64_t size() const { return end - begin; }
 };
@@ -29,10 +29,10 @@ class AdamW {
   // of the options, and the weight decay of the groups. `share`: the elements that it updates and
   // whose moments it stores; nullopt: all.
   AdamW(nn::Parameters& parameters, std::vector<ParameterGroup> groups, const OptimOptions& options,
-        std::optional<Share> share = std::nullopt);
+        std::optional<ElementRange> share = std::nullopt);
   // With the groups of pretraining and the weight decay of the options.
   AdamW(nn::Parameters& parameters, const OptimOptions& options,
-        std::optional<Share> share = std::nullopt);
+        std::optional<ElementRange> share = std::nullopt);
 
   // L2 norm of all gradients, in float64; non-finite if any of them is.
   double gradient_norm() const;
@@ -80,8 +80,8 @@ class AdamW {
   nn::Parameters& parameters_;
   std::vector<ParameterGroup> groups_;
   OptimOptions options_;
-  std::vector<ops::AdamWScheduled> segments_;
-  Share share_;
+  std::vector<ops::AdamWGroupRange> segments_;
+  ElementRange share_;
   at::Tensor first_, second_;
   int64_t steps_ = 0;
   at::Tensor queued_state_;  // undefined until requested

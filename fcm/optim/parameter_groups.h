@@ -18,9 +18,9 @@ struct ParameterGroup {
   double weight_decay = 0;
   std::vector<size_t> parameters;  // indices into nn::Parameters::all(), ascending
 
-  // base: see Rate in schedule.h.
-  double lr(double scheduled, double base = 0) const {
-    return base == 0 ? scheduled * lr_scale : base + (scheduled - base) * lr_scale;
+  // common: see Rate in schedule.h.
+  double lr(double scheduled, double common = 0) const {
+    return common == 0 ? scheduled * lr_scale : common + (scheduled - common) * lr_scale;
   }
 };
 

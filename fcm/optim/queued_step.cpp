@@ -23,7 +23,7 @@ V* at_bytes(const at::Tensor& bytes) {
 }  // namespace
 
 QueuedStep::QueuedStep(const ops::AdamWBuffers& buffers,
-                       const std::vector<ops::AdamWScheduled>& scheduled,
+                       const std::vector<ops::AdamWGroupRange>& scheduled,
                        const OptimOptions& options, at::Tensor state)
     : buffers_(buffers),
       options_(options),
@@ -33,9 +33,9 @@ QueuedStep::QueuedStep(const ops::AdamWBuffers& buffers,
       factors_(bytes_for(buffers.value_E, sizeof(ops::AdamWFactors))),
       parts_(at::empty({ops::gradient_norm_parts_cuda(buffers.value_E.numel())},
                        buffers.value_E.options().dtype(at::kDouble))) {
-  const size_t bytes = scheduled.size() * sizeof(ops::AdamWScheduled);
+  const size_t bytes = scheduled.size() * sizeof(ops::AdamWGroupRange);
   const at::Tensor here = at::empty({static_cast<int64_t>(bytes)}, at::kByte);
-  std::copy(scheduled.begin(), scheduled.end(), at_bytes<ops::AdamWScheduled>(here));
+  std::copy(scheduled.begin(), scheduled.end(), at_bytes<ops::AdamWGroupRange>(here));
   scheduled_ = here.to(state_.device());
 }
 
@@ -61,7 +61,7 @@ void QueuedStep::enqueue(const at::Tensor& loss) const {
   ops::adamw_begin_cuda(
       {parts_.const_data_ptr<double>(), parts_.numel(), loss.const_data_ptr<double>(),
        options_.beta1, options_.beta2, options_.epsilon, options_.clip_norm,
-       at_bytes<ops::AdamWScheduled>(scheduled_), segment_count_, state, segments, factors},
+       at_bytes<ops::AdamWGroupRange>(scheduled_), segment_count_, state, segments, factors},
       stream);
   ops::AdamWUpdate<T> update{};
   update.count = count;

@@ -16,7 +16,7 @@ class QueuedStep {
  public:
   // `scheduled`: sorted by begin, not overlapping. `state`: an ops::AdamWState as bytes, on the
   // device of the buffers.
-  QueuedStep(const ops::AdamWBuffers& buffers, const std::vector<ops::AdamWScheduled>& scheduled,
+  QueuedStep(const ops::AdamWBuffers& buffers, const std::vector<ops::AdamWGroupRange>& scheduled,
              const OptimOptions& options, at::Tensor state);
 
   // Computes the norm of the gradients. If this norm and `loss` (float64, one element, on the

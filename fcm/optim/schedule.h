@@ -7,10 +7,10 @@
 
 namespace fcm::optim {
 
-// A parameter group's learning rate is base + lr_scale * (lr - base). SimMIM's schedules start
-// their warm-up and end their cosine at the same rate for every group; for MAE's, base is 0.
+// A parameter group's learning rate is common + lr_scale * (lr - common). SimMIM's schedules start
+// their warm-up and end their cosine at the rate `common` for every group; for MAE's, it is 0.
 struct Rate {
-  double lr = 0, base = 0;
+  double lr = 0, common = 0;
 };
 
 // For schedules by epochs, at a fractional epoch: rises from optim.warmup_lr at the start to the

@@ -414,7 +414,7 @@ void check(const Recipe& recipe) {
                   list(recipe.encoder.heads.values), recipe.encoder.window, family.kind);
   }
   if (recipe.is<Pretrain>()) check_decoder(recipe, family, faults);
-  for (const std::string& fault : family.faults(recipe.encoder)) {
+  for (const std::string& fault : family.option_errors(recipe.encoder)) {
     faults.add(fault);
   }
   check_image(recipe, faults);

@@ -85,11 +85,11 @@ class ClassifierTask final : public SupervisedTask {
 
   // A note if images have non-finite logits.
   std::vector<std::string> notes() const override {
-    if (!last_ || last_->not_finite == 0) return {};
+    if (!last_ || last_->non_finite_count == 0) return {};
     return {
         fmt::format("{} of {} have logits with NaN or infinity; they count as "
                     "wrong, and there is no loss",
-                    last_->not_finite, counted(last_->images, "image", "images"))};
+                    last_->non_finite_count, counted(last_->images, "image", "images"))};
   }
 
  private:

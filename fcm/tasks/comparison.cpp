@@ -206,9 +206,9 @@ std::vector<std::string> notes_on(const viz::ComparisonInput& input,
 }  // namespace
 
 viz::ComparisonInput comparison_of(const std::vector<fs::path>& run_dirs) {
-  if (run_dirs.size() > viz::kRunLooks) {
+  if (run_dirs.size() > viz::kMostComparedRuns) {
     fail(ExitCode::kUsage, "got {} runs, and a page shows at most {}; leave some out",
-         run_dirs.size(), viz::kRunLooks);
+         run_dirs.size(), viz::kMostComparedRuns);
   }
   refuse_one_twice(run_dirs);
   std::vector<StoredRun> runs;

@@ -43,7 +43,7 @@ bool is_classifier(const Checkpoint& checkpoint) {
   return found && found->classes > 0;
 }
 
-std::string what_it_is(const Checkpoint& checkpoint) {
+std::string default_output(const Checkpoint& checkpoint) {
   switch (interop::downstream_of(checkpoint)) {
     case interop::Downstream::kSegmenter:
       return "map";
@@ -180,7 +180,7 @@ void refuse_onnx_alone(const ConvertRequest& request) {
 json convert_to_onnx(const ConvertRequest& request, Reporter& reporter) {
   Checkpoint checkpoint =
       interop::load_any(request.checkpoint.path, false, reporter, request.threads);
-  const std::string what = request.what.empty() ? what_it_is(checkpoint) : request.what;
+  const std::string what = request.what.empty() ? default_output(checkpoint) : request.what;
   const std::string format = checkpoint.format;
   const int64_t step = checkpoint.step;
   Export made = export_of(what, std::move(checkpoint), request, reporter);

@@ -189,7 +189,8 @@ void add_split(json& result, const OpenedSplit& split, const json& bad, const Ba
   add("bad", static_cast<int64_t>(bad.size()));
   add("bad_labels", labels.count);
   // The remarks of both splits count files next to the split folders; count these only once.
-  add("left_out", remarks.left_out.count() - (is_second ? remarks.beside.count() : 0));
+  add("left_out",
+      remarks.left_out.count() - (is_second ? remarks.left_out_of_both_splits.count() : 0));
 }
 
 // The name of an image in the packed file: its name without the path of `data`.
@@ -304,7 +305,7 @@ class OrientedImages {
   }
   void put_into(json& result, const std::string& data, const OpenedSplit& split,
                 Reporter& reporter) const {
-    const bool applied = split.dataset->turns_upright();
+    const bool applied = split.dataset->applies_orientation();
     json& oriented = result[split.name]["oriented"];
     oriented = {{"images", count_}};
     if (count_ == 0) return;

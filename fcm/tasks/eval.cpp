@@ -124,11 +124,11 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
   const eval::ClassifierAccuracy evaluation = eval::classifier_accuracy(
       predict, trained.recipe, provenance.dataset, request.batch, threads, group);
   warn_of_unreadable(evaluation.unreadable, reporter);
-  if (evaluation.not_finite > 0) {
+  if (evaluation.non_finite_count > 0) {
     fail(ExitCode::kNumeric,
          "{} has logits with NaN or infinity for {} of {} images, so accuracy is meaningless; "
          "check its weights, or try --set model.precision=fp32",
-         classifier, evaluation.not_finite, evaluation.images);
+         classifier, evaluation.non_finite_count, evaluation.images);
   }
   nlohmann::json result = {{"top1", evaluation.top1},
                            {"top5", evaluation.top5},

@@ -144,7 +144,7 @@ image::Image read_image(const fs::path& file, bool turn_upright) {
 // Predicts one image and writes the outputs. Creates `folder` for the first readable image.
 json predict_one(Predictor& predictor, const fs::path& file, const PredictRequest& request,
                  const std::string& name, std::optional<NewFolders>& folder) {
-  const image::Image image = read_image(file, predictor.turns_upright());
+  const image::Image image = read_image(file, predictor.applies_orientation());
   if (!folder) folder.emplace(request.out, ExitCode::kUsage);
   json entry = {{"file", file.string()}, {"width", image.cols}, {"height", image.rows}};
   entry.update(predictor.answer(image, request.out, name));

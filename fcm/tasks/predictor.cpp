@@ -67,7 +67,7 @@ class ClassifierPredictor final : public Predictor {
     batch.channels = data.channels;
     batch.sample_ids = {0};
     batch.pixels_BHWC.resize(static_cast<size_t>(batch.rows * batch.cols * batch.channels));
-    loader::view_for_evaluation(image::with_channels(image, data.channels), data,
+    loader::crop_for_evaluation(image::with_channels(image, data.channels), data,
                                 batch.pixels_BHWC.data(),
                                 trained_.recipe.classify().classifier.eval_crop);
     return batch;
@@ -131,7 +131,7 @@ class DetectorPredictor final : public Predictor {
         names_(names_of_answers(trained_.trained_on, trained_.classes())) {}
 
   const recipe::Recipe& recipe() const override { return trained_.recipe; }
-  bool turns_upright() const override { return true; }  // as for COCO folders in training
+  bool applies_orientation() const override { return true; }  // as for COCO folders in training
 
   std::string remark() const override {
     if (best_ >= kDrawnScore) return {};

@@ -28,7 +28,7 @@ class Predictor {
   virtual ~Predictor() = default;
   virtual const recipe::Recipe& recipe() const = 0;
   // Whether images are rotated as EXIF says (image/orientation.h), as in training.
-  virtual bool turns_upright() const { return false; }
+  virtual bool applies_orientation() const { return false; }
   // A remark on all predictions, for the end of the command; empty: none.
   virtual std::string remark() const { return {}; }
   // Writes the files `name` + ending into `out`; returns the members of the image's entry in

@@ -180,7 +180,7 @@ image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
 image::Image fit_to_recipe(const image::Image& image, const recipe::Recipe& recipe) {
   image::Image fitted{recipe.data.image_size[0], recipe.data.image_size[1], image.channels, {}};
   fitted.pixels.resize(static_cast<size_t>(fitted.rows * fitted.cols * fitted.channels));
-  loader::view_for_evaluation(image, recipe.data, fitted.pixels.data());
+  loader::crop_for_evaluation(image, recipe.data, fitted.pixels.data());
   return fitted;
 }
 

@@ -25,7 +25,7 @@ struct StoredRun {
 StoredRun stored_run(const std::filesystem::path& run_dir);
 
 // Reads several runs, of any tasks, and finds their differences. Throws Error(kUsage) for a folder
-// that is not a run or is named twice, and for more than viz::kRunLooks runs.
+// that is not a run or is named twice, and for more than viz::kMostComparedRuns runs.
 viz::ComparisonInput comparison_of(const std::vector<std::filesystem::path>& run_dirs);
 
 // Reads recipe.toml, log.jsonl, result.json (if the task has one) and the newest sheet of a run

@@ -68,7 +68,7 @@ std::string source_of(const std::string& name, const std::filesystem::path& path
 void fill_teacher(targets::Teacher& teacher, interop::TeacherFile& file,
                   const std::string& source) {
   const TeacherOptions& options = file.options;
-  std::vector<at::Tensor> owners;  // own the bytes of resized tables
+  std::vector<at::Tensor> resized_tensors;  // own the bytes of resized tables
   if (teacher.options().projected_dim == 0) {
     std::erase_if(file.model.tensors,
                   [](const formats::TensorView& one) { return one.name == "proj"; });
@@ -78,7 +78,7 @@ void fill_teacher(targets::Teacher& teacher, interop::TeacherFile& file,
     // Released towers were trained on square images.
     const masks::Grid trained{options.rows / options.stride, options.cols / options.stride};
     const int64_t class_tokens = options.kind == TeacherKind::kSiglip ? 0 : 1;
-    owners.push_back(
+    resized_tensors.push_back(
         fit_positions(view, class_tokens, trained, teacher.grid(), filter_of(options)));
   }
   train::load_model(teacher.parameters(), file.model, source);

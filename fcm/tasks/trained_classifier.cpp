@@ -56,20 +56,20 @@ at::Tensor resize_positions(const models::Classifier& model, Checkpoint& checkpo
 // the values.
 std::vector<at::Tensor> resize_tables(const models::Classifier& model, Checkpoint& checkpoint,
                                       Reporter& reporter) {
-  std::vector<at::Tensor> owners;
+  std::vector<at::Tensor> resized_tensors;
   for (const nn::Parameter& parameter : model.parameters().all()) {
     if (!parameter.name.ends_with(kRelativeTable)) continue;
     for (TensorView& view : checkpoint.model.tensors) {
       if (view.name != parameter.name) continue;
       at::Tensor table = fit_relative_table(view, parameter.published_shape[0]);
-      if (table.defined()) owners.push_back(std::move(table));
+      if (table.defined()) resized_tensors.push_back(std::move(table));
     }
   }
-  if (!owners.empty()) {
+  if (!resized_tensors.empty()) {
     reporter.info(fmt::format("{} tables of relative positions resized to windows of {} cells",
-                              owners.size(), model.options().encoder.window));
+                              resized_tensors.size(), model.options().encoder.window));
   }
-  return owners;
+  return resized_tensors;
 }
 
 void drop_other_head(const models::Classifier& model, Checkpoint& checkpoint,

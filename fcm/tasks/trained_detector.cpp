@@ -52,7 +52,7 @@ bool takes_position(const models::Detector& model, const TensorView& view) {
 // Resizes the file's position table to the detector's grid; the returned tensors own the values.
 std::vector<at::Tensor> resize_positions(const models::Detector& model, Checkpoint& checkpoint,
                                          Reporter& reporter) {
-  std::vector<at::Tensor> owners;
+  std::vector<at::Tensor> resized_tensors;
   for (TensorView& view : checkpoint.model.tensors) {
     if (!takes_position(model, view)) continue;
     const masks::Grid from = grid_of_positions(checkpoint, view.shape[1]);
@@ -61,15 +61,15 @@ std::vector<at::Tensor> resize_positions(const models::Detector& model, Checkpoi
     if (!table.defined()) continue;
     reporter.info(fmt::format("position embeddings of {} x {} patches resized to {} x {}",
                               from.rows, from.cols, to.rows, to.cols));
-    owners.push_back(std::move(table));
+    resized_tensors.push_back(std::move(table));
   }
-  return owners;
+  return resized_tensors;
 }
 
 // Resizes the file's relative position tables to the detector's windows and grid; the returned
 // tensors own the values.
 std::vector<at::Tensor> resize_tables(const models::Detector& model, Checkpoint& checkpoint) {
-  std::vector<at::Tensor> owners;
+  std::vector<at::Tensor> resized_tensors;
   for (TensorView& view : checkpoint.model.tensors) {
     if (!view.name.ends_with(kRelativeTable)) continue;
     const auto& all = model.parameters().all();
@@ -78,9 +78,9 @@ std::vector<at::Tensor> resize_tables(const models::Detector& model, Checkpoint&
     });
     if (own == all.end()) continue;
     at::Tensor table = fit_relative_table(view, own->published_shape[0]);
-    if (table.defined()) owners.push_back(std::move(table));
+    if (table.defined()) resized_tensors.push_back(std::move(table));
   }
-  return owners;
+  return resized_tensors;
 }
 
 // Removes the tensors of the heads that depend on the classes, if they were trained on other
@@ -104,7 +104,7 @@ void drop_heads_of_other_classes(const models::Detector& model, Checkpoint& chec
 eval::FindObjects finder_of(const models::Detector& model, const recipe::Recipe& recipe) {
   return [&model, &recipe, compute = recipe::compute_type(recipe.model.precision, model.device())](
              const at::Tensor& frames_BHWC) {
-    return models::objects_in(model, frames_BHWC, recipe.data, compute);
+    return models::detections_of(model, frames_BHWC, recipe.data, compute);
   };
 }
 
@@ -155,7 +155,7 @@ TrainedDetector load_detector(Checkpoint checkpoint, const std::vector<std::stri
   const at::ScalarType compute = recipe::compute_type(trained.recipe.model.precision, device);
   trained.find = [model = trained.model.get(), data = trained.recipe.data,
                   compute](const at::Tensor& frames_BHWC) {
-    return models::objects_in(*model, frames_BHWC, data, compute);
+    return models::detections_of(*model, frames_BHWC, data, compute);
   };
   return trained;
 }

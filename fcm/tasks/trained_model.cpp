@@ -114,7 +114,7 @@ std::vector<at::Tensor> fit_tables(const models::MaskedAutoencoder& model, Check
                                    Reporter& reporter) {
   const int64_t class_tokens = encoder::family(model.options().kind).class_tokens;
   const masks::Grid to = model.grid();
-  std::vector<at::Tensor> owners;
+  std::vector<at::Tensor> resized_tensors;
   for (formats::TensorView& view : checkpoint.model.tensors) {
     at::Tensor fitted;
     if (view.name == "pos_embed" || view.name == "decoder_pos_embed") {
@@ -130,9 +130,9 @@ std::vector<at::Tensor> fit_tables(const models::MaskedAutoencoder& model, Check
       const auto own = std::ranges::find(all, view.name, &nn::Parameter::name);
       if (own != all.end()) fitted = fit_relative_table(view, own->published_shape[0]);
     }
-    if (fitted.defined()) owners.push_back(std::move(fitted));
+    if (fitted.defined()) resized_tensors.push_back(std::move(fitted));
   }
-  return owners;
+  return resized_tensors;
 }
 
 }  // namespace

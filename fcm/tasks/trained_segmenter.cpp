@@ -34,7 +34,7 @@ constexpr const char* kClassesWeight = "decode_head.conv_seg.weight";
 
 // Gives the tensors of an encoder the prefix that they have in a segmenter, and removes tensors
 // that a segmenter's backbone does not have.
-void name_as_backbone(Checkpoint& checkpoint) {
+void convert_to_backbone(Checkpoint& checkpoint) {
   std::erase_if(checkpoint.model.tensors, [](const TensorView& view) {
     return interop::has_role(view.name,
                              {TensorRole::kFusion, TensorRole::kDecoder, TensorRole::kTarget,
@@ -51,7 +51,7 @@ std::vector<at::Tensor> resize_to_grid(const models::Segmenter& model, Checkpoin
                                        Reporter& reporter) {
   const int64_t class_tokens = encoder::family(model.options().kind).class_tokens;
   const masks::Grid to = model.grid();
-  std::vector<at::Tensor> owners;
+  std::vector<at::Tensor> resized_tensors;
   std::optional<masks::Grid> from;
   for (TensorView& view : checkpoint.model.tensors) {
     if (view.name != "backbone.pos_embed" || view.shape.size() != 3) continue;
@@ -60,20 +60,21 @@ std::vector<at::Tensor> resize_to_grid(const models::Segmenter& model, Checkpoin
     if (!table.defined()) continue;
     reporter.info(fmt::format("position embeddings of {} x {} patches resized to {} x {}",
                               from->rows, from->cols, to.rows, to.cols));
-    owners.push_back(std::move(table));
+    resized_tensors.push_back(std::move(table));
   }
-  if (!from || (from->rows == to.rows && from->cols == to.cols)) return owners;
+  if (!from || (from->rows == to.rows && from->cols == to.cols)) return resized_tensors;
   const masks::MapAttention map = masks::map_attention(*from, to, /*class_token=*/false);
-  const int64_t patches_rows = masks::published_rows(*from, false);
+  const int64_t patch_row_count = masks::upstream_table_rows(*from, false);
   for (TensorView& view : checkpoint.model.tensors) {
     if (!view.name.ends_with(kRelativeTable) || view.shape.size() != 2) continue;
-    if (view.shape[0] != patches_rows + (class_tokens > 0 ? 3 : 0)) continue;
+    if (view.shape[0] != patch_row_count + (class_tokens > 0 ? 3 : 0)) continue;
     const at::Tensor old_RH = train::to_tensor(view).to(at::kFloat);
-    const at::Tensor of_patches_RH = map.table(old_RH.narrow(0, 0, patches_rows));
-    const at::Tensor of_class_RH = old_RH.narrow(0, patches_rows, old_RH.size(0) - patches_rows);
-    owners.push_back(replace_values(view, at::cat({of_patches_RH, of_class_RH})));
+    const at::Tensor patch_rows_RH = map.table(old_RH.narrow(0, 0, patch_row_count));
+    const at::Tensor class_rows_RH =
+        old_RH.narrow(0, patch_row_count, old_RH.size(0) - patch_row_count);
+    resized_tensors.push_back(replace_values(view, at::cat({patch_rows_RH, class_rows_RH})));
   }
-  return owners;
+  return resized_tensors;
 }
 
 // Removes the classification layer (conv_seg) if it was trained on other classes.
@@ -104,13 +105,13 @@ void load_segmenter_start(models::Segmenter& model, Checkpoint checkpoint,
     drop_other_classes(model, checkpoint, classes, reporter);
     rules.missing.emplace_back("*.conv_seg.*");
   } else {
-    name_as_backbone(checkpoint);
+    convert_to_backbone(checkpoint);
     for (const char* own : {"backbone.*.gamma_?", "backbone.*.relative_position_bias_table",
                             "backbone.fpn.*", "neck.*", "decode_head.*", "auxiliary_head.*"}) {
       rules.missing.emplace_back(own);
     }
   }
-  const std::vector<at::Tensor> owners = resize_to_grid(model, checkpoint, reporter);
+  const std::vector<at::Tensor> resized_tensors = resize_to_grid(model, checkpoint, reporter);
   train::load_model(model.parameters(), checkpoint.model, checkpoint.path.string(), rules);
   refuse_not_finite(model.parameters(), checkpoint.path.string());
 }
@@ -134,7 +135,8 @@ TrainedSegmenter load_segmenter(Checkpoint checkpoint, const std::vector<std::st
   trained.pretrained_on = stored_set(checkpoint.state, kPretrainedOn);
   trained.model = std::make_unique<models::Segmenter>(
       recipe::segmenter_options(trained.recipe, head->shape[0]), 0, device);
-  const std::vector<at::Tensor> owners = resize_to_grid(*trained.model, checkpoint, reporter);
+  const std::vector<at::Tensor> resized_tensors =
+      resize_to_grid(*trained.model, checkpoint, reporter);
   train::LoadRules rules;
   rules.missing.emplace_back("auxiliary_head.*");  // not needed for prediction
   train::load_model(trained.model->parameters(), checkpoint.model, source, rules);

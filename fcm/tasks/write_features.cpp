@@ -105,7 +105,7 @@ class Files {
         std::map<std::string, std::string> metadata)
       : images_(images_path(out)),
         temporary_(images_.string() + ".tmp"),
-        names_(temporary_, ExitCode::kUsage, kWho),
+        names_(temporary_, ExitCode::kUsage, kFailpoints),
         file_(out, width, most_rows, std::move(metadata)) {
     names_.write(std::string_view("label\tclass\tpicture\n"));
   }
@@ -118,12 +118,12 @@ class Files {
   }
   void finish() {
     names_.finish();
-    move_into_place(temporary_, images_, ExitCode::kUsage, kWho);
+    move_into_place(temporary_, images_, ExitCode::kUsage, kFailpoints);
     file_.finish();
   }
 
  private:
-  static constexpr const char* kWho = "features";
+  static constexpr const char* kFailpoints = "features";
 
   const fs::path images_, temporary_;
   FileWriter names_;

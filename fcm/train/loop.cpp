@@ -204,7 +204,7 @@ class Loop {
     const optim::Rate rate = optim::rate_at_step(recipe_.optim, steps_before, steps_per_epoch_);
     begun.lr = rate.lr;
     execution_->enqueue(std::move(batch), {rate.lr, counters_.micro_batch, steps_before,
-                                           scheduled_steps(), rate.base});
+                                           scheduled_steps(), rate.common});
     begun_.push_back(std::move(begun));
   }
 

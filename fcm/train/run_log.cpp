@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kWho = "log";
+constexpr const char* kFailpoints = "log";
 
 [[noreturn]] void fail_on(const char* action, const std::filesystem::path& path, int reason) {
   fail(ExitCode::kCheckpoint, "cannot {} {}: {}", action, path.string(), std::strerror(reason));
@@ -47,34 +47,39 @@ bool is_up_to(const json& object, int64_t step) {
 }  // namespace
 
 RunLog::RunLog(std::filesystem::path path) : path_(std::move(path)) {
-  if (path_.has_parent_path()) make_folders(path_.parent_path(), ExitCode::kCheckpoint, kWho);
+  if (path_.has_parent_path()) {
+    make_folders(path_.parent_path(), ExitCode::kCheckpoint, kFailpoints);
+  }
   open();
 }
 
 void RunLog::open() {
-  file_ = Descriptor(system_call::open(kWho, path_, O_WRONLY | O_CREAT | O_APPEND));
+  file_ = Descriptor(system_call::open(kFailpoints, path_, O_WRONLY | O_CREAT | O_APPEND));
   if (!file_.is_open()) fail_on("open", path_, errno);
   const std::string content = read_file(path_, ExitCode::kCheckpoint);
   size_ = static_cast<int64_t>(content.rfind('\n') + 1);  // npos + 1 is 0
   if (size_ == static_cast<int64_t>(content.size())) return;
-  if (system_call::truncate(kWho, file_.get(), size_, path_) != 0) fail_on("trim", path_, errno);
+  if (system_call::truncate(kFailpoints, file_.get(), size_, path_) != 0) {
+    fail_on("trim", path_, errno);
+  }
 }
 
 void RunLog::write(const json& object) {
   require(object.is_object(), "a line of the log must be an object, not {}", object.type_name());
   const std::string line = formats::json_text(object) + '\n';
-  const ssize_t put = system_call::write(kWho, file_.get(), std::as_bytes(std::span(line)), path_);
+  const ssize_t put =
+      system_call::write(kFailpoints, file_.get(), std::as_bytes(std::span(line)), path_);
   if (put == static_cast<ssize_t>(line.size())) {
     size_ += put;
     return;
   }
   const int reason = put < 0 ? errno : ENOSPC;
-  system_call::truncate(kWho, file_.get(), size_, path_);
+  system_call::truncate(kFailpoints, file_.get(), size_, path_);
   fail_on("write", path_, reason);
 }
 
 void RunLog::sync() {
-  if (system_call::fsync(kWho, file_.get(), path_) != 0) fail_on("sync", path_, errno);
+  if (system_call::fsync(kFailpoints, file_.get(), path_) != 0) fail_on("sync", path_, errno);
 }
 
 void RunLog::trim_to_step(int64_t step) {
@@ -86,7 +91,7 @@ void RunLog::trim_to_step(int64_t step) {
     if (line.ends_with('\n') && object && is_up_to(*object, step)) kept += line;
   }
   if (kept == content) return;
-  write_file_durably(path_, kept, ExitCode::kCheckpoint, kWho);
+  write_file_durably(path_, kept, ExitCode::kCheckpoint, kFailpoints);
   open();  // the file was replaced by another one
 }
 

@@ -13,7 +13,7 @@ struct StepPlan {
   int64_t micro_batch = 0;  // images of one forward and backward pass
   int64_t step = 0;         // steps before this one
   int64_t of_steps = 0;     // the step at which the schedules end, even if the run stops earlier
-  double lr_base = 0;       // optim::Rate::base
+  double lr_common = 0;     // optim::Rate::common
 };
 
 struct StepResult {

@@ -23,14 +23,14 @@ struct Series {
   std::vector<double> y;    // same length; NaN or infinity: a gap in the line
   bool background = false;  // a faint line behind the others (raw values behind their average)
   bool dots = false;        // marks every value
-  // In a page that compares runs: the index of the run, which selects one of kRunLooks in every
+  // In a page that compares runs: the index of the run, which selects the line's look in every
   // chart and marks the line's end. -1: the next colour of the chart.
   int run = -1;
 };
 
 // The number of distinguishable lines: four colours that colour-blind readers can tell apart, each
 // solid, dashed, dotted and dash-dotted.
-inline constexpr size_t kRunLooks = 16;
+inline constexpr size_t kMostComparedRuns = 16;
 
 struct LineChart {
   std::string title;

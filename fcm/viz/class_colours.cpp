@@ -70,8 +70,8 @@ double colour_distance(Colour a, Colour b) { return oklab_distance(oklab(a), okl
 
 std::vector<Colour> class_colours(int64_t classes) {
   std::vector<Candidate> all = candidates();
-  for (const Colour kept_free : {Colour{0, 0, 0}, Colour{128, 128, 128}, Colour{255, 255, 255}}) {
-    take(all, kept_free);
+  for (const Colour reserved : {Colour{0, 0, 0}, Colour{128, 128, 128}, Colour{255, 255, 255}}) {
+    take(all, reserved);
   }
   std::vector<Colour> colours;
   while (std::ssize(colours) < classes) {

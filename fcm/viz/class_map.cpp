@@ -86,8 +86,8 @@ int64_t enlargement(const image::Image& image, int64_t wanted) {
   return std::max<int64_t>(1, (wanted + side - 1) / side);
 }
 
-image::Image tinted(const image::Image& image, const image::Image& map,
-                    const std::vector<Colour>& colours, int64_t border) {
+image::Image blend_classes(const image::Image& image, const image::Image& map,
+                           const std::vector<Colour>& colours, int64_t border) {
   check_map(image, map);
   image::Image out = image::with_channels(image::with_channels(image, 1), 3);
   size_t at = 0;
@@ -140,8 +140,8 @@ image::Image map_over_image(const image::Image& image, const image::Image& map,
   const int64_t factor = enlargement(image, kLeastSide);
   const int64_t side = std::max(image.rows, image.cols) * factor;
   const TextSize text = text_size_for(side);
-  const image::Image drawn = tinted(enlarge(image, factor), enlarged_map(map, factor), palette,
-                                    std::max<int64_t>(1, side / kSideOfBorder));
+  const image::Image drawn = blend_classes(enlarge(image, factor), enlarged_map(map, factor),
+                                           palette, std::max<int64_t>(1, side / kSideOfBorder));
   const std::vector<LegendEntry> entries = legend_of({&map}, names, palette, true);
   const LegendLayout below = legend_below(entries, text, drawn.cols);
   const LegendLayout beside = legend_beside(entries, text, drawn.rows);

@@ -25,8 +25,8 @@ std::vector<Colour> colours_of_classes(const std::vector<std::string>& names,
 // the classes, half each. Regions have borders in their full colour, `border` pixels wide; pixels
 // without a class are darkened. Throws std::logic_error unless the map has the image's size and
 // classes below colours.size().
-image::Image tinted(const image::Image& image, const image::Image& map,
-                    const std::vector<Colour>& colours, int64_t border);
+image::Image blend_classes(const image::Image& image, const image::Image& map,
+                           const std::vector<Colour>& colours, int64_t border);
 
 // Legend entries for the classes in the maps, largest first; with `with_shares` also their
 // percentage of all pixels. Pixels without a class are the last entry.

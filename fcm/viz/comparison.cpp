@@ -17,8 +17,8 @@ std::vector<RunLines> lines_of(const ComparisonInput& input) {
     RunLines lines;
     lines.run = &run;
     lines.log = read_log(run.log);
-    lines.steps = places_of_steps(lines.log, run.batch_size);
-    lines.epochs = places_of_epochs(lines.log, lines.steps, run.batch_size);
+    lines.steps = positions_of_steps(lines.log, run.batch_size);
+    lines.epochs = positions_of_epochs(lines.log, lines.steps, run.batch_size);
     runs.push_back(std::move(lines));
   }
   return runs;
@@ -63,8 +63,8 @@ h2+.note{margin:-8px 0 14px}
 }  // namespace report
 
 std::string render_comparison(const ComparisonInput& input) {
-  require(input.runs.size() >= 2 && input.runs.size() <= kRunLooks,
-          "got {} runs to compare, expected 2 to {}", input.runs.size(), kRunLooks);
+  require(input.runs.size() >= 2 && input.runs.size() <= kMostComparedRuns,
+          "got {} runs to compare, expected 2 to {}", input.runs.size(), kMostComparedRuns);
   const std::vector<report::RunLines> runs = report::lines_of(input);
   const std::string title = fmt::format("{} runs side by side", input.runs.size());
   std::string body = fmt::format("<header>\n<h1>{}</h1>\n</header>\n", title);

@@ -28,7 +28,7 @@ struct Difference {
 };
 
 struct ComparisonInput {
-  std::vector<ComparedRun> runs;  // 2 to kRunLooks
+  std::vector<ComparedRun> runs;  // 2 to kMostComparedRuns
   std::vector<Difference> differences;
   std::vector<std::string> notes;
 };

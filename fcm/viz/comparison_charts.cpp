@@ -20,14 +20,14 @@ struct AxisChoice {
   const char* id;     // also the CSS class of its charts
   const char* name;   // of the switch
   const char* label;  // below the axis
-  std::vector<double> Places::*places;
+  std::vector<double> LinePositions::*positions;
   bool whole;
 };
 
 constexpr std::array<AxisChoice, 3> kAxes = {
-    AxisChoice{"by-steps", "steps", "step", &Places::steps, true},
-    AxisChoice{"by-images", "images seen", "images seen", &Places::images, true},
-    AxisChoice{"by-hours", "hours", "hours of training", &Places::hours, false}};
+    AxisChoice{"by-steps", "steps", "step", &LinePositions::steps, true},
+    AxisChoice{"by-images", "images seen", "images seen", &LinePositions::images, true},
+    AxisChoice{"by-hours", "hours", "hours of training", &LinePositions::hours, false}};
 
 // If one run is much longer than another, a linear axis would squeeze the short run into a few
 // pixels at the edge.
@@ -35,7 +35,7 @@ bool needs_log_axis(const std::vector<RunLines>& runs, const AxisChoice& axis) {
   constexpr double kManyTimes = 20;
   double shortest = INFINITY, longest = 0;
   for (const RunLines& run : runs) {
-    const double end = last_finite(run.steps.*axis.places);
+    const double end = last_finite(run.steps.*axis.positions);
     if (!(end > 0)) continue;
     shortest = std::min(shortest, end);
     longest = std::max(longest, end);
@@ -78,7 +78,7 @@ void add_step_lines(LineChart& chart, const std::vector<RunLines>& runs, const A
                     const std::string& key, const std::string& kind = "") {
   for (size_t number = 0; number < runs.size(); ++number) {
     if (!kind.empty() && runs[number].run->kind != kind) continue;
-    add_line(chart, runs, number, runs[number].steps.*axis.places,
+    add_line(chart, runs, number, runs[number].steps.*axis.positions,
              runs[number].log.step_column(key), /*smooth=*/key != "lr");
   }
 }
@@ -118,7 +118,7 @@ std::string other_charts(const std::vector<RunLines>& runs, const AxisChoice& ax
   for (const std::string& key : accuracy_keys(runs)) {
     LineChart chart = chart_over(runs, axis, accuracy_name(key), "%");
     for (size_t number = 0; number < runs.size(); ++number) {
-      add_line(chart, runs, number, runs[number].epochs.*axis.places,
+      add_line(chart, runs, number, runs[number].epochs.*axis.positions,
                runs[number].log.epoch_column(key), /*smooth=*/false);
     }
     if (!chart.series.empty()) charts.push_back(line_chart(chart));

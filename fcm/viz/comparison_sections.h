@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "fcm/viz/comparison.h"
+#include "fcm/viz/line_positions.h"
 #include "fcm/viz/run_log.h"
-#include "fcm/viz/run_places.h"
 
 namespace fcm::viz::report {
 
@@ -15,7 +15,7 @@ namespace fcm::viz::report {
 struct RunLines {
   const ComparedRun* run = nullptr;
   RunLog log;
-  Places steps, epochs;  // positions of its lines
+  LinePositions steps, epochs;  // positions of its lines
 };
 
 std::vector<RunLines> lines_of(const ComparisonInput& input);

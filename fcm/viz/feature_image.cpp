@@ -19,7 +19,7 @@ double length(std::span<const double> a) { return std::sqrt(dot(a, a)); }
 
 // The first principal direction of the rows of x [L, D], by power iteration; zero if all rows are
 // zero. Its largest element is positive, so that sheets of one network can be compared.
-std::vector<double> strongest(const std::vector<double>& x_LD, size_t dim) {
+std::vector<double> first_principal_direction(const std::vector<double>& x_LD, size_t dim) {
   const std::span<const double> x(x_LD);
   std::vector<double> axis(dim);
   double longest = 0;  // starts with the longest row, which is not orthogonal to the direction
@@ -76,7 +76,7 @@ Components principal_components(std::span<const float> values_LD, int64_t patche
   }
   std::vector<double> x = centred(values_LD, components.mean_D);
   for (size_t component = 0; component < 3; ++component) {
-    const std::vector<double> axis = strongest(x, dim);
+    const std::vector<double> axis = first_principal_direction(x, dim);
     float low = 0, high = 0;
     for (size_t start = 0; start < x.size(); start += dim) {
       const std::span<double> row(x.data() + start, dim);

@@ -11,7 +11,7 @@
 #include "fcm/viz/class_colours.h"
 #include "fcm/viz/class_map.h"
 #include "fcm/viz/font.h"
-#include "fcm/viz/label_places.h"
+#include "fcm/viz/label_positions.h"
 #include "fcm/viz/sheet.h"
 
 namespace fcm::viz {

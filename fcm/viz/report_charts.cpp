@@ -82,7 +82,7 @@ std::string lead(const nlohmann::json& summary) {
 }
 
 // Adds the chart of a segmenter's pixel accuracy in training, if it was logged.
-void add_right_pixels(const RunLog& log, std::vector<std::string>& charts) {
+void add_pixel_accuracy(const RunLog& log, std::vector<std::string>& charts) {
   if (!log.has_step_numbers("decode_acc")) return;
   LineChart right = over_steps("Pixel accuracy in training", "%");
   add_smoothed(right, "", log.step_column("step"), log.step_column("decode_acc"));
@@ -162,7 +162,7 @@ std::string training(const RunLog& log) {
   }
   std::vector<std::string> small;
   if (!targets.series.empty()) small.push_back(line_chart(targets));
-  add_right_pixels(log, small);
+  add_pixel_accuracy(log, small);
   if (log.has_step_numbers("lr")) {
     LineChart chart = over_steps("Learning rate", "");
     chart.from_zero = true;

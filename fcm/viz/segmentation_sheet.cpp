@@ -56,8 +56,9 @@ image::Image segmentation_sheet(const std::vector<SegmentationRow>& rows,
     SheetRow tiles{{image}};
     const auto add = [&](const image::Image& map) {
       maps.push_back(&map);
-      tiles.tiles.push_back(map.pixels.empty() ? image::Image{}
-                                               : tinted(image, fitted_map(map, size), palette, 1));
+      tiles.tiles.push_back(map.pixels.empty()
+                                ? image::Image{}
+                                : blend_classes(image, fitted_map(map, size), palette, 1));
     };
     if (truths) add(row.truth);
     add(row.predicted);

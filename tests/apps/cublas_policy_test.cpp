@@ -10,10 +10,10 @@ namespace {
 
 TEST(CublasPolicy, FixesWorkspacesUnlessTheUserDid) {
   ::unsetenv("CUBLAS_WORKSPACE_CONFIG");
-  fix_cublas_workspaces();
+  set_cublas_workspace_config();
   EXPECT_EQ(std::string(std::getenv("CUBLAS_WORKSPACE_CONFIG")), ":4096:8");
   ::setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8", 1);
-  fix_cublas_workspaces();
+  set_cublas_workspace_config();
   EXPECT_EQ(std::string(std::getenv("CUBLAS_WORKSPACE_CONFIG")), ":16:8");
   ::unsetenv("CUBLAS_WORKSPACE_CONFIG");
 }

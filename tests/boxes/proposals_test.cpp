@@ -46,7 +46,7 @@ TEST(Proposals, AreThePublishedOnes) {
                                                  per_level, kept, 0.7);
     RC_ASSERT(same_bits(got.boxes_P4, wanted.boxes_P4));
     RC_ASSERT(same_bits(got.logits_P, wanted.logits_P));
-    RC_ASSERT(got.not_finite == 0);
+    RC_ASSERT(got.non_finite_count == 0);
   }));
 }
 
@@ -75,12 +75,12 @@ TEST(Proposals, AreThoseOfDecodedAnchors) {
 TEST(Proposals, CountAndDropWhatIsNotFinite) {
   Levels levels(7);
   const Proposals whole = propose_boxes(levels.logits, levels.boxes, kRows, kColumns, {});
-  EXPECT_EQ(whole.not_finite, 0);
+  EXPECT_EQ(whole.non_finite_count, 0);
   levels.boxes[0][4][1] = std::numeric_limits<float>::quiet_NaN();
   levels.logits[1][3] = std::numeric_limits<float>::infinity();
   levels.logits[2][0] = std::numeric_limits<float>::quiet_NaN();
   const Proposals got = propose_boxes(levels.logits, levels.boxes, kRows, kColumns, {});
-  EXPECT_EQ(got.not_finite, 3);
+  EXPECT_EQ(got.non_finite_count, 3);
   EXPECT_TRUE(got.boxes_P4.isfinite().all().item<bool>());
   EXPECT_TRUE(got.logits_P.isfinite().all().item<bool>());
   EXPECT_FALSE(same_bits(got.logits_P, whole.logits_P));

@@ -95,7 +95,8 @@ class EmulatedAdamWSteps : public testing::Test {
              second_ = at::zeros({kCount}), gradient_ = case_values({kCount}, at::kFloat, 2),
              rounded_ = at::empty({kCount}, at::kBFloat16);
   // Groups with arbitrary bounds. Elements 900 to 909 belong to no group.
-  std::vector<AdamWScheduled> scheduled_{{0, 7, 1, 0.05}, {7, 900, 0.5, 0}, {910, kCount, 1, 0.05}};
+  std::vector<AdamWGroupRange> scheduled_{
+      {0, 7, 1, 0.05}, {7, 900, 0.5, 0}, {910, kCount, 1, 0.05}};
   std::vector<AdamWSegment> segments_{3};
   AdamWFactors factors_{};
   AdamWState state_{};
@@ -121,10 +122,10 @@ class EmulatedAdamWSteps : public testing::Test {
   // Runs the same steps by the reference in float64.
   struct Wanted {
     at::Tensor value, first, second;
-    void step(const std::vector<AdamWScheduled>& scheduled, const at::Tensor& gradient, double lr,
+    void step(const std::vector<AdamWGroupRange>& scheduled, const at::Tensor& gradient, double lr,
               double scale, double number) {
       std::vector<AdamWSegment> segments;
-      for (const AdamWScheduled& s : scheduled) {
+      for (const AdamWGroupRange& s : scheduled) {
         const double rate = lr * s.lr_scale;
         segments.push_back(
             {s.begin, s.end, rate / (1 - std::pow(kBeta1, number)), 1 - rate * s.weight_decay});

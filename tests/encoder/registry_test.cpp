@@ -149,22 +149,22 @@ TEST(Layers, OfASwinCountBlocksOverAllStages) {
 
 TEST(Swin, RefusesWhatCannotWork) {
   EncoderOptions options = named_size("swin", "tiny");
-  EXPECT_TRUE(family("swin").faults(options).empty());
+  EXPECT_TRUE(family("swin").option_errors(options).empty());
   options.window = 0;
   options.heads = {3, 6, 12, 25};
   options.strides = {4, 2, 4, 2};
-  EXPECT_EQ(family("swin").faults(options).size(), 3u);
+  EXPECT_EQ(family("swin").option_errors(options).size(), 3u);
   options.heads = 24;
-  EXPECT_EQ(family("swin").faults(options).size(), 2u);
+  EXPECT_EQ(family("swin").option_errors(options).size(), 2u);
 }
 
 TEST(ConvVit, WindowsNeedTwoCellsARow) {
   EncoderOptions options = named_size("conv_vit", "base");
-  EXPECT_TRUE(family("conv_vit").faults(options).empty());
+  EXPECT_TRUE(family("conv_vit").option_errors(options).empty());
   options.strides = {4, 1, 1};
-  EXPECT_EQ(family("conv_vit").faults(options).size(), 2u);
+  EXPECT_EQ(family("conv_vit").option_errors(options).size(), 2u);
   options.depths = {0, 0, 2};
-  EXPECT_TRUE(family("conv_vit").faults(options).empty());
+  EXPECT_TRUE(family("conv_vit").option_errors(options).empty());
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ ClassifierAccuracy accuracy_with(double value, int64_t at) {
 TEST(ClassifierAccuracy, CountsWhatIsRight) {
   const ClassifierAccuracy all = accuracy_with(5, 0), five = accuracy_with(9, 1);
   EXPECT_EQ(all.top1, 100);
-  EXPECT_EQ(all.not_finite, 0);
+  EXPECT_EQ(all.non_finite_count, 0);
   EXPECT_TRUE(std::isfinite(all.loss));
   EXPECT_NEAR(five.top1, 100.0 * 5 / 6, 1e-9);
 }
@@ -59,7 +59,7 @@ TEST(ClassifierAccuracy, AnswersThatAreNoNumbersAreWrongAndCounted) {
   for (const double value : {kNan, kInf, -kInf}) {
     for (const int64_t at : {0, 1, 2}) {
       const ClassifierAccuracy found = accuracy_with(value, at);
-      EXPECT_EQ(found.not_finite, 1) << value << " " << at;
+      EXPECT_EQ(found.non_finite_count, 1) << value << " " << at;
       EXPECT_NEAR(found.top1, 100.0 * 5 / 6, 1e-9) << value << " " << at;
       EXPECT_NEAR(found.top5, 100.0 * 5 / 6, 1e-9) << value << " " << at;
       EXPECT_FALSE(std::isfinite(found.loss));

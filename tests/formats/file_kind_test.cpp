@@ -53,9 +53,10 @@ std::span<const std::byte> bytes_in(const std::string& text) {
 
 TEST(FileKind, BothReadersSayWhatAFileIsInstead) {
   for (const Other& other : other_files()) {
-    EXPECT_NE(what_it_is(bytes_in(other.content), other.content.size()).find(other.said),
+    EXPECT_NE(describe_other_format(bytes_in(other.content), other.content.size()).find(other.said),
               std::string::npos)
-        << other.name << ": " << what_it_is(bytes_in(other.content), other.content.size());
+        << other.name << ": "
+        << describe_other_format(bytes_in(other.content), other.content.size());
     EXPECT_EQ(weights_kind(bytes_in(other.content)), WeightsKind::kOther) << other.name;
     const std::string pth = error_of([&] { parse_pth(bytes_in(other.content), "file.pth"); });
     EXPECT_NE(pth.find(other.said), std::string::npos) << other.name << ": " << pth;
@@ -76,7 +77,7 @@ TEST(FileKind, BothReadersSayWhatAFileIsInstead) {
 
 TEST(FileKind, OfWhatIsNotKnownNothingIsSaid) {
   const std::string noise = "\x03\x91\xfe\x00\x12\xaa\xbb\xcc\xdd\xee"s;
-  EXPECT_EQ(what_it_is(bytes_in(noise), noise.size()), "");
+  EXPECT_EQ(describe_other_format(bytes_in(noise), noise.size()), "");
 }
 
 TEST(FileKind, WeightsAreKnownByTheirContent) {

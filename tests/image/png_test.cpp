@@ -145,21 +145,22 @@ TEST(Png, InterlacedRowsComeInOrder) {
 
 // Label maps: the stored values are read without conversion.
 TEST(Png, NumbersOfMaps) {
-  EXPECT_EQ(decode_numbers(make_png(PNG_COLOR_TYPE_GRAY, 8, {{0, 7, 255}}, 3)).pixels,
+  EXPECT_EQ(decode_class_map(make_png(PNG_COLOR_TYPE_GRAY, 8, {{0, 7, 255}}, 3)).pixels,
             (Pixels{0, 7, 255}));
   // Palette files give the indices instead of the colours; values of few bits are not scaled.
-  EXPECT_EQ(decode_numbers(make_png(PNG_COLOR_TYPE_PALETTE, 8, {{0, 1, 2}}, 3)).pixels,
+  EXPECT_EQ(decode_class_map(make_png(PNG_COLOR_TYPE_PALETTE, 8, {{0, 1, 2}}, 3)).pixels,
             (Pixels{0, 1, 2}));
-  EXPECT_EQ(decode_numbers(make_png(PNG_COLOR_TYPE_PALETTE, 2, {{0b00011000}}, 4)).pixels,
+  EXPECT_EQ(decode_class_map(make_png(PNG_COLOR_TYPE_PALETTE, 2, {{0b00011000}}, 4)).pixels,
             (Pixels{0, 1, 2, 0}));
-  EXPECT_EQ(decode_numbers(make_png(PNG_COLOR_TYPE_GRAY, 4, {{0x3f}}, 2)).pixels, (Pixels{3, 15}));
-  const Image map = decode_numbers(make_png(PNG_COLOR_TYPE_GRAY, 8, {{1, 2}, {3, 4}}, 2));
+  EXPECT_EQ(decode_class_map(make_png(PNG_COLOR_TYPE_GRAY, 4, {{0x3f}}, 2)).pixels,
+            (Pixels{3, 15}));
+  const Image map = decode_class_map(make_png(PNG_COLOR_TYPE_GRAY, 8, {{1, 2}, {3, 4}}, 2));
   EXPECT_EQ((std::array{map.rows, map.cols, map.channels}), (std::array<int64_t, 3>{2, 2, 1}));
 }
 
 TEST(Png, WhatHoldsNoNumbersIsRefused) {
   const auto refusal = [](const std::vector<uint8_t>& file) {
-    return test::data_error([&] { decode_numbers(file); });
+    return test::data_error([&] { decode_class_map(file); });
   };
   EXPECT_NE(refusal(make_png(PNG_COLOR_TYPE_GRAY, 16, {{0, 7, 0, 8}}, 2)).find("16 bits"),
             std::string::npos);
@@ -176,7 +177,7 @@ TEST(Png, WhatHoldsNoNumbersIsRefused) {
   EXPECT_NE(refusal(file).find("damaged PNG"), std::string::npos);
   EXPECT_NE(
       test::data_error([&] {
-        decode_numbers(make_png(PNG_COLOR_TYPE_GRAY, 8, {{1, 2}, {3, 4}}, 2), {.max_pixels = 3});
+        decode_class_map(make_png(PNG_COLOR_TYPE_GRAY, 8, {{1, 2}, {3, 4}}, 2), {.max_pixels = 3});
       }).find("more than the allowed"),
       std::string::npos);
 }

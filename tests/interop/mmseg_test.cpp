@@ -317,10 +317,10 @@ Value meta_with(std::vector<std::pair<std::string, Value>> entries) {
 
 TEST(MmsegMeta, OfAnyContentIsTakenOrLeft) {
   checkpoint::Checkpoint checkpoint;
-  take_meta(test::dict_value({}), checkpoint);
-  take_meta(test::dict_value({{"meta", test::text_value("x")}}), checkpoint);
+  read_meta(test::dict_value({}), checkpoint);
+  read_meta(test::dict_value({{"meta", test::text_value("x")}}), checkpoint);
   EXPECT_TRUE(checkpoint.state.empty());
-  take_meta(meta_with({{"iter", Value{int64_t{-4}}},
+  read_meta(meta_with({{"iter", Value{int64_t{-4}}},
                        {"CLASSES", Value{Value::Tuple{{test::text_value("bed "), Value{1.5},
                                                        test::text_value("windowpane")}}}},
                        {"PALETTE", Value{Value::List{{colour(1, 2, 255)}, {colour(0, 4, 5)}}}}}),
@@ -330,13 +330,13 @@ TEST(MmsegMeta, OfAnyContentIsTakenOrLeft) {
   EXPECT_EQ(checkpoint.state.at("trained_on").at("classes"), json({"bed", "windowpane"}));
   EXPECT_EQ(checkpoint.state.at(kMetaKey).at("CLASSES")[0], "bed ");
   checkpoint::Checkpoint bright;  // its colour 256 is not a byte
-  take_meta(meta_with({{"CLASSES", Value{Value::Tuple{{test::text_value("bed")}}}},
+  read_meta(meta_with({{"CLASSES", Value{Value::Tuple{{test::text_value("bed")}}}},
                        {"PALETTE", Value{Value::List{{colour(1, 2, 256)}}}}}),
             bright);
   EXPECT_FALSE(bright.state.at("trained_on").contains("colours"));
   checkpoint::Checkpoint other;
   other.state["trained_on"] = {{"classes", {"its own"}}};
-  take_meta(meta_with({{"CLASSES", test::text_value("no list")}, {"iter", test::text_value("x")}}),
+  read_meta(meta_with({{"CLASSES", test::text_value("no list")}, {"iter", test::text_value("x")}}),
             other);
   EXPECT_EQ(other.state.at("trained_on").at("classes"), json({"its own"}));
   EXPECT_EQ(other.step, 0);

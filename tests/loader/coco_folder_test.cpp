@@ -57,7 +57,7 @@ TEST(CocoFolder, WhatLiesBesideIsCounted) {
   EXPECT_EQ(as_text(dataset->remarks().left_out),
             "1 .json (captions_train2017.json), 1 .md (README.md), 1 .txt (notes.txt), 1 folders "
             "(test2017), 1 images without a record (99.jpg)");
-  EXPECT_EQ(dataset->remarks().beside.count(), 3);
+  EXPECT_EQ(dataset->remarks().left_out_of_both_splits.count(), 3);
 }
 
 TEST(CocoFolder, ImagesThatAreNotThereAreNoted) {

@@ -127,7 +127,7 @@ TEST(Training, WholeImagesAreOnlyPaddedAndFlipped) {
   options.flip = 0;
   const image::Image image = test::pattern(28, 28, 1);
   std::vector<uint8_t> out(32 * 32, 77);
-  view_for_training(image, options, 1, 0, 0, out.data());
+  crop_for_training(image, options, 1, 0, 0, out.data());
   for (int64_t row = 0; row < 32; ++row) {
     for (int64_t col = 0; col < 32; ++col) {
       const bool border = row < 2 || col < 2 || row >= 30 || col >= 30;
@@ -151,7 +151,7 @@ TEST(Training, ReadingOnlyTheCropGivesTheSameBytes) {
     const auto dataset = open_dataset(data.string(), Split::kTrain);
     for (int64_t i = 0; i < dataset->size(); i += 9) {
       const auto sample = static_cast<uint64_t>(i);
-      view_for_training(dataset->get(i, 3), options, 1, 2, sample, expected.data());
+      crop_for_training(dataset->get(i, 3), options, 1, 2, sample, expected.data());
       read_for_training(*dataset, i, options, 1, 2, sample, read.data());
       ASSERT_EQ(read, expected) << dataset->name(i);
       read_for_training(*dataset, i, options, 1, 3, sample, read.data());
@@ -167,8 +167,8 @@ TEST(Evaluation, TheRightSizeIsUntouched) {
   std::vector<uint8_t> padded(32 * 32 * 3), out(padded.size());
   options.flip = 0;
   options.crop_scale = {1.0, 1.0};
-  view_for_training(image, options, 1, 0, 0, padded.data());
-  view_for_evaluation(image, options, out.data());
+  crop_for_training(image, options, 1, 0, 0, padded.data());
+  crop_for_evaluation(image, options, out.data());
   EXPECT_EQ(out, padded);
 }
 
@@ -181,12 +181,12 @@ TEST(Evaluation, CoversTheTargetAndTakesTheMiddle) {
   DataOptions options = test::small_options(20);
   options.channels = 1;
   std::vector<uint8_t> out(400);
-  view_for_evaluation(ramp, options, out.data());
+  crop_for_evaluation(ramp, options, out.data());
   for (size_t col = 0; col < 20; ++col) EXPECT_EQ(out[col], 2 * (40 + col));
   // The target has half the rows, so the crop is the central 40 of 100 columns.
   options.image_size = {10, 20};
   std::vector<uint8_t> half(200);
-  view_for_evaluation(ramp, options, half.data());
+  crop_for_evaluation(ramp, options, half.data());
   for (size_t col = 0; col < 20; ++col) EXPECT_NEAR(half[col], 2 * (30 + 2.0 * col + 0.5), 1.0);
 }
 
@@ -195,13 +195,13 @@ TEST(Evaluation, ACentralShareIsThatOfThePublishedTransform) {
   const image::Image image = test::pattern(70, 90, 3);
   DataOptions options = test::small_options(28);
   std::vector<uint8_t> out(28 * 28 * 3), by_steps(out.size()), whole(32 * 41 * 3);
-  view_for_evaluation(image, options, out.data(), 28.0 / 32.0);
+  crop_for_evaluation(image, options, out.data(), 28.0 / 32.0);
   image::crop_resize(image, {0, 0, 70, 90}, 32, 41, image::Interpolation::kBicubic, false,
                      whole.data());
   image::crop_resize({32, 41, 3, whole}, {2, 6, 28, 28}, 28, 28, image::Interpolation::kBicubic,
                      false, by_steps.data());
   EXPECT_EQ(out, by_steps);
-  view_for_evaluation(image, options, out.data());
+  crop_for_evaluation(image, options, out.data());
   EXPECT_NE(out, by_steps);
 }
 
@@ -211,7 +211,7 @@ TEST(Evaluation, HalfAColumnTooManyGoesToTheEvenNeighbour) {
     DataOptions options = test::small_options(4);
     options.channels = 1;
     std::vector<uint8_t> out(16);
-    view_for_evaluation(image, options, out.data());
+    crop_for_evaluation(image, options, out.data());
     EXPECT_EQ(out[0], image.pixels[static_cast<size_t>(left)]) << cols;
   }
 }
@@ -220,7 +220,7 @@ TEST(Evaluation, AbsurdlyLongImagesCostLittle) {
   // The whole resized image would have 224 x 4.5 million pixels.
   const image::Image line = test::pattern(1, 20000, 3);
   std::vector<uint8_t> out(224 * 224 * 3);
-  view_for_evaluation(line, test::small_options(224), out.data());
+  crop_for_evaluation(line, test::small_options(224), out.data());
   EXPECT_GT(*std::max_element(out.begin(), out.end()), 0);
 }
 

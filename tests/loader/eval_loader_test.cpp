@@ -32,7 +32,7 @@ TEST(EvalLoader, ImagesInOrderTheLastBatchShorter) {
         EXPECT_EQ(batch.sample_ids[i], expected);
         EXPECT_EQ(batch.targets.labels()[i], 1000 + expected);
         std::vector<uint8_t> pixels(16 * 16 * 3);
-        view_for_evaluation(dataset->get(expected, 3), small_options(), pixels.data());
+        crop_for_evaluation(dataset->get(expected, 3), small_options(), pixels.data());
         EXPECT_TRUE(
             std::equal(pixels.begin(), pixels.end(),
                        batch.pixels_BHWC.begin() + static_cast<ptrdiff_t>(i * pixels.size())));
@@ -58,7 +58,7 @@ TEST(EvalLoader, BadImagesAreLeftOutAndReported) {
       seen.push_back(batch.sample_ids[i]);
       EXPECT_EQ(batch.targets.labels()[i], 1000 + batch.sample_ids[i]);
       std::vector<uint8_t> pixels(16 * 16 * 3);
-      view_for_evaluation(dataset->get(seen.back(), 3), options, pixels.data());
+      crop_for_evaluation(dataset->get(seen.back(), 3), options, pixels.data());
       EXPECT_TRUE(
           std::equal(pixels.begin(), pixels.end(),
                      batch.pixels_BHWC.begin() + static_cast<ptrdiff_t>(i * pixels.size())));

@@ -14,68 +14,69 @@ using test::data_error;
 using test::frame_options;
 using Outlines = std::vector<std::vector<double>>;
 
-TEST(FramePlaceTest, SizesAndOffsetsRoundHalvesToEven) {
-  FramePlace place = place_for_training({480, 640}, 1024, {2, 0.5, false});
-  EXPECT_EQ(place.resized, (Extent{1536, 2048}));
-  EXPECT_EQ(place.top, 256);
-  EXPECT_EQ(place.left, 512);
-  EXPECT_EQ(place.shown(), (Extent{1024, 1024}));
-  place = place_for_training({480, 640}, 1024, {0.1, 0.9, true});
-  EXPECT_EQ(place.resized, (Extent{77, 102}));  // 76.8, 102.4
-  EXPECT_EQ(place.top, 0);
-  EXPECT_EQ(place.shown(), (Extent{77, 102}));
-  EXPECT_TRUE(place.mirror);
-  EXPECT_EQ(place_for_training({5, 10}, 5, {1, 0, false}).resized.rows, 2);   // 2.5
-  EXPECT_EQ(place_for_training({15, 10}, 5, {1, 0, false}).resized.cols, 3);  // 3.33
-  EXPECT_EQ(place_for_training({7, 7}, 6, {1.5, 0.5, false}).top, 2);         // 1.5
-  EXPECT_EQ(place_for_training({1, 700}, 64, {0.1, 0, false}).resized, (Extent{1, 6}));
+TEST(FrameLayoutTest, SizesAndOffsetsRoundHalvesToEven) {
+  FrameLayout layout = layout_for_training({480, 640}, 1024, {2, 0.5, false});
+  EXPECT_EQ(layout.resized, (Extent{1536, 2048}));
+  EXPECT_EQ(layout.top, 256);
+  EXPECT_EQ(layout.left, 512);
+  EXPECT_EQ(layout.shown(), (Extent{1024, 1024}));
+  layout = layout_for_training({480, 640}, 1024, {0.1, 0.9, true});
+  EXPECT_EQ(layout.resized, (Extent{77, 102}));  // 76.8, 102.4
+  EXPECT_EQ(layout.top, 0);
+  EXPECT_EQ(layout.shown(), (Extent{77, 102}));
+  EXPECT_TRUE(layout.mirror);
+  EXPECT_EQ(layout_for_training({5, 10}, 5, {1, 0, false}).resized.rows, 2);   // 2.5
+  EXPECT_EQ(layout_for_training({15, 10}, 5, {1, 0, false}).resized.cols, 3);  // 3.33
+  EXPECT_EQ(layout_for_training({7, 7}, 6, {1.5, 0.5, false}).top, 2);         // 1.5
+  EXPECT_EQ(layout_for_training({1, 700}, 64, {0.1, 0, false}).resized, (Extent{1, 6}));
 }
 
-TEST(FramePlaceTest, ForTestingTheLongerSideIsTheFrames) {
-  EXPECT_EQ(place_for_testing({480, 640}, 1024).resized, (Extent{768, 1024}));
-  EXPECT_EQ(place_for_testing({640, 427}, 1024).resized, (Extent{1024, 683}));
-  EXPECT_EQ(place_for_testing({20, 31}, 128).resized, (Extent{83, 128}));
-  EXPECT_EQ(place_for_testing({1, 700}, 64).resized, (Extent{1, 64}));
-  EXPECT_EQ(place_for_testing({700, 1}, 64).resized, (Extent{64, 1}));
+TEST(FrameLayoutTest, ForTestingTheLongerSideIsTheFrames) {
+  EXPECT_EQ(layout_for_testing({480, 640}, 1024).resized, (Extent{768, 1024}));
+  EXPECT_EQ(layout_for_testing({640, 427}, 1024).resized, (Extent{1024, 683}));
+  EXPECT_EQ(layout_for_testing({20, 31}, 128).resized, (Extent{83, 128}));
+  EXPECT_EQ(layout_for_testing({1, 700}, 64).resized, (Extent{1, 64}));
+  EXPECT_EQ(layout_for_testing({700, 1}, 64).resized, (Extent{64, 1}));
 }
 
 TEST(FrameDrawsTest, AreKeyedAndInTheirRanges) {
   const FrameOptions options = frame_options();
-  double low = 9, high = 0, mean_place = 0, mirrored = 0;
+  double low = 9, high = 0, mean_offset = 0, mirrored = 0;
   for (uint64_t i = 0; i < 1000; ++i) {
     const FrameDraws draws = draw_frame(options, 1, 2, i), again = draw_frame(options, 1, 2, i);
     ASSERT_EQ(draws.scale, again.scale);
-    ASSERT_EQ(draws.place, again.place);
+    ASSERT_EQ(draws.offset_share, again.offset_share);
     ASSERT_EQ(draws.mirror, again.mirror);
     ASSERT_NE(draws.scale, draw_frame(options, 1, 3, i).scale);
     ASSERT_NE(draws.scale, draw_frame(options, 2, 2, i).scale);
-    ASSERT_TRUE(draws.place >= 0 && draws.place < 1);
+    ASSERT_TRUE(draws.offset_share >= 0 && draws.offset_share < 1);
     low = std::min(low, draws.scale);
     high = std::max(high, draws.scale);
-    mean_place += draws.place / 1000;
+    mean_offset += draws.offset_share / 1000;
     mirrored += draws.mirror ? 1 : 0;
   }
   EXPECT_GE(low, 0.1);
   EXPECT_LT(low, 0.12);
   EXPECT_LE(high, 2);
   EXPECT_GT(high, 1.98);
-  EXPECT_NEAR(mean_place, 0.5, 0.05);
+  EXPECT_NEAR(mean_offset, 0.5, 0.05);
   EXPECT_NEAR(mirrored, 500, 60);
 }
 
 // Resizes the whole image, cuts and pads it to the frame, then mirrors the frame.
-std::vector<uint8_t> step_by_step(const image::Image& image, const FramePlace& place, uint8_t pad) {
-  const Extent size = place.resized, shown = place.shown();
+std::vector<uint8_t> step_by_step(const image::Image& image, const FrameLayout& layout,
+                                  uint8_t pad) {
+  const Extent size = layout.resized, shown = layout.shown();
   std::vector<uint8_t> resized(static_cast<size_t>(size.rows * size.cols * 3));
   image::crop_resize(image, {0, 0, image.rows, image.cols}, size.rows, size.cols,
                      image::Interpolation::kBilinear, false, resized.data());
-  std::vector<uint8_t> frame(static_cast<size_t>(place.side * place.side * 3), pad);
+  std::vector<uint8_t> frame(static_cast<size_t>(layout.side * layout.side * 3), pad);
   for (int64_t row = 0; row < shown.rows; ++row) {
     for (int64_t col = 0; col < shown.cols; ++col) {
-      const int64_t to = place.mirror ? place.side - 1 - col : col;
-      const int64_t from = (row + place.top) * size.cols + col + place.left;
+      const int64_t to = layout.mirror ? layout.side - 1 - col : col;
+      const int64_t from = (row + layout.top) * size.cols + col + layout.left;
       for (int64_t c = 0; c < 3; ++c) {
-        frame[static_cast<size_t>((row * place.side + to) * 3 + c)] =
+        frame[static_cast<size_t>((row * layout.side + to) * 3 + c)] =
             resized[static_cast<size_t>(from * 3 + c)];
       }
     }
@@ -93,9 +94,9 @@ TEST(Frame, PixelsAreThoseOfThePublishedSteps) {
   for (int64_t i = 0; i < 40; ++i) {
     const FrameDraws draws = draw_frame(options, 3, 0, static_cast<uint64_t>(i));
     read_frame_for_training(dataset, i, options, draws, pixels.data(), truth);
-    const FramePlace place = place_for_training(dataset.extent_of(i), 48, draws);
-    larger += place.resized.rows > 48 ? 1 : 0;
-    ASSERT_TRUE(pixels == step_by_step(dataset.get(i, 3), place, 77)) << i;
+    const FrameLayout layout = layout_for_training(dataset.extent_of(i), 48, draws);
+    larger += layout.resized.rows > 48 ? 1 : 0;
+    ASSERT_TRUE(pixels == step_by_step(dataset.get(i, 3), layout, 77)) << i;
     EXPECT_EQ(truth.image, 1000 + i);
     EXPECT_EQ(truth.rows, 48);
     EXPECT_EQ(truth.cols, 48);
@@ -116,9 +117,9 @@ TEST(Frame, PixelsOfFilesAreThoseOfWholeImages) {
     const FrameDraws draws = draw_frame(options, 3, 1, k);
     read_frame_for_training(*dataset, i, options, draws, pixels.data(), truth);
     const image::Image whole = dataset->get(i, 3);
-    const FramePlace place = place_for_training({whole.rows, whole.cols}, 32, draws);
-    ASSERT_TRUE(pixels == step_by_step(whole, place, 128)) << k;
-    EXPECT_EQ(truth, instances_in_frame(dataset->instances(i), place));
+    const FrameLayout layout = layout_for_training({whole.rows, whole.cols}, 32, draws);
+    ASSERT_TRUE(pixels == step_by_step(whole, layout, 128)) << k;
+    EXPECT_EQ(truth, instances_in_frame(dataset->instances(i), layout));
   }
 }
 
@@ -133,8 +134,8 @@ Instance of_outlines(const Outlines& outlines) {
 
 TEST(Frame, OutlinesMoveWithTheImage) {
   const Instances whole{4, 40, 80, {of_outlines({{10, 10, 30, 10, 30, 20}})}};
-  FramePlace place = place_for_training({40, 80}, 64, {1, 0, false});  // resized to 32 x 64
-  Instances moved = instances_in_frame(whole, place);
+  FrameLayout layout = layout_for_training({40, 80}, 64, {1, 0, false});  // resized to 32 x 64
+  Instances moved = instances_in_frame(whole, layout);
   ASSERT_EQ(moved.instances.size(), 1u);
   EXPECT_EQ(moved.instances[0].outlines, (Outlines{{8, 8, 24, 8, 24, 16}}));
   EXPECT_EQ(moved.instances[0].box, (std::array<double, 4>{8, 8, 24, 16}));
@@ -142,23 +143,23 @@ TEST(Frame, OutlinesMoveWithTheImage) {
   EXPECT_EQ(moved.instances[0].class_number, 2);
   EXPECT_EQ(moved.instances[0].area, 55);
   EXPECT_EQ(moved.image, 4);
-  place.mirror = true;  // mirrors the whole frame
-  moved = instances_in_frame(whole, place);
+  layout.mirror = true;  // mirrors the whole frame
+  moved = instances_in_frame(whole, layout);
   EXPECT_EQ(moved.instances[0].outlines, (Outlines{{56, 8, 40, 8, 40, 16}}));
   EXPECT_EQ(moved.instances[0].box, (std::array<double, 4>{40, 8, 56, 16}));
   // Resized to 64 x 128, then cut to 64 columns: first the last ones, then the central ones.
-  place = place_for_training({40, 80}, 64, {2, 1, false});
-  EXPECT_EQ(place.left, 64);
-  EXPECT_TRUE(instances_in_frame(whole, place).instances.empty());
-  place = place_for_training({40, 80}, 64, {2, 0.5, false});
-  EXPECT_EQ(instances_in_frame(whole, place).instances[0].outlines,
+  layout = layout_for_training({40, 80}, 64, {2, 1, false});
+  EXPECT_EQ(layout.left, 64);
+  EXPECT_TRUE(instances_in_frame(whole, layout).instances.empty());
+  layout = layout_for_training({40, 80}, 64, {2, 0.5, false});
+  EXPECT_EQ(instances_in_frame(whole, layout).instances[0].outlines,
             (Outlines{{0, 16, 16, 16, 16, 32, 0, 24}}));
 }
 
 TEST(Frame, BoxesAreInSinglePrecision) {
   const Instances whole{4, 30, 30, {of_outlines({{1.23, 4.56, 17.89, 4.56, 17.89, 20.01}})}};
   const Instances moved =
-      instances_in_frame(whole, place_for_training({30, 30}, 48, {1, 0, false}));
+      instances_in_frame(whole, layout_for_training({30, 30}, 48, {1, 0, false}));
   for (const double place : moved.instances[0].box) {
     EXPECT_EQ(place, double{static_cast<float>(place)});
   }
@@ -173,8 +174,8 @@ TEST(Frame, WhatIsNotLearntIsLeftOut) {
   const Instance outside = of_outlines({{-10, -10, -5, -10, -5, -5}});
   const Instance beyond = of_outlines({{70, 5, 90, 5, 90, 9}});  // inside the frame's padding
   const Instances whole{4, 32, 60, {crowd, thin, tiny, outside, beyond}};
-  const FramePlace place = place_for_training({32, 60}, 64, {0.5, 0, false});
-  const Instances moved = instances_in_frame(whole, place);
+  const FrameLayout layout = layout_for_training({32, 60}, 64, {0.5, 0, false});
+  const Instances moved = instances_in_frame(whole, layout);
   ASSERT_EQ(moved.instances.size(), 1u) << "an outline may be in the padding, as upstream";
   EXPECT_GT(moved.instances[0].box[0], 32);
 }
@@ -184,12 +185,12 @@ TEST(Frame, PartsSplitAndVanish) {
   const Instance u = of_outlines(
       {{2, 2, 28, 2, 28, 30, 24, 30, 24, 8, 6, 8, 6, 30, 2, 30}, {10, 12, 12, 12, 12, 14}});
   const Instances whole{4, 32, 32, {u}};
-  FramePlace place{32, {32, 32}, {42, 32}, 12, 0, false};
-  const Instances moved = instances_in_frame(whole, place);
+  FrameLayout layout{32, {32, 32}, {42, 32}, 12, 0, false};
+  const Instances moved = instances_in_frame(whole, layout);
   ASSERT_EQ(moved.instances.size(), 1u);
   EXPECT_EQ(moved.instances[0].outlines.size(), 3u);
-  place.top = 10;  // half a pixel of the base's height remains in the frame
-  EXPECT_EQ(instances_in_frame(whole, place).instances[0].outlines.size(), 2u);
+  layout.top = 10;  // half a pixel of the base's height remains in the frame
+  EXPECT_EQ(instances_in_frame(whole, layout).instances[0].outlines.size(), 2u);
 }
 
 TEST(Frame, MasksMoveAsBitmaps) {
@@ -200,16 +201,16 @@ TEST(Frame, MasksMoveAsBitmaps) {
   const Instances whole{4, 40, 60, {instance}};
   for (uint64_t k = 0; k < 40; ++k) {
     const FrameDraws draws = draw_frame(frame_options(), 9, 0, k);
-    const FramePlace place = place_for_training({40, 60}, 48, draws);
-    const Extent shown = place.shown();
+    const FrameLayout layout = layout_for_training({40, 60}, 48, draws);
+    const Extent shown = layout.shown();
     const image::RunLengths expected =
-        image::resize_mask(mask, {place.resized.rows,
-                                  place.resized.cols,
-                                  {place.top, place.left, shown.rows, shown.cols},
+        image::resize_mask(mask, {layout.resized.rows,
+                                  layout.resized.cols,
+                                  {layout.top, layout.left, shown.rows, shown.cols},
                                   48,
                                   48,
                                   draws.mirror});
-    const Instances moved = instances_in_frame(whole, place);
+    const Instances moved = instances_in_frame(whole, layout);
     const auto [x, y, width, height] = image::mask_box(expected);
     if (width == 0) {
       EXPECT_TRUE(moved.instances.empty());
@@ -229,7 +230,7 @@ TEST(Frame, AMaskAndItsOutlineNearlyAgree) {
   for (uint64_t k = 0; k < 30; ++k) {
     const FrameDraws draws = draw_frame(frame_options(), 10, 0, k);
     if (draws.scale < 0.5) continue;
-    const Instances moved = instances_in_frame(whole, place_for_training({40, 60}, 48, draws));
+    const Instances moved = instances_in_frame(whole, layout_for_training({40, 60}, 48, draws));
     if (moved.instances.size() < 2) continue;
     const auto outline = image::decode_mask(mask_of(moved.instances[0], 48, 48));
     const auto bitmap = image::decode_mask(mask_of(moved.instances[1], 48, 48));
@@ -292,11 +293,11 @@ TEST(ForEachFrame, WholeImagesInOrder) {
     std::vector<int64_t> seen;
     const auto bad = for_each_frame({dataset, frame_options(), threads}, [&](TestFrame&& test) {
       seen.push_back(test.index);
-      const FramePlace place = place_for_testing(dataset->extent_of(test.index), 48);
+      const FrameLayout layout = layout_for_testing(dataset->extent_of(test.index), 48);
       EXPECT_EQ(test.image, dataset->extent_of(test.index));
-      EXPECT_EQ(test.shown, place.resized);
+      EXPECT_EQ(test.shown, layout.resized);
       EXPECT_EQ(test.frame.rows, 48);
-      EXPECT_TRUE(test.frame.pixels == step_by_step(dataset->get(test.index, 3), place, 128));
+      EXPECT_TRUE(test.frame.pixels == step_by_step(dataset->get(test.index, 3), layout, 128));
     });
     EXPECT_EQ(seen.size(), 20u);
     EXPECT_TRUE(std::ranges::is_sorted(seen));

@@ -13,11 +13,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kImages = kFewestToKeep;
+constexpr int64_t kImages = kMinCachedImages;
 
 // A time in the future, at which the test's files are old enough for their list to be cached.
 std::chrono::system_clock::time_point later() {
-  return std::chrono::system_clock::now() + 2 * kSettled;
+  return std::chrono::system_clock::now() + 2 * kMinCachedAge;
 }
 
 std::vector<std::string> names_of(const ImageNames& images) {
@@ -33,11 +33,11 @@ TEST(IndexCache, GivesBackWhatWasKeptAndNothingElse) {
   const test::Scratch folder;
   const fs::path cache = folder.path() / "not/yet/there";
   EXPECT_FALSE(read_index(cache, "key"));
-  keep_index(cache, "key", "content");
+  write_index(cache, "key", "content");
   EXPECT_EQ(read_index(cache, "key"), "content");
   EXPECT_FALSE(read_index(cache, "other"));
   EXPECT_FALSE(read_index({}, "key"));
-  keep_index({}, "key", "content");
+  write_index({}, "key", "content");
   const fs::path file = fs::directory_iterator(cache)->path();
   const std::string whole = read_file(file, ExitCode::kData);
   for (size_t at = 0; at < whole.size(); ++at) {
@@ -50,7 +50,7 @@ TEST(IndexCache, GivesBackWhatWasKeptAndNothingElse) {
   }
   // A cache file is named after the checksum of its key. If two keys had the same checksum, the
   // file could have the other key's content: then nothing is read.
-  keep_index(cache, "other", "content");
+  write_index(cache, "other", "content");
   fs::path others;
   for (const auto& entry : fs::directory_iterator(cache)) {
     if (entry.path() != file) others = entry.path();
@@ -62,8 +62,8 @@ TEST(IndexCache, GivesBackWhatWasKeptAndNothingElse) {
 TEST(IndexCache, AFolderThatCannotBeWrittenIsNoError) {
   const test::Scratch folder;
   folder.write("file", std::string("x"));
-  EXPECT_NO_THROW(keep_index(folder.path() / "file/inside", "key", "content"));
-  EXPECT_NO_THROW(keep_index("/proc/no/such", "key", "content"));
+  EXPECT_NO_THROW(write_index(folder.path() / "file/inside", "key", "content"));
+  EXPECT_NO_THROW(write_index("/proc/no/such", "key", "content"));
 }
 
 class FolderCache : public testing::Test {
@@ -81,7 +81,7 @@ class FolderCache : public testing::Test {
   std::vector<std::string> truth() const {
     return names_of(list_folder(set_, {}, std::chrono::system_clock::now()));
   }
-  bool is_kept() const { return fs::exists(cache_); }
+  bool is_cached() const { return fs::exists(cache_); }
 
   test::Scratch folder_;
   const fs::path set_ = folder_.path() / "set", cache_ = folder_.path() / "cache";
@@ -90,7 +90,7 @@ class FolderCache : public testing::Test {
 TEST_F(FolderCache, IsUsedWhereNothingChanged) {
   const auto expected = truth();
   EXPECT_EQ(names_of(list(later())), expected);
-  ASSERT_TRUE(is_kept());
+  ASSERT_TRUE(is_cached());
   const ImageNames again = list(later());
   EXPECT_EQ(names_of(again), expected);
   EXPECT_EQ(again.labels.classes, (std::vector<std::string>{"0", "1", "2"}));
@@ -100,18 +100,18 @@ TEST_F(FolderCache, IsUsedWhereNothingChanged) {
   const size_t at = content.find("0/deep/0.png");
   ASSERT_NE(at, std::string::npos);
   content[at + 7] = '8';
-  keep_index(cache_, key, content);
+  write_index(cache_, key, content);
   EXPECT_NE(names_of(list(later())), expected);
 }
 
 TEST_F(FolderCache, IsNotKeptWhileTheFoldersAreFresh) {
   list(std::chrono::system_clock::now());
-  EXPECT_FALSE(is_kept());
+  EXPECT_FALSE(is_cached());
 }
 
 TEST_F(FolderCache, EveryChangeOfAFolderShows) {
   list(later());
-  ASSERT_TRUE(is_kept());
+  ASSERT_TRUE(is_cached());
   const std::vector<std::function<void()>> changes{
       [&] { folder_.write("set/1/deep/new.png", std::string()); },
       [&] { fs::remove(set_ / "1/deep/1.png"); },
@@ -144,11 +144,11 @@ TEST_F(FolderCache, EveryChangeOfAFolderShows) {
 TEST_F(FolderCache, IsNotKeptWhereLinksDecide) {
   fs::create_symlink(folder_.path() / "elsewhere.png", set_ / "0/link.png");
   list(later());
-  EXPECT_FALSE(is_kept());
+  EXPECT_FALSE(is_cached());
   fs::remove(set_ / "0/link.png");
   fs::create_symlink(folder_.path() / "elsewhere", set_ / "dangling");
   list(later());
-  EXPECT_FALSE(is_kept());
+  EXPECT_FALSE(is_cached());
 }
 
 class TarCache : public testing::Test {
@@ -197,7 +197,7 @@ TEST_F(TarCache, IsUsedWhereNothingChanged) {
   const size_t at = content.find("7777");
   ASSERT_NE(at, std::string::npos);
   content[at] = '8';
-  keep_index(cache_, key(), content);
+  write_index(cache_, key(), content);
   EXPECT_NE(walk(), first);
 }
 

@@ -26,7 +26,7 @@ TEST(Listing, ManyImagesCostLessThan100BytesEach) {
     if (i % kImagesOfEach == 0) std::filesystem::create_directories(class_folder);
     std::ofstream(class_folder / fmt::format("n{:08}_{}.JPEG", 1440764 + c, 10000 + i % 30000));
   }
-  const auto later = std::chrono::system_clock::now() + 2 * kSettled;
+  const auto later = std::chrono::system_clock::now() + 2 * kMinCachedAge;
   const auto measured = [&](const char* what, const OpenOptions& options) {
     const uint64_t before = bytes_held();
     const auto start = std::chrono::steady_clock::now();

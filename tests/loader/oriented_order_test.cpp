@@ -60,7 +60,7 @@ TEST(OrientedOrderTest, EachBatchHasOneOrientationAndEachStreamAllInTurn) {
     for (int64_t step = 0; step < steps; ++step) {
       for (const Chosen& one : order.of_step(step)) {
         ++times[one.sample];
-        ASSERT_TRUE(keys.insert({one.sample, one.time}).second)
+        ASSERT_TRUE(keys.insert({one.sample, one.earlier_uses}).second)
             << "two uses of an image have the same keys for random draws";
       }
     }
@@ -141,7 +141,7 @@ TEST(OrientedOrderTest, ImagesWithoutObjectsAreNotInIt) {
   for (const int64_t bare : {0, 3, 7, 8}) EXPECT_FALSE(seen.contains(bare));
   KeyedRandom random(1, Purpose::kSubstitute, 0, 0);
   for (int i = 0; i < 200; ++i) {
-    const int64_t other = order.another(5, random);
+    const int64_t other = order.random_of_same_group(5, random);
     EXPECT_TRUE(dataset.image_record(other).is_wide());
     EXPECT_TRUE(seen.contains(other));
   }

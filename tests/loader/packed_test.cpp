@@ -182,7 +182,7 @@ TEST_F(PackedFileTest, HostileIndexesAreRefused) {
     index.split = split;
     index.classes = {"ant"};
     for (int i = 0; i < images; ++i) {
-      index.places.push_back({0, checksum(pixels), size, label});
+      index.entries.push_back({0, checksum(pixels), size, label});
       index.names.add("name");
     }
     replace(head + pixels + packed_tail(head, {index}, kPackedHead + pixels.size()));

@@ -79,8 +79,8 @@ class PlainPipeline {
     std::vector<uint8_t> map;
     image::Box box;
     for (int draw = 0; draw < 11; ++draw) {
-      box.top = draws_.place(image_.rows - rows);
-      box.left = draws_.place(image_.cols - cols);
+      box.top = draws_.draw_offset(image_.rows - rows);
+      box.left = draws_.draw_offset(image_.cols - cols);
       map.clear();
       for (int64_t i = 0; i < rows * cols; ++i) {
         map.push_back(
@@ -211,7 +211,7 @@ TEST(Scene, TheEleventhCropIsTakenUnchecked) {
   SceneDraws draws = draw_scene(options, 1, 0, 0);
   draws.ratio = 1;
   std::vector<int64_t> most;
-  draws.place = [&](int64_t last) {
+  draws.draw_offset = [&](int64_t last) {
     most.push_back(last);
     return std::min<int64_t>(last, std::ssize(most));
   };

@@ -170,8 +170,8 @@ TEST(TarShards, WhatLiesBesideBothSplitsIsMarked) {
   folder.write("info.yaml", std::string("x"));
   const auto train = open_dataset(folder.string(), Split::kTrain);
   EXPECT_EQ(as_text(train->remarks().left_out), "1 .json (x-0.tar:a.json), 1 .yaml (info.yaml)");
-  EXPECT_EQ(as_text(train->remarks().beside), "1 .yaml (info.yaml)");
-  EXPECT_EQ(as_text(open_dataset(folder.string(), Split::kVal)->remarks().beside),
+  EXPECT_EQ(as_text(train->remarks().left_out_of_both_splits), "1 .yaml (info.yaml)");
+  EXPECT_EQ(as_text(open_dataset(folder.string(), Split::kVal)->remarks().left_out_of_both_splits),
             "1 .yaml (info.yaml)");
 }
 

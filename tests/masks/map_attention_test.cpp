@@ -28,7 +28,7 @@ int64_t published_row(Grid trained, Grid now, bool class_token, int64_t i, int64
 }
 
 void expect_published(Grid trained, Grid now, bool class_token) {
-  const int64_t rows = published_rows(trained, class_token);
+  const int64_t rows = upstream_table_rows(trained, class_token);
   const at::Tensor published = at::arange(rows, at::kLong).view({rows, 1});
   const MapAttention map = map_attention(trained, now, class_token);
   const at::Tensor table = map.table(published);

@@ -20,7 +20,7 @@ class FlatGradientsTest : public testing::TestWithParam<at::ScalarType> {
  protected:
   static constexpr int64_t kFirst = 100'003, kSecond = 6, kThird = 5;
 
-  FlatGradientsTest() { gradients.hold_in(at::zeros({kFirst + kSecond + kThird}, type)); }
+  FlatGradientsTest() { gradients.move_to(at::zeros({kFirst + kSecond + kThird}, type)); }
 
   // A backward pass in which the first leaf gets the gradient `of_first` and the second one
   // `of_second` transposed.
@@ -83,7 +83,7 @@ TEST_P(FlatGradientsTest, AreZeroWhereNoPassBringsAny) {
 TEST_P(FlatGradientsTest, MoveToANewBufferWithTheirState) {
   pass(at::ones({kFirst}, type), at::ones({3, 2}, type));
   const at::Tensor elsewhere_E = at::full({kFirst + kSecond + kThird}, 9, type);
-  gradients.hold_in(elsewhere_E);
+  gradients.move_to(elsewhere_E);
   EXPECT_EQ(elsewhere_E.sum().item<double>(), kFirst + kSecond);
   gradients.zero();
   pass(at::ones({kFirst}, type), at::ones({3, 2}, type));

@@ -132,7 +132,7 @@ TEST(Schedule, OfSimMimSharesItsEndsAmongGroups) {
   options.min_lr = 1e-5;
   options.schedule = "cosine_from_start";
   const ParameterGroup low{"", 0.01, 0, {}};
-  const auto of_low = [&](const Rate& rate) { return low.lr(rate.lr, rate.base); };
+  const auto of_low = [&](const Rate& rate) { return low.lr(rate.lr, rate.common); };
   EXPECT_DOUBLE_EQ(of_low(rate_at_epoch(options, 0)), 1e-6);
   EXPECT_DOUBLE_EQ(of_low(rate_at_epoch(options, options.epochs)), 1e-5);
   const Rate middle = rate_at_epoch(options, 5);

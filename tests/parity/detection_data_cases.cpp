@@ -21,20 +21,20 @@ namespace {
 
 using DetectionJson = nlohmann::json;
 using Outlines = std::vector<std::vector<double>>;
-using loader::FramePlace;
+using loader::FrameLayout;
 using loader::Instance;
 using loader::Instances;
 
 // The largest relative rounding error of float32, in which boxes and figures are stored.
 constexpr double kSinglePrecision = 0x1p-24;
 
-FramePlace stored_place(const DetectionJson& one) {
-  return loader::place_for_training({one.at("h"), one.at("w")}, one.value("target", int64_t{1024}),
-                                    {one.at("scale"), one.at("crop_u"), one.at("flip")});
+FrameLayout stored_layout(const DetectionJson& one) {
+  return loader::layout_for_training({one.at("h"), one.at("w")}, one.value("target", int64_t{1024}),
+                                     {one.at("scale"), one.at("crop_u"), one.at("flip")});
 }
 
-void compare_place(CaseResult& result, const std::string& name, const FramePlace& got,
-                   const DetectionJson& one) {
+void compare_layout(CaseResult& result, const std::string& name, const FrameLayout& got,
+                    const DetectionJson& one) {
   ++result.tensors;
   const DetectionJson resized{got.resized.rows, got.resized.cols}, offset{got.top, got.left};
   if (resized != one.at("resized") || offset != one.at("crop_offset_yx")) {
@@ -66,7 +66,7 @@ void lsj_images(CaseResult& result, const Entry& entry) {
   for (size_t k = 0; k < cases.size(); ++k) {
     const DetectionJson& one = cases.at(k);
     const std::string name = fmt::format("out.{}", k);
-    compare_place(result, name, stored_place(one), one);
+    compare_layout(result, name, stored_layout(one), one);
     const int64_t side = one.at("target");
     loader::FrameOptions options;
     options.data.image_size = {side, side};
@@ -130,12 +130,12 @@ void lsj_sizes(CaseResult& result, const Entry& entry) {
     }
   };
   for (const DetectionJson& row : sizes.at("train")) {
-    const FramePlace got =
-        loader::place_for_training({row.at(0), row.at(1)}, 1024, {row.at(2), row.at(3), false});
+    const FrameLayout got =
+        loader::layout_for_training({row.at(0), row.at(1)}, 1024, {row.at(2), row.at(3), false});
     compare_row({got.resized.rows, got.resized.cols, got.top, got.left}, row);
   }
   for (const DetectionJson& row : sizes.at("test")) {
-    const FramePlace got = loader::place_for_testing({row.at(0), row.at(1)}, 1024);
+    const FrameLayout got = loader::layout_for_testing({row.at(0), row.at(1)}, 1024);
     compare_row({got.resized.rows, got.resized.cols}, row);
   }
 }
@@ -197,10 +197,10 @@ void lsj_annotations(CaseResult& result, const Entry& entry) {
   for (size_t k = 0; k < cases.size(); ++k) {
     const DetectionJson& one = cases.at(k);
     const StoredAnnotations stored = stored_annotations(one);
-    const FramePlace place = stored_place(one);
+    const FrameLayout layout = stored_layout(one);
     const std::string name = fmt::format("case {}", k);
-    compare_place(result, name, place, one);
-    const Instances got = loader::instances_in_frame(stored.whole, place);
+    compare_layout(result, name, layout, one);
+    const Instances got = loader::instances_in_frame(stored.whole, layout);
     const DetectionJson& polygon = one.at("polygon");
     if (!compare_kept(result, name, got, polygon.at("kept"))) continue;
     std::map<int64_t, image::RunLengths> masks;
@@ -208,7 +208,7 @@ void lsj_annotations(CaseResult& result, const Entry& entry) {
       const Instance& instance = got.instances[i];
       const std::string here = fmt::format("{}.{}", name, instance.annotation);
       const auto& mask = masks[instance.annotation] =
-          loader::mask_of(instance, place.side, place.side);
+          loader::mask_of(instance, layout.side, layout.side);
       if (stored.crosses_itself.at(instance.annotation)) continue;
       compare(result, here + ".box", box_of(instance.box), stored_box(polygon.at("boxes").at(i)),
               kSinglePrecision);
@@ -242,9 +242,10 @@ void lsj_coco_sample(CaseResult& result, const Entry& entry) {
   for (const DetectionJson& one : read_json(entry.path())) {
     const int64_t image = one.at("image_id");
     const std::string name = fmt::format("picture {}", image);
-    const FramePlace place = stored_place(one);
-    compare_place(result, name, place, one);
-    const Instances got = loader::instances_in_frame(dataset->instances(index_of.at(image)), place);
+    const FrameLayout layout = stored_layout(one);
+    compare_layout(result, name, layout, one);
+    const Instances got =
+        loader::instances_in_frame(dataset->instances(index_of.at(image)), layout);
     if (!compare_kept(result, name, got, one.at("kept"))) continue;
     for (size_t i = 0; i < got.instances.size(); ++i) {
       const Instance& instance = got.instances[i];
@@ -253,8 +254,8 @@ void lsj_coco_sample(CaseResult& result, const Entry& entry) {
               kSinglePrecision);
       compare_number(result, here + ".area", area_of(instance.outlines),
                      one.at("polygon_area").at(i), 1e-8);
-      const auto pixels =
-          static_cast<double>(image::mask_area(loader::mask_of(instance, place.side, place.side)));
+      const auto pixels = static_cast<double>(
+          image::mask_area(loader::mask_of(instance, layout.side, layout.side)));
       ++result.tensors;
       if (std::abs(pixels - one.at("raster_area").at(i).get<double>()) > kPixels) {
         add_fault(result, fmt::format("{} covers {} pixels", here, pixels));

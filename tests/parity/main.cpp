@@ -145,7 +145,7 @@ int parity_main(int argc, char** argv) {
 }  // namespace fcm::parity
 
 int main(int argc, char** argv) {
-  fcm::apps::fix_cublas_workspaces();
+  fcm::apps::set_cublas_workspace_config();
   fcm::apps::sleep_while_waiting(argv);
   return fcm::parity::parity_main(argc, argv);
 }

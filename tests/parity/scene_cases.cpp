@@ -133,8 +133,8 @@ class TrainingCase {
     at::Tensor seen;
     do {
       ++tries;
-      top = draws.place(map_HW.size(0) - rows);
-      left = draws.place(map_HW.size(1) - cols);
+      top = draws.draw_offset(map_HW.size(0) - rows);
+      left = draws.draw_offset(map_HW.size(1) - cols);
       seen = cut(map_HW, top, left);
     } while (tries < 11 &&
              !loader::shows_enough(map_of_classes(seen).classes, options_.pipeline.cat_max_ratio));

@@ -133,7 +133,7 @@ loader::SceneDraws stored_draws(const nlohmann::json& draws, const loader::Scene
   const std::vector<double>& range = options.pipeline.ratio_range;
   const auto share = Replay(draws.at("resize")).next("random_sample", nlohmann::json::array());
   drawn.ratio = share.get<double>() * (range[1] - range[0]) + range[0];
-  drawn.place = [crops = std::make_shared<Replay>(draws.at("crop"))](int64_t most) {
+  drawn.draw_offset = [crops = std::make_shared<Replay>(draws.at("crop"))](int64_t most) {
     return crops->next("randint", {0, most + 1}).get<int64_t>();
   };
   const auto flip = Replay(draws.at("flip")).next("rand", nlohmann::json::array());

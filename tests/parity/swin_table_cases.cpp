@@ -140,7 +140,7 @@ void simmim_schedules(CaseResult& result, const nlohmann::json& table) {
         compare_number(
             result,
             fmt::format("{} iteration {}", one.at("name").get<std::string>(), row.at(0).dump()),
-            named.lr(rate.lr, rate.base), row.at(group + 1).get<double>(), 1e-11);
+            named.lr(rate.lr, rate.common), row.at(group + 1).get<double>(), 1e-11);
       }
     }
   }

@@ -94,7 +94,7 @@ TEST_F(LabelledDataTest, ShardsAndRecordsThatCannotBeReadAreFaultsOfTheirSplit) 
 
 image::Image numbers_of(const std::filesystem::path& map) {
   const std::string bytes = read_file(map, ExitCode::kData);
-  return image::decode_numbers({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  return image::decode_class_map({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
 }
 
 // Three of the four class maps are unusable, although all images can be read.

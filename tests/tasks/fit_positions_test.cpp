@@ -23,9 +23,9 @@ struct File {
 TEST(FitPositions, ResizesTablesOfTwoAndOfThreeDimensions) {
   const at::Tensor wanted = nn::resize_positions(kTable_1TC, 5, 5, 3, 4);
   File three(kTable_1TC), two(kTable_1TC[0]), half(kTable_1TC.to(at::kHalf));
-  const std::vector<at::Tensor> owners = {fit_positions(three.view(), 1, {5, 5}, {3, 4}),
-                                          fit_positions(two.view(), 1, {5, 5}, {3, 4}),
-                                          fit_positions(half.view(), 1, {5, 5}, {3, 4})};
+  const std::vector<at::Tensor> resized_tensors = {fit_positions(three.view(), 1, {5, 5}, {3, 4}),
+                                                   fit_positions(two.view(), 1, {5, 5}, {3, 4}),
+                                                   fit_positions(half.view(), 1, {5, 5}, {3, 4})};
   EXPECT_TRUE(train::to_tensor(three.view()).equal(wanted));
   EXPECT_TRUE(train::to_tensor(two.view()).equal(wanted[0]));
   EXPECT_TRUE(

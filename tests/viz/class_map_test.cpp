@@ -33,7 +33,7 @@ image::Image halves(int64_t rows, int64_t cols) {
 }
 
 TEST(ClassMap, MixesHalfAndHalfAndDrawsBordersFull) {
-  const image::Image out = tinted(grey_image(6, 8, 100), halves(6, 8), kColours, 1);
+  const image::Image out = blend_classes(grey_image(6, 8, 100), halves(6, 8), kColours, 1);
   ASSERT_EQ(out.channels, 3);
   EXPECT_EQ(test::pixel(out, 0, 0), (Colour{150, 50, 50}));
   EXPECT_EQ(test::pixel(out, 0, 7), (Colour{50, 50, 150}));
@@ -41,14 +41,15 @@ TEST(ClassMap, MixesHalfAndHalfAndDrawsBordersFull) {
   EXPECT_EQ(test::pixel(out, 0, 4), kColours[2]);
   EXPECT_EQ(test::pixel(out, 4, 0), kColours[0]);
   EXPECT_EQ(test::pixel(out, 5, 0), (Colour{50, 50, 50}));  // no class: darker, without a border
-  EXPECT_EQ(test::count(tinted(grey_image(6, 8, 100), halves(6, 8), kColours, 2), kColours[0]),
-            5 * 2 + 2 * 2);
+  EXPECT_EQ(
+      test::count(blend_classes(grey_image(6, 8, 100), halves(6, 8), kColours, 2), kColours[0]),
+      5 * 2 + 2 * 2);
 }
 
 TEST(ClassMap, TheImagesOwnColoursDoNotShow) {
   image::Image red{2, 2, 3, {}};
   for (int i = 0; i < 4; ++i) red.pixels.insert(red.pixels.end(), {250, 0, 0});
-  const Colour mixed = test::pixel(tinted(red, grey_image(2, 2, 1), kColours, 1), 0, 0);
+  const Colour mixed = test::pixel(blend_classes(red, grey_image(2, 2, 1), kColours, 1), 0, 0);
   EXPECT_EQ(mixed[0], mixed[2]);
 }
 
@@ -102,10 +103,10 @@ TEST(ClassMap, PlainMapsComeBackFromTheirFiles) {
 
 TEST(ClassMap, RefusesMapsThatAreNone) {
   const image::Image image = grey_image(6, 8, 100);
-  EXPECT_THROW(tinted(image, halves(8, 6), kColours, 1), std::logic_error);
-  EXPECT_THROW(tinted(image, grey_image(6, 8, 3), kColours, 1), std::logic_error);
+  EXPECT_THROW(blend_classes(image, halves(8, 6), kColours, 1), std::logic_error);
+  EXPECT_THROW(blend_classes(image, grey_image(6, 8, 3), kColours, 1), std::logic_error);
   EXPECT_THROW(map_over_image(image, grey_image(6, 8, 3), kNames, {}), std::logic_error);
-  EXPECT_THROW(tinted(image, image::Image{6, 8, 3, std::vector<uint8_t>(144)}, kColours, 1),
+  EXPECT_THROW(blend_classes(image, image::Image{6, 8, 3, std::vector<uint8_t>(144)}, kColours, 1),
                std::logic_error);
 }
 

@@ -8,8 +8,8 @@
 #include <regex>
 
 #include "fcm/viz/class_colours.h"
+#include "fcm/viz/line_positions.h"
 #include "fcm/viz/run_log.h"
-#include "fcm/viz/run_places.h"
 #include "tests/viz/page.h"
 
 namespace fcm::viz {
@@ -141,14 +141,14 @@ TEST(Comparison, AShortRunBesideALongOneGetsALogarithmicAxis) {
 TEST(RunPlaces, HoursGoByTheSpeedsOrByWhatTheLogTells) {
   std::vector<json> lines = log_of(20);
   const RunLog log = read_log(lines);
-  const report::Places steps = report::places_of_steps(log, 50);
+  const report::LinePositions steps = report::positions_of_steps(log, 50);
   EXPECT_EQ(steps.images.back(), 1000);
   EXPECT_NEAR(steps.hours.back() * 3600, 10, 1e-9);
-  const report::Places epochs = report::places_of_epochs(log, steps, 50);
+  const report::LinePositions epochs = report::positions_of_epochs(log, steps, 50);
   ASSERT_EQ(epochs.hours.size(), 2u);
   EXPECT_NEAR(epochs.hours[0] * 3600, 5, 1e-9);
   for (json& line : lines) line["train_seconds"] = line.at("step").get<double>() * 36;
-  const report::Places told = report::places_of_steps(read_log(lines), 50);
+  const report::LinePositions told = report::positions_of_steps(read_log(lines), 50);
   EXPECT_NEAR(told.hours.back(), 0.2, 1e-9);
 }
 

@@ -7,7 +7,7 @@
 
 #include "fcm/viz/class_colours.h"
 #include "fcm/viz/font.h"
-#include "fcm/viz/label_places.h"
+#include "fcm/viz/label_positions.h"
 #include "tests/viz/pixels.h"
 
 namespace fcm::viz {

@@ -25,7 +25,7 @@ Value entries_of_pairs(Graph& graph, const std::string& table, int64_t size) {
 Value plus_decomposed(Graph& graph, const std::string& place, const Value& scores, const Value& q,
                       const Heads& heads, masks::Grid map) {
   const int64_t rows = map.rows, cols = map.cols, d = heads.dim / heads.heads;
-  const Value q_ShRCd = graph.reshape(place, q, {kAsBefore, heads.heads, rows, cols, d});
+  const Value q_ShRCd = graph.reshape(place, q, {kKeepDim, heads.heads, rows, cols, d});
   const Value row_entries = graph.transpose(
       place, entries_of_pairs(graph, place + ".rel_pos_h", rows), {0, 2, 1});  // [R, d, R]
   const Value col_entries = graph.transpose(
@@ -37,20 +37,20 @@ Value plus_decomposed(Graph& graph, const std::string& place, const Value& score
       {0, 1, 3, 2, 4});
   const Value both =
       graph.add(place, "Add",
-                {graph.reshape(place, by_row, {kAsBefore, heads.heads, rows * cols, rows, 1}),
-                 graph.reshape(place, by_col, {kAsBefore, heads.heads, rows * cols, 1, cols})});
+                {graph.reshape(place, by_row, {kKeepDim, heads.heads, rows * cols, rows, 1}),
+                 graph.reshape(place, by_col, {kKeepDim, heads.heads, rows * cols, 1, cols})});
   return graph.add(
       place, "Add",
-      {scores, graph.reshape(place, both, {kAsBefore, heads.heads, rows * cols, rows * cols})});
+      {scores, graph.reshape(place, both, {kKeepDim, heads.heads, rows * cols, rows * cols})});
 }
 
-Value plus_apart(Graph& graph, const std::string& place, const Value& scores, const Heads& heads,
-                 const Windows& windows) {
+Value plus_mask(Graph& graph, const std::string& place, const Value& scores, const Heads& heads,
+                const Windows& windows) {
   const int64_t tokens = windows.table.side * windows.table.side;
   const Value by_image =
-      graph.reshape(place, scores, {kTheRest, windows.table.windows, heads.heads, tokens, tokens});
-  return graph.reshape(place, graph.add(place, "Add", {by_image, windows.apart}),
-                       {kTheRest, heads.heads, tokens, tokens});
+      graph.reshape(place, scores, {kInferDim, windows.table.windows, heads.heads, tokens, tokens});
+  return graph.reshape(place, graph.add(place, "Add", {by_image, windows.mask}),
+                       {kInferDim, heads.heads, tokens, tokens});
 }
 
 }  // namespace
@@ -61,7 +61,7 @@ Value attention(Graph& graph, const std::string& place, const Value& x_STC, cons
   const std::vector<Value> qkv = graph.add_parts(
       place, "Split", 3, {linear(graph, place + ".qkv", x_STC)}, {{"axis", int64_t{-1}}});
   const auto by_head = [&](const Value& x, const Shape& order) {
-    return graph.transpose(place, graph.reshape(place, x, {kAsBefore, kAsBefore, heads.heads, d}),
+    return graph.transpose(place, graph.reshape(place, x, {kKeepDim, kKeepDim, heads.heads, d}),
                            order);
   };
   const Value q = by_head(qkv[0], {0, 2, 1, 3}), k = by_head(qkv[1], {0, 2, 3, 1}),
@@ -71,13 +71,13 @@ Value attention(Graph& graph, const std::string& place, const Value& x_STC, cons
   Value scores = graph.add(place, "MatMul", {scaled, k});
   if (!biases.fixed.empty()) scores = graph.add(place, "Add", {scores, biases.fixed});
   if (biases.decomposed) scores = plus_decomposed(graph, place, scores, q, heads, biases.map);
-  if (biases.windows != nullptr && !biases.windows->apart.empty()) {
-    scores = plus_apart(graph, place, scores, heads, *biases.windows);
+  if (biases.windows != nullptr && !biases.windows->mask.empty()) {
+    scores = plus_mask(graph, place, scores, heads, *biases.windows);
   }
   const Value shares = graph.add(place, "Softmax", {scores}, {{"axis", int64_t{-1}}});
   const Value seen = graph.transpose(place, graph.add(place, "MatMul", {shares, v}), {0, 2, 1, 3});
   return linear(graph, place + ".proj",
-                graph.reshape(place, seen, {kAsBefore, kAsBefore, heads.dim}));
+                graph.reshape(place, seen, {kKeepDim, kKeepDim, heads.dim}));
 }
 
 Value relative_biases(Graph& graph, const std::string& table, masks::Grid map, bool class_token) {
@@ -90,7 +90,7 @@ Value relative_biases(Graph& graph, const std::string& table, masks::Grid map, b
                          {graph.constant(table + "/query", (place_T + itself).unsqueeze(1)),
                           graph.constant(table + "/key", place_T.unsqueeze(0))});
   if (class_token) {  // class token as query, as key, as both
-    const int64_t first = masks::published_rows(map, false);
+    const int64_t first = masks::upstream_table_rows(map, false);
     const Value of_key =
         graph.constant(table + "/class_key", at::full({map.patches(), 1}, first + 1, at::kLong));
     const at::Tensor of_query = at::full({1, 1 + map.patches()}, first, at::kLong);

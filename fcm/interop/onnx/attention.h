@@ -14,7 +14,7 @@ namespace fcm::interop::onnx {
 // Biases of the attention scores before the softmax.
 struct Biases {
   Value fixed = {};  // [heads, T, T]; empty: none
-  // If set, the sequences are the windows of one image after another, and windows->apart is added.
+  // If set, the sequences are the windows of one image after another, and windows->mask is added.
   // Not owned.
   const Windows* windows = nullptr;
   // If set, adds products of the queries with the block's tables for distances in rows and columns

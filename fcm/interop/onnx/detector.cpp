@@ -24,7 +24,7 @@ struct TrunkMap {
 Value group_norm(Graph& graph, const std::string& place, const Value& x_NCHW, int64_t channels,
                  int64_t rows, int64_t cols) {
   constexpr int64_t kGroups = 32;
-  const Value groups = graph.reshape(place, x_NCHW, {kAsBefore, kGroups, kTheRest});
+  const Value groups = graph.reshape(place, x_NCHW, {kKeepDim, kGroups, kInferDim});
   const Value normed = graph.add(place, "InstanceNormalization",
                                  {groups, graph.constant(place + "/ones", at::ones({kGroups})),
                                   graph.constant(place + "/zeros", at::zeros({kGroups}))},
@@ -34,7 +34,7 @@ Value group_norm(Graph& graph, const std::string& place, const Value& x_NCHW, in
   };
   const Value scaled = graph.add(
       place, "Mul",
-      {graph.reshape(place, normed, {kAsBefore, channels, rows, cols}), by_channel(".weight")});
+      {graph.reshape(place, normed, {kKeepDim, channels, rows, cols}), by_channel(".weight")});
   return graph.add(place, "Add", {scaled, by_channel(".bias")});
 }
 
@@ -104,11 +104,11 @@ std::vector<Value> add_pyramid(Graph& graph, const std::vector<TrunkMap>& maps,
       const int64_t rows = options.backbone.rows / maps[i].stride / 2,
                     cols = options.backbone.cols / maps[i].stride / 2;
       const Value fine =
-          graph.reshape(lateral, merged, {kAsBefore, options.channels, rows, 2, cols, 2});
+          graph.reshape(lateral, merged, {kKeepDim, options.channels, rows, 2, cols, 2});
       const Value covering =
-          graph.reshape(lateral, coarser, {kAsBefore, options.channels, rows, 1, cols, 1});
+          graph.reshape(lateral, coarser, {kKeepDim, options.channels, rows, 1, cols, 1});
       merged = graph.reshape(lateral, graph.add(lateral, "Add", {fine, covering}),
-                             {kAsBefore, options.channels, 2 * rows, 2 * cols});
+                             {kKeepDim, options.channels, 2 * rows, 2 * cols});
     }
     coarser = merged;
     levels[i] = conv(fmt::format("backbone.fpn_output{}", i + 2), merged, 3);

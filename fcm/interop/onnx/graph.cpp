@@ -23,7 +23,7 @@ std::span<const std::byte> bytes_of(const at::Tensor& tensor) {
 
 Value Graph::fresh(const std::string& stem) {
   Value name = stem;
-  while (!names_.insert(name).second) name = fmt::format("{}_{}", stem, ++again_[stem]);
+  while (!names_.insert(name).second) name = fmt::format("{}_{}", stem, ++suffixes_[stem]);
   return name;
 }
 

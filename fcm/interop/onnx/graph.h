@@ -20,8 +20,8 @@ using Value = std::string;  // the name of a node's input or output
 using Attributes = std::map<std::string, formats::OnnxAttribute>;
 using Shape = std::vector<int64_t>;
 
-inline constexpr int64_t kAsBefore = 0;  // in a Reshape's shape: keeps the dimension
-inline constexpr int64_t kTheRest = -1;  // inferred from the rest
+inline constexpr int64_t kKeepDim = 0;    // in a Reshape's shape: keeps the dimension
+inline constexpr int64_t kInferDim = -1;  // inferred from the rest
 
 class Graph {
  public:
@@ -51,7 +51,7 @@ class Graph {
   Value numbers(const Shape& values);  // int64, [n]
   Value index(int64_t value);          // int64, []
 
-  // Reshapes; `shape` may hold kAsBefore and, once, kTheRest.
+  // Reshapes; `shape` may hold kKeepDim and, once, kInferDim.
   Value reshape(const std::string& place, const Value& x, const Shape& shape);
   Value transpose(const std::string& place, const Value& x, const Shape& order);
 
@@ -70,8 +70,8 @@ class Graph {
   Value fresh(const std::string& stem);
 
   std::vector<const nn::Parameters*> weights_;
-  std::set<std::string> names_;           // of all values so far
-  std::map<std::string, int64_t> again_;  // suffixes in use, by name
+  std::set<std::string> names_;              // of all values so far
+  std::map<std::string, int64_t> suffixes_;  // suffixes in use, by name
   formats::OnnxModel model_;
 };
 

@@ -62,14 +62,14 @@ Value halved_by_maximum(Graph& graph, const std::string& place, const Value& x) 
 
 Value tokens_of_map(Graph& graph, const std::string& place, const Value& map_NCHW,
                     int64_t channels) {
-  return graph.transpose(place, graph.reshape(place, map_NCHW, {kAsBefore, channels, kTheRest}),
+  return graph.transpose(place, graph.reshape(place, map_NCHW, {kKeepDim, channels, kInferDim}),
                          {0, 2, 1});
 }
 
 Value map_of_tokens(Graph& graph, const std::string& place, const Value& tokens_NLC,
                     int64_t channels, masks::Grid grid) {
   return graph.reshape(place, graph.transpose(place, tokens_NLC, {0, 2, 1}),
-                       {kAsBefore, channels, grid.rows, grid.cols});
+                       {kKeepDim, channels, grid.rows, grid.cols});
 }
 
 Value mlp(Graph& graph, const std::string& place, const Value& x) {

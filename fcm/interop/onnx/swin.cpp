@@ -39,9 +39,9 @@ Value swin_block(Graph& graph, const std::string& place, const Value& x, const S
 Value merged(Graph& graph, const SwinStage& stage, const Value& x, double epsilon) {
   const std::string place = stage.place + ".downsample";
   const int64_t rows = stage.cells.rows / 2, cols = stage.cells.cols / 2;
-  const Value split = graph.reshape(place, x, {kAsBefore, rows, 2, cols, 2, stage.dim});
+  const Value split = graph.reshape(place, x, {kKeepDim, rows, 2, cols, 2, stage.dim});
   const Value together = graph.reshape(place, graph.transpose(place, split, {0, 1, 3, 4, 2, 5}),
-                                       {kAsBefore, rows * cols, 4 * stage.dim});
+                                       {kKeepDim, rows * cols, 4 * stage.dim});
   return linear(graph, place + ".reduction", layer_norm(graph, place + ".norm", together, epsilon),
                 /*bias=*/false);
 }
@@ -51,17 +51,17 @@ Value add_stage(Graph& graph, const EncoderGraph& wanted, const SwinStage& stage
   const int64_t smaller = std::min(stage.cells.rows, stage.cells.cols);
   const int64_t side =
       wanted.attends_to_padding ? wanted.options.window : std::min(wanted.options.window, smaller);
-  const bool moves = wanted.attends_to_padding || smaller > wanted.options.window;
+  const bool shifts = wanted.attends_to_padding || smaller > wanted.options.window;
   const auto windows = [&](int64_t shift, const char* name) {
     return add_windows(graph, stage.place + name,
                        window_table(stage.cells, side, shift, wanted.attends_to_padding));
   };
-  const Windows still = windows(0, ".windows");
-  std::optional<Windows> moved;
-  if (moves && stage.depth > 1) moved = windows(side / 2, ".moved_windows");
+  const Windows unshifted = windows(0, ".windows");
+  std::optional<Windows> shifted;
+  if (shifts && stage.depth > 1) shifted = windows(side / 2, ".moved_windows");
   for (int64_t i = 0; i < stage.depth; ++i) {
     x = swin_block(graph, fmt::format("{}.blocks.{}", stage.place, i), x, stage,
-                   moved && i % 2 == 1 ? *moved : still, wanted.options.norm_epsilon);
+                   shifted && i % 2 == 1 ? *shifted : unshifted, wanted.options.norm_epsilon);
   }
   return x;
 }

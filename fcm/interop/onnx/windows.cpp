@@ -80,7 +80,7 @@ Windows add_windows(Graph& graph, const std::string& place, const WindowTable& t
                   graph.constant(place + "/window_places", table.indices_L),
                   {}};
   if (table.mask_W1TT.defined()) {
-    windows.apart = graph.constant(place + "/window_mask", table.mask_W1TT);
+    windows.mask = graph.constant(place + "/window_mask", table.mask_W1TT);
   }
   return windows;
 }
@@ -92,15 +92,15 @@ Value in_windows(Graph& graph, const std::string& place, const Value& x_NLC, con
     x = graph.add(place, "Pad", {x, graph.numbers({0, 0, 0, 0, 1, 0})});
   }
   x = graph.add(place, "Gather", {x, windows.cells}, {{"axis", int64_t{1}}});
-  return graph.reshape(place, x, {kTheRest, windows.table.side * windows.table.side, channels});
+  return graph.reshape(place, x, {kInferDim, windows.table.side * windows.table.side, channels});
 }
 
 Value out_of_windows(Graph& graph, const std::string& place, const Value& x_STC,
                      const Windows& windows, int64_t channels) {
   const int64_t tokens = windows.table.side * windows.table.side;
   const Value x_NTC =
-      graph.reshape(place, x_STC, {kTheRest, windows.table.windows * tokens, channels});
-  return graph.add(place, "Gather", {x_NTC, windows.places}, {{"axis", int64_t{1}}});
+      graph.reshape(place, x_STC, {kInferDim, windows.table.windows * tokens, channels});
+  return graph.add(place, "Gather", {x_NTC, windows.indices}, {{"axis", int64_t{1}}});
 }
 
 }  // namespace fcm::interop::onnx

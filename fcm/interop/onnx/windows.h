@@ -41,7 +41,7 @@ WindowTable window_table(masks::Grid cells, int64_t side, int64_t shift, bool fi
 // The table as constants of a graph, shared by all blocks of a stage.
 struct Windows {
   WindowTable table;
-  Value cells, places, apart;  // cells_WT, indices_L, mask_W1TT; apart: empty if nothing is masked
+  Value cells, indices, mask;  // cells_WT, indices_L, mask_W1TT; mask: empty if nothing is masked
 };
 Windows add_windows(Graph& graph, const std::string& place, const WindowTable& table);
 

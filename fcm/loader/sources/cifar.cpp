@@ -105,9 +105,10 @@ Remarks remarks_of(const fs::path& folder, Split split, size_t files) {
     remarks.notes.push_back(
         fmt::format("only {} of the 5 files data_batch_1.bin to data_batch_5.bin exist", files));
   }
-  remarks.beside = remarks.left_out = files_beside(folder, [](const std::string& name) {
-    return name.ends_with(".bin") || name.ends_with(".txt") || name == "readme.html";
-  });
+  remarks.left_out_of_both_splits = remarks.left_out =
+      files_beside(folder, [](const std::string& name) {
+        return name.ends_with(".bin") || name.ends_with(".txt") || name == "readme.html";
+      });
   return remarks;
 }
 

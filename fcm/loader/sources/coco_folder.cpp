@@ -29,34 +29,34 @@ std::string annotations_file(const std::string& split_name) {
   return fmt::format("instances_{}.json", split_name);
 }
 
-std::optional<CocoPlaces> find_coco(const fs::path& folder, Split split) {
+std::optional<CocoPaths> find_coco(const fs::path& folder, Split split) {
   for (const char* const year : kYears) {
     const std::string name = split_word(split, year);
     const fs::path file = folder / kAnnotations / annotations_file(name);
     std::error_code ignored;
-    if (fs::is_regular_file(file, ignored)) return CocoPlaces{file, folder / name};
+    if (fs::is_regular_file(file, ignored)) return CocoPaths{file, folder / name};
   }
   return std::nullopt;
 }
 
 // The folder to which the image names in the file are relative. Annotation tools use different
 // folders; this is the one in which most of 50 names exist (the first, if several have as many).
-fs::path place_of_images(const fs::path& folder, const CocoPlaces& places, const CocoFile& file) {
+fs::path find_image_folder(const fs::path& folder, const CocoPaths& paths, const CocoFile& file) {
   constexpr int64_t kMost = 50;
-  const std::string split = places.images.filename().string();
+  const std::string split = paths.images.filename().string();
   const int64_t count = std::min(kMost, file.size());
-  fs::path best = places.images;
+  fs::path best = paths.images;
   int64_t most = 0;
-  for (const fs::path& place :
-       {places.images, folder / "images" / split, folder / "images", folder}) {
+  for (const fs::path& candidate :
+       {paths.images, folder / "images" / split, folder / "images", folder}) {
     int64_t found = 0;
     for (int64_t i = 0; i < count; ++i) {
       std::error_code ignored;
-      found += fs::exists(place / file.image_name(i * file.size() / count), ignored) ? 1 : 0;
+      found += fs::exists(candidate / file.image_name(i * file.size() / count), ignored) ? 1 : 0;
     }
     if (found > most) {
       most = found;
-      best = place;
+      best = candidate;
     }
     if (most == count) break;
   }
@@ -74,10 +74,10 @@ LeftOut beside_coco(const fs::path& folder, const fs::path& images, std::string_
   std::unordered_set<std::string> folders{kAnnotations}, files;
   folders.insert(first_part((images / first).lexically_relative(folder)));
   for (const Split split : {Split::kTrain, Split::kVal}) {
-    const auto places = find_coco(folder, split);
-    if (!places) continue;
-    folders.insert(places->images.filename().string());
-    files.insert(places->annotations.filename().string());
+    const auto paths = find_coco(folder, split);
+    if (!paths) continue;
+    folders.insert(paths->images.filename().string());
+    files.insert(paths->annotations.filename().string());
   }
   LeftOut beside =
       files_beside(folder, [&](const std::string& name) { return folders.contains(name); });
@@ -88,22 +88,23 @@ LeftOut beside_coco(const fs::path& folder, const fs::path& images, std::string_
 
 class CocoImages final : public EncodedDataset {
  public:
-  CocoImages(const fs::path& folder, const CocoPlaces& places)
-      : file_(places.annotations),
-        places_{places.annotations, place_of_images(folder, places, file_)},
-        is_data_folder_(places_.images == folder) {
-    remarks_.left_out = remarks_.beside = beside_coco(folder, places_.images, file_.image_name(0));
+  CocoImages(const fs::path& folder, const CocoPaths& paths)
+      : file_(paths.annotations),
+        paths_{paths.annotations, find_image_folder(folder, paths, file_)},
+        is_data_folder_(paths_.images == folder) {
+    remarks_.left_out = remarks_.left_out_of_both_splits =
+        beside_coco(folder, paths_.images, file_.image_name(0));
     remarks_.left_out.add(file_.left_out());
     remarks_.notes = file_.notes();
     remarks_.warnings = file_.warnings();
-    if (places_.images != places.images) {
+    if (paths_.images != paths.images) {
       remarks_.notes.push_back(fmt::format("the image names in {} are relative to {}",
-                                           places_.annotations.string(), places_.images.string()));
+                                           paths_.annotations.string(), paths_.images.string()));
     }
     warn_of_other_years(folder);
     warn_of_repeated(
-        file_.size(), [&](int64_t i) { return file_.image_name(i); }, places_.images,
-        places_.annotations.string(), remarks_);
+        file_.size(), [&](int64_t i) { return file_.image_name(i); }, paths_.images,
+        paths_.annotations.string(), remarks_);
     remarks_.no_labels =
         fmt::format("{} has objects, but no labels of whole images", folder.string());
     compare_with_folder();
@@ -113,7 +114,7 @@ class CocoImages final : public EncodedDataset {
   int64_t label(int64_t) const override { return -1; }
   const std::vector<std::string>& classes() const override { return none_; }
   std::string name(int64_t index) const override {
-    return (places_.images / file_.image_name(index)).string();
+    return (paths_.images / file_.image_name(index)).string();
   }
   std::string read(int64_t index) const override { return read_file(name(index), ExitCode::kData); }
 
@@ -122,7 +123,7 @@ class CocoImages final : public EncodedDataset {
   ImageRecord image_record(int64_t index) const override { return file_.record(index); }
   const InstanceClasses& instance_classes() const override { return file_.classes(); }
 
-  bool turns_upright() const override { return true; }
+  bool applies_orientation() const override { return true; }
 
  private:
   void check_size(int64_t index, int64_t rows, int64_t cols) const override {
@@ -130,14 +131,14 @@ class CocoImages final : public EncodedDataset {
     if (record.rows == rows && record.cols == cols) return;
     const bool lies = record.rows == cols && record.cols == rows && rows != cols;
     fail(ExitCode::kData, "it has {}x{} pixels, but {} records {}x{}{}", cols, rows,
-         places_.annotations.string(), record.cols, record.rows,
+         paths_.annotations.string(), record.cols, record.rows,
          lies ? "; the sides are swapped: the record must give the size after the EXIF rotation"
               : "");
   }
 
   // A file with the year is read in preference to one without; warns about the latter.
   void warn_of_other_years(const fs::path& folder) {
-    const std::string own = places_.annotations.filename().string();
+    const std::string own = paths_.annotations.filename().string();
     for (const Split split : {Split::kTrain, Split::kVal}) {
       if (own != annotations_file(split_word(split, kYears[0]))) continue;
       const std::string other = annotations_file(split_word(split, kYears[1]));
@@ -154,7 +155,7 @@ class CocoImages final : public EncodedDataset {
     std::vector<std::string> missing;
     for (int64_t i = 0; i < file_.size(); ++i) {
       std::error_code ignored;
-      const std::string image = normal_name(file_.image_name(i), places_.images);
+      const std::string image = normal_name(file_.image_name(i), paths_.images);
       if (files.erase(image) > 0 || fs::exists(name(i), ignored)) continue;
       missing.emplace_back(file_.image_name(i));
     }
@@ -164,11 +165,11 @@ class CocoImages final : public EncodedDataset {
       const bool of_windows = missing.front().find('\\') != std::string::npos;
       fail(
           ExitCode::kData, "none of the {} images of {} is in {}; looked for {}{}", file_.size(),
-          places_.annotations.string(), places_.images.string(), some_of(missing),
+          paths_.annotations.string(), paths_.images.string(), some_of(missing),
           of_windows ? "; folders in file_name must be separated by / instead of backslashes" : "");
     }
     remarks_.notes.push_back(fmt::format("{} of {} recorded images are not in {} ({})",
-                                         missing.size(), file_.size(), places_.images.string(),
+                                         missing.size(), file_.size(), paths_.images.string(),
                                          some_of(missing)));
   }
 
@@ -177,12 +178,12 @@ class CocoImages final : public EncodedDataset {
     return slash == std::string::npos ? std::string() : path.substr(0, slash);
   }
 
-  // The files in the folders of the images, relative to places_.images. Counts other folders there
+  // The files in the folders of the images, relative to paths_.images. Counts other folders there
   // as left out.
   std::unordered_set<std::string> files_of_images() {
     std::set<std::string> folders;  // of images, and those above them
     for (int64_t i = 0; i < file_.size(); ++i) {
-      std::string folder = folder_of(normal_name(file_.image_name(i), places_.images));
+      std::string folder = folder_of(normal_name(file_.image_name(i), paths_.images));
       while (folders.insert(folder).second && !folder.empty()) folder = folder_of(folder);
     }
     std::unordered_set<std::string> files;
@@ -200,10 +201,10 @@ class CocoImages final : public EncodedDataset {
       // beside_coco() has counted the entries of the data folder itself.
       if (folder.empty() && is_data_folder_) continue;
       const std::error_code error =
-          for_each_visible(places_.images / folder, remarks_.left_out, see);
+          for_each_visible(paths_.images / folder, remarks_.left_out, see);
       if (error && folder.empty()) {
         fail(ExitCode::kData, "cannot list {}, where the images of {} should be: {}",
-             places_.images.string(), places_.annotations.string(), error.message());
+             paths_.images.string(), paths_.annotations.string(), error.message());
       }
     }
     return files;
@@ -214,7 +215,7 @@ class CocoImages final : public EncodedDataset {
   }
 
   const CocoFile file_;
-  const CocoPlaces places_;
+  const CocoPaths paths_;
   const bool is_data_folder_;  // the images' names are relative to the data folder itself
   const std::vector<std::string> none_;
 };
@@ -229,20 +230,20 @@ bool holds_coco(const fs::path& folder) {
   return holds_coco(folder, Split::kTrain) || holds_coco(folder, Split::kVal);
 }
 
-std::optional<CocoPlaces> coco_places_in(const fs::path& folder, Split split) {
-  auto places = find_coco(folder, split);
-  if (!places && holds_coco(folder)) {
+std::optional<CocoPaths> coco_paths_in(const fs::path& folder, Split split) {
+  auto paths = find_coco(folder, split);
+  if (!paths && holds_coco(folder)) {
     const std::string with_year = split_word(split, kYears[0]),
                       without = split_word(split, kYears[1]);
     fail(ExitCode::kData, "{} has COCO annotations, but none for {}: looked for {} and {} in {}/",
          folder.string(), split == Split::kTrain ? "training" : "validation",
          annotations_file(with_year), annotations_file(without), kAnnotations);
   }
-  return places;
+  return paths;
 }
 
-std::unique_ptr<Dataset> open_coco_folder(const fs::path& folder, const CocoPlaces& places) {
-  return std::make_unique<CocoImages>(folder, places);
+std::unique_ptr<Dataset> open_coco_folder(const fs::path& folder, const CocoPaths& paths) {
+  return std::make_unique<CocoImages>(folder, paths);
 }
 
 }  // namespace fcm::loader

@@ -22,45 +22,47 @@ std::vector<int32_t> hundredths_of(std::span<const double> numbers) {
 
 }  // namespace
 
-CocoShapes::Place CocoShapes::add_outlines(std::span<const double> numbers,
-                                           std::span<const uint32_t> part_sizes) {
-  Place place;
-  place.first_part = part_sizes_.size();
-  place.size = static_cast<uint32_t>(part_sizes.size());
+CocoShapes::Location CocoShapes::add_polygons(std::span<const double> numbers,
+                                              std::span<const uint32_t> part_sizes) {
+  Location location;
+  location.first_part = part_sizes_.size();
+  location.size = static_cast<uint32_t>(part_sizes.size());
   part_sizes_.insert(part_sizes_.end(), part_sizes.begin(), part_sizes.end());
   const std::vector<int32_t> hundredths = hundredths_of(numbers);
   if (hundredths.empty()) {
-    place.form = Place::Form::kNumbers;
-    place.begin = numbers_.size();
+    location.form = Location::Form::kNumbers;
+    location.begin = numbers_.size();
     numbers_.insert(numbers_.end(), numbers.begin(), numbers.end());
   } else {
-    place.begin = hundredths_.size();
+    location.begin = hundredths_.size();
     hundredths_.insert(hundredths_.end(), hundredths.begin(), hundredths.end());
   }
-  return place;
+  return location;
 }
 
-CocoShapes::Place CocoShapes::add_mask(const image::RunLengths& mask) {
+CocoShapes::Location CocoShapes::add_mask(const image::RunLengths& mask) {
   const std::string text = image::run_lengths_text(mask);
-  Place place;
-  place.form = Place::Form::kMask;
-  place.begin = masks_.size();
-  place.size = static_cast<uint32_t>(text.size());
+  Location location;
+  location.form = Location::Form::kMask;
+  location.begin = masks_.size();
+  location.size = static_cast<uint32_t>(text.size());
   masks_.insert(masks_.end(), text.begin(), text.end());
-  return place;
+  return location;
 }
 
-void CocoShapes::read(const Place& place, int64_t rows, int64_t cols, Instance& instance) const {
-  if (place.form == Place::Form::kMask) {
-    const auto begin = masks_.begin() + static_cast<ptrdiff_t>(place.begin);
-    instance.mask = image::parse_run_lengths(std::string(begin, begin + place.size), rows, cols);
+void CocoShapes::read(const Location& location, int64_t rows, int64_t cols,
+                      Instance& instance) const {
+  if (location.form == Location::Form::kMask) {
+    const auto begin = masks_.begin() + static_cast<ptrdiff_t>(location.begin);
+    instance.mask = image::parse_run_lengths(std::string(begin, begin + location.size), rows, cols);
     return;
   }
-  uint64_t at = place.begin;
-  for (uint64_t part = place.first_part; part < place.first_part + place.size; ++part) {
+  uint64_t at = location.begin;
+  for (uint64_t part = location.first_part; part < location.first_part + location.size; ++part) {
     std::vector<double>& xy = instance.outlines.emplace_back(part_sizes_[part]);
     for (double& number : xy) {
-      number = place.form == Place::Form::kHundredths ? hundredths_[at] / 100.0 : numbers_[at];
+      number =
+          location.form == Location::Form::kHundredths ? hundredths_[at] / 100.0 : numbers_[at];
       ++at;
     }
   }

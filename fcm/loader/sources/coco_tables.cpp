@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 using JsonKind = JsonReader::Kind;
 
-constexpr double kNotThere = std::numeric_limits<double>::quiet_NaN();
+constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 // Beyond the coordinates of any image, and within the range of COCO's polygon rule.
 constexpr double kFarthest = 1e8;
 
@@ -103,7 +103,7 @@ class CocoReader {
     if (json_.kind() == JsonKind::kNumber) return json_.number();
     pending_.has_other_values = true;
     json_.skip();
-    return kNotThere;
+    return kMissing;
   }
   std::string words() {
     if (json_.kind() == JsonKind::kText) return std::string(json_.text());
@@ -183,24 +183,24 @@ class CocoReader {
   struct Pending {
     CocoAnnotation annotation;
     Id image, category;
-    double area = kNotThere;
+    double area = kMissing;
     bool has_box = false, is_box_negative = false, is_finite = true;
     std::vector<double> numbers;  // of polygons
     std::vector<uint32_t> part_sizes;
     bool has_other_values = false;  // than numbers, in a box or a polygon
-    int64_t short_parts = 0;        // polygons of fewer than 6 or an odd count of numbers
+    int64_t invalid_polygons = 0;   // polygons of fewer than 6 or an odd count of numbers
     std::optional<image::RunLengths> mask;
     bool has_bad_mask = false;
 
     void clear() {
       annotation = {};
       image = category = {};
-      area = kNotThere;
+      area = kMissing;
       has_box = is_box_negative = has_bad_mask = has_other_values = false;
       is_finite = true;
       numbers.clear();
       part_sizes.clear();
-      short_parts = 0;
+      invalid_polygons = 0;
       mask.reset();
     }
   };
@@ -253,7 +253,7 @@ class CocoReader {
     if (json_.kind() != JsonKind::kArray) return json_.skip();
     json_.array([&] {
       if (json_.kind() == JsonKind::kArray) return take_part();
-      ++pending_.short_parts;
+      ++pending_.invalid_polygons;
       json_.skip();
     });
   }
@@ -271,7 +271,7 @@ class CocoReader {
       pending_.part_sizes.push_back(static_cast<uint32_t>(count));
     } else {
       numbers.resize(begin);
-      ++pending_.short_parts;
+      ++pending_.invalid_polygons;
     }
   }
 
@@ -330,9 +330,9 @@ class CocoReader {
       return kept.id >= 0 ? fmt::format("annotation {}", kept.id)
                           : fmt::format("entry {} of annotations", entry_);
     };
-    if (pending_.short_parts > 0) {
+    if (pending_.invalid_polygons > 0) {
       tables_.left_out.add("outlines of fewer than three points or an odd count of numbers", name(),
-                           pending_.short_parts);
+                           pending_.invalid_polygons);
     }
     for (const auto& [key, id] :
          {std::pair("image_id", &pending_.image), std::pair("category_id", &pending_.category)}) {
@@ -353,7 +353,7 @@ class CocoReader {
       kept.mask_cols = static_cast<int32_t>(pending_.mask->cols);
       kept.shape = tables_.shapes.add_mask(*pending_.mask);
     } else {
-      kept.shape = tables_.shapes.add_outlines(pending_.numbers, pending_.part_sizes);
+      kept.shape = tables_.shapes.add_polygons(pending_.numbers, pending_.part_sizes);
     }
     tables_.annotations.push_back(kept);
   }

@@ -21,7 +21,7 @@ namespace fcm::loader {
 // memory.
 class CocoShapes {
  public:
-  struct Place {
+  struct Location {
     uint64_t begin = 0, first_part = 0;
     uint32_t size = 0;  // characters of the mask, or number of polygons
     enum class Form : uint8_t { kHundredths, kNumbers, kMask } form = Form::kHundredths;
@@ -29,11 +29,11 @@ class CocoShapes {
 
   // `numbers`: the coordinates of all polygons of an object; `part_sizes`: how many numbers each
   // polygon has.
-  Place add_outlines(std::span<const double> numbers, std::span<const uint32_t> part_sizes);
-  Place add_mask(const image::RunLengths& mask);
+  Location add_polygons(std::span<const double> numbers, std::span<const uint32_t> part_sizes);
+  Location add_mask(const image::RunLengths& mask);
 
   // Stores the polygons or the mask in `instance`; `rows` and `cols` are the mask's size.
-  void read(const Place& place, int64_t rows, int64_t cols, Instance& instance) const;
+  void read(const Location& location, int64_t rows, int64_t cols, Instance& instance) const;
 
  private:
   // COCO's coordinates have two decimals. Stored as hundredths they take half the space, and
@@ -50,7 +50,7 @@ struct CocoAnnotation {
   int64_t category = 0;         // id of the category
   std::array<double, 4> box{};  // x0, y0, x1, y1
   double area = 0;
-  CocoShapes::Place shape;
+  CocoShapes::Location shape;
   int32_t mask_rows = 0, mask_cols = 0;  // 0: polygons
   bool crowd = false;
 };

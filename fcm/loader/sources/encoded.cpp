@@ -27,7 +27,7 @@ image::Section EncodedDataset::get_section(int64_t index, int64_t channels,
     return choose(rows, cols);
   };
   try {
-    const int orientation = turns_upright() ? image::exif_orientation(bytes) : 1;
+    const int orientation = applies_orientation() ? image::exif_orientation(bytes) : 1;
     if (orientation == 1) return image::decode_section(bytes, channels, choose_checked);
     image::Image image = image::upright(image::decode(bytes, channels), orientation);
     const image::Box box = choose_checked(image.rows, image.cols);

@@ -18,7 +18,7 @@ class EncodedDataset : public Dataset {
   int orientation(int64_t index) const final;  // reads the file
   // Whether images are rotated by their orientation (image/orientation.h); by default they are not,
   // as in torchvision.
-  bool turns_upright() const override { return false; }
+  bool applies_orientation() const override { return false; }
 
   // The encoded bytes of the i-th image. Throws Error(kData) that names the image.
   virtual std::string read(int64_t index) const = 0;

@@ -82,17 +82,17 @@ class ListReader {
       fail(ExitCode::kData, "{} line {} names no file; is this a list of images{}?", list_.string(),
            line_, has_zero ? ", saved as UTF-8 rather than UTF-16" : "");
     }
-    const std::string wrong = what_is_wrong_with_line(line, parts.path, list_.parent_path());
+    const std::string wrong = line_fault(line, parts.path, list_.parent_path());
     if (!wrong.empty()) refuse(line, wrong);
     add(line, parts);
   }
 
   void add(std::string_view line, const ListLine& parts) {
     const fs::path folder = list_.parent_path();
-    std::string wrong = what_is_wrong(parts.path, folder);
+    std::string wrong = path_fault(parts.path, folder);
     constexpr int64_t kFirst = 100;
     if (wrong.empty() && images_.names.size() < kFirst) {
-      wrong = what_stands_before(parts.path, folder);
+      wrong = word_before_path_fault(parts.path, folder);
     }
     if (!wrong.empty()) refuse(line, wrong);
     if (!is_image_ending(ending_of(parts.path))) look_for(line, parts.path);

@@ -162,10 +162,10 @@ void add_images(ImageNames& to, const Found& found, int32_t label) {
   to.labels.numbers.resize(to.labels.numbers.size() + found.images.size(), label);
 }
 
-bool is_of_packed(std::string_view kind) {
+bool is_archive_extension(std::string_view extension) {
   constexpr std::array<std::string_view, 10> kEndings{".tgz", ".zip", ".7z",  ".rar",  ".gz",
                                                       ".bz2", ".xz",  ".zst", ".tbz2", ".txz"};
-  return kind.starts_with(".tar.") || std::ranges::find(kEndings, kind) != kEndings.end();
+  return extension.starts_with(".tar.") || std::ranges::find(kEndings, extension) != kEndings.end();
 }
 
 [[noreturn]] void fail_without_images(const fs::path& root, const LeftOut& left_out) {
@@ -175,7 +175,7 @@ bool is_of_packed(std::string_view kind) {
       hint =
           "; tar shards are looked for in --data itself and in its train/ and val/: give the "
           "folder that holds them";
-    } else if (is_of_packed(kind.what)) {
+    } else if (is_archive_extension(kind.what)) {
       hint = fmt::format(
           "; only uncompressed tar archives are read in place: unpack others first ({})",
           kind.what == ".zip" ? "unzip x.zip" : "gunzip x.tar.gz");
@@ -188,7 +188,7 @@ bool is_of_packed(std::string_view kind) {
        left_out.empty() ? "it is empty" : "found " + as_text(left_out), hint);
 }
 
-ImageNames look(const fs::path& root, int64_t threads, Found& all) {
+ImageNames list_images(const fs::path& root, int64_t threads, Found& all) {
   ImageNames images;
   const Chain chain = chain_to(root);
   Lister top(root, chain);
@@ -224,9 +224,9 @@ ImageNames look(const fs::path& root, int64_t threads, Found& all) {
   return images;
 }
 
-bool is_settled(const Found& found, std::chrono::system_clock::time_point now) {
+bool is_old_enough(const Found& found, std::chrono::system_clock::time_point now) {
   const int64_t latest =
-      std::chrono::duration_cast<std::chrono::nanoseconds>((now - kSettled).time_since_epoch())
+      std::chrono::duration_cast<std::chrono::nanoseconds>((now - kMinCachedAge).time_since_epoch())
           .count();
   return std::all_of(found.folders.begin(), found.folders.end(), [&](const StampedFolder& folder) {
     return std::max(folder.stamp.modified, folder.stamp.changed) < latest;
@@ -284,17 +284,17 @@ ImageNames list_folder(const fs::path& folder, const OpenOptions& options,
                        std::chrono::system_clock::time_point now) {
   std::error_code ignored;
   const std::string key = "folder " + fs::weakly_canonical(folder, ignored).string();
-  if (const auto kept = read_index(options.cache, key)) {
+  if (const auto cached = read_index(options.cache, key)) {
     try {
-      return from_bytes(*kept, folder);
+      return from_bytes(*cached, folder);
     } catch (const Error&) {  // out of date
     }
   }
   Found found;
-  ImageNames images = look(folder, options.threads, found);
-  if (!options.cache.empty() && std::ssize(images.labels.numbers) >= kFewestToKeep &&
-      !found.has_links && is_settled(found, now)) {
-    keep_index(options.cache, key, as_bytes(images, found));
+  ImageNames images = list_images(folder, options.threads, found);
+  if (!options.cache.empty() && std::ssize(images.labels.numbers) >= kMinCachedImages &&
+      !found.has_links && is_old_enough(found, now)) {
+    write_index(options.cache, key, as_bytes(images, found));
   }
   return images;
 }

@@ -14,8 +14,8 @@ namespace fcm::loader {
 // with an image extension is an unreadable image. Everything else is counted in the remarks. A list
 // cached in options.cache is used only if every listed folder (also empty ones) still has the same
 // inode, modification time and change time. A list is cached only if at `now` these times are older
-// than kSettled, no image is a link and no link is dangling. Throws Error(kData) if there are no
-// images.
+// than kMinCachedAge, no image is a link and no link is dangling. Throws Error(kData) if there are
+// no images.
 ImageNames list_folder(const std::filesystem::path& folder, const OpenOptions& options,
                        std::chrono::system_clock::time_point now);
 

@@ -163,7 +163,7 @@ std::unique_ptr<Dataset> open_idx_folder(const fs::path& folder, Split split,
          split == Split::kTrain ? "train" : "t10k");
   }
   RawImages held = read_idx(*images, std::move(classes));
-  held.remarks.beside = held.remarks.left_out = files_beside(
+  held.remarks.left_out_of_both_splits = held.remarks.left_out = files_beside(
       folder, [](const std::string& name) { return name.find("-ubyte") != std::string::npos; });
   return hold_in_memory(std::move(held));
 }

@@ -41,11 +41,11 @@ void remark_splits(const SplitFolders& splits, Remarks& remarks) {
         "left out ({})",
         only, some_of(splits.others)));
   }
-  remarks.beside = splits.files;
+  remarks.left_out_of_both_splits = splits.files;
   for (const std::string& name : splits.others) {
-    remarks.beside.add("folders beside the splits", name);
+    remarks.left_out_of_both_splits.add("folders beside the splits", name);
   }
-  remarks.left_out.add(remarks.beside);
+  remarks.left_out.add(remarks.left_out_of_both_splits);
   remarks.warnings = warnings_of(splits);
 }
 
@@ -104,7 +104,7 @@ std::unique_ptr<Dataset> open_image_folder(const fs::path& data, Split split,
     const LeftOut around = files_beside(
         data, [&](const std::string& name) { return name == folder.filename().string(); });
     images.remarks.left_out.add(around);
-    images.remarks.beside.add(around);
+    images.remarks.left_out_of_both_splits.add(around);
     images.remarks.notes.push_back(
         fmt::format("the splits are in {}/; only that folder is read", folder.filename().string()));
   }

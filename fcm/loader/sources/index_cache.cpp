@@ -37,7 +37,7 @@ std::optional<std::string> read_index(const fs::path& cache, const std::string& 
   }
 }
 
-void keep_index(const fs::path& cache, const std::string& key, std::string_view content) {
+void write_index(const fs::path& cache, const std::string& key, std::string_view content) {
   if (cache.empty()) return;
   ByteWriter rest;
   rest.text(key);

@@ -16,17 +16,17 @@
 namespace fcm::loader {
 
 // Below this many images, listing is as fast as the cache.
-inline constexpr int64_t kFewestToKeep = 10'000;
+inline constexpr int64_t kMinCachedImages = 10'000;
 
 // File times may be coarse, so a file that has just changed may change again without a new time.
 // Lists of files or folders that changed less than this time ago are not cached.
-inline constexpr std::chrono::seconds kSettled{2};
+inline constexpr std::chrono::seconds kMinCachedAge{2};
 
 // `key` identifies the list, such as "folder /data/imagenet/train". nullopt if there is no cache or
 // no entry.
 std::optional<std::string> read_index(const std::filesystem::path& cache, const std::string& key);
-void keep_index(const std::filesystem::path& cache, const std::string& key,
-                std::string_view content);
+void write_index(const std::filesystem::path& cache, const std::string& key,
+                 std::string_view content);
 
 // Serialisation of LeftOut, which is part of a cached list.
 void put(ByteWriter& out, const LeftOut& left_out);

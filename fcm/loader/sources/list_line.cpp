@@ -172,8 +172,8 @@ int64_t count_of_numbers(std::string_view label) {
   }
 }
 
-std::string what_is_wrong_with_line(std::string_view line, std::string_view path,
-                                    const std::filesystem::path& folder) {
+std::string line_fault(std::string_view line, std::string_view path,
+                       const std::filesystem::path& folder) {
   constexpr std::string_view kWanted =
       "expected the path, then a blank or tab and the class number; or a first line that names the "
       "columns (path, label)";
@@ -187,7 +187,7 @@ std::string what_is_wrong_with_line(std::string_view line, std::string_view path
   return fmt::format("its columns are separated by {}; {}", name_of(mark), kWanted);
 }
 
-std::string what_stands_before(std::string_view path, const std::filesystem::path& folder) {
+std::string word_before_path_fault(std::string_view path, const std::filesystem::path& folder) {
   const size_t blank = path.find_first_of(kBlanks);
   if (blank == std::string_view::npos || exists_as(folder / path)) return "";
   if (!exists_as(folder / without_blanks_around(path.substr(blank)))) return "";
@@ -195,7 +195,7 @@ std::string what_stands_before(std::string_view path, const std::filesystem::pat
                      path.substr(0, blank));
 }
 
-std::string what_is_wrong(std::string_view path, const std::filesystem::path& folder) {
+std::string path_fault(std::string_view path, const std::filesystem::path& folder) {
   std::string wrong;
   if (is_quoted(path)) {
     wrong = "its path is in quotes, which would be part of the name; remove them";

@@ -55,14 +55,14 @@ int64_t count_of_numbers(std::string_view label);
 
 // Says what is wrong with a line in the format of another program: JSON, or columns without a
 // heading. "" for other lines, or if folder / path exists.
-std::string what_is_wrong_with_line(std::string_view line, std::string_view path,
-                                    const std::filesystem::path& folder);
+std::string line_fault(std::string_view line, std::string_view path,
+                       const std::filesystem::path& folder);
 // Says that a word precedes the path, if the path without its first word exists; "" otherwise.
 // Accesses the disk.
-std::string what_stands_before(std::string_view path, const std::filesystem::path& folder);
+std::string word_before_path_fault(std::string_view path, const std::filesystem::path& folder);
 // Says what is wrong with a path: quotes, backslashes, "~", a URL, a number before it. "" if
 // nothing is, or if folder / path exists.
-std::string what_is_wrong(std::string_view path, const std::filesystem::path& folder);
+std::string path_fault(std::string_view path, const std::filesystem::path& folder);
 
 // The line for a message; only the beginning of a long line.
 std::string shortened(std::string_view line);

@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Where CIFAR's files may be in --data: directly, or in the folder that the archive unpacks into.
-constexpr std::array kInsideOfArchives{"", "cifar-10-batches-bin", "cifar-100-binary"};
+constexpr std::array kCifarFolders{"", "cifar-10-batches-bin", "cifar-100-binary"};
 constexpr const char* kFashionMnist = "/usr/share/datasets/fashion-mnist";
 
 std::unique_ptr<Dataset> open_fashion_mnist(Split split) {
@@ -88,7 +88,7 @@ constexpr int64_t kFewImages = 8;  // so few may be mere examples beside records
 
 // Whether the folder mainly holds images, so that a stray archive or train.bin beside them does not
 // determine its kind.
-bool is_of_images(const fs::path& folder) {
+bool holds_mainly_images(const fs::path& folder) {
   const ImageSigns signs = image_signs_in(folder);
   return signs.folders > 0 || signs.images > kFewImages;
 }
@@ -113,7 +113,7 @@ std::vector<fs::path> find_shards(const fs::path& folder, Split split, Remarks& 
   refuse_rivals(folder, splits, split);
   remarks.warnings = warnings_of(splits);
   remarks.left_out.add(splits.files);
-  remarks.beside.add(splits.files);
+  remarks.left_out_of_both_splits.add(splits.files);
   std::vector<fs::path> shards = all_shards_in(place, remarks);
   return is_fewer_than_images(shards, place) ? std::vector<fs::path>() : shards;
 }
@@ -125,7 +125,7 @@ bool holds_any_image(const fs::path& folder) {
 
 // Whether the folder mainly holds IDX files. A stray or damaged IDX file does not determine its
 // kind.
-bool is_of_idx(const fs::path& folder) {
+bool holds_mainly_idx(const fs::path& folder) {
   const ImageSigns signs = image_signs_in(folder);
   return begins_as_idx(folder) && signs.folders < 2 && signs.images <= kFewImages &&
          !split_folders_in(folder).any();
@@ -140,7 +140,7 @@ void refuse_other_data(const fs::path& folder) {
     };
     const bool is_known =
         has("batches.meta") || has("data_batch_1") || (has("meta") && has("train"));
-    if (is_known && !is_of_images(folder)) {
+    if (is_known && !holds_mainly_images(folder)) {
       fail(ExitCode::kData,
            "{} holds the Python version of CIFAR (pickles); only the binary version is supported "
            "(cifar-10-binary.tar.gz or cifar-100-binary.tar.gz)",
@@ -151,16 +151,16 @@ void refuse_other_data(const fs::path& folder) {
 
 std::unique_ptr<Dataset> open_folder(const fs::path& folder, Split split,
                                      const OpenOptions& options) {
-  if (const auto coco = coco_places_in(folder, split)) return open_coco_folder(folder, *coco);
+  if (const auto coco = coco_paths_in(folder, split)) return open_coco_folder(folder, *coco);
   if (const auto scenes = scene_folders_in(folder, split)) {
     return open_scene_folders(folder, *scenes);
   }
-  for (const char* inside : kInsideOfArchives) {
-    if (!holds_cifar(folder / inside) || is_of_images(folder / inside)) continue;
+  for (const char* inside : kCifarFolders) {
+    if (!holds_cifar(folder / inside) || holds_mainly_images(folder / inside)) continue;
     return open_cifar_folder(folder / inside, split);
   }
   const bool has_idx = holds_idx(folder);
-  if (has_idx && is_of_idx(folder)) return open_idx_folder(folder, split, {});
+  if (has_idx && holds_mainly_idx(folder)) return open_idx_folder(folder, split, {});
   Remarks remarks;
   if (auto shards = find_shards(folder, split, remarks); !shards.empty()) {
     return open_tar_shards(std::move(shards), options, std::move(remarks));
@@ -180,7 +180,7 @@ bool has_split(const fs::path& data, Split split) {
   if (holds_scenes(data)) return holds_scenes(data, split);
   const SplitFolders splits = split_folders_in(folder_with_splits(data));
   if (splits.any()) return !splits.of(split).empty();
-  for (const char* inside : kInsideOfArchives) {
+  for (const char* inside : kCifarFolders) {
     if (holds_cifar(data / inside, split)) return true;
   }
   Remarks unsaid;

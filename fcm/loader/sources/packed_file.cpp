@@ -71,13 +71,13 @@ class PackedFile : public Base {
   PackedFile(RandomAccessFile file, PackedIndex index)
       : file_(std::move(file)), index_(std::move(index)) {
     labels_.classes = std::move(index_.classes);
-    for (const PackedIndex::Place& place : index_.places) labels_.numbers.push_back(place.label);
+    for (const PackedIndex::Entry& entry : index_.entries) labels_.numbers.push_back(entry.label);
     this->remarks_.only_numbered = are_numbered(labels_.classes);
     if (labels_.classes.empty()) this->remarks_.no_labels = "the packed data had no labels";
     remark_bad_labels(*this, labels_, this->remarks_);
   }
 
-  int64_t size() const final { return static_cast<int64_t>(index_.places.size()); }
+  int64_t size() const final { return static_cast<int64_t>(index_.entries.size()); }
   int64_t label(int64_t index) const final { return labels_.at(index, *this); }
   const std::vector<std::string>& classes() const final { return labels_.classes; }
   std::string name(int64_t index) const final {
@@ -87,7 +87,7 @@ class PackedFile : public Base {
  protected:
   template <class Bytes>
   Bytes bytes_of(int64_t index) const {
-    const PackedIndex::Place& at = place(index);
+    const PackedIndex::Entry& at = entry(index);
     Bytes bytes;
     bytes.resize(at.size);
     read_into(file_, at.begin, bytes);
@@ -98,8 +98,8 @@ class PackedFile : public Base {
   }
 
  private:
-  const PackedIndex::Place& place(int64_t index) const {
-    return index_.places[static_cast<size_t>(index)];
+  const PackedIndex::Entry& entry(int64_t index) const {
+    return index_.entries[static_cast<size_t>(index)];
   }
   RandomAccessFile file_;
   PackedIndex index_;

@@ -23,7 +23,7 @@ void write_splits(ByteWriter& out, const std::vector<PackedIndex>& splits) {
   out.number(static_cast<uint32_t>(splits.size()));
   for (const PackedIndex& split : splits) {
     out.number(static_cast<uint32_t>(split.split));
-    out.number(static_cast<uint64_t>(split.places.size()));
+    out.number(static_cast<uint64_t>(split.entries.size()));
     out.number(static_cast<uint32_t>(split.classes.size()));
     for (const std::string& name : split.classes) out.text(name);
   }
@@ -49,23 +49,23 @@ std::vector<std::pair<PackedIndex, uint64_t>> read_splits(ByteReader& in) {
 
 // Reads the positions of a split's images. Returns the sizes of their names, which come after all
 // splits.
-std::vector<uint32_t> read_places(ByteReader& in, uint64_t count, uint64_t& begin,
-                                  PackedIndex& split) {
+std::vector<uint32_t> read_entries(ByteReader& in, uint64_t count, uint64_t& begin,
+                                   PackedIndex& split) {
   constexpr uint64_t kEntry = 20;
   if (count == 0 || count > in.left() / kEntry) fail(ExitCode::kData, "{} images", count);
   std::vector<uint32_t> name_sizes;
-  split.places.reserve(count);
+  split.entries.reserve(count);
   name_sizes.reserve(count);
   for (uint64_t i = 0; i < count; ++i) {
-    PackedIndex::Place place{begin, in.number<uint64_t>(), in.number<uint32_t>(),
+    PackedIndex::Entry entry{begin, in.number<uint64_t>(), in.number<uint32_t>(),
                              in.number<int32_t>()};
     name_sizes.push_back(in.number<uint32_t>());
-    if (place.label < -1 || place.label >= static_cast<int64_t>(split.classes.size())) {
-      fail(ExitCode::kData, "label {} of {}", place.label,
+    if (entry.label < -1 || entry.label >= static_cast<int64_t>(split.classes.size())) {
+      fail(ExitCode::kData, "label {} of {}", entry.label,
            counted(std::ssize(split.classes), "class", "classes"));
     }
-    begin += place.size;  // no overflow: below 2^32 images of below 2^32 bytes
-    split.places.push_back(place);
+    begin += entry.size;  // no overflow: below 2^32 images of below 2^32 bytes
+    split.entries.push_back(entry);
   }
   return name_sizes;
 }
@@ -76,7 +76,7 @@ std::vector<PackedIndex> read_splits(std::string_view index, uint64_t end) {
   uint64_t begin = kPackedHead;
   std::vector<std::vector<uint32_t>> name_sizes;
   for (auto& [split, images] : headings) {
-    name_sizes.push_back(read_places(in, images, begin, split));
+    name_sizes.push_back(read_entries(in, images, begin, split));
   }
   if (begin != end) {
     fail(ExitCode::kData, "the images end at byte {}, but the index begins at {}", begin, end);
@@ -106,11 +106,11 @@ std::string packed_tail(std::string_view head, const std::vector<PackedIndex>& s
   ByteWriter out;
   write_splits(out, splits);
   for (const PackedIndex& split : splits) {
-    for (size_t i = 0; i < split.places.size(); ++i) {
-      const PackedIndex::Place& place = split.places[i];
-      out.number(place.checksum);
-      out.number(place.size);
-      out.number(place.label);
+    for (size_t i = 0; i < split.entries.size(); ++i) {
+      const PackedIndex::Entry& entry = split.entries[i];
+      out.number(entry.checksum);
+      out.number(entry.size);
+      out.number(entry.label);
       out.number(static_cast<uint32_t>(split.names.at(static_cast<int64_t>(i)).size()));
     }
   }

@@ -31,14 +31,14 @@ enum class PackedSplit : uint32_t { kBoth = 0, kTrain = 1, kVal = 2 };
 
 // One split: positions, checksums, labels and names of its images, and its class names.
 struct PackedIndex {
-  struct Place {
+  struct Entry {
     uint64_t begin;
     uint64_t checksum;
     uint32_t size;
     int32_t label;
   };
   PackedSplit split = PackedSplit::kBoth;
-  std::vector<Place> places;
+  std::vector<Entry> entries;
   JoinedNames names;
   std::vector<std::string> classes;
 };

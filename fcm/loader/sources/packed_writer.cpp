@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kWho = "pack";
+constexpr const char* kFailpoints = "pack";
 
 image::Image shrunk(image::Image image, int64_t side) {
   const int64_t shorter = std::min(image.rows, image.cols);
@@ -42,7 +42,7 @@ PackedWriter::PackedWriter(const fs::path& path, PackedKind kind)
     : path_(path),
       temporary_(path.string() + ".tmp"),
       head_(packed_head(kind)),
-      file_(temporary_, ExitCode::kUsage, kWho) {
+      file_(temporary_, ExitCode::kUsage, kFailpoints) {
   write(head_);
 }
 
@@ -62,7 +62,7 @@ void PackedWriter::add(std::string_view image, uint64_t checksum, int64_t label,
           "PackedWriter: got an image of {} bytes after {} calls of begin(); expected less than "
           "4 GiB and at least one call",
           image.size(), splits_.size());
-  splits_.back().places.push_back(
+  splits_.back().entries.push_back(
       {written_, checksum, static_cast<uint32_t>(image.size()), static_cast<int32_t>(label)});
   splits_.back().names.add(name);
   write(image);
@@ -71,8 +71,8 @@ void PackedWriter::add(std::string_view image, uint64_t checksum, int64_t label,
 int64_t PackedWriter::finish() {
   write(packed_tail(head_, splits_, written_));
   file_.finish();
-  move_into_place(temporary_, path_, ExitCode::kUsage, kWho);
-  sync_folder(path_.has_parent_path() ? path_.parent_path() : ".", ExitCode::kUsage, kWho);
+  move_into_place(temporary_, path_, ExitCode::kUsage, kFailpoints);
+  sync_folder(path_.has_parent_path() ? path_.parent_path() : ".", ExitCode::kUsage, kFailpoints);
   return static_cast<int64_t>(written_);
 }
 

@@ -208,7 +208,7 @@ std::vector<std::string> files_in(const fs::path& folder, LeftOut& left_out,
 class ImagesWithMaps final : public EncodedDataset {
  public:
   ImagesWithMaps(const fs::path& folder, const SceneFolders& places) : places_(places) {
-    remarks_.left_out = remarks_.beside = places.beside;
+    remarks_.left_out = remarks_.left_out_of_both_splits = places.beside;
     remarks_.warnings = places.warnings;
     remarks_.no_labels =
         fmt::format("{} has class maps, but no labels of whole images", folder.string());
@@ -238,7 +238,7 @@ class ImagesWithMaps final : public EncodedDataset {
     const std::string bytes = read_file(file, ExitCode::kData);
     try {
       image::Image map =
-          image::decode_numbers({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+          image::decode_class_map({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
       return {map.rows, map.cols, std::move(map.pixels)};
     } catch (const Error& error) {
       fail(error.code(), "{}: {}", file, error.what());

@@ -58,16 +58,17 @@ ShardIndex from_bytes(std::string_view bytes, const FileIdentity& identity) {
 }
 
 // The cached index of each shard as bytes; empty if there is none.
-std::vector<std::string> kept_shards(const fs::path& cache, const std::string& key, size_t count) {
-  std::vector<std::string> kept(count);
+std::vector<std::string> cached_shards(const fs::path& cache, const std::string& key,
+                                       size_t count) {
+  std::vector<std::string> cached(count);
   if (const auto bytes = read_index(cache, key)) {
     try {
       ByteReader in(*bytes);
-      for (std::string& shard : kept) shard = in.text();
+      for (std::string& shard : cached) shard = in.text();
     } catch (const Error&) {  // a damaged entry: shards without bytes are walked again
     }
   }
-  return kept;
+  return cached;
 }
 
 std::string key_of(const std::vector<fs::path>& shards) {
@@ -84,12 +85,12 @@ struct Walked {
   bool is_new = false;
 };
 
-Walked walk(const fs::path& shard, const std::string& kept) {
+Walked walk(const fs::path& shard, const std::string& cached) {
   Walked walked;
   try {
     const RandomAccessFile file(shard);
     try {
-      walked.index = from_bytes(kept, file.identity());
+      walked.index = from_bytes(cached, file.identity());
     } catch (const Error&) {
       walked = {{file.identity(), contents_of_tar(file), ""}, true};
     }
@@ -104,24 +105,26 @@ Walked walk(const fs::path& shard, const std::string& kept) {
 void walk_shards(const std::vector<fs::path>& shards, const OpenOptions& options,
                  const std::function<void(ShardIndex)>& add) {
   const std::chrono::seconds latest = std::chrono::duration_cast<std::chrono::seconds>(
-      (std::chrono::system_clock::now() - kSettled).time_since_epoch());
+      (std::chrono::system_clock::now() - kMinCachedAge).time_since_epoch());
   const std::string key = key_of(shards);
-  const std::vector<std::string> kept = kept_shards(options.cache, key, shards.size());
-  ByteWriter keep;
-  bool can_keep = !options.cache.empty(), is_new = false;
+  const std::vector<std::string> cached = cached_shards(options.cache, key, shards.size());
+  ByteWriter entries;
+  bool can_cache = !options.cache.empty(), is_new = false;
   int64_t samples = 0;
   for_each_in_order(
       std::ssize(shards), options.threads,
-      [&](int64_t i) { return walk(shards[static_cast<size_t>(i)], kept[static_cast<size_t>(i)]); },
+      [&](int64_t i) {
+        return walk(shards[static_cast<size_t>(i)], cached[static_cast<size_t>(i)]);
+      },
       [&](int64_t, Walked walked) {
         samples += std::ssize(walked.index.contents.samples);
         is_new |= walked.is_new;
-        can_keep &= walked.index.fault.empty() && walked.index.identity.seconds < latest.count();
-        if (can_keep) keep.text(as_bytes(walked.index));
+        can_cache &= walked.index.fault.empty() && walked.index.identity.seconds < latest.count();
+        if (can_cache) entries.text(as_bytes(walked.index));
         add(std::move(walked.index));
       });
-  if (can_keep && is_new && samples >= kFewestToKeep) {
-    keep_index(options.cache, key, keep.bytes());
+  if (can_cache && is_new && samples >= kMinCachedImages) {
+    write_index(options.cache, key, entries.bytes());
   }
 }
 

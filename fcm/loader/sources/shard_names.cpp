@@ -74,11 +74,11 @@ std::vector<fs::path> shards_in(const fs::path& folder, Split split, Remarks& re
   Remarks found;
   const std::vector<fs::path> all = all_shards_in(folder, found);
   remarks.left_out.add(found.left_out);
-  remarks.beside.add(found.left_out);
+  remarks.left_out_of_both_splits.add(found.left_out);
   if (all.empty()) return all;
   NamedSplits splits = splits_by_name(all);
   for (const fs::path& shard : splits.test) {
-    for (LeftOut* counted : {&remarks.left_out, &remarks.beside}) {
+    for (LeftOut* counted : {&remarks.left_out, &remarks.left_out_of_both_splits}) {
       counted->add("test shards beside validation shards", shard.filename().string());
     }
   }

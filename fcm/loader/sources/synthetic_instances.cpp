@@ -66,7 +66,7 @@ struct DrawnObject {
 };
 
 // Whether the objects overlap so much that the lower one might be unrecognisable.
-bool meets_too_much(const DrawnObject& one, const DrawnObject& other) {
+bool overlaps_too_much(const DrawnObject& one, const DrawnObject& other) {
   constexpr double kMost = 0.3;  // share of the smaller bounding square
   const auto shared = [](double a, double size_a, double b, double size_b) {
     return std::max(0.0, std::min(a + size_a, b + size_b) - std::max(a - size_a, b - size_b));
@@ -103,7 +103,7 @@ DrawnImage draw_objects(Split split, int64_t index) {
     const double x = place(image.cols), y = place(image.rows);
     const DrawnObject object{class_number, x, y, size,
                              draw_colour(random, is_dark ? kLight : kDark)};
-    const auto hides = [&](const DrawnObject& other) { return meets_too_much(object, other); };
+    const auto hides = [&](const DrawnObject& other) { return overlaps_too_much(object, other); };
     if (std::ranges::none_of(image.objects, hides)) image.objects.push_back(object);
   }
   return image;

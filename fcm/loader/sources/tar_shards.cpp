@@ -23,9 +23,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // The folders inside shards that hold samples.
-class FoldersOfKeys {
+class KeyFolders {
  public:
-  explicit FoldersOfKeys(const JoinedNames& keys) {
+  explicit KeyFolders(const JoinedNames& keys) {
     std::string_view last;
     for (int64_t i = 0; i < keys.size(); ++i) {
       const std::string_view key = keys.at(i);
@@ -161,7 +161,7 @@ class TarShards final : public EncodedDataset {
   // As in webdataset, folders are only part of the key. Adds remarks if the folders look like
   // classes or splits.
   void remark_folders() {
-    const FoldersOfKeys folders(keys_);
+    const KeyFolders folders(keys_);
     if (labels_.classes.empty()) {
       remarks_.no_labels = "no sample has a KEY.cls with its class";
       if (folders.count() > 1) {

@@ -63,7 +63,7 @@ __global__ void __launch_bounds__(kFlatThreads) begin_step(AdamWBegin a) {
   }
   __syncthreads();
   for (int64_t i = threadIdx.x; i < a.segment_count; i += kFlatThreads) {
-    const AdamWScheduled& s = a.scheduled[i];
+    const AdamWGroupRange& s = a.scheduled[i];
     const double rate = a.state->lr * s.lr_scale;
     a.segments[i] = {s.begin, s.end, rate / *correction1, 1 - rate * s.weight_decay};
   }

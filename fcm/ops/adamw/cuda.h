@@ -26,7 +26,7 @@ struct AdamWState {
 
 // Consecutive elements of one parameter group. lr_scale is the group's factor of the scheduled
 // learning rate. adamw_begin_cuda computes an AdamWSegment from each.
-struct AdamWScheduled {
+struct AdamWGroupRange {
   int64_t begin, end;
   double lr_scale, weight_decay;
 };
@@ -37,7 +37,7 @@ struct AdamWBegin {
   const double* loss;  // may be null: the step is skipped only if the norm is non-finite
   double beta1, beta2, epsilon;
   double clip_norm;  // maximum gradient norm, 0: no clipping
-  const AdamWScheduled* scheduled;
+  const AdamWGroupRange* scheduled;
   int64_t segment_count;
   AdamWState* state;
   AdamWSegment* segments;  // [segment_count], written

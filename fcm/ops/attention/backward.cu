@@ -9,10 +9,10 @@ namespace {
 using namespace attention_rows;
 
 // The forward statistics of a lane's two queries; rows past the end get weight 0.
-struct Kept {
+struct ForwardStatistics {
   float largest[2], inverse[2];
 
-  __device__ Kept(const AttentionBackward<Bfloat16, float>& a, int row) {
+  __device__ ForwardStatistics(const AttentionBackward<Bfloat16, float>& a, int row) {
     const int64_t query_count = a.shape.queries;
     for (int half = 0; half < 2; ++half) {
       const int64_t mine = row + group() + 8 * half;
@@ -49,7 +49,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
   uint32_t queries[D / 16][4], dout[D / 16][4];
   load_left<D>(rows_of_queries(a.q, a.shape).from(row), queries);
   load_left<D>(dout_rows, dout);
-  const Kept kept(a, row);
+  const ForwardStatistics statistics(a, row);
   const float scale = scale_of(D);
   // Calls `task` for 16 keys at a time, with their weights.
   const auto each_keys = [&](bool load, const auto& task) {
@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
         float s[2][4];
         for (int n = 0; n < 2; ++n) {
           dot_rows<D>(queries, keys + (j + 8 * n) * kStride<D>, s[n]);
-          kept.weigh(s[n], scale * kLog2E, key_count - chunk - j - 8 * n);
+          statistics.weigh(s[n], scale * kLog2E, key_count - chunk - j - 8 * n);
         }
         task(s, j);
       }

@@ -152,9 +152,9 @@ __device__ inline float row_max(float x) {
 __device__ inline float scale_of(int head_dim) { return rsqrtf(static_cast<float>(head_dim)); }
 
 template <int D>
-inline LaunchShape shape_for(const char* name, int64_t pairs, int64_t rows, size_t numbers_more,
+inline LaunchShape shape_for(const char* name, int64_t pairs, int64_t rows, size_t extra_floats,
                              CudaStream stream) {
-  const size_t shared = 2 * kChunk * kStride<D> * sizeof(Bfloat16) + numbers_more * sizeof(float);
+  const size_t shared = 2 * kChunk * kStride<D> * sizeof(Bfloat16) + extra_floats * sizeof(float);
   return {name, pairs, (rows + kRows - 1) / kRows, kThreads, shared, stream};
 }
 

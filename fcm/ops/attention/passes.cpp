@@ -22,27 +22,27 @@ const AttentionKernels& kernels(Isa isa) {
 
 // Rows of heads inside a tensor [N, tokens, width]: of each token from `first_token` on, the
 // elements from `column` on. An undefined tensor has no rows.
-struct HeadsPlace {
+struct HeadsView {
   const at::Tensor* of = nullptr;
   int64_t column = 0, first_token = 0;
 };
 
 template <class T>
-AttentionRows<T> rows_at(const HeadsPlace& place) {
-  if (!place.of->defined()) return {};
-  const int64_t width = place.of->size(2);
-  auto* begin = static_cast<T*>(const_cast<void*>(place.of->const_data_ptr()));
-  return {begin + place.first_token * width + place.column, place.of->size(1) * width, width};
+AttentionRows<T> rows_at(const HeadsView& heads) {
+  if (!heads.of->defined()) return {};
+  const int64_t width = heads.of->size(2);
+  auto* begin = static_cast<T*>(const_cast<void*>(heads.of->const_data_ptr()));
+  return {begin + heads.first_token * width + heads.column, heads.of->size(1) * width, width};
 }
 
 // The tensors that a pass reads, and those that it writes.
 struct AttentionInputs {
   AttentionShape shape;
-  HeadsPlace q, k, v, dout;
+  HeadsView q, k, v, dout;
   int64_t sequences() const { return q.of->size(0); }
 };
 struct AttentionOutputs {
-  HeadsPlace dq, dk, dv, out;
+  HeadsView dq, dk, dv, out;
 };
 
 // Blocks of pairs for threads: about 100,000 multiplications each, or one pair.

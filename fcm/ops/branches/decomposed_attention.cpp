@@ -10,12 +10,12 @@
 namespace fcm::ops {
 namespace {
 
-// Gathers a map's tokens [B, T, D] by window, with filling_D at positions without a token:
+// Gathers a map's tokens [B, T, D] by window, with padding_D at positions without a token:
 // [B * windows, side^2, D].
-at::Tensor in_windows(const at::Tensor& x_BTD, const at::Tensor& filling_D,
+at::Tensor in_windows(const at::Tensor& x_BTD, const at::Tensor& padding_D,
                       const MapWindows& windows) {
   const int64_t batch = x_BTD.size(0), tokens = x_BTD.size(1);
-  const at::Tensor rows_RD = at::cat({x_BTD.flatten(0, 1), filling_D.unsqueeze(0)});
+  const at::Tensor rows_RD = at::cat({x_BTD.flatten(0, 1), padding_D.unsqueeze(0)});
   const at::Tensor first_B11 =
       at::arange(batch, windows.patches_WT.options()).view({batch, 1, 1}) * tokens;
   const at::Tensor filled_WT = windows.patches_WT == tokens;

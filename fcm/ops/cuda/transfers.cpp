@@ -5,7 +5,7 @@
 namespace fcm::ops {
 namespace {
 
-class AtOnce final : public Transfers {
+class SynchronousTransfers final : public Transfers {
  public:
   void upload(const std::function<void()>& copies) override { copies(); }
   void mark(size_t) override {}
@@ -16,7 +16,7 @@ class AtOnce final : public Transfers {
 
 std::unique_ptr<Transfers> make_transfers(at::Device device) {
   if (device.is_cuda()) return make_cuda_transfers();
-  return std::make_unique<AtOnce>();
+  return std::make_unique<SynchronousTransfers>();
 }
 
 at::Tensor host_memory_like(const at::Tensor& there) {

@@ -83,21 +83,21 @@ struct MapChunks {
   }
 };
 
-// pairs_of_places: the table index of every pair of positions, [size * size]. entries_of: the table
-// entries at these indices, [size, size, d].
-at::Tensor pairs_of_places(int64_t size, const at::Tensor& table_Rd) {
+// indices_of_pairs: the table index of every pair of positions, [size * size]. entries_of: the
+// table entries at these indices, [size, size, d].
+at::Tensor indices_of_pairs(int64_t size, const at::Tensor& table_Rd) {
   const at::Tensor places = at::arange(size, table_Rd.options().dtype(at::kLong));
   return (places.unsqueeze(1) - places.unsqueeze(0) + (size - 1)).flatten();
 }
 at::Tensor entries_of(const at::Tensor& table_Rd, int64_t size, at::ScalarType type) {
-  return table_Rd.to(type).index_select(0, pairs_of_places(size, table_Rd)).view({size, size, -1});
+  return table_Rd.to(type).index_select(0, indices_of_pairs(size, table_Rd)).view({size, size, -1});
 }
 
 // The tables expanded to one matrix per row and per column of queries.
-struct PlacedTables {
+struct ExpandedTables {
   at::Tensor rows_RRd, cols_CCd;
-  PlacedTables(const at::Tensor& rows_Rd, const at::Tensor& cols_Rd, const MapChunks& map,
-               at::ScalarType type)
+  ExpandedTables(const at::Tensor& rows_Rd, const at::Tensor& cols_Rd, const MapChunks& map,
+                 at::ScalarType type)
       : rows_RRd(entries_of(rows_Rd, map.rows, type)),
         cols_CCd(entries_of(cols_Rd, map.cols, type)) {}
 };
@@ -107,7 +107,7 @@ struct Chunk {
   at::Tensor q_ZTd, scaled_ZTd, k_ZTd, v_ZTd;
   at::Tensor by_row_ZTR, by_col_ZTC;  // biases for the rows and for the columns of keys
 
-  Chunk(const at::Tensor& qkv_NTD, const MapChunks& map, const PlacedTables& tables,
+  Chunk(const at::Tensor& qkv_NTD, const MapChunks& map, const ExpandedTables& tables,
         int64_t sequence, int64_t first, int64_t count) {
     const auto operand = [&](int64_t part) {
       return map.heads_of(qkv_NTD, 3, part, sequence, first, count)
@@ -144,7 +144,7 @@ class DecomposedAttention : public torch::autograd::Function<DecomposedAttention
     context->saved_data["map"] = std::vector<int64_t>{heads, rows, cols};
     const at::Tensor qkv = qkv_NTD.detach();
     const MapChunks map(heads, rows, cols, qkv);
-    const PlacedTables tables(rows_Rd, cols_Rd, map, arithmetic_of(qkv));
+    const ExpandedTables tables(rows_Rd, cols_Rd, map, arithmetic_of(qkv));
     const at::Tensor out_NTC =
         at::empty({qkv.size(0), qkv.size(1), qkv.size(2) / 3}, qkv.options());
     map.for_each(qkv, [&](int64_t sequence, int64_t first, int64_t count, int64_t) {
@@ -166,7 +166,7 @@ class DecomposedAttention : public torch::autograd::Function<DecomposedAttention
     const MapChunks map(sizes[0], sizes[1], sizes[2], qkv);
     const ProfileScope timed("decomposed attention gradient", 6 * operations_of(qkv), 0);
     const at::ScalarType type = arithmetic_of(qkv);
-    const PlacedTables tables(saved[1].detach(), saved[2].detach(), map, type);
+    const ExpandedTables tables(saved[1].detach(), saved[2].detach(), map, type);
     const at::Tensor dqkv = at::empty_like(qkv);
     const int64_t chunks = qkv.size(0) * map.of_sequence();
     const auto of_chunks = [&](const at::Tensor& table_Rd) {
@@ -230,7 +230,7 @@ class DecomposedAttention : public torch::autograd::Function<DecomposedAttention
   static void sum_entries(const at::Tensor& dentries_SSd, at::Tensor dtable_Rd) {
     const int64_t size = dentries_SSd.size(0);
     dtable_Rd.zero_();
-    dtable_Rd.index_add_(0, pairs_of_places(size, dtable_Rd), dentries_SSd.flatten(0, 1));
+    dtable_Rd.index_add_(0, indices_of_pairs(size, dtable_Rd), dentries_SSd.flatten(0, 1));
   }
 };
 

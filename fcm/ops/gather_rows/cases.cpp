@@ -41,7 +41,7 @@ OpCases gather_rows_cases() {
   all.cases.push_back(timed(make("base_decoder_qkv", {32, 49, 196, 196}, 1536)));
   all.cases.push_back(timed(make("base_decoder", {32, 49, 196, 196}, 512)));
   all.cases.push_back(make("several_views", {6, 9, 36, 36}, 24));
-  all.cases.push_back(make("rows_without_places", {2, 3, 7, 40}, 5));
+  all.cases.push_back(make("unused_rows", {2, 3, 7, 40}, 5));
   all.cases.push_back(make("no_sequences", {0, 3, 7, 9}, 5));
   all.cases.push_back(by_differences(make("small", {3, 2, 5, 4}, 3)));
   return all;

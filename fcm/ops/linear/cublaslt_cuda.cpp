@@ -164,9 +164,9 @@ class Measurement {
     const auto elements = [](const GemmMatrix& matrix) { return matrix.leading * matrix.columns; };
     operands_ = {operand(elements(gemm.a), gemm.in), operand(elements(gemm.b), gemm.in),
                  operand(gemm.d.rows, gemm.out), operand(elements(gemm.d), gemm.out)};
-    standard_ = at::empty_like(operands_[3]);
+    expected_ = at::empty_like(operands_[3]);
     result_ = at::empty_like(operands_[3]);
-    works_ = run(0, standard_) == CUBLAS_STATUS_SUCCESS;
+    works_ = run(0, expected_) == CUBLAS_STATUS_SUCCESS;
   }
 
   int quickest() {
@@ -187,7 +187,7 @@ class Measurement {
     result_.zero_();
     if (run(index, result_) != CUBLAS_STATUS_SUCCESS) return false;
     const auto bits = result_.element_size() == 4 ? at::kInt : at::kShort;
-    return at::equal(result_.view(bits), standard_.view(bits));
+    return at::equal(result_.view(bits), expected_.view(bits));
   }
 
   double seconds(int index) {
@@ -210,7 +210,7 @@ class Measurement {
   const at::Tensor& workspace_;
   CudaStream stream_;
   std::array<at::Tensor, 4> operands_;  // A, B, bias, C
-  at::Tensor standard_, result_;
+  at::Tensor expected_, result_;
   bool works_ = false;
 };
 

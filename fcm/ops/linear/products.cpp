@@ -25,7 +25,7 @@ const LinearKernelsOf<A>& kernels(Isa isa) {
 }
 
 template <class A>
-at::Tensor arrange(const LinearKernelsOf<A>& k, const at::Tensor& b_KN) {
+at::Tensor pack_panels(const LinearKernelsOf<A>& k, const at::Tensor& b_KN) {
   LinearPanels<A> all;
   all.from = b_KN.const_data_ptr<A>();
   all.depth_stride = b_KN.stride(0);
@@ -51,7 +51,7 @@ template <class A>
 void own_product(Isa isa, const at::Tensor& x_MK, const at::Tensor& b_KN, const at::Tensor& bias_N,
                  bool onto_y, const at::Tensor& y_MN) {
   const LinearKernelsOf<A>& k = kernels<A>(isa);
-  const at::Tensor panels = arrange<A>(k, b_KN);
+  const at::Tensor panels = pack_panels<A>(k, b_KN);
   LinearRows<A> all;
   all.depth = x_MK.size(1);
   all.columns = b_KN.size(1);
@@ -81,12 +81,14 @@ bool by_tiles(Isa isa, const at::Tensor& x, bool much) {
   return x.scalar_type() == at::kBFloat16 || (x.scalar_type() == at::kFloat && much);
 }
 
-bool much_to_multiply(int64_t depth) { return depth > 64; }
-bool much_to_add_up(int64_t inputs, int64_t outputs) { return std::max(inputs, outputs) >= 128; }
+bool enough_depth_for_tiles(int64_t depth) { return depth > 64; }
+bool enough_width_for_tiles(int64_t inputs, int64_t outputs) {
+  return std::max(inputs, outputs) >= 128;
+}
 
 void own_product(Isa isa, const at::Tensor& x_MK, const at::Tensor& b_KN, const at::Tensor& bias_N,
                  bool onto_y, const at::Tensor& y_MN) {
-  if (by_tiles(isa, x_MK, much_to_multiply(x_MK.size(1)))) {
+  if (by_tiles(isa, x_MK, enough_depth_for_tiles(x_MK.size(1)))) {
     tiled_product(x_MK, b_KN, bias_N, onto_y, y_MN);
   } else if (x_MK.scalar_type() == at::kFloat) {
     own_product<float>(isa, x_MK, b_KN, bias_N, onto_y, y_MN);
@@ -245,7 +247,7 @@ std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Ten
   const ProfileScope timed("weight gradient", flops_of(x_MI, dy_MO.size(1)), 0, x_MI.size(1),
                            dy_MO.size(1));
   if (own.has_value()) {
-    if (by_tiles(*own, x_MI, much_to_add_up(x_MI.size(1), dy_MO.size(1)))) {
+    if (by_tiles(*own, x_MI, enough_width_for_tiles(x_MI.size(1), dy_MO.size(1)))) {
       return tiled_gradients(dy_MO, x_MI);
     }
     return x_MI.scalar_type() == at::kFloat ? own_gradients<float>(*own, dy_MO, x_MI)

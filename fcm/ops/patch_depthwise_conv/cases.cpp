@@ -118,7 +118,7 @@ OpCases patch_depthwise_conv_cases() {
   cases.push_back(timed(make("finetune_stage2", {8, 14, 14, 384, four, {196}})));
   cases.push_back(timed(make("demo_stage1", {64, 7, 7, 24, sixteen, {12, 12, 12, 13}})));
   cases.push_back(timed(make("demo_stage2", {64, 7, 7, 48, four, {12, 12, 12, 13}})));
-  cases.push_back(make("base_stage1_one_picture", {1, 14, 14, 256, sixteen, quarters}));
+  cases.push_back(make("base_stage1_one_image", {1, 14, 14, 256, sixteen, quarters}));
   cases.push_back(make("base_stage2_one_picture", {1, 14, 14, 384, four, quarters}));
   cases.push_back(make("base_stage1_one_view_kept", {1, 14, 14, 256, sixteen, {49}}));
   cases.push_back(make("unequal_views", {3, 5, 3, 48, sixteen, {3, 3, 3, 6}}));
@@ -133,7 +133,7 @@ OpCases patch_depthwise_conv_cases() {
   cases.push_back(make("side_5", {1, 3, 3, 24, raster_cells(5), {9}}));
   cases.push_back(make("side_8", {1, 2, 2, 16, raster_cells(8), {4}}));
   cases.push_back(make("cells_in_raster_order", {2, 3, 3, 40, raster_cells(4), {5, 4}}));
-  cases.push_back(make("no_pictures", {0, 2, 2, 16, four, {4}}));
+  cases.push_back(make("no_images", {0, 2, 2, 16, four, {4}}));
   return all;
 }
 

@@ -34,7 +34,7 @@ __device__ constexpr bool reaches(int t) { return t >= 0 && t < 5; }
 
 // V channels of the cells of one neighbour that a 5x5 window around a cell of the patch can reach.
 template <int S, class A, int V>
-struct Seen {
+struct NeighbourCells {
   A at[S * S][V];
 };
 
@@ -47,18 +47,19 @@ __device__ constexpr bool near(int around, int cell) {
 }
 
 template <int S, int V, class T, class A>
-__device__ inline void read(const T* patch, int k, const Patches& p, Seen<S, A, V>& seen) {
+__device__ inline void read(const T* patch, int k, const Patches& p,
+                            NeighbourCells<S, A, V>& neighbour) {
 #pragma unroll
   for (int cell = 0; cell < S * S; ++cell) {
     if (!near<S>(k / 3, cell / S) || !near<S>(k % 3, cell % S)) continue;
-    load<T, V>(patch + p.place[cell] * p.channels, seen.at[cell]);
+    load<T, V>(patch + p.place[cell] * p.channels, neighbour.at[cell]);
   }
 }
 
 // Calls task(value, own cell, tap) for every pair of a reachable cell of neighbour k and a cell of
 // the patch (own cell) that reads it through this tap.
 template <int S, int V, class A, class Task>
-__device__ inline void pairs(int k, const Seen<S, A, V>& seen, const Task& task) {
+__device__ inline void pairs(int k, const NeighbourCells<S, A, V>& neighbour, const Task& task) {
 #pragma unroll
   for (int cell = 0; cell < S * S; ++cell) {
     if (!near<S>(k / 3, cell / S) || !near<S>(k % 3, cell % S)) continue;
@@ -66,7 +67,7 @@ __device__ inline void pairs(int k, const Seen<S, A, V>& seen, const Task& task)
     for (int own = 0; own < S * S; ++own) {
       const int row = tap((k / 3 - 1) * S + cell / S, own / S);
       const int col = tap((k % 3 - 1) * S + cell % S, own % S);
-      if (reaches(row) && reaches(col)) task(seen.at[cell], own, row * 5 + col);
+      if (reaches(row) && reaches(col)) task(neighbour.at[cell], own, row * 5 + col);
     }
   }
 }
@@ -112,9 +113,9 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int i = 0; i < S * S * V; ++i) sum[i / V][i % V] = b[i % V];
     neighbours_of(p, row, [&](int k, int64_t other) {
-      Seen<S, A, V> seen;
-      read<S, V>(x + other * (S * S) * p.channels + channel, k, p, seen);
-      pairs<S, V>(k, seen, [&](const A(&value)[V], int own, int t) {
+      NeighbourCells<S, A, V> neighbour;
+      read<S, V>(x + other * (S * S) * p.channels + channel, k, p, neighbour);
+      pairs<S, V>(k, neighbour, [&](const A(&value)[V], int own, int t) {
 #pragma unroll
         for (int v = 0; v < V; ++v) sum[own][v] += w.of_tap[t][v] * value[v];
       });
@@ -143,7 +144,7 @@ __global__ void __launch_bounds__(kThreads)
       }
     }
     neighbours_of(p, row, [&](int k, int64_t other) {
-      Seen<S, A, V> dy;
+      NeighbourCells<S, A, V> dy;
       read<S, V>(a.dy + other * (S * S) * p.channels + channel, k, p, dy);
       pairs<S, V>(k, dy, [&](const A(&value)[V], int own, int t) {
         // The other cell's output reads the own cell through the opposite tap.

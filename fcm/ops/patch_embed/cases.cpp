@@ -20,8 +20,8 @@ OpCases patch_embed_cases() {
   all.cases.push_back(timed(make("base_first", {2, 196, 16, 48}, 256)));
   all.cases.push_back(timed(make("base_third", {8, 196, 1536}, 768)));
   all.cases.push_back(make("no_elements", {0, 4}, 16));
-  all.cases.push_back(by_differences(make("product_kept", {3, 5, 13}, 11)));
-  all.cases.push_back(by_differences(make("product_made_again", {3, 2, 3}, 14)));
+  all.cases.push_back(by_differences(make("product_saved", {3, 5, 13}, 11)));
+  all.cases.push_back(by_differences(make("product_recomputed", {3, 2, 3}, 14)));
   return all;
 }
 

@@ -72,7 +72,7 @@ OpCases patchify_cases() {
   cases.push_back(make("not_square", {2, 2, 5, 3, 10, {{2, 2}}}));
   cases.push_back(make("stride_3", {2, 2, 2, 2, 4, {{2, 3}}}));
   cases.push_back(make("one_patch", {1, 1, 1, 1, 1, {{4, 2, 2}}}));
-  cases.push_back(make("no_pictures", {0, 2, 2, 3, 4, {{4, 2, 2}}}));
+  cases.push_back(make("no_images", {0, 2, 2, 3, 4, {{4, 2, 2}}}));
   return all;
 }
 

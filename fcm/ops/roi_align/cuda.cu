@@ -77,7 +77,7 @@ __device__ inline RoiSample<A> sample_of(const RoiAxis<A>& axis, int bin, int q)
 
 template <class T, class A, int V>
 __global__ void __launch_bounds__(kFlatThreads)
-    cut_rois(const __grid_constant__ RoiForwardCuda<T, A> a) {
+    roi_align_forward_kernel(const __grid_constant__ RoiForwardCuda<T, A> a) {
   const RoisCuda<A>& rois = a.rois;
   const int64_t packs = rois.channels / V, bins = rois.bins;
   along_flat<1>(rois.rois * bins * bins * packs, [&](int64_t element) {
@@ -150,7 +150,7 @@ __device__ inline bool any_weight(const A* weights) {
 // Grid: tiles of images in x, channels in y.
 template <class T, class A, int V>
 __global__ void __launch_bounds__(kSpreadMost)
-    gather_tiles(const __grid_constant__ RoiBackwardCuda<T, A> a) {
+    roi_align_backward_kernel(const __grid_constant__ RoiBackwardCuda<T, A> a) {
   const RoisCuda<A>& rois = a.rois;
   const int bins = static_cast<int>(rois.bins);
   A* weights = static_cast<A*>(shared_memory());  // [2: down, across][bins][kTile]
@@ -223,9 +223,11 @@ void run(const RoiForwardCuda<T, A>& a, CudaStream stream) {
   for (const RoiMapCuda<const T>& map : a.maps) wide = wide && aligned(map.cells);
   const int64_t bins = a.rois.rois * a.rois.bins * a.rois.bins;
   if (wide) {
-    launch(flat_shape("roi_align", bins * (a.rois.channels / V), 1, stream), cut_rois<T, A, V>, a);
+    launch(flat_shape("roi_align", bins * (a.rois.channels / V), 1, stream),
+           roi_align_forward_kernel<T, A, V>, a);
   } else {
-    launch(flat_shape("roi_align", bins * a.rois.channels, 1, stream), cut_rois<T, A, 1>, a);
+    launch(flat_shape("roi_align", bins * a.rois.channels, 1, stream),
+           roi_align_forward_kernel<T, A, 1>, a);
   }
 }
 
@@ -240,7 +242,7 @@ void run_tiles(const RoiBackwardCuda<T, A>& a, CudaStream stream) {
       2 * static_cast<size_t>(a.rois.bins) * kTile * sizeof(A) + static_cast<size_t>(threads);
   launch({"roi_align gradient", tiles, (packs + threads - 1) / threads, static_cast<int>(threads),
           shared, stream},
-         gather_tiles<T, A, V>, a);
+         roi_align_backward_kernel<T, A, V>, a);
 }
 
 template <class T, class A>

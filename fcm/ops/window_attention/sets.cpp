@@ -14,7 +14,7 @@ namespace {
 // The tokens of one set, and the index of its layout.
 struct Set {
   std::vector<int32_t> tokens, codes;
-  int32_t plan = 0, look = 0;
+  int32_t plan = 0, layout = 0;
 };
 
 // The sets of a plan by ascending set number; tokens of a set keep their order.
@@ -69,13 +69,14 @@ WindowSets make_window_sets(std::span<const std::vector<PlacedToken>> images, in
   result.centre = 2 * window * (window - 1);
   std::vector<int32_t> tokens, codes, table;
   std::vector<Set> all;
-  std::map<std::vector<int32_t>, int32_t> looks;
+  std::map<std::vector<int32_t>, int32_t> layouts;
   for (size_t plan = 0; plan < images.size(); ++plan) {
     require(images[plan].size() == images[0].size(),
             "window sets: expected images of equal token counts, got {} after {}",
             images[plan].size(), images[0].size());
     for (Set& set : sets_of(images[plan], static_cast<int32_t>(plan), window)) {
-      set.look = looks.try_emplace(set.codes, static_cast<int32_t>(looks.size())).first->second;
+      set.layout =
+          layouts.try_emplace(set.codes, static_cast<int32_t>(layouts.size())).first->second;
       all.push_back(std::move(set));
     }
   }
@@ -92,12 +93,12 @@ WindowSets make_window_sets(std::span<const std::vector<PlacedToken>> images, in
     result.pairs += size * size;
   }
   std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
-    return all[static_cast<size_t>(a)].look < all[static_cast<size_t>(b)].look;
+    return all[static_cast<size_t>(a)].layout < all[static_cast<size_t>(b)].layout;
   });
   for (const int32_t index : order) {
     const Set& set = all[static_cast<size_t>(index)];
     table.insert(table.end(), {set.plan, first[static_cast<size_t>(index)],
-                               static_cast<int32_t>(set.tokens.size()), set.look});
+                               static_cast<int32_t>(set.tokens.size()), set.layout});
   }
   const auto plans = static_cast<int64_t>(images.size());
   const auto of_each = plans == 0 ? 0 : static_cast<int64_t>(images[0].size());

@@ -104,7 +104,7 @@ void DetectorLearner::pass(const loader::Batch& batch, int64_t first, int64_t co
   ops::enter_phase("backward");
   torch::autograd::backward({loss}, {});
   result.loss +=
-      losses.not_finite > 0 ? std::numeric_limits<double>::quiet_NaN() : loss.item<double>();
+      losses.non_finite_count > 0 ? std::numeric_limits<double>::quiet_NaN() : loss.item<double>();
   for (const auto& [name, value] : losses.named()) {
     result.target_losses[name] += value.item<double>() * share;
   }

@@ -14,7 +14,7 @@ bool Learner::finish_update(GroupGradients& gradients, GroupWeights& weights,
   result.gradient_norm = weights.gradient_norm();
   result.applied = is_finite(result);
   if (!result.applied) return false;
-  optimizer.step({plan.lr, plan.lr_base}, optimizer.clip_scale(result.gradient_norm));
+  optimizer.step({plan.lr, plan.lr_common}, optimizer.clip_scale(result.gradient_norm));
   weights.complete();
   return true;
 }

@@ -34,14 +34,15 @@ GroupWeights::GroupWeights(std::shared_ptr<dist::Group> group, nn::Parameters& p
       in_shared_memory_(move_to_shared_memory(*group_, parameters)),
       divided_(in_shared_memory_ || (shard && group_->size() > 1)) {}
 
-optim::Share GroupWeights::share_of(int64_t rank) const {
+optim::ElementRange GroupWeights::share_of(int64_t rank) const {
   const dist::Part part =
       dist::part_of_rank(rank, group_->size(), parameters_.trainable_elements());
   return {part.begin, part.end};
 }
 
-optim::Share GroupWeights::share() const {
-  return divided_ ? share_of(group_->rank()) : optim::Share{0, parameters_.trainable_elements()};
+optim::ElementRange GroupWeights::share() const {
+  return divided_ ? share_of(group_->rank())
+                  : optim::ElementRange{0, parameters_.trainable_elements()};
 }
 
 double GroupWeights::gradient_norm() const {
@@ -50,7 +51,7 @@ double GroupWeights::gradient_norm() const {
   const at::Tensor squares_W = at::zeros({group_->size()}, at::kDouble);
   for (int64_t rank = 0; rank < group_->size(); ++rank) {
     if (in_shared_memory_ && rank != group_->rank()) continue;
-    const optim::Share part = share_of(rank);
+    const optim::ElementRange part = share_of(rank);
     squares_W[rank] = optim::sum_of_squares(gradients_E.slice(0, part.begin, part.end));
   }
   if (in_shared_memory_) group_->sum(squares_W);  // exact: only one rank has a non-zero element
@@ -66,7 +67,7 @@ void GroupWeights::complete() {
   if (!divided_) return;
   std::vector<std::unique_ptr<dist::Pending>> pending;
   for (int64_t rank = 0; rank < group_->size(); ++rank) {
-    const optim::Share share = share_of(rank);
+    const optim::ElementRange share = share_of(rank);
     pending.push_back(group_->start_broadcast(
         parameters_.flat_values().narrow(0, share.begin, share.size()), rank));
   }
@@ -78,7 +79,7 @@ void GroupWeights::collect_moments(optim::AdamW& optimizer) {
   if (group_->rank() == 0) optimizer.widen();
   // One share at a time, so that ranks other than 0 hold at most two shares.
   for (int64_t rank = 1; rank < group_->size(); ++rank) {
-    const optim::Share share = share_of(rank);
+    const optim::ElementRange share = share_of(rank);
     for (const at::Tensor& moments : {optimizer.first_moments(), optimizer.second_moments()}) {
       at::Tensor of_share;
       if (group_->rank() == 0) {

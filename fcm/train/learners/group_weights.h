@@ -22,7 +22,7 @@ class GroupWeights {
   GroupWeights(std::shared_ptr<dist::Group> group, nn::Parameters& parameters, bool shard);
 
   // The part of the flat buffers whose moments this rank keeps and which it updates.
-  optim::Share share() const;
+  optim::ElementRange share() const;
   // Whether this rank needs the summed gradients of its share alone.
   bool needs_share_alone() const { return in_shared_memory_; }
   // L2 norm of the summed gradients, in float64. The squares are summed part by part (dist/part.h),
@@ -36,7 +36,7 @@ class GroupWeights {
   void collect_moments(optim::AdamW& optimizer);
 
  private:
-  optim::Share share_of(int64_t rank) const;
+  optim::ElementRange share_of(int64_t rank) const;
 
   std::shared_ptr<dist::Group> group_;
   nn::Parameters& parameters_;

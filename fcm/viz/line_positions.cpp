@@ -1,4 +1,4 @@
-#include "fcm/viz/run_places.h"
+#include "fcm/viz/line_positions.h"
 
 #include <algorithm>
 #include <cmath>
@@ -42,22 +42,23 @@ double value_at(const std::vector<double>& x, const std::vector<double>& y, doub
 
 }  // namespace
 
-Places places_of_steps(const RunLog& log, double batch_size) {
-  Places places;
-  places.steps = log.step_column("step");
-  places.images = times(places.steps, batch_size);
-  places.hours = hours_of(log, places.images);
-  return places;
+LinePositions positions_of_steps(const RunLog& log, double batch_size) {
+  LinePositions positions;
+  positions.steps = log.step_column("step");
+  positions.images = times(positions.steps, batch_size);
+  positions.hours = hours_of(log, positions.images);
+  return positions;
 }
 
-Places places_of_epochs(const RunLog& log, const Places& of_steps, double batch_size) {
-  Places places;
-  places.steps = log.epoch_column("step");
-  places.images = times(places.steps, batch_size);
-  for (const double step : places.steps) {
-    places.hours.push_back(value_at(of_steps.steps, of_steps.hours, step));
+LinePositions positions_of_epochs(const RunLog& log, const LinePositions& of_steps,
+                                  double batch_size) {
+  LinePositions positions;
+  positions.steps = log.epoch_column("step");
+  positions.images = times(positions.steps, batch_size);
+  for (const double step : positions.steps) {
+    positions.hours.push_back(value_at(of_steps.steps, of_steps.hours, step));
   }
-  return places;
+  return positions;
 }
 
 }  // namespace fcm::viz::report

@@ -1,4 +1,4 @@
-#include "fcm/viz/label_places.h"
+#include "fcm/viz/label_positions.h"
 
 #include <algorithm>
 #include <array>

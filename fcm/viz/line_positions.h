@@ -8,15 +8,16 @@
 namespace fcm::viz::report {
 
 // One entry per line; NaN: unknown.
-struct Places {
+struct LinePositions {
   std::vector<double> steps, images, hours;
 };
 
 // Positions of the step lines. Hours are "train_seconds" of the line; if it has none, the images
 // since the previous line divided by "images_per_second" are added to the previous hours.
-Places places_of_steps(const RunLog& log, double batch_size);
+LinePositions positions_of_steps(const RunLog& log, double batch_size);
 
 // Positions of the epoch lines, from their steps; hours are interpolated between step lines.
-Places places_of_epochs(const RunLog& log, const Places& of_steps, double batch_size);
+LinePositions positions_of_epochs(const RunLog& log, const LinePositions& of_steps,
+                                  double batch_size);
 
 }  // namespace fcm::viz::report

@@ -1,4 +1,4 @@
-#include "fcm/viz/label_places.h"
+#include "fcm/viz/label_positions.h"
 
 #include <gtest/gtest.h>
 
@@ -30,19 +30,19 @@ void expect_inside(const std::vector<image::Box>& places, const FittedSize& imag
   }
 }
 
-TEST(LabelPlaces, OneStandsOverItsBox) {
+TEST(LabelPositions, OneStandsOverItsBox) {
   const auto places = place_labels({{100, 50, 80, 90}}, {{18, 60}}, {300, 400});
   EXPECT_EQ(places[0].top, 82);
   EXPECT_EQ(places[0].left, 50);
 }
 
-TEST(LabelPlaces, AtABorderItMovesInside) {
+TEST(LabelPositions, AtABorderItMovesInside) {
   const auto places =
       place_labels({{0, 380, 80, 20}, {290, 0, 10, 10}}, {{18, 60}, {18, 60}}, {300, 400});
   expect_inside(places, {300, 400});
 }
 
-TEST(LabelPlaces, ACrowdOfTheSameBoxDoesNotOverlap) {
+TEST(LabelPositions, ACrowdOfTheSameBoxDoesNotOverlap) {
   const std::vector<image::Box> boxes(40, {100, 150, 60, 50});
   const std::vector<FittedSize> labels(40, {18, 70});
   const auto places = place_labels(boxes, labels, {300, 400});
@@ -51,7 +51,7 @@ TEST(LabelPlaces, ACrowdOfTheSameBoxDoesNotOverlap) {
   EXPECT_GT(overlapping_pairs(boxes), 700);
 }
 
-TEST(LabelPlaces, CrowdsAtRandomDoNotOverlapWhereThereIsRoom) {
+TEST(LabelPositions, CrowdsAtRandomDoNotOverlapWhereThereIsRoom) {
   std::mt19937 random(7);
   for (int trial = 0; trial < 30; ++trial) {
     const FittedSize image{360, 480};
@@ -71,7 +71,7 @@ TEST(LabelPlaces, CrowdsAtRandomDoNotOverlapWhereThereIsRoom) {
   }
 }
 
-TEST(LabelPlaces, WithoutRoomEachStillHasOne) {
+TEST(LabelPositions, WithoutRoomEachStillHasOne) {
   const std::vector<image::Box> boxes(9, {2, 2, 10, 10});
   const auto places = place_labels(boxes, std::vector<FittedSize>(9, {18, 30}), {20, 40});
   ASSERT_EQ(places.size(), 9u);

@@ -1,4 +1,4 @@
-#include "fcm/loader/bad_limits.h"
+#include "fcm/loader/bad_image_limits.h"
 
 #include <fmt/ranges.h>
 
@@ -8,14 +8,14 @@
 
 namespace fcm::loader {
 
-BadLimits::BadLimits(const DataOptions& options, int64_t samples)
+BadImageLimits::BadImageLimits(const DataOptions& options, int64_t samples)
     // Rounded up: a small set may have one bad image unless the share is zero.
     : allowed_(
           static_cast<int64_t>(std::ceil(options.max_bad_share * static_cast<double>(samples)))),
       allowed_in_a_row_(options.max_bad_in_a_row),
       samples_(samples) {}
 
-void BadLimits::count(const Batch& batch) {
+void BadImageLimits::count(const Batch& batch) {
   if (batch.epoch != epoch_) {
     epoch_ = batch.epoch;
     bad_ = 0;
@@ -40,7 +40,7 @@ void BadLimits::count(const Batch& batch) {
   }
 }
 
-void BadLimits::give_up(const std::string& why) const {
+void BadImageLimits::give_up(const std::string& why) const {
   fail(ExitCode::kData, "too many images cannot be read: {}; the first are: {}", why,
        fmt::join(first_reasons_, "; "));
 }

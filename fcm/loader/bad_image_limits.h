@@ -12,10 +12,10 @@ namespace fcm::loader {
 // Counts bad images in the order of batches, so that a run ends at the same step for any thread
 // timing. The count of an epoch restarts at each epoch; the count in a row does not. Checkpoints
 // contain neither count: a resumed run counts from 0.
-class BadLimits {
+class BadImageLimits {
  public:
   // `samples`: number of samples of an epoch.
-  BadLimits(const DataOptions& options, int64_t samples);
+  BadImageLimits(const DataOptions& options, int64_t samples);
 
   // Throws Error(kData) that names the first few bad images once a limit is exceeded.
   void count(const Batch& batch);
