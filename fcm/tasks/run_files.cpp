@@ -20,7 +20,7 @@ namespace fcm::tasks {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kWho = "run";  // the name of the failpoints of this file
+constexpr const char* kFailpoint = "run";  // the name of the failpoints of this file
 constexpr const char* kMark = ".fastconvmae-run";
 constexpr const char* kMarkText =
     "A run of fastconvmae. While this file is here, --overwrite may replace what fastconvmae wrote "
@@ -51,12 +51,12 @@ void remove_file(const fs::path& path) {
   for (const fs::path& file : {path, fs::path(path.string() + ".tmp")}) {
     const fs::file_type type = type_of(file);
     if (type == fs::file_type::not_found || type == fs::file_type::directory) continue;
-    if (system_call::unlink(kWho, file) != 0) fail_to_remove(file);
+    if (system_call::unlink(kFailpoint, file) != 0) fail_to_remove(file);
   }
 }
 
 void remove_if_empty(const fs::path& folder) {
-  const bool removed = system_call::rmdir(kWho, folder) == 0;
+  const bool removed = system_call::rmdir(kFailpoint, folder) == 0;
   if (!removed && errno != ENOTEMPTY && errno != EEXIST) fail_to_remove(folder);
 }
 
@@ -66,7 +66,7 @@ bool is_own_folder(const fs::path& folder, Reporter& reporter) {
   if (type != fs::file_type::symlink) return type == fs::file_type::directory;
   std::error_code ignored;
   const fs::path target = fs::read_symlink(folder, ignored);
-  if (system_call::unlink(kWho, folder) != 0) fail_to_remove(folder);
+  if (system_call::unlink(kFailpoint, folder) != 0) fail_to_remove(folder);
   reporter.warn(fmt::format("{} was a link to {}: the link is removed, its target stays",
                             folder.string(), target.string()));
   return false;
@@ -140,7 +140,7 @@ std::optional<std::string> name_in_the_way(const fs::path& folder) {
 }
 
 void mark_as_run(const fs::path& folder) {
-  write_file_durably(folder / kMark, kMarkText, ExitCode::kUsage, kWho);
+  write_file_durably(folder / kMark, kMarkText, ExitCode::kUsage, kFailpoint);
 }
 
 namespace {
@@ -174,7 +174,7 @@ void remove_run(const fs::path& run, Reporter& reporter) {
   remove_file(run / kLog);
   // Makes the removal durable before another recipe is written, which must not find old
   // checkpoints.
-  sync_folder(run, ExitCode::kUsage, kWho);
+  sync_folder(run, ExitCode::kUsage, kFailpoint);
 }
 
 void refuse_links_at_files(const fs::path& run) {
@@ -185,7 +185,7 @@ void refuse_links_at_files(const fs::path& run) {
 
 void remove_link_at_recipe(const fs::path& run) {
   const fs::path file = run / kRecipe;
-  if (type_of(file) == fs::file_type::symlink && system_call::unlink(kWho, file) != 0) {
+  if (type_of(file) == fs::file_type::symlink && system_call::unlink(kFailpoint, file) != 0) {
     fail_to_remove(file);
   }
 }

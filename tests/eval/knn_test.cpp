@@ -140,8 +140,8 @@ Found found_in_blocks(const Gaussians& bank, const at::Tensor& queries_MD, int64
   for (const auto& neighbours : search.nearest()) {
     found.places.emplace_back();
     for (const Neighbour& neighbour : neighbours) {
-      EXPECT_EQ(neighbour.label, bank.labels_N[neighbour.place].item<int64_t>());
-      found.places.back().push_back(neighbour.place);
+      EXPECT_EQ(neighbour.label, bank.labels_N[neighbour.row].item<int64_t>());
+      found.places.back().push_back(neighbour.row);
       found.similarities.push_back(neighbour.similarity);
     }
   }
