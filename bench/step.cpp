@@ -198,7 +198,7 @@ nlohmann::json bench_step(const BenchStepRequest& asked, Reporter& reporter) {
   LearnerStep fast(learner, batch);
   if (device.is_cuda() && !request.profile && !recipe.debug.reference_ops) {
     const auto record = learner.recording(request.machine.cuda_graph);
-    auto queued = record ? learner.queue(request.batch, record) : nullptr;
+    auto queued = record ? learner.make_queued_execution(request.batch, record) : nullptr;
     if (queued) fast.use(std::move(queued), request.implementation == "fast");
   }
   std::unique_ptr<Reference> reference;

@@ -60,8 +60,8 @@ struct Trained {
     }
   }
   // Enqueues steps and reads each result one step late.
-  void queued(int64_t steps, int64_t micro_batch, const Learner::MakeRecorded& record) {
-    const auto queue = learner.queue(micro_batch, record);
+  void queued(int64_t steps, int64_t micro_batch, const Learner::MakeRecorder& record) {
+    const auto queue = learner.make_queued_execution(micro_batch, record);
     for (int64_t step = 0; step < steps; ++step) {
       queue->enqueue(batch_of_step(recipe, step), {rate_of_step(step)});
       if (step > 0) note(queue->wait_result());
@@ -127,7 +127,7 @@ TEST(QueuedUpdate, GivesWhatUpdatesGiveOneByOne) {
 // batch.
 TEST(QueuedUpdate, GivesWhatUpdatesGiveOfSlices) {
   Trained plain(small_recipe(), at::kCPU), queued(small_recipe(), at::kCPU);
-  const auto queue = queued.learner.queue(3, nullptr);
+  const auto queue = queued.learner.make_queued_execution(3, nullptr);
   for (int64_t step = 0; step < 3; ++step) {
     const loader::Batch slice = slice_of(batch_of_step(plain.recipe, step), 2, 4);
     plain.note(plain.learner.update(slice, {rate_of_step(step), 3}));
@@ -158,7 +158,7 @@ TEST(QueuedUpdate, TheLossesOfSeveralTargetsAreThoseOfUpdates) {
                                                recipe::student_of(recipe));
   };
   Trained plain(recipe, at::kCPU, teachers()), queued(recipe, at::kCPU, teachers());
-  const auto queue = queued.learner.queue(4, nullptr);
+  const auto queue = queued.learner.make_queued_execution(4, nullptr);
   for (int64_t step = 0; step < 2; ++step) {
     const loader::Batch batch = batch_of_step(recipe, step);
     const StepResult wanted = plain.learner.update(batch, {rate_of_step(step), 4});
@@ -173,7 +173,7 @@ TEST(QueuedUpdate, TheLossesOfSeveralTargetsAreThoseOfUpdates) {
 
 TEST(QueuedUpdate, ANonFiniteLossLeavesEverythingAsItWas) {
   Trained trained(small_recipe(), at::kCPU);
-  const auto queue = trained.learner.queue(6, keep_function);
+  const auto queue = trained.learner.make_queued_execution(6, keep_function);
   queue->enqueue(batch_of_step(trained.recipe, 0), {1e-3});
   EXPECT_TRUE(queue->wait_result().applied);
   trained.spoil();
@@ -190,7 +190,7 @@ TEST(QueuedUpdate, ANonFiniteLossLeavesEverythingAsItWas) {
 
 TEST(QueuedUpdate, TakesNoThirdUpdateAndNoOtherBatch) {
   Trained trained(small_recipe(), at::kCPU);
-  const auto queue = trained.learner.queue(6, nullptr);
+  const auto queue = trained.learner.make_queued_execution(6, nullptr);
   EXPECT_THROW(queue->wait_result(), std::logic_error);
   queue->enqueue(batch_of_step(trained.recipe, 0), {1e-3});
   queue->enqueue(batch_of_step(trained.recipe, 1), {1e-3});
@@ -226,7 +226,7 @@ TEST_F(GpuQueue, GraphEqualsSingleOperatorsAndUpdatesOneByOne) {
 
 TEST_F(GpuQueue, ANonFiniteLossLeavesEverythingAsItWas) {
   Trained trained(small_recipe(), at::kCUDA);
-  const auto queue = trained.learner.queue(6, ops::make_cuda_graph);
+  const auto queue = trained.learner.make_queued_execution(6, ops::make_cuda_graph);
   queue->enqueue(batch_of_step(trained.recipe, 0), {1e-3});
   EXPECT_TRUE(queue->wait_result().applied);
   trained.spoil();
@@ -251,7 +251,7 @@ TEST_F(GpuQueue, WaitingForTheGpuInsideIsAnErrorOfOneSentence) {
 
 TEST_F(GpuQueue, MemoryStaysFlatOverAThousandSteps) {
   Trained trained(small_recipe(), at::kCUDA);
-  const auto queue = trained.learner.queue(6, ops::make_cuda_graph);
+  const auto queue = trained.learner.make_queued_execution(6, ops::make_cuda_graph);
   const loader::Batch batch = batch_of_step(trained.recipe, 0);
   const auto some = [&](int steps) {
     for (int step = 0; step < steps; ++step) {
