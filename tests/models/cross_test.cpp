@@ -39,7 +39,7 @@ reference::ReferenceOptions plain_cross_options(const AutoencoderOptions& option
   reference::ReferenceOptions same = reference_options(options);
   same.cross = true;
   same.share = options.decoder.share;
-  same.mixes = options.decoder.reads_blocks();
+  same.reads_mix = options.decoder.reads_blocks();
   same.independent_blocks = options.decoder.independent_blocks;
   if (options.targets.ema > 0) {
     same.targets = {{"rgb", 0, options.targets.rgb},
@@ -164,7 +164,7 @@ TEST(CrossControl, OtherPatchesAreNoticed) {
 
 TEST(CrossControl, OtherKeysAreNoticed) {
   const WorstOfCross worst =
-      compare_cross_forms({.name = ""}, [](auto& plain) { plain.mixes = false; });
+      compare_cross_forms({.name = ""}, [](auto& plain) { plain.reads_mix = false; });
   EXPECT_GT(worst.loss, 1e-6);
   EXPECT_GT(worst.gradient, 1e-4);
 }

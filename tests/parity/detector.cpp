@@ -258,7 +258,7 @@ Tensors train_detector(const DetectorCase& c, const Tensors& stored, Path path,
     }
     std::vector<reference::LabelledFrame> labelled;
     for (const models::FrameTruth& one : truths) labelled.push_back({one.boxes_T4, one.classes_T});
-    reference::DetectorPass pass;
+    reference::DetectorTrainingDraws pass;
     pass.anchors = [&](int64_t i, const at::Tensor&) {
       const auto at = static_cast<size_t>(i);
       return std::pair(c.anchors_positive[at].to(at::kLong), c.anchors_negative[at].to(at::kLong));
