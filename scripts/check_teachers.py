@@ -132,7 +132,7 @@ def of_open_clip(base, folder, quick):
         image_size=32, layers=3, width=64, patch_size=8, head_width=32)
     text = dict(context_length=8, vocab_size=10, width=32, heads=2, layers=1)
     model = perturbed(open_clip.model.CLIP(embed_dim=16, vision_cfg=vision, text_cfg=text, quick_gelu=quick,
-                                       output_dict=True))
+                                           output_dict=True))
     folder.mkdir(parents=True)
     safetensors.torch.save_file(model.state_dict(), folder / "open_clip_model.safetensors")
     pictures = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]}
