@@ -71,7 +71,7 @@ TEST(ContentSample, SmallSetsAreComparedWhole) {
 
 // The sample of a large set holds the images whose file names have the smallest hashes. Copies with
 // the same file name are therefore in both samples.
-TEST(ContentSample, OfLargeSetsTheShareIsThatOfThoseThatCouldMeet) {
+TEST(ContentSample, LargeSetsEstimateTheShareFromSamples) {
   const ContentSample train = sample_of("train", range(0, 20'000));
   EXPECT_EQ(train.sampled, 4096);
   const ContentSample val = sample_of("val", range(19'000, 23'000));
