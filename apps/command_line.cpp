@@ -44,7 +44,7 @@ std::map<std::string, KnownFlag> known_flags() {
 }
 
 // The words that may follow a group like "bench", or the program's name if `group` is "".
-Words words_behind(const std::string& group) {
+Words words_after(const std::string& group) {
   Words names;
   for (const Command& command : all_commands()) {
     const size_t space = command.name.find(' ');
@@ -103,7 +103,7 @@ Split split(const Words& arguments) {
       if (length_of_flag(arguments, i, result.group) == 2) result.words.push_back(arguments[++i]);
       continue;
     }
-    const Words names = words_behind(result.group);
+    const Words names = words_after(result.group);
     if (std::find(names.begin(), names.end(), word) == names.end()) {
       refuse_unknown("command", word, names, result.group);
     }
@@ -132,7 +132,7 @@ CommandLine without_command(const Split& split) {
     if (word == "--json") line.json = true;
   }
   if (!line.help.empty() || line.version) return line;
-  const std::string list = fmt::format("{}", fmt::join(words_behind(split.group), ", "));
+  const std::string list = fmt::format("{}", fmt::join(words_after(split.group), ", "));
   if (split.group.empty()) {
     fail(ExitCode::kUsage, "name a command: {}; {}", list, see_help(""));
   }

@@ -30,11 +30,11 @@ void add_keys(Candidates& candidates) {
   std::vector<recipe::Recipe> tasks = one_of_each_task();
   for (const config::Field& field : all_keys(tasks)) {
     if (field.section == "row") continue;  // the recipe's name
-    const std::string beginning = field.name() + "=";
-    candidates.beginnings.push_back(beginning);
+    const std::string prefix = field.name() + "=";
+    candidates.prefixes.push_back(prefix);
     std::vector<std::string> values = field.one_of.names;
     if (std::holds_alternative<bool*>(field.target)) values = {"true", "false"};
-    for (const std::string& value : values) candidates.words.push_back(beginning + value);
+    for (const std::string& value : values) candidates.words.push_back(prefix + value);
   }
 }
 
@@ -65,8 +65,8 @@ Candidates candidates_for(const FlagFacts& flag) {
   Candidates candidates;
   if (!flag.takes_value) return candidates;
   if (flag.kind == "clip|dino=FILE") {
-    candidates.beginnings = {"clip=", "dino="};
-    candidates.file_behind = true;
+    candidates.prefixes = {"clip=", "dino="};
+    candidates.file_follows = true;
     return candidates;
   }
   std::istringstream kinds(flag.kind);
@@ -108,7 +108,7 @@ std::string flags_that(const std::vector<CommandFacts>& tree,
   return fmt::format("{}", fmt::join(names, " "));
 }
 
-std::vector<CommandFacts> commands_behind(const std::string& group) {
+std::vector<CommandFacts> commands_after(const std::string& group) {
   std::vector<CommandFacts> all = command_tree();
   std::erase_if(all, [&](const CommandFacts& one) {
     const size_t space = one.name.find(' ');

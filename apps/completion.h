@@ -18,9 +18,9 @@ std::string fish_completion();
 // The possible values of a flag or argument.
 struct Candidates {
   std::vector<std::string> words;
-  std::vector<std::string> beginnings;  // prefixes like "optim.epochs=", before a value
+  std::vector<std::string> prefixes;    // prefixes like "optim.epochs=", before a value
   bool files = false, folders = false;  // whether names of files or folders are candidates
-  bool file_behind = false;             // a file name follows the prefix
+  bool file_follows = false;            // a file name follows the prefix
 };
 Candidates candidates_for(const FlagFacts& flag);
 
@@ -41,6 +41,6 @@ std::string last_word(const std::string& command);
 std::string flags_that(const std::vector<CommandFacts>& tree,
                        const std::function<bool(const FlagFacts&)>& is);
 // Commands that may follow `group`; "" for the program.
-std::vector<CommandFacts> commands_behind(const std::string& group);
+std::vector<CommandFacts> commands_after(const std::string& group);
 
 }  // namespace fcm::apps

@@ -129,10 +129,10 @@ Words flag_names(const CommandFacts& command) {
 std::string body_of(const Candidates& candidates) {
   std::string body;
   if (!candidates.words.empty()) body += fmt::format(" list='{}'", joined(candidates.words));
-  if (!candidates.beginnings.empty()) {
-    body += fmt::format(" more='{}'", joined(candidates.beginnings));
+  if (!candidates.prefixes.empty()) {
+    body += fmt::format(" more='{}'", joined(candidates.prefixes));
   }
-  if (candidates.file_behind) body += " kinds=behind";
+  if (candidates.file_follows) body += " kinds=behind";
   if (candidates.files) body += " kinds=files";
   if (candidates.folders && !candidates.files) body += " kinds=folders";
   return body;
@@ -152,7 +152,7 @@ std::map<std::string, Words> places_by_body(const std::vector<CommandFacts>& tre
           same.push_back(fmt::format("\"{} {}\"", command.name, name));
         }
       }
-      if (!flag.stands_alone) continue;
+      if (!flag.may_be_positional) continue;
       same.push_back(flag.many ? fmt::format("\"{} \"[0-9]", command.name)
                                : fmt::format("\"{} {}\"", command.name, argument));
       ++argument;
@@ -182,7 +182,7 @@ std::string bash_completion() {
   groups.insert(groups.begin(), "");
   for (const std::string& group : groups) {
     Words names;
-    for (const CommandFacts& one : commands_behind(group)) names.push_back(last_word(one.name));
+    for (const CommandFacts& one : commands_after(group)) names.push_back(last_word(one.name));
     text += fmt::format("    '{}') echo '{}' ;;\n", group, joined(names));
   }
   text += "  esac\n}\n\n_fastconvmae_flags() {\n  case $command in\n";

@@ -60,11 +60,11 @@ std::string fish_quoted(const std::string& text) {
 std::string values_of(const FlagFacts& flag) {
   const Candidates candidates = candidates_for(flag);
   std::vector<std::string> words = candidates.words;
-  if (candidates.file_behind) {
+  if (candidates.file_follows) {
     return " -x -a '(for name in clip dino; __fish_complete_path (string replace -r \"^[a-z]*=\" "
            "\"\" -- (commandline -ct)) | string replace -r \"^\" \"$name=\"; end)'";
   }
-  words.insert(words.begin(), candidates.beginnings.begin(), candidates.beginnings.end());
+  words.insert(words.begin(), candidates.prefixes.begin(), candidates.prefixes.end());
   std::string text = candidates.files ? " -F" : "";
   if (flag.takes_value) text += candidates.files ? " -r" : " -x";
   std::string list = fmt::format("{}", fmt::join(words, " "));
@@ -88,7 +88,7 @@ std::string lines_of(const CommandFacts& command) {
     }
     const std::string values = flag.takes_value ? values_of(flag) : "";
     if (!names.empty()) text += where + names + values + " -d " + fish_quoted(flag.help) + "\n";
-    if (flag.stands_alone) {
+    if (flag.may_be_positional) {
       std::string alone = values_of(flag);
       for (const char* needs_flag : {" -r", " -x"}) {
         if (const size_t at = alone.find(needs_flag); at != alone.npos) alone.erase(at, 3);
@@ -117,7 +117,7 @@ std::string fish_completion() {
   text += fmt::format("set -g __fastconvmae_many_flags {}\n",
                       flags_that(tree, [](const FlagFacts& flag) { return flag.many; }));
   text += kFishFunctions;
-  const std::vector<CommandFacts> first = commands_behind("");
+  const std::vector<CommandFacts> first = commands_after("");
   for (const CommandFacts& one : first) {
     text += fmt::format("complete -c fastconvmae -n __fastconvmae_wants_command -a {} -d {}\n",
                         one.name, fish_quoted(one.about));
@@ -137,7 +137,7 @@ std::string fish_completion() {
       continue;
     }
     text += "\n";
-    for (const CommandFacts& one : commands_behind(command.name)) {
+    for (const CommandFacts& one : commands_after(command.name)) {
       text += fmt::format("complete -c fastconvmae -n {} -a {} -d {}\n",
                           fish_quoted("__fastconvmae_is " + command.name), last_word(one.name),
                           fish_quoted(one.about));

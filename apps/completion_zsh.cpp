@@ -58,7 +58,7 @@ std::string described(const std::string& text) {
 std::string action_of(const FlagFacts& flag) {
   if (flag.kind == "SECTION.KEY=VALUE") return "_fastconvmae_keys";
   const Candidates candidates = candidates_for(flag);
-  if (candidates.file_behind) return "_fastconvmae_teacher";
+  if (candidates.file_follows) return "_fastconvmae_teacher";
   const std::string words = fmt::format("{}", fmt::join(candidates.words, " "));
   const char* names = candidates.files ? "_files" : candidates.folders ? "_files -/" : "";
   if (words.empty()) return *names == '\0' ? " " : names;
@@ -88,7 +88,7 @@ Words specs_of(const FlagFacts& flag, int& argument) {
     }
     specs.push_back(zsh_quoted(spec));
   }
-  if (flag.stands_alone) {
+  if (flag.may_be_positional) {
     const std::string place = flag.many ? "*" : fmt::format("{}", ++argument);
     // An argument that can be given by its flag is optional.
     const char* optional = flag.many || flag.names.front().starts_with('-') ? ":" : "";
@@ -162,8 +162,7 @@ std::string zsh_completion() {
                                     .takes_value = true,
                                     .help = "",
                                     .value = ""});
-  text +=
-      fmt::format("typeset -ga _fastconvmae_beginnings=({})\n", fmt::join(keys.beginnings, " "));
+  text += fmt::format("typeset -ga _fastconvmae_beginnings=({})\n", fmt::join(keys.prefixes, " "));
   text += fmt::format("typeset -ga _fastconvmae_values=({})\n\n", fmt::join(keys.words, " "));
   text +=
       R"(# Calls the function of the command or group $2 inside $1; _arguments has left its words in $words.
@@ -173,11 +172,11 @@ _fastconvmae_behind() {
 }
 
 )";
-  text += list_function("_fastconvmae_commands", commands_behind(""));
+  text += list_function("_fastconvmae_commands", commands_after(""));
   for (const CommandFacts& command : command_tree()) {
     const std::string name = function_name(command.name);
     if (command.is_group) {
-      text += list_function(name + "_commands", commands_behind(command.name));
+      text += list_function(name + "_commands", commands_after(command.name));
       text += group_function(name, name + "_commands");
     } else {
       text += function_of(command, name);

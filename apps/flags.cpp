@@ -294,7 +294,7 @@ std::vector<FlagFacts> Flags::facts() const {
     if (facts.names.empty()) facts.names.push_back(option->get_name());
     facts.kind = option->get_type_name();
     facts.takes_value = option->get_items_expected_max() > 0;
-    facts.stands_alone = option->get_positional();
+    facts.may_be_positional = option->get_positional();
     facts.repeated = option->get_items_expected_max() > 1;
     facts.many = facts.repeated && option->get_allow_extra_args();
     facts.required = option->get_required();

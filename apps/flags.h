@@ -43,9 +43,9 @@ struct FlagFacts {
   std::vector<std::string> names;  // "--help", "-h"; "runs": an argument without a flag
   std::string kind;                // the kind of its value, as the help shows it: "N", "jpeg|raw"
   bool takes_value = false;
-  bool stands_alone = false;  // its value may be given without the flag's name
-  bool many = false;          // takes all words up to the next flag
-  bool repeated = false;      // may be repeated
+  bool may_be_positional = false;  // its value may be given without the flag's name
+  bool many = false;               // takes all words up to the next flag
+  bool repeated = false;           // may be repeated
   bool required = false;
   bool of_every_command = false;
   std::string help;

@@ -72,7 +72,7 @@ std::string flag_entry(const FlagFacts& flag) {
     names += fmt::format(" \\fI{}\\fR{}", roff(flag.kind), flag.many ? " ..." : "");
   }
   std::string help = flag.help;
-  if (flag.stands_alone && flag.names.front().starts_with('-')) {
+  if (flag.may_be_positional && flag.names.front().starts_with('-')) {
     help += "; the flag's name may be left out";
   }
   if (flag.required) help += "; required";
@@ -95,7 +95,7 @@ std::string synopsis_of(const CommandFacts& command) {
     const bool has_flag = flag.names.front().starts_with('-');
     if (!flag.required && has_flag) continue;
     const std::string kind = roff(flag.kind) + (flag.many ? " ..." : "");
-    std::string part = has_flag && !flag.stands_alone
+    std::string part = has_flag && !flag.may_be_positional
                            ? fmt::format("\\fB{}\\fR \\fI{}\\fR", roff(flag.names.front()), kind)
                            : fmt::format("\\fI{}\\fR", kind);
     text += flag.required ? " " + part : " [" + part + "]";

@@ -59,7 +59,7 @@ at::Tensor normalised_images(const at::Tensor& images_BHWC, const loader::DataOp
 }
 
 // Corners and class of each object: [N, 5], float64, on the CPU.
-at::Tensor placed(const at::Tensor& boxes_N4, const at::Tensor& classes_N) {
+at::Tensor corners_and_classes(const at::Tensor& boxes_N4, const at::Tensor& classes_N) {
   return at::cat({boxes_N4.cpu().to(at::kDouble), classes_N.cpu().to(at::kDouble).view({-1, 1})},
                  1);
 }
@@ -125,7 +125,7 @@ class ReferenceDetector final : public ReferenceTraining {
         return std::pair(sampled.positive_P, sampled.negative_Q);
       };
     };
-    reference::DetectorPass pass;
+    reference::DetectorTrainingDraws pass;
     pass.drop_path = draws.drop_path;
     pass.anchors = choose(draws.anchors, options_.sampled_anchors, options_.sampled_anchors / 2);
     pass.regions = choose(draws.regions, options_.sampled_regions, options_.sampled_regions / 4);
@@ -185,11 +185,11 @@ nlohmann::json bench_detector_predict(const BenchPredictRequest& request,
   nlohmann::json result =
       time_forms({[&] {
                     const auto found = detections_of(model, frames_1HWC, any_score.data, compute);
-                    fast_N5 = placed(found[0].boxes_N4, found[0].classes_N);
+                    fast_N5 = corners_and_classes(found[0].boxes_N4, found[0].classes_N);
                   },
                   [&] {
                     const auto found = reference::find_objects(weights, options, images_1CHW);
-                    plain_N5 = placed(found[0].boxes_N4, found[0].classes_N);
+                    plain_N5 = corners_and_classes(found[0].boxes_N4, found[0].classes_N);
                   }},
                  request, compute, reporter);
   result["objects"] = (fast_N5.defined() ? fast_N5 : plain_N5).size(0);

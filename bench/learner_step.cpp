@@ -37,12 +37,13 @@ class PhaseTimer final : public ops::WorkListener {
     }
     phase_ = name;
     begin_ = now;
-    if (phase_ == "backward") kept_bytes = std::max(kept_bytes, allocated_bytes(device_) - before_);
+    if (phase_ == "backward")
+      saved_bytes = std::max(saved_bytes, allocated_bytes(device_) - before_);
   }
 
   Parts parts;
   std::vector<PhaseSpan> phases;
-  double kept_bytes = 0;
+  double saved_bytes = 0;
 
  private:
   double& of(const std::string& phase) {
@@ -144,9 +145,9 @@ loader::Batch noise_frames(const recipe::Recipe& recipe, int64_t images, int64_t
   return batch;
 }
 
-void LearnerStep::use(std::unique_ptr<train::Execution> queued, bool alone) {
+void LearnerStep::switch_to_enqueued(std::unique_ptr<train::Execution> queued, bool pipelined) {
   queued_ = std::move(queued);
-  max_in_flight_after_ = alone ? queued_->max_in_flight() - 1 : 0;
+  max_in_flight_after_ = pipelined ? queued_->max_in_flight() - 1 : 0;
 }
 
 Parts LearnerStep::step() {
@@ -157,7 +158,7 @@ Parts LearnerStep::step() {
   }
   PhaseTimer timer(learner_.device());
   learner_.update(batch_, plan_);
-  kept_bytes = timer.kept_bytes;
+  saved_bytes = timer.saved_bytes;
   phases = timer.phases;
   return timer.parts;
 }

@@ -32,9 +32,9 @@ class LearnerStep final : public Implementation {
   LearnerStep(train::Learner& learner, loader::Batch batch)
       : learner_(learner), batch_(std::move(batch)), plan_{1e-6, batch_.batch, 0, 1} {}
 
-  // From now on steps are enqueued. `alone`: step() returns when the previous step is done, as in
-  // training; otherwise it also waits for the step that it enqueued.
-  void use(std::unique_ptr<train::Execution> queued, bool alone);
+  // From now on steps are enqueued. `pipelined`: step() returns when the previous step is done, as
+  // in training; otherwise it also waits for the step that it enqueued.
+  void switch_to_enqueued(std::unique_ptr<train::Execution> queued, bool pipelined);
 
   Parts step() override;
 

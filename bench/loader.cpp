@@ -27,34 +27,35 @@ constexpr uint64_t kSeed = 0;
 // Seconds that one thread spends on its images, by stage.
 struct Stages {
   double read = 0, decode = 0, resize = 0;
-  double plain = 0;  // decoding the whole image, which the loader avoids
+  double plain_decode = 0;  // decoding the whole image, which the loader avoids
   int64_t images = 0;
 
   Stages& operator+=(const Stages& other) {
-    read += other.read, decode += other.decode, resize += other.resize, plain += other.plain;
+    read += other.read, decode += other.decode, resize += other.resize,
+        plain_decode += other.plain_decode;
     images += other.images;
     return *this;
   }
 };
 
-class Bench {
+class LoaderBench {
  public:
-  // `asked`: the loader's request. Without pipeline and jitter the images get the published
+  // `request`: the loader's request. Without pipeline and jitter the images get the published
   // transform of pretraining.
-  Bench(loader::LoaderRequest asked, int64_t threads)
-      : asked_(std::move(asked)),
-        dataset_(asked_.dataset),
+  LoaderBench(loader::LoaderRequest request, int64_t threads)
+      : request_(std::move(request)),
+        dataset_(request_.dataset),
         encoded_(dynamic_cast<const loader::EncodedDataset*>(dataset_.get())),
         threads_(threads),
         batch_(std::min(kBatch, dataset_->size())) {}
 
   int64_t images() const { return dataset_->size(); }
   bool is_encoded() const { return encoded_ != nullptr; }
-  bool has_stages() const { return !asked_.pipeline && !asked_.jitter; }
+  bool has_stages() const { return !request_.pipeline && !request_.jitter; }
 
   // Images per second of the loader. Continues where the last call stopped.
   double loader_speed(double seconds) {
-    loader::LoaderRequest request = asked_;
+    loader::LoaderRequest request = request_;
     request.batch_size = batch_;
     request.seed = kSeed;
     request.threads = threads_;
@@ -83,26 +84,26 @@ class Bench {
           const Stopwatch watch;
           Stages& sum = of_thread[static_cast<size_t>(t)];
           for (int64_t i = 0; watch.seconds() < seconds; ++i)
-            take(stage_place_ + t + i * threads_, sum);
+            time_image(next_stage_index_ + t + i * threads_, sum);
         });
       }
     }
     Stages all;
     for (const Stages& one : of_thread) all += one;
-    stage_place_ += all.images;
+    next_stage_index_ += all.images;
     return all;
   }
 
  private:
-  // Image number `place` of an endless pass over the data set.
-  void take(int64_t place, Stages& sum) const {
-    const int64_t sample = place % dataset_->size();
+  // Image number `index` of an endless pass over the data set.
+  void time_image(int64_t index, Stages& sum) const {
+    const int64_t sample = index % dataset_->size();
     std::vector<uint8_t> out(
         static_cast<size_t>(options_.image_size[0] * options_.image_size[1] * options_.channels));
     loader::Crop crop;
     const auto choose = [&](int64_t rows, int64_t cols) {
       crop = loader::random_crop(rows, cols, options_, kSeed,
-                                 static_cast<uint64_t>(place / dataset_->size()),
+                                 static_cast<uint64_t>(index / dataset_->size()),
                                  static_cast<uint64_t>(sample));
       return crop.box;
     };
@@ -119,7 +120,7 @@ class Bench {
         const std::span bytes(reinterpret_cast<const uint8_t*>(file.data()), file.size());
         lap(one.read);
         image::decode(bytes, options_.channels);
-        lap(one.plain);
+        lap(one.plain_decode);
         if (!has_stages()) {
           one.images = 1;
           sum += one;
@@ -140,14 +141,14 @@ class Bench {
     }
   }
 
-  const loader::LoaderRequest asked_;
+  const loader::LoaderRequest request_;
   std::shared_ptr<const loader::Dataset> dataset_;
   const loader::EncodedDataset* encoded_;  // nullptr: the images are not encoded files
   const loader::DataOptions options_;      // the published transform
   int64_t threads_;
   int64_t batch_;
   int64_t loader_step_ = 0;
-  int64_t stage_place_ = 0;
+  int64_t next_stage_index_ = 0;
 };
 
 loader::LoaderRequest asked_for(const BenchLoaderRequest& request, Reporter& reporter) {
@@ -182,20 +183,20 @@ loader::LoaderRequest asked_for(const BenchLoaderRequest& request, Reporter& rep
 
 nlohmann::json bench_loader(const BenchLoaderRequest& request, Reporter& reporter) {
   const int64_t threads = tasks::set_up_machine(request.machine);
-  Bench bench(asked_for(request, reporter), threads);
+  LoaderBench bench(asked_for(request, reporter), threads);
   std::vector<double> speeds, plain, ratios;
   Stages all;
-  const bool takes_turns = bench.has_stages() || bench.is_encoded();
+  const bool times_stages = bench.has_stages() || bench.is_encoded();
   const double slice = request.seconds / (2 * kSlices);
-  if (takes_turns) bench.stages(slice);  // warm-up: reads the files once
+  if (times_stages) bench.stages(slice);  // warm-up: reads the files once
   for (int round = 0; round < kSlices; ++round) {
     reporter.progress(fmt::format("bench loader: round {} of {}", round + 1, kSlices));
     speeds.push_back(bench.loader_speed(slice) / static_cast<double>(threads));
-    if (!takes_turns) continue;
+    if (!times_stages) continue;
     const Stages now = bench.stages(slice);
     if (now.images == 0) fail(ExitCode::kData, "{}: no image could be read", request.data);
     all += now;
-    plain.push_back(static_cast<double>(now.images) / now.plain);
+    plain.push_back(static_cast<double>(now.images) / now.plain_decode);
     ratios.push_back(speeds.back() / plain.back());
   }
   const double per_image = 1000 / static_cast<double>(std::max<int64_t>(all.images, 1));
@@ -212,7 +213,7 @@ nlohmann::json bench_loader(const BenchLoaderRequest& request, Reporter& reporte
   }
   if (bench.is_encoded()) {
     result["plain_decode"] = {{"images_per_second_per_thread", median(plain)},
-                              {"milliseconds", all.plain * per_image},
+                              {"milliseconds", all.plain_decode * per_image},
                               {"ratio", median(ratios)}};
   }
   return result;

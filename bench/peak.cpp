@@ -29,7 +29,7 @@ struct Placement {
   std::string name;
   ops::PeakThreads threads;
   int64_t libtorch_threads = 0;  // number of unbound threads; 0: `threads` are bound to cores
-  bool known = true;
+  bool measurable = true;
 };
 
 std::vector<Placement> placements(int64_t threads) {
@@ -39,11 +39,11 @@ std::vector<Placement> placements(int64_t threads) {
     each.hyperthreads.push_back(core.front());
     all.hyperthreads.insert(all.hyperthreads.end(), core.begin(), core.end());
   }
-  const bool several = all.hyperthreads.size() > each.hyperthreads.size();
+  const bool has_hyperthreads = all.hyperthreads.size() > each.hyperthreads.size();
   return {{"one_thread", {}, 1, true},
           {"all_threads", {}, threads, true},
-          {"every_core", each, 0, several},
-          {"every_hyperthread", all, 0, several}};
+          {"every_core", each, 0, has_hyperthreads},
+          {"every_hyperthread", all, 0, has_hyperthreads}};
 }
 
 // Adds a figure for each placement, in billions, under the key "<placement>_<unit>".
@@ -52,7 +52,7 @@ void add_figures(json& row, const char* unit, int64_t threads,
   for (const Placement& placement : placements(threads)) {
     const std::string key = fmt::format("{}_{}", placement.name, unit);
     row[key] = nullptr;
-    if (!placement.known) continue;
+    if (!placement.measurable) continue;
     if (placement.libtorch_threads > 0) at::set_num_threads(placement.libtorch_threads);
     row[key] = measure(placement.threads) * 1e-9;
     at::set_num_threads(threads);
@@ -79,22 +79,22 @@ std::vector<double> seconds_of(const std::vector<Candidate>& candidates) {
 }
 
 // The two matrices that one of the three products of a linear layer multiplies.
-struct Factors {
+struct ProductOperands {
   const char* pass;
   at::Tensor left, right;
 };
 
 // `own`: the product as the program makes it.
-json product_row(const std::string& name, const Factors& factors, at::ScalarType type, double flops,
-                 double peak, const std::function<at::Tensor()>& own) {
+json product_row(const std::string& name, const ProductOperands& operands, at::ScalarType type,
+                 double flops, double peak, const std::function<at::Tensor()>& own) {
   std::vector<Candidate> candidates = {{"", own}};
   for (const LibraryProduct& library : library_products(type)) {
-    candidates.push_back({library.name, [&factors, multiply = library.multiply] {
-                            return multiply(factors.left, factors.right);
+    candidates.push_back({library.name, [&operands, multiply = library.multiply] {
+                            return multiply(operands.left, operands.right);
                           }});
   }
   const std::vector<double> seconds = seconds_of(candidates);
-  json row = {{"case", name}, {"pass", factors.pass}, {"dtype", recipe::compute_name(type)}};
+  json row = {{"case", name}, {"pass", operands.pass}, {"dtype", recipe::compute_name(type)}};
   row["gflops"] = flops / seconds[0] * 1e-9;
   row["peak_share"] = flops / seconds[0] / peak;
   for (const char* library : {"mkl", "onednn", "openblas"}) row[library] = nullptr;
@@ -117,8 +117,8 @@ json products(at::ScalarType type, Reporter& reporter) {
     const at::Tensor &x_MI = inputs[0], weight_OI = inputs[1].to(type), bias_O = inputs[2].to(type);
     const at::Tensor dy_MO = at::mm(x_MI, weight_OI.t());
     const ops::OwnKernels kernels = ops::fastest_products(x_MI);
-    const auto add = [&](const Factors& factors, const std::function<at::Tensor()>& own) {
-      rows.push_back(product_row(op_case.name, factors, type, op_case.forward_flops, peak, own));
+    const auto add = [&](const ProductOperands& operands, const std::function<at::Tensor()>& own) {
+      rows.push_back(product_row(op_case.name, operands, type, op_case.forward_flops, peak, own));
       rows.back()["by"] = kernels ? "own" : "library";
     };
     add({"forward", x_MI, weight_OI.t()},

@@ -35,7 +35,7 @@ Parts ReferenceTraining::step() {
   const double before = allocated_bytes(device_);
   const at::Tensor loss_of_step = loss();
   laps.lap("forward");  // the parts of the forward pass cannot be timed separately
-  kept_bytes = allocated_bytes(device_) - before;
+  saved_bytes = allocated_bytes(device_) - before;
   torch::autograd::backward({loss_of_step}, {});
   laps.lap("backward");
   adamw_.step();

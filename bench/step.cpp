@@ -34,7 +34,7 @@ reference::ReferenceOptions reference_options(const recipe::Recipe& recipe,
   options.decoder_mlp_ratio = recipe.pretrain().decoder.mlp_ratio;
   options.cross = recipe.pretrain().decoder.cross();
   options.share = recipe.pretrain().decoder.share;
-  options.mixes = recipe.pretrain().decoder.reads_blocks();
+  options.reads_mix = recipe.pretrain().decoder.reads_blocks();
   options.norm_pix = recipe.pretrain().targets.norm_pix;
   options.variance_epsilon = recipe.pretrain().targets.variance_epsilon;
   options.compute = compute;
@@ -142,8 +142,8 @@ class Reference final : public ReferenceTraining {
 
 }  // namespace
 
-nlohmann::json bench_step(const BenchStepRequest& asked, Reporter& reporter) {
-  BenchStepRequest request = asked;
+nlohmann::json bench_step(const BenchStepRequest& given_request, Reporter& reporter) {
+  BenchStepRequest request = given_request;
   std::shared_ptr<TimedGroup> timed;
   if (!request.timeline.empty()) {
     if (request.machine.group->size() == 1 || request.machine.group->ranks_here() > 1) {
@@ -198,8 +198,8 @@ nlohmann::json bench_step(const BenchStepRequest& asked, Reporter& reporter) {
   LearnerStep fast(learner, batch);
   if (device.is_cuda() && !request.profile && !recipe.debug.reference_ops) {
     const auto record = learner.recording(request.machine.cuda_graph);
-    auto queued = record ? learner.queue(request.batch, record) : nullptr;
-    if (queued) fast.use(std::move(queued), request.implementation == "fast");
+    auto queued = record ? learner.make_queued_execution(request.batch, record) : nullptr;
+    if (queued) fast.switch_to_enqueued(std::move(queued), request.implementation == "fast");
   }
   std::unique_ptr<Reference> reference;
   if (request.implementation != "fast") {

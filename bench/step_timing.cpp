@@ -42,7 +42,7 @@ nlohmann::json describe(const Implementation& implementation, double batch, doub
   return {{"images_per_second", to_json(spread_of(speeds))},
           {"seconds_per_step", to_json(spread_of(seconds))},
           {"peak_memory_bytes", implementation.peak_memory},
-          {"activation_bytes_per_image", implementation.kept_bytes / batch},
+          {"activation_bytes_per_image", implementation.saved_bytes / batch},
           {"utilisation", flops_per_image * median(speeds) / peak_flops},
           {"parts", parts}};
 }
@@ -59,7 +59,7 @@ void time_one(Implementation& implementation, at::Device device, bool counts) {
 
 // Seconds of the all-reduce of gradients by itself, in the reducer's bucket sizes. On one machine
 // each rank sums its part of the gradients, as in a training step.
-double seconds_of_sums(dist::Group& group, int64_t elements) {
+double all_reduce_seconds(dist::Group& group, int64_t elements) {
   constexpr int64_t kBucket = dist::Reducer::kBucketBytes / static_cast<int64_t>(sizeof(float));
   constexpr int kRounds = 5;
   const at::Tensor gradients = group.make_buffer(elements, at::TensorOptions(at::kFloat));
@@ -100,8 +100,8 @@ double allocated_bytes(at::Device device) {
   return static_cast<double>(info.uordblks) + static_cast<double>(info.hblkhd);
 }
 
-std::string step_timeline(const std::vector<PhaseSpan>& phases, const std::vector<TimedSum>& sums,
-                          const std::string& title) {
+std::string step_timeline(const std::vector<PhaseSpan>& phases,
+                          const std::vector<TimedAllReduce>& sums, const std::string& title) {
   constexpr double kMilliseconds = 1e3;
   viz::Timeline chart{title, "ms", {}, 720};
   viz::TimelineRow steps{"step", {}, true};
@@ -111,7 +111,7 @@ std::string step_timeline(const std::vector<PhaseSpan>& phases, const std::vecto
   chart.rows.push_back(steps);
   // Several all-reduces overlap: each goes to the first row that is free.
   std::vector<viz::TimelineRow> rows;
-  for (const TimedSum& sum : sums) {
+  for (const TimedAllReduce& sum : sums) {
     const viz::Span span{sum.begin * kMilliseconds, sum.end * kMilliseconds,
                          fmt::format("{:.0f} MB", static_cast<double>(sum.bytes) * 1e-6)};
     const auto free = std::find_if(rows.begin(), rows.end(), [&](const viz::TimelineRow& row) {
@@ -145,7 +145,7 @@ nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
   nlohmann::json implementations;
   const auto add = [&](const char* name, Implementation* implementation) {
     if (implementation == nullptr || implementation->timed.empty()) return;
-    implementation->kept_bytes *= ranks;  // for the whole batch
+    implementation->saved_bytes *= ranks;  // for the whole batch
     implementations[name] = describe(*implementation, static_cast<double>(request.batch),
                                      facts.flops_per_image, peak_flops);
   };
@@ -161,7 +161,7 @@ nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
                            {"flops_per_image", facts.flops_per_image},
                            {"parameters", facts.parameters}};
   if (group.size() > 1) {
-    const double alone = seconds_of_sums(group, facts.parameters);
+    const double alone = all_reduce_seconds(group, facts.parameters);
     result["communication"] = {
         {"alone", alone}, {"waited", waited}, {"hidden", std::clamp(1 - waited / alone, 0.0, 1.0)}};
   }

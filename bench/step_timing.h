@@ -59,7 +59,7 @@ class Implementation {
   std::vector<Parts> timed;
   double peak_memory = 0;
   std::vector<PhaseSpan> phases;  // of the last step, in order; empty: not available
-  double kept_bytes = 0;          // allocated between the start of a step and its backward pass
+  double saved_bytes = 0;         // allocated between the start of a step and its backward pass
 };
 
 struct StepFacts {
@@ -71,8 +71,8 @@ struct StepFacts {
 };
 
 // The phases of one step and the all-reduces during it, as SVG text.
-std::string step_timeline(const std::vector<PhaseSpan>& phases, const std::vector<TimedSum>& sums,
-                          const std::string& title);
+std::string step_timeline(const std::vector<PhaseSpan>& phases,
+                          const std::vector<TimedAllReduce>& sums, const std::string& title);
 
 // The result of bench_step. `timed`: the group of `fast`; nullptr: no timeline. `reference`:
 // nullptr: not measured.

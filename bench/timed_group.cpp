@@ -25,12 +25,12 @@ class TimedGroup::Timed final : public dist::Pending {
 
 void TimedGroup::record() {
   sums_.clear();
-  records_ = true;
+  recording_ = true;
   watch_.restart();
 }
 
 std::unique_ptr<dist::Pending> TimedGroup::start_sum(const at::Tensor& values) {
-  if (!records_) return group_->start_sum(values);
+  if (!recording_) return group_->start_sum(values);
   sums_.push_back({static_cast<int64_t>(values.nbytes()), watch_.seconds(), 0});
   const size_t place = sums_.size() - 1;
   return std::make_unique<Timed>(*this, place, group_->start_sum(values));

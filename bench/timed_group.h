@@ -13,7 +13,7 @@
 
 namespace fcm::bench {
 
-struct TimedSum {
+struct TimedAllReduce {
   int64_t bytes = 0;
   double begin = 0, end = 0;  // seconds since record()
 };
@@ -27,7 +27,7 @@ class TimedGroup final : public dist::Group {
   // Drops earlier records and starts recording.
   void record();
   // The all-reduces since record(), in order of their start; valid after all were waited for.
-  const std::vector<TimedSum>& sums() const { return sums_; }
+  const std::vector<TimedAllReduce>& sums() const { return sums_; }
 
   int64_t rank() const override { return group_->rank(); }
   int64_t size() const override { return group_->size(); }
@@ -51,9 +51,9 @@ class TimedGroup final : public dist::Group {
   class Timed;
 
   std::shared_ptr<dist::Group> group_;
-  bool records_ = false;
+  bool recording_ = false;
   Stopwatch watch_;
-  std::vector<TimedSum> sums_;
+  std::vector<TimedAllReduce> sums_;
 };
 
 }  // namespace fcm::bench

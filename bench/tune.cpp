@@ -66,10 +66,10 @@ class Tuner {
   // The largest micro-batch that fits into memory and into a step.
   static int64_t most_images(const recipe::Recipe& recipe, at::ScalarType compute,
                              at::Device device) {
-    recipe::Recipe any = recipe;
-    any.optim.micro_batch = 0;
+    recipe::Recipe unlimited = recipe;
+    unlimited.optim.micro_batch = 0;
     const double half = train::total_memory_bytes(device) / 2;
-    return std::max<int64_t>(1, recipe::choose_micro_batch(any, compute, half));
+    return std::max<int64_t>(1, recipe::choose_micro_batch(unlimited, compute, half));
   }
 
   // Returns whether there was time to measure the setting; the first two are always measured.
@@ -141,11 +141,12 @@ nlohmann::json bench_tune(const BenchTuneRequest& request, Reporter& reporter) {
     loader.machine.threads = best.setting.threads;
     const nlohmann::json speed = bench_loader(loader, reporter);
     const double images = speed.at("images").get<double>();
-    const double loaded = speed.at("images_per_second").get<double>();
-    result["loader_images_per_second"] = loaded;
+    const double loader_speed = speed.at("images_per_second").get<double>();
+    result["loader_images_per_second"] = loader_speed;
     // On a CPU the loader's threads compete with the step for the cores.
-    const double alone = 1 / best.images_per_second, load = 1 / loaded;
-    const double seconds = device.is_cpu() ? alone + load : std::max(alone, load);
+    const double step_seconds = 1 / best.images_per_second, load_seconds = 1 / loader_speed;
+    const double seconds =
+        device.is_cpu() ? step_seconds + load_seconds : std::max(step_seconds, load_seconds);
     result["hours_per_epoch"] = images * seconds / 3600;
   }
   return result;

@@ -33,7 +33,7 @@ at::Tensor conv_vit(const Layers& layers, const ClassifierOptions& options,
 // Tokens [B, 1 + L, D], the class token first.
 at::Tensor vit(const Layers& layers, const ClassifierOptions& options,
                const at::Tensor& images_BCHW, const nn::DropPath& drop_path) {
-  const at::Tensor patches_BLD = layers.shown(
+  const at::Tensor patches_BLD = layers.observed(
       "patch_embed", as_tokens(layers.conv("patch_embed.proj", images_BCHW, options.strides[0])));
   const at::Tensor class_token = layers.weight("cls_token").expand({patches_BLD.size(0), -1, -1});
   const at::Tensor x = at::cat({class_token, patches_BLD}, 1) + layers.weight("pos_embed");

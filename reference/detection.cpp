@@ -22,7 +22,7 @@ at::Tensor normed_conv(const Layers& layers, const std::string& name, const at::
   const int64_t padding = weight.size(2) / 2;
   const at::Tensor mixed =
       at::conv2d(x_BCHW.to(layers.compute()), weight, {}, {1, 1}, {padding, padding});
-  return layers.shown(name, map_norm(layers, name + ".norm", mixed, training));
+  return layers.observed(name, map_norm(layers, name + ".norm", mixed, training));
 }
 
 at::Tensor transposed_conv(const Layers& layers, const std::string& name,

@@ -91,7 +91,7 @@ struct SampledRegions {
 
 SampledRegions sampled_regions(const std::vector<FoundProposals>& proposals,
                                const std::vector<LabelledFrame>& labelled, int64_t classes,
-                               const DetectorPass& pass) {
+                               const DetectorTrainingDraws& draws) {
   const at::NoGradGuard no_grad;
   SampledRegions all;
   std::vector<at::Tensor> boxes, images, numbers, truths, indices, foreground;
@@ -101,7 +101,7 @@ SampledRegions sampled_regions(const std::vector<FoundProposals>& proposals,
     const at::Tensor candidates_N4 = at::cat({proposals[i].boxes_P4, truth_T4});
     const MatchedBoxes match =
         matched_boxes(overlap_matrix(truth_T4, candidates_N4), 0.5, 0.5, false);
-    const auto [positive, negative] = pass.regions(static_cast<int64_t>(i), match.label_N);
+    const auto [positive, negative] = draws.regions(static_cast<int64_t>(i), match.label_N);
     const at::Tensor chosen = at::cat({positive, negative});
     const at::Tensor truth_R = match.truth_N.index_select(0, chosen);
     const at::Tensor boxes_R4 = candidates_N4.index_select(0, chosen);
@@ -132,13 +132,13 @@ SampledRegions sampled_regions(const std::vector<FoundProposals>& proposals,
 // Labels and target deltas of all anchors after sampling; anchors that were not chosen get -1.
 std::pair<at::Tensor, at::Tensor> anchor_targets(const at::Tensor& anchors_A4,
                                                  const std::vector<LabelledFrame>& labelled,
-                                                 const DetectorPass& pass) {
+                                                 const DetectorTrainingDraws& draws) {
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> labels, targets;
   for (size_t i = 0; i < labelled.size(); ++i) {
     const at::Tensor truth_T4 = labelled[i].boxes_T4.to(anchors_A4.scalar_type());
     const MatchedBoxes match = matched_boxes(overlap_matrix(truth_T4, anchors_A4), 0.3, 0.7, true);
-    const auto [positive, negative] = pass.anchors(static_cast<int64_t>(i), match.label_N);
+    const auto [positive, negative] = draws.anchors(static_cast<int64_t>(i), match.label_N);
     at::Tensor label_A = at::full({anchors_A4.size(0)}, -1, positive.options());
     label_A.index_fill_(0, positive, 1).index_fill_(0, negative, 0);
     labels.push_back(label_A);
@@ -154,11 +154,11 @@ std::pair<at::Tensor, at::Tensor> anchor_targets(const at::Tensor& anchors_A4,
 
 DetectorLosses detector_losses(const Weights& weights, const DetectorOptions& options,
                                const at::Tensor& images_BCHW,
-                               const std::vector<LabelledFrame>& labelled, const DetectorPass& pass,
-                               const nn::Observer& observer) {
+                               const std::vector<LabelledFrame>& labelled,
+                               const DetectorTrainingDraws& draws, const nn::Observer& observer) {
   const Layers layers(weights, options.compute);
   const std::vector<at::Tensor> maps =
-      pyramid_of(layers, weights, options, images_BCHW, pass.drop_path, true, observer);
+      pyramid_of(layers, weights, options, images_BCHW, draws.drop_path, true, observer);
   std::vector<RpnMaps> levels;
   std::vector<at::Tensor> logits, deltas;
   for (const at::Tensor& map : maps) {
@@ -171,8 +171,8 @@ DetectorLosses detector_losses(const Weights& weights, const DetectorOptions& op
   const int64_t rows = images_BCHW.size(2), cols = images_BCHW.size(3);
   const SampledRegions regions = sampled_regions(
       proposals_of(levels, anchors, options.training_proposals, rows, cols, observer), labelled,
-      options.classes, pass);
-  const auto [labels_BA, targets_BA4] = anchor_targets(at::cat(anchors), labelled, pass);
+      options.classes, draws);
+  const auto [labels_BA, targets_BA4] = anchor_targets(at::cat(anchors), labelled, draws);
   const RpnLossPair rpn = rpn_losses(at::cat(logits, 1), at::cat(deltas, 1), labels_BA, targets_BA4,
                                      static_cast<double>(options.sampled_anchors));
   const BoxHeadResult box =
@@ -197,8 +197,8 @@ DetectorLosses detector_losses(const Weights& weights, const DetectorOptions& op
     const int64_t count = regions.foreground[i];
     if (count > 0) {
       targets.push_back(
-          pass.masks(static_cast<int64_t>(i), boxes_F4.narrow(0, first, count),
-                     regions.truth_R.index_select(0, foreground_F.narrow(0, first, count))));
+          draws.masks(static_cast<int64_t>(i), boxes_F4.narrow(0, first, count),
+                      regions.truth_R.index_select(0, foreground_F.narrow(0, first, count))));
     }
     first += count;
   }

@@ -31,7 +31,7 @@ struct LabelledFrame {
 };
 
 // The random choices of a training pass, and the mask targets.
-struct DetectorPass {
+struct DetectorTrainingDraws {
   nn::DropPath drop_path = {};
   // From an image's candidates with labels [N] (1, 0 or -1) to the sampled indices: positives,
   // negatives.
@@ -53,7 +53,8 @@ struct DetectorLosses {
 // "objectness.<image index>", "box_scores", "box_deltas" and "mask_logits" of each region's class.
 DetectorLosses detector_losses(const Weights& weights, const DetectorOptions& options,
                                const at::Tensor& images_BCHW,
-                               const std::vector<LabelledFrame>& labelled, const DetectorPass& pass,
+                               const std::vector<LabelledFrame>& labelled,
+                               const DetectorTrainingDraws& draws,
                                const nn::Observer& observer = {});
 
 struct FoundObjects {

@@ -121,7 +121,7 @@ at::Tensor decomposed_blocks(const Layers& layers, const Options& options, const
     const at::Tensor x = nn::add_branch(x_BHWC, branch, scales.first_B);
     branch = at::gelu(layers.linear(one + ".mlp.fc1",
                                     layers.layer_norm(one + ".norm2", x, kTransformerNormEpsilon)));
-    x_BHWC = layers.shown(
+    x_BHWC = layers.observed(
         one, nn::add_branch(x, layers.linear(one + ".mlp.fc2", branch), scales.second_B));
   }
   return x_BHWC;

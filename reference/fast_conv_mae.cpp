@@ -87,8 +87,8 @@ std::vector<RunOutput> fast_conv_mae(const Layers& layers, const ReferenceOption
     const at::Tensor latent_NkD = transformer_stage(layers, options, features, views, run, reads);
     reads.push_back(latent_NkD);
     outputs.push_back({run, latent_NkD,
-                       options.cross ? reconstruct_crossing(layers, options, reads,
-                                                            views.predicted(run, options.share))
+                       options.cross ? reconstruct_cross(layers, options, reads,
+                                                         views.predicted(run, options.share))
                                      : decode(layers, options, latent_NkD, views, run)});
   }
   return outputs;

@@ -19,27 +19,27 @@ const at::Tensor& Layers::weight(const std::string& name) const {
   return found->second;
 }
 
-at::Tensor Layers::shown(const std::string& name, at::Tensor value) const {
+at::Tensor Layers::observed(const std::string& name, at::Tensor value) const {
   nn::observe(observer_, name, value);
   return value;
 }
 
 at::Tensor Layers::linear(const std::string& name, const at::Tensor& x) const {
-  return shown(name, at::linear(x.to(compute_), weight(name + ".weight").to(compute_),
-                                weight(name + ".bias").to(compute_)));
+  return observed(name, at::linear(x.to(compute_), weight(name + ".weight").to(compute_),
+                                   weight(name + ".bias").to(compute_)));
 }
 
 at::Tensor Layers::conv(const std::string& name, const at::Tensor& x_BCHW, int64_t stride,
                         int64_t padding, int64_t groups) const {
-  return shown(name, at::conv2d(x_BCHW.to(compute_), weight(name + ".weight").to(compute_),
-                                weight(name + ".bias").to(compute_), {stride, stride},
-                                {padding, padding}, {1, 1}, groups));
+  return observed(name, at::conv2d(x_BCHW.to(compute_), weight(name + ".weight").to(compute_),
+                                   weight(name + ".bias").to(compute_), {stride, stride},
+                                   {padding, padding}, {1, 1}, groups));
 }
 
 at::Tensor Layers::layer_norm(const std::string& name, const at::Tensor& x, double epsilon) const {
   const at::Tensor& scale = weight(name + ".weight");
-  return shown(name, at::layer_norm(x.to(scale.scalar_type()), {scale.size(0)}, scale,
-                                    weight(name + ".bias"), epsilon));
+  return observed(name, at::layer_norm(x.to(scale.scalar_type()), {scale.size(0)}, scale,
+                                       weight(name + ".bias"), epsilon));
 }
 
 at::Tensor Layers::channel_norm(const std::string& name, const at::Tensor& x_BCHW,
@@ -57,7 +57,8 @@ at::Tensor Layers::batch_norm(const std::string& name, const at::Tensor& x_BCHW,
 
 at::Tensor Layers::patch_embed(const std::string& name, const at::Tensor& x_BCHW,
                                int64_t stride) const {
-  return shown(name, at::gelu(channel_norm(name + ".norm", conv(name + ".proj", x_BCHW, stride))));
+  return observed(name,
+                  at::gelu(channel_norm(name + ".norm", conv(name + ".proj", x_BCHW, stride))));
 }
 
 at::Tensor Layers::masked_depthwise(const std::string& name, const at::Tensor& x_BCHW,
@@ -85,11 +86,11 @@ at::Tensor Layers::conv_block(const std::string& name, const at::Tensor& x_BCHW,
   branch = masked_depthwise(name + ".attn", branch, visible_maps);
   const at::Tensor x = nn::add_branch(x_BCHW, conv(name + ".conv2", branch), scales.first_B);
   branch = at::gelu(conv(name + ".mlp.fc1", channel_norm(name + ".norm2", x, epsilon)));
-  return shown(name, nn::add_branch(x, conv(name + ".mlp.fc2", branch), scales.second_B));
+  return observed(name, nn::add_branch(x, conv(name + ".mlp.fc2", branch), scales.second_B));
 }
 
 at::Tensor Layers::attention(const std::string& name, const at::Tensor& x_NTD, int64_t heads,
-                             const at::Tensor& added) const {
+                             const at::Tensor& bias) const {
   const int64_t rows = x_NTD.size(0), tokens = x_NTD.size(1), width = x_NTD.size(2);
   const int64_t head_width = width / heads;
   const std::vector<at::Tensor> qkv = linear(name + ".qkv", x_NTD)
@@ -98,7 +99,7 @@ at::Tensor Layers::attention(const std::string& name, const at::Tensor& x_NTD, i
                                           .unbind(0);
   const at::Tensor query = qkv[0] * std::pow(static_cast<double>(head_width), -0.5);
   at::Tensor scores = at::matmul(query, qkv[1].transpose(-2, -1));
-  if (added.defined()) scores = scores + added;
+  if (bias.defined()) scores = scores + bias;
   const at::Tensor weights = scores.softmax(-1, x_NTD.scalar_type());
   const at::Tensor mixed = at::matmul(weights.to(compute_), qkv[2]);
   return linear(name + ".proj", mixed.transpose(1, 2).reshape({rows, tokens, width}));
@@ -113,19 +114,19 @@ at::Tensor Layers::biases(const std::string& attention, const at::Tensor& rows_T
 
 at::Tensor Layers::transformer_block(const std::string& name, const at::Tensor& x_NTD,
                                      int64_t heads, const nn::BranchScales& scales,
-                                     const at::Tensor& added) const {
+                                     const at::Tensor& bias) const {
   const at::Tensor normed = layer_norm(name + ".norm1", x_NTD, kTransformerNormEpsilon);
   const at::Tensor x =
-      nn::add_branch(x_NTD, attention(name + ".attn", normed, heads, added), scales.first_B);
+      nn::add_branch(x_NTD, attention(name + ".attn", normed, heads, bias), scales.first_B);
   const at::Tensor hidden =
       at::gelu(linear(name + ".mlp.fc1", layer_norm(name + ".norm2", x, kTransformerNormEpsilon)));
-  return shown(name, nn::add_branch(x, linear(name + ".mlp.fc2", hidden), scales.second_B));
+  return observed(name, nn::add_branch(x, linear(name + ".mlp.fc2", hidden), scales.second_B));
 }
 
 at::Tensor Layers::transformer_blocks(const std::string& name, at::Tensor x_NTD, int64_t depth,
                                       int64_t heads, const nn::DropPath& drop_path, int64_t first,
                                       std::vector<at::Tensor>* inputs) const {
-  shown(name + "_in", x_NTD);
+  observed(name + "_in", x_NTD);
   for (int64_t block = 0; block < depth; ++block) {
     if (inputs != nullptr) inputs->push_back(x_NTD);
     x_NTD = transformer_block(name + "." + std::to_string(block), x_NTD, heads,

@@ -29,7 +29,7 @@ class Layers {
   bool has(const std::string& name) const { return weights_.contains(name); }
   at::ScalarType compute() const { return compute_; }
   // Passes a value to the observer and returns it.
-  at::Tensor shown(const std::string& name, at::Tensor value) const;
+  at::Tensor observed(const std::string& name, at::Tensor value) const;
 
   at::Tensor linear(const std::string& name, const at::Tensor& x) const;
   at::Tensor conv(const std::string& name, const at::Tensor& x_BCHW, int64_t stride = 1,
@@ -51,14 +51,14 @@ class Layers {
                         const std::vector<at::Tensor>& visible_maps,
                         const nn::BranchScales& scales = {},
                         double epsilon = kConvNormEpsilon) const;
-  // added: is added to the scores [N, heads, T, T], broadcast; undefined: nothing is added.
+  // bias: is added to the scores [N, heads, T, T], broadcast; undefined: nothing is added.
   at::Tensor attention(const std::string& name, const at::Tensor& x_NTD, int64_t heads,
-                       const at::Tensor& added = {}) const;
+                       const at::Tensor& bias = {}) const;
   // The relative position biases of an attention: [heads, T, T] for rows [T, T] of its table.
   at::Tensor biases(const std::string& attention, const at::Tensor& rows_TT) const;
   at::Tensor transformer_block(const std::string& name, const at::Tensor& x_NTD, int64_t heads,
                                const nn::BranchScales& scales = {},
-                               const at::Tensor& added = {}) const;
+                               const at::Tensor& bias = {}) const;
   // Blocks <name>.0, <name>.1, ...; the observer gets their input as <name>_in. `first`: index of
   // block 0 in the whole network, for drop_path. `inputs` receives the input of each block.
   at::Tensor transformer_blocks(const std::string& name, at::Tensor x_NTD, int64_t depth,

@@ -14,7 +14,7 @@ at::Tensor gather_tokens(const at::Tensor& tokens_BTD, const at::Tensor& ids_BT)
 at::Tensor embed(const Layers& layers, const ReferenceOptions& options,
                  const at::Tensor& images_BCHW) {
   const at::Tensor x = as_tokens(layers.conv("patch_embed.proj", images_BCHW, options.strides[0]));
-  return layers.shown("patch_embed", x) + layers.weight("pos_embed").slice(1, 1);
+  return layers.observed("patch_embed", x) + layers.weight("pos_embed").slice(1, 1);
 }
 
 // [B, 1 + k, D]: the class token and the kept patches, encoded. `inputs` receives the input of each
@@ -60,7 +60,7 @@ std::vector<RunOutput> mae(const Layers& layers, const ReferenceOptions& options
     outputs.push_back(
         {run, latent_BTD,
          options.cross
-             ? reconstruct_crossing(layers, options, reads, views.predicted(run, options.share))
+             ? reconstruct_cross(layers, options, reads, views.predicted(run, options.share))
              : decode(layers, options, latent_BTD, ids_shuffle_BL.argsort(/*stable=*/true, 1))});
   }
   return outputs;

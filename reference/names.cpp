@@ -35,7 +35,7 @@ void add_reconstructors(const ReferenceOptions& options, Keys& keys) {
     for (int64_t block = 0; block < depth; ++block) {
       keys.cross_block(stem + "." + std::to_string(block), decoder,
                        hidden_width(decoder, options.decoder_mlp_ratio), options.dims.back(),
-                       options.mixes ? options.depths.back() + 1 : 0);
+                       options.reads_mix ? options.depths.back() + 1 : 0);
     }
   };
   blocks("decoder_blocks", options.decoder_depth - branches * own);

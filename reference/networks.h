@@ -22,11 +22,11 @@ std::vector<at::Tensor> reconstruct(const Layers& layers, const ReferenceOptions
                                     const at::Tensor& x_NTD);
 
 // The predictions of the cross decoder, in which hidden patches attend to the encoder's tokens
-// only: per target [N, L, dim], 0 where predicted_NL is 0. reads_NTC: the input of each of the
+// only: per target [N, L, dim], 0 where predicted_NL is 0. sources_NTC: the input of each of the
 // encoder's blocks, then the latent.
-std::vector<at::Tensor> reconstruct_crossing(const Layers& layers, const ReferenceOptions& options,
-                                             const std::vector<at::Tensor>& reads_NTC,
-                                             const at::Tensor& predicted_NL);
+std::vector<at::Tensor> reconstruct_cross(const Layers& layers, const ReferenceOptions& options,
+                                          const std::vector<at::Tensor>& sources_NTC,
+                                          const at::Tensor& predicted_NL);
 
 std::vector<RunOutput> fast_conv_mae(const Layers& layers, const ReferenceOptions& options,
                                      const at::Tensor& images_BCHW, const Views& views);

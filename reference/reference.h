@@ -72,11 +72,11 @@ struct ReferenceOptions : EncoderSizes {
   std::vector<Target> targets;
   int64_t independent_blocks = 1;  // of each target, with several
   // cross: the decoder of CrossMAE (models_cross.py) in place of the transformer. share: of the
-  // patches hidden from a view that are predicted. mixes: blocks read a mix of the inputs of the
-  // encoder's blocks and of the latent.
+  // patches hidden from a view that are predicted. reads_mix: blocks read a mix of the inputs of
+  // the encoder's blocks and of the latent.
   bool cross = false;
   double share = 1;
-  bool mixes = false;
+  bool reads_mix = false;
   int64_t mimic_dim = 0;  // width of mimicked features; 0: none
   double mimic_weight = 1;
   // Dtype of matrix products and convolutions. Norms, softmax, sums and the loss have the dtype of

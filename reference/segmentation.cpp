@@ -11,7 +11,7 @@ at::Tensor conv_norm_act(const Layers& layers, const std::string& name, const at
   const int64_t padding = weight.size(2) / 2;
   const at::Tensor mixed =
       at::conv2d(x_BCHW.to(layers.compute()), weight, {}, {1, 1}, {padding, padding});
-  return layers.shown(name, layers.batch_norm(name + ".bn", mixed, training).relu_());
+  return layers.observed(name, layers.batch_norm(name + ".bn", mixed, training).relu_());
 }
 
 at::Tensor classify(const Layers& layers, const std::string& name, const at::Tensor& x_BCHW,

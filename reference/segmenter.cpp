@@ -43,7 +43,7 @@ at::Tensor relative_block(const Layers& layers, const std::string& name, const a
       nn::add_branch(x_BTD, layers.weight(name + ".gamma_1") * mixed, scales.first_B);
   const at::Tensor hidden =
       at::gelu(layers.linear(name + ".mlp.fc1", layers.layer_norm(name + ".norm2", x, epsilon)));
-  return layers.shown(
+  return layers.observed(
       name,
       nn::add_branch(x, layers.weight(name + ".gamma_2") * layers.linear(name + ".mlp.fc2", hidden),
                      scales.second_B));

@@ -32,8 +32,8 @@ at::Tensor unpartition(const at::Tensor& windows_NTC, int64_t window, int64_t ro
 
 // WindowAttention on the tokens of windows.
 at::Tensor attend(const Layers& layers, const std::string& name, const at::Tensor& x_NTC,
-                  int64_t heads, const at::Tensor& added) {
-  return layers.shown(name, layers.attention(name, x_NTC, heads, added));
+                  int64_t heads, const at::Tensor& bias) {
+  return layers.observed(name, layers.attention(name, x_NTC, heads, bias));
 }
 
 at::Tensor mlp_half(const Layers& layers, const std::string& name, const at::Tensor& x,
@@ -57,22 +57,22 @@ at::Tensor block(const Layers& layers, const SwinOptions& options, size_t stage,
     x = at::constant_pad_nd(x, {0, 0, 0, missing(x.size(2)), 0, missing(x.size(1))});
   }
   const int64_t rows = x.size(1), cols = x.size(2);
-  at::Tensor added =
+  at::Tensor bias =
       layers.biases(name + ".attn", relative_position_index(window, window).to(x.device()))
           .unsqueeze(0);
   if (shift > 0) {
     x = x.roll({-shift, -shift}, {1, 2});
     const at::Tensor mask =
-        shifted_window_mask(rows, cols, window).to(x.device(), added.scalar_type());
-    added = (added + mask.unsqueeze(1)).repeat({b, 1, 1, 1});
+        shifted_window_mask(rows, cols, window).to(x.device(), bias.scalar_type());
+    bias = (bias + mask.unsqueeze(1)).repeat({b, 1, 1, 1});
   }
-  x = attend(layers, name + ".attn", partition(x, window), heads, added);
+  x = attend(layers, name + ".attn", partition(x, window), heads, bias);
   x = unpartition(x, window, rows, cols);
   if (shift > 0) x = x.roll({shift, shift}, {1, 2});
   if (filled) x = x.slice(1, 0, x_BHWC.size(1)).slice(2, 0, x_BHWC.size(2));
   x = nn::add_branch(x_BHWC, x, scales.first_B);
   x = mlp_half(layers, name, x, options.norm_epsilon, scales.second_B);
-  layers.shown(name, x.flatten(1, 2));
+  layers.observed(name, x.flatten(1, 2));
   return x;
 }
 
@@ -92,7 +92,7 @@ at::Tensor merge(const Layers& layers, const SwinOptions& options, size_t stage,
       reduce(layers, stage,
              at::cat({at_parity(0, 0), at_parity(1, 0), at_parity(0, 1), at_parity(1, 1)}, 3),
              options.norm_epsilon);
-  layers.shown(stage_name(stage) + ".downsample", x.flatten(1, 2));
+  layers.observed(stage_name(stage) + ".downsample", x.flatten(1, 2));
   return x;
 }
 
@@ -101,7 +101,7 @@ at::Tensor embed(const Layers& layers, const SwinOptions& options, const at::Ten
   const at::Tensor x =
       layers.conv("patch_embed.proj", images_BCHW, options.patch).permute({0, 2, 3, 1});
   const at::Tensor normed = layers.layer_norm("patch_embed.norm", x, options.norm_epsilon);
-  layers.shown("patch_embed", normed.flatten(1, 2));
+  layers.observed("patch_embed", normed.flatten(1, 2));
   return normed;
 }
 
@@ -146,11 +146,11 @@ at::Tensor visible_block(const Layers& layers, const SwinOptions& options, size_
                          int64_t index, const at::Tensor& x_BTC, const Windowed& windows) {
   const std::string name = block_name(stage, index);
   const at::Tensor normed = layers.layer_norm(name + ".norm1", x_BTC, options.norm_epsilon);
-  const at::Tensor added = layers.biases(name + ".attn", windows.rows_TT)
-                               .masked_fill(windows.apart_TT, -100)
-                               .unsqueeze(0);
-  const at::Tensor x = x_BTC + attend(layers, name + ".attn", normed, options.heads[stage], added);
-  return layers.shown(name, mlp_half(layers, name, x, options.norm_epsilon, {}));
+  const at::Tensor bias = layers.biases(name + ".attn", windows.rows_TT)
+                              .masked_fill(windows.apart_TT, -100)
+                              .unsqueeze(0);
+  const at::Tensor x = x_BTC + attend(layers, name + ".attn", normed, options.heads[stage], bias);
+  return layers.observed(name, mlp_half(layers, name, x, options.norm_epsilon, {}));
 }
 
 // The positions of the four children of each token of the next stage: [4, T / 4].
@@ -179,8 +179,8 @@ at::Tensor visible_stages(const Layers& layers, const SwinOptions& options, at::
     for (const at::Tensor& index : children_of(places_T2).unbind(0)) {
       children.push_back(x_BTC.index_select(1, index));
     }
-    x_BTC = layers.shown(stage_name(stage) + ".downsample",
-                         reduce(layers, stage, at::cat(children, 2), options.norm_epsilon));
+    x_BTC = layers.observed(stage_name(stage) + ".downsample",
+                            reduce(layers, stage, at::cat(children, 2), options.norm_epsilon));
   }
   return x_BTC;
 }
@@ -229,11 +229,11 @@ SwinResult simmim(const Weights& weights, const SwinOptions& options, const at::
   at::Tensor x = embed(layers, options, images);
   const at::Tensor mask = mask_Bhw.to(type).unsqueeze(3);
   x = x * (1 - mask) + layers.weight("mask_token").unsqueeze(0) * mask;
-  layers.shown("masked", x.flatten(1, 2));
+  layers.observed("masked", x.flatten(1, 2));
   x = stages(layers, options, x);
   SwinResult result;
   x = layers.layer_norm("norm", x, options.norm_epsilon);
-  layers.shown("norm", x.flatten(1, 2));
+  layers.observed("norm", x.flatten(1, 2));
   result.latent = x.permute({0, 3, 1, 2});
   result.reconstructed =
       at::pixel_shuffle(layers.conv("decoder_pred", result.latent), options.unit());
@@ -272,7 +272,7 @@ SwinResult green_mim(const Weights& weights, const SwinOptions& options,
   const at::Tensor cells_T =
       places_T2.select(1, 0) * (options.cols / options.patch) + places_T2.select(1, 1);
   at::Tensor x = embed(layers, options, images).flatten(1, 2).index_select(1, cells_T);
-  x = visible_stages(layers, options, layers.shown("visible", x), visible_L);
+  x = visible_stages(layers, options, layers.observed("visible", x), visible_L);
   SwinResult result;
   // [B, kept, C], in raster order
   result.latent = layers.layer_norm("norm", x, options.norm_epsilon);

@@ -20,7 +20,7 @@ CLIP_MEAN, HALF, IMAGENET = [0.4815, 0.4578, 0.4082], [0.5] * 3, [0.485, 0.456, 
 torch.set_grad_enabled(False)
 
 
-def moved(model):
+def perturbed(model):
     torch.manual_seed(0)
     for parameter in model.parameters():
         parameter.add_(torch.randn_like(parameter), alpha=0.05)
@@ -35,7 +35,7 @@ def sizes(base, **tiny):
 
 def hugging_face(model, folder, processor, front=1):
     """front: number of tokens before the patches."""
-    moved(model).save_pretrained(folder)
+    perturbed(model).save_pretrained(folder)
     processor.save_pretrained(folder)
 
     def run(pixels, **more):
@@ -76,7 +76,7 @@ def clip_of_transformers(base, folder, activation):
     text = dict(hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64, vocab_size=99)
     config = T.CLIPConfig(vision_config={**vision, "hidden_act": activation}, text_config=text,
                           projection_dim=512 if base else 16)
-    model = moved(T.CLIPModel(config))
+    model = perturbed(T.CLIPModel(config))
     model.save_pretrained(folder)
     T.CLIPImageProcessor().save_pretrained(folder)
 
@@ -92,7 +92,7 @@ def clip_of_transformers(base, folder, activation):
 def siglip_of_transformers(base, folder):
     vision = {"patch_size": 16} if base else sizes(base, intermediate_size=64)
     text = dict(hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64, vocab_size=99)
-    model = moved(T.SiglipModel(T.SiglipConfig(vision_config=vision, text_config=text)))
+    model = perturbed(T.SiglipModel(T.SiglipConfig(vision_config=vision, text_config=text)))
     model.save_pretrained(folder)
     T.SiglipImageProcessor().save_pretrained(folder)
 
@@ -112,7 +112,7 @@ def of_timm(name, base, folder, **more):
         arguments["num_classes"] = 16
     else:
         arguments["num_classes"] = 0
-    model = moved(timm.create_model(name, **arguments))
+    model = perturbed(timm.create_model(name, **arguments))
     if arguments["num_classes"]:
         model.head.bias.zero_()  # a projection has no bias
     timm.models.save_for_hf(model, folder, model_args=arguments, safe_serialization=True)
@@ -131,8 +131,8 @@ def of_open_clip(base, folder, quick):
     vision = dict(image_size=224, layers=12, width=768, patch_size=16) if base else dict(
         image_size=32, layers=3, width=64, patch_size=8, head_width=32)
     text = dict(context_length=8, vocab_size=10, width=32, heads=2, layers=1)
-    model = moved(open_clip.model.CLIP(embed_dim=16, vision_cfg=vision, text_cfg=text, quick_gelu=quick,
-                                       output_dict=True))
+    model = perturbed(open_clip.model.CLIP(embed_dim=16, vision_cfg=vision, text_cfg=text, quick_gelu=quick,
+                                           output_dict=True))
     folder.mkdir(parents=True)
     safetensors.torch.save_file(model.state_dict(), folder / "open_clip_model.safetensors")
     pictures = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]}

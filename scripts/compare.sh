@@ -51,7 +51,7 @@ fi
 systems=${SYSTEMS:-${order[*]}}
 
 figure() { awk -F'\t' -v key="$1" '$1 == key {print $2; exit}' "$figures"; }
-note() { printf '%s\t%s\n' "$1" "$2" | tee -a "$figures"; }
+add_figure() { printf '%s\t%s\n' "$1" "$2" | tee -a "$figures"; }
 number() { python3 -c 'import json,sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
 images_per_second() { python3 -c 'import json,sys; print(json.load(sys.stdin)["implementations"]["fast"]["images_per_second"]["median"])'; }
 
@@ -72,7 +72,7 @@ measure_rates() {
   for name in $systems; do
     [[ -z $(figure "rate $name") ]] || continue
     rates=$(sort -n "$out/rates.$name")
-    note "rate $name" "$(sed -n 3p <<< "$rates")"
+    add_figure "rate $name" "$(sed -n 3p <<< "$rates")"
   done
 }
 
@@ -90,10 +90,10 @@ run() {  # KIND NAME SEED IMAGES
       --set optim.epochs="$epochs" --set optim.warmup_epochs="$warmup" --set run.knn_every_epochs=0 --set run.probe_every_epochs=0 \
       --set run.pictures_every_steps=0 --quiet > /dev/null
     case $measure in
-      probe) note "$key" "$("$program" linprobe --fast --data "$data" --checkpoint "$folder" --threads "$threads" --quiet --json | number top1)" ;;
-      knn) note "$key" "$("$program" knn --data "$data" --checkpoint "$folder" --threads "$threads" --quiet --json | number top1)" ;;
+      probe) add_figure "$key" "$("$program" linprobe --fast --data "$data" --checkpoint "$folder" --threads "$threads" --quiet --json | number top1)" ;;
+      knn) add_figure "$key" "$("$program" knn --data "$data" --checkpoint "$folder" --threads "$threads" --quiet --json | number top1)" ;;
       finetune)
-        note "$key" "$("$program" finetune --recipe finetune_demo --data "$data" --checkpoint "$folder" --out "$folder-tuned" \
+        add_figure "$key" "$("$program" finetune --recipe finetune_demo --data "$data" --checkpoint "$folder" --out "$folder-tuned" \
           --seed "$3" --threads "$threads" --set optim.epochs="$tune_epochs" "${colours[@]}" --quiet --json | number top1)"
         ;;
     esac
@@ -102,7 +102,7 @@ run() {  # KIND NAME SEED IMAGES
 images_of_data() {
   local key="images of $data" first=${order[0]}
   # shellcheck disable=SC2086
-  [[ -n $(figure "$key") ]] || note "$key" "$("$program" pretrain --recipe "${recipe[$first]}" --data "$data" --out "$out/none" \
+  [[ -n $(figure "$key") ]] || add_figure "$key" "$("$program" pretrain --recipe "${recipe[$first]}" --data "$data" --out "$out/none" \
     ${changes[$first]} --dry-run --json | number images)" >&2
   figure "$key"
 }

@@ -28,7 +28,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::array kHandedOn = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+constexpr std::array kForwardedSignals = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
 // Time from the first failure to SIGKILL; longer if that rank was stopped by the user, because the
 // others may still be saving a checkpoint.
 constexpr std::chrono::seconds kGrace{5}, kGraceOfStopped{60};
@@ -39,7 +39,7 @@ class BlockedSignals {
  public:
   BlockedSignals() {
     sigemptyset(&taken_);
-    for (const int signal : kHandedOn) sigaddset(&taken_, signal);
+    for (const int signal : kForwardedSignals) sigaddset(&taken_, signal);
     sigaddset(&taken_, SIGCHLD);
     pthread_sigmask(SIG_BLOCK, &taken_, &before_);
   }

@@ -19,7 +19,7 @@
 namespace fcm::dist {
 namespace {
 
-constexpr int kWaiting = 1024;  // backlog of listen(2): connections that are not accepted yet
+constexpr int kBacklog = 1024;  // backlog of listen(2): connections that are not accepted yet
 
 std::string text_of(const sockaddr* address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
@@ -70,7 +70,7 @@ Descriptor listening_socket(bool from_here_alone, int64_t port) {
   v4.sin_addr.s_addr = htonl(from_here_alone ? INADDR_LOOPBACK : INADDR_ANY);
   const int bound = is_v6 ? ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&v6), sizeof v6)
                           : ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
-  if (bound != 0 || ::listen(socket.get(), kWaiting) != 0) {
+  if (bound != 0 || ::listen(socket.get(), kBacklog) != 0) {
     fail(ExitCode::kUsage, "cannot listen on port {} of {}: {}; set MASTER_PORT to a free port",
          port, host_name(), std::strerror(errno));
   }

@@ -289,11 +289,11 @@ class JoinedProcess final : public Process {
 
   template <typename Operation>
   std::unique_ptr<Pending> started(const at::Tensor& values, const Operation& operation) {
-    const bool there = values.is_cuda() && has_nccl(values.device());
-    const bool copied = !values.is_cpu() && !there;
+    const bool on_nccl = values.is_cuda() && has_nccl(values.device());
+    const bool copied = !values.is_cpu() && !on_nccl;
     const at::Tensor used = copied ? values.detach().cpu() : values.detach();
     std::vector<at::Tensor> tensors{used};
-    c10d::Backend& by = there ? *nccl_ : static_cast<c10d::Backend&>(*gloo_);
+    c10d::Backend& by = on_nccl ? *nccl_ : static_cast<c10d::Backend&>(*gloo_);
     Work work = used.numel() == 0 ? Work() : tried([&] { return operation(by, tensors); });
     return std::make_unique<Started>(*this, std::move(work), used,
                                      copied ? values.detach() : at::Tensor());
@@ -302,8 +302,8 @@ class JoinedProcess final : public Process {
   // Whether NCCL connects the ranks, which it does if each has its own GPU. All ranks decide this
   // together when the first operation on GPU tensors starts.
   bool has_nccl(at::Device device) {
-    if (wants_nccl_) return nccl_ != nullptr;
-    wants_nccl_ = true;
+    if (nccl_decided_) return nccl_ != nullptr;
+    nccl_decided_ = true;
     if (make_nccl == nullptr) return false;
     const std::vector<std::string> gpus = gather_texts(*this, uuid_of_gpu(device.index()));
     if (std::set<std::string>(gpus.begin(), gpus.end()).size() < gpus.size()) return false;
@@ -340,7 +340,7 @@ class JoinedProcess final : public Process {
   bool keeps_store_;
   std::unique_ptr<PeerWatch> watch_;
   std::unique_ptr<SharedMemory> shared_;  // nullptr: not available
-  bool wants_nccl_ = false;
+  bool nccl_decided_ = false;
   c10::intrusive_ptr<c10d::Backend> nccl_;  // nullptr: not connected
   std::atomic<double> waited_seconds_ = 0;
 };

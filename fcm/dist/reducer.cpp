@@ -86,7 +86,7 @@ void Reducer::send_ready() {
   }
 }
 
-void Reducer::finish(std::vector<double>& numbers) {
+void Reducer::finish(std::vector<double>& scalars) {
   in_last_pass_ = false;
   if (order_.empty()) agree_on_order();
   // Buckets that this rank's last pass did not fill entirely are complete as well: earlier passes
@@ -94,13 +94,13 @@ void Reducer::finish(std::vector<double>& numbers) {
   for (Bucket& bucket : buckets_) bucket.missing = 0;
   send_ready();
   const auto unfilled = std::count(filled_.begin(), filled_.end(), false);
-  numbers.push_back(static_cast<double>(unfilled));
-  const at::Tensor sums = at::tensor(numbers, at::kDouble);
+  scalars.push_back(static_cast<double>(unfilled));
+  const at::Tensor sums = at::tensor(scalars, at::kDouble);
   group_->sum(sums);
-  std::copy_n(sums.const_data_ptr<double>(), numbers.size(), numbers.begin());
+  std::copy_n(sums.const_data_ptr<double>(), scalars.size(), scalars.begin());
   for (Bucket& bucket : buckets_) std::exchange(bucket.sum, nullptr)->wait();
-  if (numbers.back() > 0) refuse_unfilled();
-  numbers.pop_back();
+  if (scalars.back() > 0) refuse_unfilled();
+  scalars.pop_back();
   std::fill(filled_.begin(), filled_.end(), false);
 }
 

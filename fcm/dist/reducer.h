@@ -40,9 +40,9 @@ class Reducer {
   // complete; earlier passes only accumulate gradients.
   void begin_last_pass();
   // Call after the last pass: waits until the buffer holds the sums over all ranks. With a `share`,
-  // only its elements are defined. Replaces `numbers` by their sums over all ranks, in float64.
+  // only its elements are defined. Replaces `scalars` by their sums over all ranks, in float64.
   // Throws std::logic_error with the name of a parameter whose gradient no rank filled.
-  void finish(std::vector<double>& numbers);
+  void finish(std::vector<double>& scalars);
 
   int64_t buckets() const { return std::ssize(buckets_); }
 

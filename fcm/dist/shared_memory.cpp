@@ -101,9 +101,9 @@ std::shared_ptr<Mapping> Mapping::open(Group& by, int64_t bytes) {
   if (makes && begin != nullptr) std::memcpy(begin + bytes, address.token.data(), kTokenBytes);
   by.all(true);  // waits until rank 0 has written the token
   // In another container the process id may belong to another process.
-  const bool is_it =
+  const bool is_memory_of_rank_0 =
       begin != nullptr && std::memcmp(begin + bytes, address.token.data(), kTokenBytes) == 0;
-  if (by.all(is_it)) return std::shared_ptr<Mapping>(new Mapping(begin, all_bytes));
+  if (by.all(is_memory_of_rank_0)) return std::shared_ptr<Mapping>(new Mapping(begin, all_bytes));
   if (begin != nullptr) ::munmap(begin, static_cast<size_t>(all_bytes));
   return nullptr;
 }
@@ -144,11 +144,11 @@ at::Tensor SharedMemory::make_shared_memory(Group& by, int64_t elements,
 }
 
 // Operations complete in the order in which they were started.
-class SharedMemory::Waiting final : public Pending {
+class SharedMemory::PendingChunks final : public Pending {
  public:
   // `end`: one past the index of the operation's last chunk. `by_all`: other ranks read the values
   // in place, so this waits until all ranks have copied them.
-  Waiting(SharedMemory& memory, int64_t end, bool by_all)
+  PendingChunks(SharedMemory& memory, int64_t end, bool by_all)
       : memory_(memory), end_(end), by_all_(by_all) {}
   void wait() override {
     memory_.wait_for([this] {
@@ -168,27 +168,27 @@ std::unique_ptr<Pending> SharedMemory::start(const at::Tensor& values, int64_t f
           "SharedMemory: expected a contiguous CPU tensor");
   const at::NoGradGuard no_grad;
   const at::Tensor flat = values.detach().view(-1);
-  int64_t place = 0;
-  const Buffer* buffer = buffer_of(flat, place);
+  int64_t byte_offset = 0;
+  const Buffer* buffer = buffer_of(flat, byte_offset);
   const int64_t bytes = flat.element_size(), most = kChunkBytes / bytes;
   for (int64_t begin = 0; begin < flat.numel(); begin += most) {
     const int64_t end = std::min(begin + most, flat.numel());
-    Chunk chunk{flat.slice(0, begin, end), from, buffer, place + begin * bytes, std::nullopt};
+    Chunk chunk{flat.slice(0, begin, end), from, buffer, byte_offset + begin * bytes, std::nullopt};
     if (mine && buffer != nullptr) chunk.mine = part_within(*mine, begin, end);
     copy_in(std::move(chunk));
   }
-  return std::make_unique<Waiting>(*this, copied_in_, buffer != nullptr);
+  return std::make_unique<PendingChunks>(*this, copied_in_, buffer != nullptr);
 }
 
-// The buffer in which `values` lie, and their byte offset `place` in this rank's part of it.
+// The buffer in which `values` lie, and their `byte_offset` in this rank's part of it.
 // nullptr: the values are in memory of this rank only.
 const SharedMemory::Buffer* SharedMemory::buffer_of(const at::Tensor& values,
-                                                    int64_t& place) const {
+                                                    int64_t& byte_offset) const {
   const auto* first = static_cast<const std::byte*>(values.const_data_ptr());
   for (const Buffer& buffer : buffers_) {
     const std::byte* begin = buffer.memory->begin() + rank_ * buffer.bytes;
     if (first < begin || first >= begin + buffer.bytes) continue;
-    place = first - begin;
+    byte_offset = first - begin;
     return &buffer;
   }
   return nullptr;
@@ -202,7 +202,7 @@ SharedMemory::Done& SharedMemory::done(int64_t rank) const {
 at::Tensor SharedMemory::of_rank(int64_t rank, int64_t index, const Chunk& chunk) const {
   std::byte* there =
       chunk.buffer != nullptr
-          ? chunk.buffer->memory->begin() + rank * chunk.buffer->bytes + chunk.place
+          ? chunk.buffer->memory->begin() + rank * chunk.buffer->bytes + chunk.byte_offset
           : memory_->begin() + slots_begin(ranks_) + (rank * slots_ + index % slots_) * kChunkBytes;
   return at::from_blob(there, chunk.values.sizes(), chunk.values.options());
 }
@@ -279,7 +279,7 @@ bool SharedMemory::progress() {
 
 void SharedMemory::wait_for(const std::function<bool()>& condition) {
   constexpr int kImpatient = 100;  // tries before the first sleep
-  constexpr int kBetweenQuestions = 1000;
+  constexpr int kTriesBetweenLostChecks = 1000;
   constexpr std::chrono::microseconds kNap{20};
   while (!condition()) {
     if (progress()) continue;
@@ -290,7 +290,7 @@ void SharedMemory::wait_for(const std::function<bool()>& condition) {
         continue;
       }
       std::this_thread::sleep_for(kNap);
-      if (tries % kBetweenQuestions != 0) continue;
+      if (tries % kTriesBetweenLostChecks != 0) continue;
       if (const std::string why = lost_(); !why.empty()) {
         throw SharedError(ExitCode::kPeerLost, why);
       }

@@ -91,12 +91,12 @@ class SharedMemory {
     at::Tensor values;     // [n]
     int64_t from;          // the rank whose values are broadcast, or kSum
     const Buffer* buffer;  // where the values are; nullptr: in memory of this rank only
-    int64_t place;         // byte offset in the buffer
+    int64_t byte_offset;   // in the buffer
     // The elements that this rank sums and that no other rank needs. nullopt: each rank sums its
     // part of the chunk (part_of_rank) and needs all sums. Values outside a buffer have nullopt.
     std::optional<Part> mine;
   };
-  class Waiting;
+  class PendingChunks;
 
   SharedMemory(int64_t rank, int64_t ranks, std::shared_ptr<Mapping> memory, Lost lost)
       : rank_(rank),
@@ -110,7 +110,7 @@ class SharedMemory {
 
   std::unique_ptr<Pending> start(const at::Tensor& values, int64_t from,
                                  std::optional<Part> mine = std::nullopt);
-  const Buffer* buffer_of(const at::Tensor& values, int64_t& place) const;
+  const Buffer* buffer_of(const at::Tensor& values, int64_t& byte_offset) const;
   Done& done(int64_t rank) const;
   at::Tensor of_rank(int64_t rank, int64_t index, const Chunk& chunk) const;
   bool all(std::atomic<int64_t> Done::*what, int64_t beyond) const;

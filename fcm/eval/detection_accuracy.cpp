@@ -78,7 +78,7 @@ DetectionAccuracy detection_accuracy(const FindObjects& find, int64_t classes,
                                      const recipe::Recipe& recipe,
                                      const std::shared_ptr<const loader::Dataset>& dataset,
                                      int64_t threads, dist::Group& group,
-                                     const OnDetections& seen) {
+                                     const OnDetections& on_image) {
   const ops::ReferenceOps reference(recipe.debug.reference_ops);
   CocoEvaluation boxes(classes, CocoShape::kBox), masks(classes, CocoShape::kMask);
   const auto bad = loader::for_each_frame(
@@ -89,7 +89,7 @@ DetectionAccuracy detection_accuracy(const FindObjects& find, int64_t classes,
         const std::vector<CocoTruth> truths = truths_of(labelled);
         boxes.add(labelled.image, found, truths);
         masks.add(labelled.image, found, truths);
-        if (seen) seen(frame.index, found);
+        if (on_image) on_image(frame.index, found);
       });
   boxes.add_other_ranks(group);
   masks.add_other_ranks(group);

@@ -42,15 +42,15 @@ std::vector<CocoDetection> objects_in_frame(const FindObjects& find, const image
 // The labelled objects of an image as truths of the evaluation.
 std::vector<CocoTruth> truths_of(const loader::Instances& labelled);
 
-// Measures every readable image once. `seen`, if set, is called with the index and the detections
-// of each image that this rank measures. Per detection, 24 bytes are stored, but no masks and no
-// images (coco.h). Throws Error(kData) if no image can be read. Each rank of a group measures its
-// slice, and all ranks get the result for the whole set.
+// Measures every readable image once. `on_image`, if set, is called with the index and the
+// detections of each image that this rank measures. Per detection, 24 bytes are stored, but no
+// masks and no images (coco.h). Throws Error(kData) if no image can be read. Each rank of a group
+// measures its slice, and all ranks get the result for the whole set.
 using OnDetections = std::function<void(int64_t index, const std::vector<CocoDetection>& found)>;
 DetectionAccuracy detection_accuracy(const FindObjects& find, int64_t classes,
                                      const recipe::Recipe& recipe,
                                      const std::shared_ptr<const loader::Dataset>& dataset,
                                      int64_t threads, dist::Group& group,
-                                     const OnDetections& seen = {});
+                                     const OnDetections& on_image = {});
 
 }  // namespace fcm::eval

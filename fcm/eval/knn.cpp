@@ -17,10 +17,10 @@ namespace {
 constexpr int64_t kQueryBlock = 1024;
 constexpr int64_t kBankBlock = 8192;
 constexpr int64_t kBlockBytes = 64 << 20;
-constexpr int64_t kSlice = 1024;  // columns that rapid_products multiplies at once
+constexpr int64_t kSlice = 1024;  // columns that float32_products multiplies at once
 
 bool nearer(const Neighbour& a, const Neighbour& b) {
-  return a.similarity != b.similarity ? a.similarity > b.similarity : a.place < b.place;
+  return a.similarity != b.similarity ? a.similarity > b.similarity : a.row < b.row;
 }
 
 // Eight partial sums, then their sum: the order is the same for every compiler and processor.
@@ -61,7 +61,7 @@ at::Tensor unit_rows(const at::Tensor& features_ND) {
   return unit;
 }
 
-// Error bound of rapid_products. The error of a sum of n terms, in any order, is at most
+// Error bound of float32_products. The error of a sum of n terms, in any order, is at most
 // n u / (1 - n u) times the sum of the terms' magnitudes, where u is half a unit in the last
 // place. The sum of magnitudes is at most 1 here, except for the rounding of the unit vectors. n is
 // the width of a slice plus the number of slices.
@@ -75,7 +75,7 @@ double error_bound(int64_t width) {
 // queries @ bank^T in float32: [M, N]. Multiplies slices of kSlice columns, so that the sums stay
 // short and the error bound small. A bound for the full width of flattened tokens would be so large
 // that every row would be a candidate.
-at::Tensor rapid_products(const at::Tensor& queries_MD, const at::Tensor& bank_ND) {
+at::Tensor float32_products(const at::Tensor& queries_MD, const at::Tensor& bank_ND) {
   at::Tensor products_MN;
   for (int64_t first = 0; first < queries_MD.size(1); first += kSlice) {
     const int64_t width = std::min(kSlice, queries_MD.size(1) - first);
@@ -90,13 +90,13 @@ at::Tensor rapid_products(const at::Tensor& queries_MD, const at::Tensor& bank_N
 struct Block {
   const float* unit_ND;
   const int64_t* labels_N;
-  int64_t count, width, first_place;
+  int64_t count, width, first_row;
 };
 
 // Updates the heap of one query with a block. `products`: the query's products with every row of
 // the block, each with an error of at most `error`.
-void offer(const Block& block, const float* query, const float* products, double error, size_t k,
-           std::vector<Neighbour>& heap) {
+void update_heap(const Block& block, const float* query, const float* products, double error,
+                 size_t k, std::vector<Neighbour>& heap) {
   const auto least = [&] {  // a row with a smaller product is not among the k nearest
     if (heap.size() < k) return -std::numeric_limits<float>::infinity();
     return std::nextafter(static_cast<float>(heap.front().similarity - error),
@@ -112,7 +112,7 @@ void offer(const Block& block, const float* query, const float* products, double
       std::pop_heap(heap.begin(), heap.end(), nearer);
       heap.pop_back();
     }
-    heap.push_back({similarity, block.first_place + row, block.labels_N[row]});
+    heap.push_back({similarity, block.first_row + row, block.labels_N[row]});
     std::push_heap(heap.begin(), heap.end(), nearer);
     threshold = least();
   }
@@ -140,26 +140,27 @@ void NeighbourSearch::add(const at::Tensor& bank_ND, const at::Tensor& labels_N)
   const double error = error_bound(width);
   const at::Tensor labels = labels_N.contiguous();
   const auto row_bytes = static_cast<int64_t>(sizeof(float)) * width;
-  const int64_t rows = std::clamp<int64_t>(kBlockBytes / row_bytes, 64, kBankBlock);
+  const int64_t most_rows = std::clamp<int64_t>(kBlockBytes / row_bytes, 64, kBankBlock);
   const float* const unit_queries = unit_queries_MD_.const_data_ptr<float>();
-  for (int64_t place = 0; place < bank_ND.size(0); place += rows) {
-    const int64_t known = std::min(rows, bank_ND.size(0) - place);
-    const at::Tensor unit_ND = unit_rows(bank_ND.narrow(0, place, known));
-    const Block block{unit_ND.const_data_ptr<float>(), labels.const_data_ptr<int64_t>() + place,
-                      known, width, places_ + place};
+  for (int64_t first_row = 0; first_row < bank_ND.size(0); first_row += most_rows) {
+    const int64_t bank_rows = std::min(most_rows, bank_ND.size(0) - first_row);
+    const at::Tensor unit_ND = unit_rows(bank_ND.narrow(0, first_row, bank_rows));
+    const Block block{unit_ND.const_data_ptr<float>(), labels.const_data_ptr<int64_t>() + first_row,
+                      bank_rows, width, rows_ + first_row};
     for (int64_t first = 0; first < queries; first += kQueryBlock) {
-      const int64_t asked = std::min(kQueryBlock, queries - first);
-      const at::Tensor products = rapid_products(unit_queries_MD_.narrow(0, first, asked), unit_ND);
+      const int64_t query_rows = std::min(kQueryBlock, queries - first);
+      const at::Tensor products =
+          float32_products(unit_queries_MD_.narrow(0, first, query_rows), unit_ND);
       const float* const values = products.const_data_ptr<float>();
-      at::parallel_for(0, asked, 16, [&](int64_t begin, int64_t end) {
+      at::parallel_for(0, query_rows, 16, [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
-          offer(block, unit_queries + (first + row) * width, values + row * known, error, k_,
-                nearest_[static_cast<size_t>(first + row)]);
+          update_heap(block, unit_queries + (first + row) * width, values + row * bank_rows, error,
+                      k_, nearest_[static_cast<size_t>(first + row)]);
         }
       });
     }
   }
-  places_ += bank_ND.size(0);
+  rows_ += bank_ND.size(0);
 }
 
 const std::vector<std::vector<Neighbour>>& NeighbourSearch::nearest() {
@@ -173,14 +174,14 @@ const std::vector<std::vector<Neighbour>>& NeighbourSearch::nearest() {
 std::vector<std::vector<Neighbour>> nearest_of_ranks(
     dist::Group& group, const std::vector<std::vector<Neighbour>>& mine, int64_t bank, int64_t k) {
   if (group.size() == 1) return mine;
-  constexpr int64_t kValues = 3;  // similarity, place, label: integers below 2^53 are exact
+  constexpr int64_t kValues = 3;  // similarity, row, label: integers below 2^53 are exact
   const auto queries = std::ssize(mine);
-  const at::Tensor packed_MK3 = at::full({queries, k, kValues}, -1, at::kDouble);  // place -1: none
+  const at::Tensor packed_MK3 = at::full({queries, k, kValues}, -1, at::kDouble);  // row -1: none
   auto* next = packed_MK3.mutable_data_ptr<double>();
   for (const std::vector<Neighbour>& of_query : mine) {
     for (size_t i = 0; i < of_query.size(); ++i) {
       next[i * kValues] = of_query[i].similarity;
-      next[i * kValues + 1] = static_cast<double>(of_query[i].place);
+      next[i * kValues + 1] = static_cast<double>(of_query[i].row);
       next[i * kValues + 2] = static_cast<double>(of_query[i].label);
     }
     next += k * kValues;
@@ -214,9 +215,9 @@ KnnResult vote(const std::vector<std::vector<Neighbour>>& nearest, const at::Ten
   AccuracyCount count(/*floor=*/0.0);
   const auto queries = static_cast<int64_t>(nearest.size());
   for (int64_t first = 0; first < queries; first += kQueryBlock) {
-    const int64_t asked = std::min(kQueryBlock, queries - first);
-    at::Tensor votes_MC = at::zeros({asked, classes}, at::kDouble);
-    for (int64_t row = 0; row < asked; ++row) {
+    const int64_t query_rows = std::min(kQueryBlock, queries - first);
+    at::Tensor votes_MC = at::zeros({query_rows, classes}, at::kDouble);
+    for (int64_t row = 0; row < query_rows; ++row) {
       const std::vector<Neighbour>& neighbours = nearest[static_cast<size_t>(first + row)];
       double* const votes_C = votes_MC.mutable_data_ptr<double>() + row * classes;
       for (const Neighbour& neighbour : neighbours) {
@@ -226,7 +227,7 @@ KnnResult vote(const std::vector<std::vector<Neighbour>>& nearest, const at::Ten
         votes_C[neighbour.label] += std::exp(behind / temperature);
       }
     }
-    count.add(votes_MC, query_labels_M.narrow(0, first, asked));
+    count.add(votes_MC, query_labels_M.narrow(0, first, query_rows));
   }
   return count.percent();
 }

@@ -21,7 +21,7 @@ struct KnnOptions {
 // A row of the bank as the neighbour of a query.
 struct Neighbour {
   double similarity = 0;  // cosine
-  int64_t place = 0;      // row in the bank, counted over all blocks
+  int64_t row = 0;        // row in the bank, counted over all blocks
   int64_t label = 0;
 };
 
@@ -47,12 +47,12 @@ class NeighbourSearch {
   // after the last add().
   const std::vector<std::vector<Neighbour>>& nearest();
 
-  int64_t places() const { return places_; }  // rows in the bank so far
+  int64_t rows() const { return rows_; }  // rows in the bank so far
 
  private:
   at::Tensor unit_queries_MD_;
   size_t k_;
-  int64_t places_ = 0;  // rows in the bank so far
+  int64_t rows_ = 0;  // rows in the bank so far
   // For each query a heap with the least similar neighbour at its front; sorted by nearest().
   std::vector<std::vector<Neighbour>> nearest_;
   bool sorted_ = false;

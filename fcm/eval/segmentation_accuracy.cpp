@@ -33,7 +33,7 @@ SegmentationAccuracy segmentation_accuracy(const WindowLogits& logits, int64_t c
                                            const recipe::Recipe& recipe,
                                            const std::shared_ptr<const loader::Dataset>& dataset,
                                            int64_t threads, dist::Group& group,
-                                           const OnScene& seen) {
+                                           const OnScene& on_image) {
   const ops::ReferenceOps reference(recipe.debug.reference_ops);
   ClassCounts counts(classes);
   SegmentationAccuracy accuracy;
@@ -50,7 +50,8 @@ SegmentationAccuracy segmentation_accuracy(const WindowLogits& logits, int64_t c
                                counts.add(std::span(predicted_HW.const_data_ptr<uint8_t>(),
                                                     static_cast<size_t>(predicted_HW.numel())),
                                           scene.map.classes);
-                               if (seen) seen(scene.index, scene.image, scene.map, predicted_HW);
+                               if (on_image)
+                                 on_image(scene.index, scene.image, scene.map, predicted_HW);
                              });
   counts.add_other_ranks(group);
   accuracy.unreadable = reasons_of_all(bad, group);

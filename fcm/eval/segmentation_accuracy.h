@@ -33,8 +33,8 @@ struct SegmentationAccuracy {
 at::Tensor classes_of_scene(const WindowLogits& logits, const recipe::Recipe& recipe,
                             const image::Image& resized, int64_t rows, int64_t cols);
 
-// Measures every readable image once, in order. `seen`, if set, is called for each image that this
-// rank measures, with the resized image, its label map and the predicted class map. Throws
+// Measures every readable image once, in order. `on_image`, if set, is called for each image that
+// this rank measures, with the resized image, its label map and the predicted class map. Throws
 // Error(kData) if no image can be read. Each rank of a group measures its slice, and all ranks get
 // the result for the whole set.
 using OnScene = std::function<void(int64_t index, const image::Image& resized,
@@ -43,6 +43,6 @@ SegmentationAccuracy segmentation_accuracy(const WindowLogits& logits, int64_t c
                                            const recipe::Recipe& recipe,
                                            const std::shared_ptr<const loader::Dataset>& dataset,
                                            int64_t threads, dist::Group& group,
-                                           const OnScene& seen = {});
+                                           const OnScene& on_image = {});
 
 }  // namespace fcm::eval

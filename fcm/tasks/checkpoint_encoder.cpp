@@ -62,7 +62,7 @@ bool keeps_epsilon(const recipe::Recipe& recipe) {
 // The value of a key in the facts that files next to the weights state (interop/facts.h), or
 // `otherwise`.
 template <typename T>
-T said_beside(const Checkpoint& checkpoint, const char* key, const T& otherwise) {
+T stated_value(const Checkpoint& checkpoint, const char* key, const T& otherwise) {
   return interop::facts_in(checkpoint)
       .value("keys", nlohmann::json::object())
       .value(key, otherwise);
@@ -84,7 +84,7 @@ Facts facts_of(const Checkpoint& checkpoint, const recipe::Recipe& for_recipe) {
   if (!found) return {};
   encoder::EncoderOptions encoder = found->encoder;
   if (encoder.heads.last() == 0) {
-    encoder.heads = said_beside(checkpoint, "encoder.heads", ours.heads.last());
+    encoder.heads = stated_value(checkpoint, "encoder.heads", ours.heads.last());
   }
   encoder.norm_epsilon = ours.norm_epsilon;
   return facts_of(found->kind, encoder, found->channels, with_epsilon);
@@ -113,7 +113,7 @@ void say_other_values(const recipe::Recipe& recipe, const Checkpoint& checkpoint
                       Reporter& reporter) {
   if (checkpoint.state.contains("recipe")) return;
   const auto say = [&](const char* key, const auto& ours) {
-    const auto theirs = said_beside(checkpoint, key, ours);
+    const auto theirs = stated_value(checkpoint, key, ours);
     if (theirs == ours) return;
     reporter.warn(fmt::format(
         "{} was trained with {} = {}, the recipe {} has {}: change the recipe, or use all values "

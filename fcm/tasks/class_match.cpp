@@ -47,18 +47,18 @@ std::map<std::string, int64_t> places_of(const std::vector<std::string>& names) 
 
 }  // namespace
 
-ClassMatch match_classes(const TrainedClasses& classes, int64_t answers,
+ClassMatch match_classes(const TrainedClasses& classes, int64_t outputs,
                          const std::shared_ptr<const Dataset>& dataset, const std::string& data,
                          const std::string& classifier) {
   const std::vector<std::string>&found = dataset->classes(), &trained = classes.names;
-  const bool as_many = std::ssize(found) == answers;
-  const bool counts_match = std::ssize(trained) == answers;
+  const bool as_many = std::ssize(found) == outputs;
+  const bool counts_match = std::ssize(trained) == outputs;
   const std::vector<std::string> names = printable(found);
   if (counts_match && names == trained) return {dataset, {}};
   if (!counts_match) {
     if (!as_many) {
       fail(ExitCode::kData, "{} has {} ({}), the classifier {} has {}", data,
-           counted(std::ssize(found), "class", "classes"), class_list(names), classifier, answers);
+           counted(std::ssize(found), "class", "classes"), class_list(names), classifier, outputs);
     }
     return {dataset,
             {fmt::format("{} does not say which classes its outputs are; they are assumed to be "
@@ -94,7 +94,7 @@ ClassMatch match_classes(const TrainedClasses& classes, int64_t answers,
               : fmt::format(
                     "{} has only {} of the {} classes that {} was trained on and may predict "
                     "({})",
-                    data, names.size(), answers, classifier, class_list(names));
+                    data, names.size(), outputs, classifier, class_list(names));
   return {std::make_shared<Renumbered>(dataset, trained, std::move(answer_of)),
           {how + ": matched by name"}};
 }

@@ -23,7 +23,7 @@ struct TrainedClasses {
   bool only_numbered = false;      // trained on numeric labels without names
 };
 
-// Matches the classes of `dataset` with the `answers` outputs of a classifier:
+// Matches the classes of `dataset` with the `outputs` of a classifier (a number):
 // - If the names are equal and in the same order, returns the data set as it is.
 // - If the classifier has all names of the data set, matches by name, with a note.
 // - If either has only numeric labels (a list, shards) and both have the same number of classes,
@@ -32,7 +32,7 @@ struct TrainedClasses {
 //   index, with a note.
 // - Otherwise throws Error(kData).
 // `data` and `classifier` name the two in messages.
-ClassMatch match_classes(const TrainedClasses& trained, int64_t answers,
+ClassMatch match_classes(const TrainedClasses& trained, int64_t outputs,
                          const std::shared_ptr<const loader::Dataset>& dataset,
                          const std::string& data, const std::string& classifier);
 

@@ -20,7 +20,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kNotTold = "–";
+constexpr const char* kUnknown = "–";
 
 // The canonical path of a folder.
 fs::path place_of(const fs::path& run) {
@@ -29,7 +29,7 @@ fs::path place_of(const fs::path& run) {
   return (error ? fs::absolute(run).lexically_normal() : place) / "";
 }
 
-void refuse_one_twice(const std::vector<fs::path>& runs) {
+void refuse_duplicate_runs(const std::vector<fs::path>& runs) {
   for (size_t i = 0; i < runs.size(); ++i) {
     for (size_t k = 0; k < i; ++k) {
       if (place_of(runs[i]) != place_of(runs[k])) continue;
@@ -92,27 +92,27 @@ std::string images_of(const StoredRun& run, const char* name) {
     return fmt::format("{} ({}), {}, list {:.8}", set->data, set->split,
                        counted(set->images, "image", "images"), set->list_hash);
   }
-  return kNotTold;
+  return kUnknown;
 }
 
 std::string text_in(const json& object, const char* key) {
   const auto found = object.find(key);
   const bool has =
       found != object.end() && found->is_string() && !found->get<std::string>().empty();
-  return has ? found->get<std::string>() : kNotTold;
+  return has ? found->get<std::string>() : kUnknown;
 }
 
 // Whether two of the values differ, unknown values excluded. A run without a decoder, for example,
 // has no value for the keys of [decoder].
 bool are_known_to_differ(std::vector<std::string> values) {
-  std::erase(values, kNotTold);
+  std::erase(values, kUnknown);
   return std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) != values.end();
 }
 
 std::string value_in(const recipe::Values& keys, const std::string& name) {
   const auto found =
       std::find_if(keys.begin(), keys.end(), [&](const auto& key) { return key.first == name; });
-  return found == keys.end() ? kNotTold : found->second;
+  return found == keys.end() ? kUnknown : found->second;
 }
 
 // The recipe keys whose values differ, in the order of the first recipe that has the key.
@@ -160,13 +160,13 @@ bool differs(const std::vector<viz::Difference>& differences, const char* beginn
 // run was started again with more epochs and has not saved since.
 std::string note_on_another_recipe(const std::string& name, const StoredRun& run) {
   const std::string stored = text_in(run.about, "recipe");
-  if (stored == kNotTold) return {};
+  if (stored == kUnknown) return {};
   const recipe::Values now = recipe::values_of(run.recipe),
                        before = recipe::values_of(recipe::read_stored_recipe(stored, name));
   std::string changed;
   for (const auto& [key, value] : now) {
     const std::string former = value_in(before, key);
-    if (former == value || former == kNotTold) continue;
+    if (former == value || former == kUnknown) continue;
     changed +=
         fmt::format("{}{} was {} and is {}", changed.empty() ? "" : "; ", key, former, value);
   }
@@ -210,7 +210,7 @@ viz::ComparisonInput comparison_of(const std::vector<fs::path>& run_dirs) {
     fail(ExitCode::kUsage, "got {} runs, and a page shows at most {}; leave some out",
          run_dirs.size(), viz::kMostComparedRuns);
   }
-  refuse_one_twice(run_dirs);
+  refuse_duplicate_runs(run_dirs);
   std::vector<StoredRun> runs;
   for (const fs::path& folder : run_dirs) runs.push_back(stored_run(folder));
   const std::vector<std::string> names = short_names(run_dirs);

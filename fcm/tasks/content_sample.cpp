@@ -70,7 +70,7 @@ void sort_marks(ContentSample& sample) {
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return std::tie(sample.marks[a], sample.names[a]) < std::tie(sample.marks[b], sample.names[b]);
   });
-  ContentSample sorted{sample.looked_at, {}, {}};
+  ContentSample sorted{sample.sampled, {}, {}};
   for (const size_t i : order) {
     sorted.marks.push_back(sample.marks[i]);
     sorted.names.push_back(std::move(sample.names[i]));
@@ -107,7 +107,7 @@ ContentSample content_sample_of(const loader::Dataset& dataset, int64_t threads)
         [&](int64_t i) { return content_of(dataset, at(i).second); },
         [&](int64_t i, std::optional<Content> content) {
           if (pixels >= kMostPixels) return;
-          ++sample.looked_at;
+          ++sample.sampled;
           if (!content) return;
           pixels += content->pixels;
           sample.marks.push_back({at(i).first, content->hash});
@@ -125,14 +125,14 @@ json to_json(const ContentSample& sample) {
     letters += fmt::format("{:08x}{:016x}", sample.marks[i].name, sample.marks[i].content);
   }
   const bool is_cut = kept < sample.marks.size();
-  return {{"looked_at", is_cut ? static_cast<int64_t>(kept) : sample.looked_at},
+  return {{"looked_at", is_cut ? static_cast<int64_t>(kept) : sample.sampled},
           {"marks", std::move(letters)}};
 }
 
 ContentSample content_sample_from(const json& state) {
   ContentSample sample;
   if (!state.is_object()) return sample;
-  sample.looked_at = state.value("looked_at", int64_t{0});
+  sample.sampled = state.value("looked_at", int64_t{0});
   const std::string letters = state.value("marks", "");
   for (size_t at = 0; at + kLettersOfMark <= letters.size(); at += kLettersOfMark) {
     const std::string_view mark = std::string_view(letters).substr(at, kLettersOfMark);
@@ -143,20 +143,20 @@ ContentSample content_sample_from(const json& state) {
 }
 
 SharedImages shared_images(const ContentSample& known, int64_t known_images,
-                           const ContentSample& asked) {
+                           const ContentSample& measured) {
   SharedImages found;
   if (known.marks.empty()) return found;
   std::unordered_set<uint64_t> contents;
   for (const Mark& mark : known.marks) contents.insert(mark.content);
-  const bool is_whole = known.looked_at == known_images;
+  const bool is_whole = known.sampled == known_images;
   const uint32_t reach = known.marks.back().name;
-  for (size_t i = 0; i < asked.marks.size(); ++i) {
-    const bool is_shared = contents.contains(asked.marks[i].content);
-    if (is_whole || is_shared || asked.marks[i].name <= reach) ++found.compared;
+  for (size_t i = 0; i < measured.marks.size(); ++i) {
+    const bool is_shared = contents.contains(measured.marks[i].content);
+    if (is_whole || is_shared || measured.marks[i].name <= reach) ++found.compared;
     if (!is_shared) continue;
     ++found.shared;
-    if (asked.names.empty()) continue;
-    const std::string& name = asked.names[i];
+    if (measured.names.empty()) continue;
+    const std::string& name = measured.names[i];
     if (found.example.empty() || name < found.example) found.example = name;
   }
   return found;

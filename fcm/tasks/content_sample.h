@@ -18,7 +18,7 @@ struct ContentSample {
     uint64_t content = 0;  // hash of the image's size and pixels
     auto operator<=>(const Mark&) const = default;
   };
-  int64_t looked_at = 0;           // number of sampled images, unreadable ones included
+  int64_t sampled = 0;             // number of sampled images, unreadable ones included
   std::vector<Mark> marks;         // one per readable image, sorted
   std::vector<std::string> names;  // image name of each mark, UTF-8; empty if from a checkpoint
 };
@@ -37,16 +37,17 @@ nlohmann::json to_json(const ContentSample& sample);
 // Throws json::exception, or returns an empty sample, for JSON that to_json did not write.
 ContentSample content_sample_from(const nlohmann::json& state);
 
-// The images of `asked` that are also in `known`, under any name.
+// The images of `measured` that are also in `known`, under any name.
 struct SharedImages {
-  int64_t compared = 0;  // images of `asked` that were compared: all of them if `known` covers its
-                         // whole set, else those whose name hash is in the range of `known`
-  int64_t shared = 0;    // images of these that are in `known`
-  std::string example;   // the first shared image by name; empty if `asked` has no names
+  // Images of `measured` that were compared: all of them if `known` covers its whole set, else
+  // those whose name hash is in the range of `known`.
+  int64_t compared = 0;
+  int64_t shared = 0;   // images of these that are in `known`
+  std::string example;  // the first shared image by name; empty if `measured` has no names
 };
 // `known_images`: the number of images of the set that `known` is a sample of.
 SharedImages shared_images(const ContentSample& known, int64_t known_images,
-                           const ContentSample& asked);
+                           const ContentSample& measured);
 
 // Compares the pixels of images that have equal names in two samples of the same list of images.
 struct ChangedImages {

@@ -366,7 +366,7 @@ int64_t bytes_of_tensors(const Checkpoint& checkpoint) {
 
 json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   const std::string format = format_of(request);
-  if (format != "onnx") refuse_onnx_alone(request);
+  if (format != "onnx") refuse_onnx_options(request);
   refuse_occupied(request, format);
   if (format == "onnx") return convert_to_onnx(request, reporter);
   Checkpoint checkpoint = [&] {

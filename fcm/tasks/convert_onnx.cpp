@@ -168,7 +168,7 @@ json shapes_of(const std::vector<formats::OnnxValue>& values) {
 
 }  // namespace
 
-void refuse_onnx_alone(const ConvertRequest& request) {
+void refuse_onnx_options(const ConvertRequest& request) {
   if (!request.what.empty()) {
     fail(ExitCode::kUsage, "--what {} is only for --to onnx; leave it out", request.what);
   }

@@ -9,7 +9,7 @@
 namespace fcm::tasks {
 
 // Throws Error(kUsage) if the request has options that only this format takes.
-void refuse_onnx_alone(const ConvertRequest& request);
+void refuse_onnx_options(const ConvertRequest& request);
 
 // Writes a model for other runtimes (interop/onnx/models.h), with producer, mean and std, class
 // names and the recipe's name in its metadata. The caller has checked that request.out may be

@@ -26,7 +26,7 @@ void write_mmseg_of(const std::filesystem::path& out, const checkpoint::Checkpoi
   file.cols = known.data.image_size[1] / patch;
   file.classes =
       class_names(trained_on ? trained_on->classes : std::vector<std::string>{}, found.classes);
-  file.palette = colours_of_answers(trained_on, found.classes);
+  file.palette = class_colours_of(trained_on, found.classes);
   if (file.palette.empty()) file.palette = viz::class_colours(found.classes);
   file.iterations = checkpoint.step;
   file.epoch = static_cast<int64_t>(std::floor(state.value("epoch", 0.0) + 1e-6)) + 1;

@@ -122,7 +122,7 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   training.recipe = recipe;
   training.dataset = data.train;
   training.out = request.out;
-  training.about = prepared.about;
+  training.extra_state = prepared.about;
   training.threads = threads;
   training.group = request.machine.group;
   training.stop = request.stop;

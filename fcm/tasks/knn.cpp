@@ -64,32 +64,32 @@ nlohmann::json describe(const eval::KnnResult& result) {
 }
 
 // The search of one kind of features: its queries in the bank.
-struct Question {
+struct KnnSearch {
   std::string kind;  // "flattened", "mean"
-  eval::NeighbourSearch search;
+  eval::NeighbourSearch neighbours;
 };
 
-std::vector<Question> questions_of(const eval::FeatureSet& queries, int64_t classes, int64_t k) {
-  std::vector<Question> questions;
-  const auto ask = [&](const char* kind, const at::Tensor& features_MD) {
+std::vector<KnnSearch> searches_of(const eval::FeatureSet& queries, int64_t classes, int64_t k) {
+  std::vector<KnnSearch> searches;
+  const auto add = [&](const char* kind, const at::Tensor& features_MD) {
     eval::check_features(features_MD, queries.labels_N, classes, "query");
-    questions.push_back({kind, eval::NeighbourSearch(features_MD, k)});
+    searches.push_back({kind, eval::NeighbourSearch(features_MD, k)});
   };
-  ask("mean", queries.mean_ND);
-  if (queries.flattened_ND.defined()) ask("flattened", queries.flattened_ND);
-  return questions;
+  add("mean", queries.mean_ND);
+  if (queries.flattened_ND.defined()) add("flattened", queries.flattened_ND);
+  return searches;
 }
 
 void search_bank(const TrainedModel& trained, const eval::Selection& bank, int64_t threads,
-                 int64_t classes, std::vector<Question>& questions) {
+                 int64_t classes, std::vector<KnnSearch>& searches) {
   std::vector<BankBlocks> blocks;
-  for (Question& question : questions) blocks.emplace_back(question.search, classes);
+  for (KnnSearch& search : searches) blocks.emplace_back(search.neighbours, classes);
   eval::stream_features(*trained.model, trained.recipe, bank, threads,
                         [&](const encoder::Features& features, const loader::Batch& batch) {
                           const at::Tensor labels_B =
                               at::tensor(at::ArrayRef<int64_t>(batch.targets.labels()), at::kLong);
-                          for (size_t i = 0; i < questions.size(); ++i) {
-                            const bool mean = questions[i].kind == "mean";
+                          for (size_t i = 0; i < searches.size(); ++i) {
+                            const bool mean = searches[i].kind == "mean";
                             blocks[i].add(
                                 mean ? features.latent_BKC.mean(1) : features.latent_BKC.flatten(1),
                                 labels_B);
@@ -130,16 +130,16 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
       flattened
           ? eval::extract_features(*trained.model, trained.recipe, query_images, threads)
           : eval::extract_mean_features(*trained.model, trained.recipe, query_images, threads);
-  std::vector<Question> questions = questions_of(queries, classes, k);
-  search_bank(trained, bank, threads, classes, questions);
+  std::vector<KnnSearch> searches = searches_of(queries, classes, k);
+  search_bank(trained, bank, threads, classes, searches);
 
   nlohmann::json json, kinds = nlohmann::json::object();
-  for (Question& question : questions) {
+  for (KnnSearch& search : searches) {
     const auto nearest =
-        eval::nearest_of_ranks(group, question.search.nearest(), question.search.places(), k);
+        eval::nearest_of_ranks(group, search.neighbours.nearest(), search.neighbours.rows(), k);
     const nlohmann::json result =
         describe(eval::vote(nearest, queries.labels_N, classes, eval::KnnOptions{}.temperature));
-    kinds[question.kind] = result;
+    kinds[search.kind] = result;
     if (json.is_null() || result.at("top1") >= json.at("top1")) json = result;
   }
   json["features"] = kinds;

@@ -93,7 +93,7 @@ std::vector<eval::Neighbour> others(const Bank& bank, const NeighbourRequest& re
                                     size_t query) {
   std::vector<eval::Neighbour> kept = bank.nearest[query];
   std::erase_if(kept, [&](const eval::Neighbour& one) {
-    const int64_t image = bank.images[static_cast<size_t>(one.place)];
+    const int64_t image = bank.images[static_cast<size_t>(one.row)];
     return request.bank->name(image) == request.queries[query].name;
   });
   if (std::ssize(kept) > request.k) kept.resize(static_cast<size_t>(request.k));
@@ -128,7 +128,7 @@ Neighbours find_neighbours(const TrainedModel& trained, const NeighbourRequest& 
                       {{of_query.empty() ? short_name(query.name) : of_query}}};
     nlohmann::json found = nlohmann::json::array();
     for (const eval::Neighbour& one : others(bank, request, i)) {
-      const int64_t image = bank.images[static_cast<size_t>(one.place)];
+      const int64_t image = bank.images[static_cast<size_t>(one.row)];
       const std::string name = class_of(set, one.label);
       row.tiles.push_back(
           fit_to_recipe(set.get(image, trained.recipe.data.channels), trained.recipe));

@@ -34,7 +34,7 @@ class ClassifierPredictor final : public Predictor {
  public:
   explicit ClassifierPredictor(TrainedClassifier trained)
       : trained_(std::move(trained)),
-        names_(names_of_answers(trained_.trained_on, trained_.classes)) {}
+        names_(class_names_of(trained_.trained_on, trained_.classes)) {}
 
   const recipe::Recipe& recipe() const override { return trained_.recipe; }
 
@@ -100,8 +100,8 @@ class SegmenterPredictor final : public Predictor {
  public:
   explicit SegmenterPredictor(TrainedSegmenter trained)
       : trained_(std::move(trained)),
-        names_(names_of_answers(trained_.trained_on, trained_.classes())),
-        colours_(colours_of_answers(trained_.trained_on, trained_.classes())) {}
+        names_(class_names_of(trained_.trained_on, trained_.classes())),
+        colours_(class_colours_of(trained_.trained_on, trained_.classes())) {}
 
   const recipe::Recipe& recipe() const override { return trained_.recipe; }
 
@@ -128,7 +128,7 @@ class DetectorPredictor final : public Predictor {
  public:
   explicit DetectorPredictor(TrainedDetector trained)
       : trained_(std::move(trained)),
-        names_(names_of_answers(trained_.trained_on, trained_.classes())) {}
+        names_(class_names_of(trained_.trained_on, trained_.classes())) {}
 
   const recipe::Recipe& recipe() const override { return trained_.recipe; }
   bool applies_orientation() const override { return true; }  // as for COCO folders in training
@@ -184,8 +184,8 @@ std::unique_ptr<Predictor> make_predictor(checkpoint::Checkpoint checkpoint,
       load_classifier(std::move(checkpoint), set, reporter, device));
 }
 
-std::vector<std::string> names_of_answers(const std::optional<ImageSet>& trained_on,
-                                          int64_t classes) {
+std::vector<std::string> class_names_of(const std::optional<ImageSet>& trained_on,
+                                        int64_t classes) {
   return class_names(trained_on ? trained_on->classes : std::vector<std::string>{}, classes);
 }
 

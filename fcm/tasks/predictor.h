@@ -44,7 +44,6 @@ std::unique_ptr<Predictor> make_predictor(checkpoint::Checkpoint checkpoint,
                                           at::Device device);
 
 // One name per class: the names of the training set; classes without a name get "class 7".
-std::vector<std::string> names_of_answers(const std::optional<ImageSet>& trained_on,
-                                          int64_t classes);
+std::vector<std::string> class_names_of(const std::optional<ImageSet>& trained_on, int64_t classes);
 
 }  // namespace fcm::tasks

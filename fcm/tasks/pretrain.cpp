@@ -101,7 +101,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   training.recipe = recipe;
   training.dataset = dataset;
   training.out = request.out;
-  training.about = prepared.about;
+  training.extra_state = prepared.about;
   training.start_from = start ? &*start : nullptr;
   training.threads = threads;
   training.group = request.machine.group;

@@ -46,16 +46,16 @@ constexpr std::array<std::pair<const char*, const char*>, 4> kBeside{
      {"detection.png", "pictures"},
      {"detections.json", "detections"}}};
 
-void settle(json& value, const std::string& name, std::vector<std::string>& names) {
+void null_non_finite(json& value, const std::string& name, std::vector<std::string>& names) {
   if (value.is_number_float() && !std::isfinite(value.get<double>())) {
     value = nullptr;
     names.push_back(name);
   } else if (value.is_array()) {
     for (size_t i = 0; i < value.size(); ++i)
-      settle(value[i], fmt::format("{}.{}", name, i), names);
+      null_non_finite(value[i], fmt::format("{}.{}", name, i), names);
   } else if (value.is_object()) {
     for (auto& [key, inner] : value.items()) {
-      settle(inner, name.empty() ? key : name + "." + key, names);
+      null_non_finite(inner, name.empty() ? key : name + "." + key, names);
     }
   }
 }
@@ -69,7 +69,7 @@ void write_json(const fs::path& folder, const json& result) {
 
 void replace_non_finite(json& result, Reporter& reporter) {
   std::vector<std::string> names;
-  settle(result, "", names);
+  null_non_finite(result, "", names);
   if (names.empty()) return;
   if (result.is_object()) result[kNotFinite] = names;
   reporter.warn(fmt::format("non-finite, so null in the result: {}", fmt::join(names, ", ")));

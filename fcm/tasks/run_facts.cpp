@@ -33,8 +33,8 @@ void refuse_other_classes(const ImageSet& before, const ImageSet& now, const std
 
 // Compares `facts` with the state of earlier launches, and adds the earlier data sets of that state
 // to `about`.
-void go_on(const RunFacts& facts, const json& state, const std::string& whose, json& about,
-           Reporter& reporter) {
+void compare_with_earlier_state(const RunFacts& facts, const json& state, const std::string& whose,
+                                json& about, Reporter& reporter) {
   const std::optional<ImageSet> before = stored_set(state, kTrainedOn);
   const ImageSet& now = facts.trained_on;
   if (!before) {
@@ -112,12 +112,13 @@ std::vector<std::string> notes_on_overlaps(const json& about,
 void compare_with_before(const RunFacts& facts, const std::filesystem::path& run, json& about,
                          Reporter& reporter) {
   if (facts.continued.is_object()) {
-    go_on(facts, facts.continued, facts.started_from.value_or("the checkpoint"), about, reporter);
+    compare_with_earlier_state(facts, facts.continued,
+                               facts.started_from.value_or("the checkpoint"), about, reporter);
   }
   if (run.empty()) return;
   const std::optional<json> state = checkpoint::newest_state(run / "checkpoints");
   if (!state || !state->is_object()) return;
-  go_on(facts, *state, run.string(), about, reporter);
+  compare_with_earlier_state(facts, *state, run.string(), about, reporter);
   keep_start(facts, *state, run.string(), about, reporter);
 }
 

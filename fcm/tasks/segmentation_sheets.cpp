@@ -36,11 +36,11 @@ void refuse_maps_without_classes(const recipe::Recipe& recipe, const loader::Dat
   constexpr int64_t kSample = 32;
   const bool zero_is_none = recipe.segment().pipeline.reduce_zero_label;
   const int64_t count = std::min(kSample, dataset.size());
-  int64_t looked_at = 0;
+  int64_t sampled = 0;
   for (int64_t i = 0; i < count; ++i) {
     try {
       const loader::ClassMap map = dataset.class_map(i * dataset.size() / count);
-      ++looked_at;
+      ++sampled;
       const auto has_class = [&](uint8_t value) {
         return value != loader::kIgnored && !(zero_is_none && value == 0);
       };
@@ -49,11 +49,11 @@ void refuse_maps_without_classes(const recipe::Recipe& recipe, const loader::Dat
       if (error.code() != ExitCode::kData) throw;
     }
   }
-  if (looked_at == 0) return;
+  if (sampled == 0) return;
   fail(ExitCode::kData,
        "{}: no pixel of {} training maps has a class: all are {}255, which mean{} no class; "
        "classes are numbered from {} (pipeline.reduce_zero_label = {})",
-       data, looked_at, zero_is_none ? "0 or " : "", zero_is_none ? "" : "s", zero_is_none ? 1 : 0,
+       data, sampled, zero_is_none ? "0 or " : "", zero_is_none ? "" : "s", zero_is_none ? 1 : 0,
        zero_is_none);
 }
 
@@ -71,8 +71,8 @@ std::vector<viz::Colour> one_a_class(const std::vector<viz::Colour>& given, int6
 
 }  // namespace
 
-std::vector<viz::Colour> colours_of_answers(const std::optional<ImageSet>& trained_on,
-                                            int64_t classes) {
+std::vector<viz::Colour> class_colours_of(const std::optional<ImageSet>& trained_on,
+                                          int64_t classes) {
   return trained_on ? one_a_class(trained_on->colours, classes) : std::vector<viz::Colour>{};
 }
 

@@ -33,8 +33,8 @@ void refuse_maps_without_classes(const recipe::Recipe& recipe, const loader::Dat
 std::vector<std::string> class_names(const std::vector<std::string>& names, int64_t classes);
 
 // The colours of the classes in the training data; empty if not every class has one.
-std::vector<viz::Colour> colours_of_answers(const std::optional<ImageSet>& trained_on,
-                                            int64_t classes);
+std::vector<viz::Colour> class_colours_of(const std::optional<ImageSet>& trained_on,
+                                          int64_t classes);
 
 // The result of a measurement: "mIoU", "mAcc", "aAcc" (percent), "images", "unreadable", and
 // "classes" with figures per class.

@@ -70,8 +70,8 @@ void refuse_without_decoder(const Architecture& architecture, const std::string&
 // Zeroes the layers that fuse stages if they are missing, so that their initial values do not
 // change the features, and warns about missing tensors. `left`: the parameters that kept initial
 // values.
-void settle(const std::vector<const nn::Parameter*>& left, const std::string& source,
-            Reporter& reporter) {
+void zero_missing_fusion_and_warn(const std::vector<const nn::Parameter*>& left,
+                                  const std::string& source, Reporter& reporter) {
   std::vector<std::string> names, norms;
   for (const nn::Parameter* parameter : left) {
     if (has_role(parameter->name, {TensorRole::kEncoderNorm})) {
@@ -214,9 +214,10 @@ TrainedModel load_trained_model(const CheckpointRequest& request, ModelUse use, 
       device);
   std::vector<at::Tensor> fitted;
   if (use == ModelUse::kFeatures) fitted = fit_tables(*trained.model, checkpoint, reporter);
-  settle(train::load_model(trained.model->parameters(), checkpoint.model, source,
-                           rules_for(architecture, use, request.allow_missing)),
-         source, reporter);
+  zero_missing_fusion_and_warn(
+      train::load_model(trained.model->parameters(), checkpoint.model, source,
+                        rules_for(architecture, use, request.allow_missing)),
+      source, reporter);
   refuse_not_finite(trained.model->parameters(), source);
   trained.path = checkpoint.path;
   trained.step = checkpoint.step;

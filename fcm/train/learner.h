@@ -49,9 +49,9 @@ class Learner {
   // none. Its results are bit-identical to those of update(). `record` creates the recorder of a
   // step (a CUDA graph); if it is empty, operators are launched one by one. The learner must
   // outlive the execution.
-  using MakeRecorded = std::function<std::unique_ptr<ops::RecordedWork>()>;
-  virtual std::unique_ptr<Execution> queue(int64_t /*micro_batch*/,
-                                           const MakeRecorded& /*record*/) {
+  using MakeRecorder = std::function<std::unique_ptr<ops::RecordedWork>()>;
+  virtual std::unique_ptr<Execution> make_queued_execution(int64_t /*micro_batch*/,
+                                                           const MakeRecorder& /*record*/) {
     return nullptr;
   }
 

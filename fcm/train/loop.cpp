@@ -87,7 +87,7 @@ class Loop {
       const bool is_due = measure_due(counters_.step);
       if (is_due || (last() && request_.measures_last_step)) measure(is_due);
       stopping_ = stop_requested() || unmeasured_;
-      result.stopped = begun_.empty() && stopping_ && (!last() || unmeasured_);
+      result.stopped = steps_in_flight_.empty() && stopping_ && (!last() || unmeasured_);
       if (result.stopped || last() || save_due(counters_.step)) save(result.stopped || last());
       if (request_.draw_images && (last() || due(recipe_.run.images_every_steps))) draw();
     }
@@ -152,7 +152,7 @@ class Loop {
     peak_flops_ = ops::peak_flops(compute_, learner_.device()) * static_cast<double>(group_.size());
     // Reference ops may wait for the device, so a step cannot be enqueued ahead or recorded.
     const bool queued = request_.queued && !recipe_.debug.reference_ops;
-    if (queued) execution_ = learner_.queue(counters_.micro_batch, request_.record);
+    if (queued) execution_ = learner_.make_queued_execution(counters_.micro_batch, request_.record);
     if (!execution_) execution_ = std::make_unique<EagerExecution>(learner_);
     loader::LoaderRequest wanted{.dataset = request_.dataset,
                                  .data = recipe_.data,
@@ -176,7 +176,7 @@ class Loop {
   }
 
   // A step that was enqueued and whose result has not been read.
-  struct Begun {
+  struct StepInFlight {
     int64_t images = 0, own_images = 0;  // of all ranks, of this rank
     std::vector<loader::BadSample> bad;
     double lr = 0, waited_seconds = 0;
@@ -186,31 +186,31 @@ class Loop {
   // finished, unless a save, a measurement, a sheet or a roll-back may follow the step in flight:
   // these need the weights and counters as that step leaves them.
   bool may_begin() const {
-    if (begun_.empty()) return true;
+    if (steps_in_flight_.empty()) return true;
     const int64_t step = counters_.step + 1;  // the one in flight
-    const bool looked_at =
+    const bool weights_are_needed =
         save_due(step) || measure_due(step) || due(recipe_.run.images_every_steps, step);
-    return std::ssize(begun_) < execution_->max_in_flight() && step < total_steps_ && !looked_at &&
-           !may_roll_back(recipe_.run, counters_) && !stopping_;
+    return std::ssize(steps_in_flight_) < execution_->max_in_flight() && step < total_steps_ &&
+           !weights_are_needed && !may_roll_back(recipe_.run, counters_) && !stopping_;
   }
 
   void begin_step() {
     const Stopwatch waiting;
     const double for_ranks = group_.waited_seconds();
     loader::Batch batch = next_batch(*loader_, group_);
-    Begun begun{batch.global_batch, batch.batch, std::move(batch.bad), 0,
-                waiting.seconds() - (group_.waited_seconds() - for_ranks)};
-    const int64_t steps_before = counters_.step + std::ssize(begun_);
+    StepInFlight begun{batch.global_batch, batch.batch, std::move(batch.bad), 0,
+                       waiting.seconds() - (group_.waited_seconds() - for_ranks)};
+    const int64_t steps_before = counters_.step + std::ssize(steps_in_flight_);
     const optim::Rate rate = optim::rate_at_step(recipe_.optim, steps_before, steps_per_epoch_);
     begun.lr = rate.lr;
     execution_->enqueue(std::move(batch), {rate.lr, counters_.micro_batch, steps_before,
                                            scheduled_steps(), rate.common});
-    begun_.push_back(std::move(begun));
+    steps_in_flight_.push_back(std::move(begun));
   }
 
   double finish_step() {
-    const Begun begun = std::move(begun_.front());
-    begun_.pop_front();
+    const StepInFlight begun = std::move(steps_in_flight_.front());
+    steps_in_flight_.pop_front();
     window_.waited_seconds += begun.waited_seconds;
     note_bad_samples(begun.bad, counters_, records_, reporter_);
     const StepResult step = execution_->wait_result();
@@ -220,7 +220,7 @@ class Loop {
     last_lr_ = begun.lr;
     last_norm_ = step.gradient_norm;
     if (!step.applied) {
-      after_bad_update(step, recipe_.run, learner_, counters_, records_, group_, reporter_);
+      after_skipped_step(step, recipe_.run, learner_, counters_, records_, group_, reporter_);
       return step.loss;
     }
     after_update(step, recipe_.run, learner_, counters_, records_, group_, reporter_);
@@ -335,7 +335,7 @@ class Loop {
 
   nlohmann::json state() const {
     nlohmann::json state = learner_.extra_state();
-    state.update(request_.about);
+    state.update(request_.extra_state);
     state["counters"] = counters_.to_json();
     state["optimizer_steps"] = learner_.updates();
     state["epoch"] = epoch_now();
@@ -402,7 +402,7 @@ class Loop {
   std::optional<eval::Metric> best_;
   std::unique_ptr<Execution> execution_;
   std::unique_ptr<loader::Loader> loader_;
-  std::deque<Begun> begun_;
+  std::deque<StepInFlight> steps_in_flight_;
   bool stopping_ = false;
   bool unmeasured_ = false;   // the user asked to stop during the last measurement
   int64_t failed_saves_ = 0;  // in a row

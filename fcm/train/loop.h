@@ -31,9 +31,10 @@ struct TrainRequest {
   std::filesystem::path out;  // the run folder; must exist
   // State of another run or program, used if `out` has no checkpoint; nullptr: start from scratch.
   const checkpoint::Checkpoint* start_from = nullptr;
-  nlohmann::json about = nlohmann::json::object();  // further members of every checkpoint's state
-  int64_t threads = 1;                              // of the loader
-  const std::atomic<bool>* stop = nullptr;          // once true: saves after this step, returns
+  // Further members of every checkpoint's state.
+  nlohmann::json extra_state = nlohmann::json::object();
+  int64_t threads = 1;                      // of the loader
+  const std::atomic<bool>* stop = nullptr;  // once true: saves after this step, returns
   // Called at the end of each epoch (counted from 0). If it throws loader::StopRequested, the run
   // saves and ends, and the next launch measures before its first step.
   std::function<Measured(int64_t epoch)> measure;
@@ -44,11 +45,11 @@ struct TrainRequest {
   // Called every run.pictures_every_steps steps, and after the last step.
   std::function<void(int64_t step)> draw_images;
   // On a GPU: enqueues steps without waiting and reads their results one step later. Weights,
-  // messages and files are the same. No effect if Learner::queue() returns nullptr.
+  // messages and files are the same. No effect if Learner::make_queued_execution() returns nullptr.
   bool queued = false;
   // Creates the recorder of enqueued steps (a CUDA graph); empty: operators are launched one by
   // one.
-  Learner::MakeRecorded record = nullptr;
+  Learner::MakeRecorder record = nullptr;
   std::shared_ptr<dist::Group> group = dist::group_of_one();
 };
 

@@ -12,12 +12,12 @@
 namespace fcm::train {
 namespace {
 
-constexpr int64_t kSpikesBeforeGoingBack = 3;
+constexpr int64_t kSpikesBeforeRollback = 3;
 
 // Rolls back to the newest checkpoint; training then continues with the next data. If there is
 // none, or after too many roll-backs, fails with `cause` and advice.
-void go_back(const std::string& cause, const recipe::RunOptions& options, Learner& learner,
-             Counters& counters, const Records& records, dist::Group& group, Reporter& reporter) {
+void roll_back(const std::string& cause, const recipe::RunOptions& options, Learner& learner,
+               Counters& counters, const Records& records, dist::Group& group, Reporter& reporter) {
   const auto good = newest_of(records, group, reporter);
   if (++counters.rollbacks > options.max_rollbacks || !good) {
     fail(ExitCode::kNumeric,
@@ -100,9 +100,9 @@ void note_bad_samples(const std::vector<loader::BadSample>& bad, Counters& count
   }
 }
 
-void after_bad_update(const StepResult& step, const recipe::RunOptions& options, Learner& learner,
-                      Counters& counters, const Records& records, dist::Group& group,
-                      Reporter& reporter) {
+void after_skipped_step(const StepResult& step, const recipe::RunOptions& options, Learner& learner,
+                        Counters& counters, const Records& records, dist::Group& group,
+                        Reporter& reporter) {
   ++counters.skipped;
   ++counters.skipped_in_a_row;
   reporter.warn(
@@ -110,8 +110,8 @@ void after_bad_update(const StepResult& step, const recipe::RunOptions& options,
                   counters.step, step.loss, step.gradient_norm));
   if (counters.skipped_in_a_row < options.max_skipped_in_a_row) return;
   counters.skipped_in_a_row = 0;
-  go_back(fmt::format("{} steps were not finite", counters.skipped), options, learner, counters,
-          records, group, reporter);
+  roll_back(fmt::format("{} steps were not finite", counters.skipped), options, learner, counters,
+            records, group, reporter);
 }
 
 void after_update(const StepResult& step, const recipe::RunOptions& options, Learner& learner,
@@ -130,17 +130,17 @@ void after_update(const StepResult& step, const recipe::RunOptions& options, Lea
           counters.step, spike->loss, spike->median));
     }
   }
-  const bool enough = history.spikes_in_a_row >= kSpikesBeforeGoingBack;
+  const bool enough = history.spikes_in_a_row >= kSpikesBeforeRollback;
   if (options.spike != "rollback" || !group.any(enough)) return;
   forget_spikes(history);
-  go_back(fmt::format("the loss jumped in {} steps", history.spikes), options, learner, counters,
-          records, group, reporter);
+  roll_back(fmt::format("the loss jumped in {} steps", history.spikes), options, learner, counters,
+            records, group, reporter);
 }
 
 bool may_roll_back(const recipe::RunOptions& options, const Counters& counters) {
   return counters.skipped_in_a_row + 1 >= options.max_skipped_in_a_row ||
          (options.spike == "rollback" &&
-          counters.history.spikes_in_a_row + 1 >= kSpikesBeforeGoingBack);
+          counters.history.spikes_in_a_row + 1 >= kSpikesBeforeRollback);
 }
 
 }  // namespace fcm::train

@@ -43,8 +43,8 @@ bool may_roll_back(const recipe::RunOptions& options, const Counters& counters);
 // run.max_skipped_in_a_row skipped steps the learner rolls back to the newest checkpoint, and
 // training continues with the next data. Throws Error(kNumeric) after run.max_rollbacks roll-backs,
 // or if there is no checkpoint.
-void after_bad_update(const StepResult& step, const recipe::RunOptions& options, Learner& learner,
-                      Counters& counters, const Records& records, dist::Group& group,
-                      Reporter& reporter);
+void after_skipped_step(const StepResult& step, const recipe::RunOptions& options, Learner& learner,
+                        Counters& counters, const Records& records, dist::Group& group,
+                        Reporter& reporter);
 
 }  // namespace fcm::train

@@ -100,8 +100,8 @@ Counters Counters::from_json(const nlohmann::json& json) {
 }
 
 void PublishedTensors::add(const std::string& name, const at::Tensor& tensor) {
-  kept.push_back(tensor.contiguous());
-  const at::Tensor& owned = kept.back();
+  owners.push_back(tensor.contiguous());
+  const at::Tensor& owned = owners.back();
   views.push_back({name,
                    dtype_name(owned.scalar_type()),
                    owned.sizes().vec(),

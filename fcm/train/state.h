@@ -36,10 +36,10 @@ struct Counters {
   static Counters from_json(const nlohmann::json& json);
 };
 
-// Tensors with the names, shapes and order of elements of upstream's state_dict. `kept` owns the
+// Tensors with the names, shapes and order of elements of upstream's state_dict. `owners` owns the
 // memory of the views.
 struct PublishedTensors {
-  std::vector<at::Tensor> kept;
+  std::vector<at::Tensor> owners;
   std::vector<formats::TensorView> views;
 
   void add(const std::string& name, const at::Tensor& tensor);

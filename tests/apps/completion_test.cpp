@@ -82,7 +82,7 @@ class Completion : public testing::Test {
 
 Words names_behind(const std::string& group) {
   Words names;
-  for (const CommandFacts& one : commands_behind(group)) names.push_back(last_word(one.name));
+  for (const CommandFacts& one : commands_after(group)) names.push_back(last_word(one.name));
   std::sort(names.begin(), names.end());
   return names;
 }

@@ -121,7 +121,7 @@ std::string library_of(const std::string& header) {
 }
 
 // Folders beside fcm/ that are part of the program.
-const std::set<std::string> kBeside = {"reference", "bench"};
+const std::set<std::string> kOtherFolders = {"reference", "bench"};
 
 // The folder of a path: "ops" for "fcm/ops/gelu/op.h", "bench" for "bench/step.cpp".
 std::string folder_of(const std::string& path) {
@@ -147,7 +147,7 @@ void check_include(const std::string& file, const Include& include, const Edges&
     return;
   }
   const bool from_root = include.path.starts_with("fcm/") ||
-                         kBeside.contains(include.path.substr(0, include.path.find('/')));
+                         kOtherFolders.contains(include.path.substr(0, include.path.find('/')));
   if (!from_root || include.path.find("..") != std::string::npos) {
     return refuse("write quoted includes from the root, as \"fcm/...\"");
   }
@@ -219,7 +219,7 @@ Files sources() {
   const fs::path root = FCM_SOURCE_DIR;
   const std::set<std::string> kinds = {".h", ".hpp", ".cpp", ".cc", ".cu", ".cuh", ".inc"};
   Files files;
-  std::vector<std::string> folders(kBeside.begin(), kBeside.end());
+  std::vector<std::string> folders(kOtherFolders.begin(), kOtherFolders.end());
   folders.push_back("fcm");
   for (const std::string& folder : folders) {
     for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {

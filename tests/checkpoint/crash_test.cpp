@@ -57,7 +57,7 @@ class CrashTest : public TemporaryFolderTest {
   // "old" or "new", depending on which checkpoint loads; otherwise what is wrong.
   std::string outcome(const Situation& situation) const {
     failpoint::disarm();
-    KeepingReporter reporter;
+    RecordingReporter reporter;
     std::optional<Checkpoint> found;
     try {
       found = load_newest(folder_ / "c", true, reporter);

@@ -48,7 +48,7 @@ class PowerLossTest : public TemporaryFolderTest {
   // The number of the save that loads from the surviving files; 0: there is no checkpoint; -1:
   // loading warns or fails, or the tensors are damaged.
   int64_t surviving_save(const fs::path& place) const {
-    KeepingReporter reporter;
+    RecordingReporter reporter;
     try {
       const auto found = load_newest(place, true, reporter);
       if (!reporter.warnings.empty()) return -1;

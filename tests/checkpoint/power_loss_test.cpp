@@ -11,7 +11,7 @@ TEST_F(PowerLossTest, NothingPromisedIsLost) {
   EXPECT_GT(cases, 1400);
 }
 
-TEST_F(PowerLossTest, NorWhereNamesCannotBeSwapped) {
+TEST_F(PowerLossTest, NothingIsLostWithoutAtomicExchange) {
   int64_t cases = 0;
   EXPECT_EQ(losses(record("checkpoint.exchange.before:1+:EINVAL"), cases), 0);
   EXPECT_GT(cases, 1400);

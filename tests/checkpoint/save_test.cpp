@@ -25,7 +25,7 @@ class SaveTest : public TemporaryFolderTest {
     const auto found = load_newest(folder_, true, reporter_);
     return found ? found->step : -1;
   }
-  KeepingReporter reporter_;
+  RecordingReporter reporter_;
 };
 
 TEST_F(SaveTest, RoundTripAndWhatLiesInTheFolder) {

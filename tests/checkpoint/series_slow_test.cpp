@@ -30,7 +30,7 @@ TEST_F(SeriesSlow, RandomDamageIsDetectedOrHarmless) {
             .run();
     std::ofstream(path, std::ios::binary)
         .write(reinterpret_cast<const char*>(mutant.data()), std::ssize(mutant));
-    KeepingReporter reporter;
+    RecordingReporter reporter;
     const auto loaded = load_newest(folder_, true, reporter);
     ASSERT_TRUE(loaded.has_value());
     ASSERT_TRUE(is_small_state(*loaded, loaded->step));
@@ -74,7 +74,7 @@ TEST_F(SeriesSlow, ReloadsLeakNothing) {
   const auto descriptors = [] {
     return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
   };
-  KeepingReporter reporter;
+  RecordingReporter reporter;
   ASSERT_TRUE(load_newest(folder_, true, reporter).has_value());
   const int64_t files = descriptors(), pages = resident_pages();
   for (int64_t number = 0; number < series.cases(); ++number) {

@@ -71,7 +71,7 @@ TEST(ProcessGroupOfOne, SumsToItsOwnValues) {
 }
 
 // Values whose sum depends on the order of additions.
-at::Tensor awkward(int64_t rank) {
+at::Tensor values_sensitive_to_order(int64_t rank) {
   at::Tensor values = at::empty({100'003}, at::kFloat);
   for (int64_t i = 0; i < values.numel(); ++i) {
     values.mutable_data_ptr<float>()[i] =
@@ -86,7 +86,8 @@ TEST_P(ProcessGroup, SumsHaveTheSameBitsInEveryRankAndEveryRun) {
   std::vector<std::string> runs;
   for (int run = 0; run < 2; ++run) {
     Processes processes(ranks, [&](const std::shared_ptr<Group>& group) {
-      const at::Tensor first = awkward(group->rank()), second = awkward(group->rank() + 100);
+      const at::Tensor first = values_sensitive_to_order(group->rank()),
+                       second = values_sensitive_to_order(group->rank() + 100);
       const auto both = {group->start_sum(first), group->start_sum(second)};
       for (const auto& one : both) one->wait();
       for (const at::Tensor& other : group->gather(first)) expect(other.equal(first), "same bits");
@@ -103,15 +104,15 @@ TEST_P(ProcessGroup, SumsHaveTheSameBitsInEveryRankAndEveryRun) {
 
 // The sum of the values of ranks 0 .. ranks - 1, added in this order.
 at::Tensor sum_in_order(int64_t ranks, int64_t seed) {
-  at::Tensor sum = awkward(seed);
-  for (int64_t rank = 1; rank < ranks; ++rank) sum += awkward(seed + rank);
+  at::Tensor sum = values_sensitive_to_order(seed);
+  for (int64_t rank = 1; rank < ranks; ++rank) sum += values_sensitive_to_order(seed + rank);
   return sum;
 }
 
 TEST_P(ProcessGroup, OnOneMachineSumsAreAddedInTheOrderOfRanks) {
   const int64_t ranks = GetParam();
   Processes processes(ranks, [ranks](const std::shared_ptr<Group>& group) {
-    const at::Tensor values = awkward(group->rank());
+    const at::Tensor values = values_sensitive_to_order(group->rank());
     group->sum(values);
     expect(values.equal(sum_in_order(ranks, 0)), "bits of a sum in the order of ranks");
   });
@@ -155,7 +156,7 @@ TEST_P(ProcessGroup, ManyOperationsAtOnceAreDoneInTheirOrder) {
   const int64_t ranks = GetParam();
   for (const bool together : {true, false}) {
     Processes processes(ranks, operations_beyond_all_slots,
-                        together ? Processes::Change() : as_on_several_machines);
+                        together ? Processes::ChangePlacement() : as_on_several_machines);
     EXPECT_EQ(processes.wait_for_all(), all_done(ranks)) << processes.said(0) << processes.said(1);
   }
 }
@@ -181,7 +182,7 @@ void sum_in_a_buffer(const std::shared_ptr<Group>& group) {
     expect(part.eq(7).all().item<bool>(), "broadcast in a buffer");
   }
   const at::Tensor values = group->make_buffer(100'003, at::TensorOptions(at::kFloat));
-  values.copy_(awkward(rank));
+  values.copy_(values_sensitive_to_order(rank));
   group->sum(values);
   for (const at::Tensor& other : group->gather(values)) expect(other.equal(values), "same bits");
   if (group->ranks_here() == ranks) {
@@ -225,7 +226,7 @@ TEST_P(ProcessGroup, SumsThePartThatARankNeeds) {
   const int64_t ranks = GetParam();
   for (const bool together : {true, false}) {
     Processes processes(ranks, sum_parts_in_a_buffer,
-                        together ? Processes::Change() : as_on_several_machines);
+                        together ? Processes::ChangePlacement() : as_on_several_machines);
     EXPECT_EQ(processes.wait_for_all(), all_done(ranks)) << processes.said(0) << processes.said(1);
   }
 }
@@ -234,7 +235,7 @@ TEST_P(ProcessGroup, SumsWhereTheValuesLie) {
   const int64_t ranks = GetParam();
   for (const bool together : {true, false}) {
     Processes processes(ranks, sum_in_a_buffer,
-                        together ? Processes::Change() : as_on_several_machines);
+                        together ? Processes::ChangePlacement() : as_on_several_machines);
     EXPECT_EQ(processes.wait_for_all(), all_done(ranks)) << processes.said(0) << processes.said(1);
   }
 }
@@ -283,7 +284,7 @@ TEST_P(ProcessGroup, OnOneMachineHasMemoryInCommon) {
   EXPECT_EQ(there.wait_for_all(), all_done(ranks)) << there.said(0) << there.said(1);
 }
 
-TEST_P(ProcessGroup, AnErrorOfTheFirstRankIsEveryonesWithItsCodeAndText) {
+TEST_P(ProcessGroup, AnErrorOfRankZeroReachesAllRanks) {
   const int64_t ranks = GetParam();
   Processes processes(ranks, [](const std::shared_ptr<Group>& group) {
     on_first(*group, [] {});
@@ -294,14 +295,14 @@ TEST_P(ProcessGroup, AnErrorOfTheFirstRankIsEveryonesWithItsCodeAndText) {
 }
 
 // Every rank except rank 1 waits for rank 1.
-void wait_for_ever(const std::shared_ptr<Group>& group) {
+void agree_without_rank_1(const std::shared_ptr<Group>& group) {
   group->agree(0, Agree::kMax);
   if (group->rank() == 1) ::pause();
   for (;;) group->agree(0, Agree::kMax);
 }
 
 // Rank 1 is lost while the others wait for its part of a sum.
-void sum_for_ever(const std::shared_ptr<Group>& group) {
+void sum_without_rank_1(const std::shared_ptr<Group>& group) {
   const at::Tensor values = at::ones({1'000'000});
   group->sum(values);
   if (group->rank() == 1) ::pause();
@@ -312,7 +313,7 @@ class LostRank : public testing::TestWithParam<std::tuple<int64_t, int>> {};
 
 TEST_P(LostRank, EndsTheOthersAndIsNamed) {
   const auto [ranks, signal] = GetParam();
-  Processes processes(ranks, wait_for_ever);
+  Processes processes(ranks, agree_without_rank_1);
   std::this_thread::sleep_for(std::chrono::milliseconds(700));
   ::kill(processes.pid(1), signal);
   for (int64_t rank = 0; rank < ranks; ++rank) {
@@ -325,7 +326,8 @@ TEST_P(LostRank, EndsTheOthersAndIsNamed) {
 
 TEST(Ranks, OneThatIsLostInASumEndsTheOthers) {
   for (const bool together : {true, false}) {
-    Processes processes(2, sum_for_ever, together ? Processes::Change() : as_on_several_machines);
+    Processes processes(2, sum_without_rank_1,
+                        together ? Processes::ChangePlacement() : as_on_several_machines);
     std::this_thread::sleep_for(std::chrono::milliseconds(700));
     ::kill(processes.pid(1), SIGKILL);
     EXPECT_EQ(processes.wait_for(0), 7);
@@ -342,7 +344,7 @@ INSTANTIATE_TEST_SUITE_P(All, LostRank,
 TEST(Ranks, GetTheReasonWhyOneGaveUp) {
   Processes processes(2, [](const std::shared_ptr<Group>& group) {
     if (group->rank() == 1) fail(ExitCode::kData, "its pictures are gone");
-    wait_for_ever(group);
+    agree_without_rank_1(group);
   });
   EXPECT_EQ(processes.wait_for(1), 3);
   EXPECT_EQ(processes.wait_for(0), 7);

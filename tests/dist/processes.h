@@ -65,11 +65,11 @@ inline void as_on_several_machines(Placement& placement, JoinOptions&) {
 class Processes {
  public:
   using Work = std::function<void(const std::shared_ptr<Group>&)>;
-  using Change = std::function<void(Placement&, JoinOptions&)>;
+  using ChangePlacement = std::function<void(Placement&, JoinOptions&)>;
 
   // Each rank joins the group, runs `work` and leaves. An Error becomes the exit status, and its
   // text goes to stderr. `change` modifies a rank's placement and options.
-  Processes(int64_t ranks, const Work& work, const Change& change = {}) {
+  Processes(int64_t ranks, const Work& work, const ChangePlacement& change = {}) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe failed");
     const Descriptor read_end(ends[0]), write_end(ends[1]);
@@ -121,7 +121,7 @@ class Processes {
   std::filesystem::path file(int64_t rank) const { return scratch_ / std::to_string(rank); }
 
   [[noreturn]] void run(int64_t rank, int64_t ranks, const Descriptor& read_end, const Work& work,
-                        const Change& change) const {
+                        const ChangePlacement& change) const {
     // The program ignores SIGPIPE too: writing to the socket of a lost rank then fails with EPIPE.
     ::signal(SIGPIPE, SIG_IGN);
     int64_t port = 0;

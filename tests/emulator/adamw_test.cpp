@@ -41,7 +41,7 @@ TEST(EmulatedGradientNorm, IsWhatTheOptimizerAsksFor) {
 }
 
 // Steps whose clipping and skipping are decided by kernels equal steps decided on the host.
-TEST(EmulatedQueuedSteps, FollowThoseOfTheProcessor) {
+TEST(EmulatedEnqueuedSteps, FollowThoseOfTheProcessor) {
   const auto made = [] {
     nn::Parameters parameters(1, at::kFloat);
     parameters.add("layer.weight", {40, 31}, nn::Init::kXavierUniform);

@@ -27,7 +27,7 @@
 namespace fcm::test::emulator {
 namespace {
 
-std::atomic<int> strictly = 0;
+std::atomic<int> forbidden_synchronisations = 0;
 
 class HostMemory final : public c10::Allocator {
  public:
@@ -67,8 +67,9 @@ at::Tensor on_cpu(const at::Tensor& x) {
 }
 
 at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool) {
-  if (strictly > 0 && from.device() != to.device()) {
-    throw Apart(fmt::format("a copy from {} to {}", from.device().str(), to.device().str()));
+  if (forbidden_synchronisations > 0 && from.device() != to.device()) {
+    throw DeviceViolation(
+        fmt::format("a copy from {} to {}", from.device().str(), to.device().str()));
   }
   const at::NoGradGuard no_grad;
   on_cpu(to).copy_(on_cpu(from));
@@ -76,24 +77,24 @@ at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool) {
 }
 
 at::Scalar read(const at::Tensor& x) {
-  if (strictly > 0) throw Apart("a value is read from the device");
+  if (forbidden_synchronisations > 0) throw DeviceViolation("a value is read from the device");
   return on_cpu(x).item();
 }
 
 void check(const c10::OperatorHandle& op, const at::Tensor& x) {
   if (!x.defined() || x.is_privateuseone() || x.dim() == 0) return;  // scalars are passed by value
-  throw Apart(fmt::format("{} mixes a CPU tensor with tensors of the device",
-                          op.schema().operator_name().name));
+  throw DeviceViolation(fmt::format("{} mixes a CPU tensor with tensors of the device",
+                                    op.schema().operator_name().name));
 }
 
 // Permits synchronisation for the copies of the CPU fallback.
 struct Suspended {
-  Suspended() : before(strictly.exchange(0)) {}
-  ~Suspended() { strictly += before; }
+  Suspended() : before(forbidden_synchronisations.exchange(0)) {}
+  ~Suspended() { forbidden_synchronisations += before; }
   int before;
 };
 
-void by_the_cpu(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+void run_on_cpu(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   for (const c10::IValue& argument : torch::jit::last(*stack, op.schema().arguments().size())) {
     if (argument.isTensor()) check(op, argument.toTensor());
     if (argument.isTensorList()) {
@@ -149,7 +150,7 @@ struct Guard final : c10::impl::NoOpDeviceGuardImpl<c10::DeviceType::PrivateUse1
 C10_REGISTER_GUARD_IMPL(PrivateUse1, Guard);
 
 TORCH_LIBRARY_IMPL(_, PrivateUse1, m) {
-  m.fallback(torch::CppFunction::makeFromBoxedFunction<&by_the_cpu>());
+  m.fallback(torch::CppFunction::makeFromBoxedFunction<&run_on_cpu>());
 }
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
@@ -165,8 +166,8 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
 
 }  // namespace
 
-NoSynchronisation::NoSynchronisation() { ++strictly; }
-NoSynchronisation::~NoSynchronisation() { --strictly; }
+NoSynchronisation::NoSynchronisation() { ++forbidden_synchronisations; }
+NoSynchronisation::~NoSynchronisation() { --forbidden_synchronisations; }
 
 namespace {
 
@@ -175,14 +176,14 @@ TEST(ApartDevice, NoticesWhatAGpuWouldRefuse) {
   const at::Tensor there = at::ones({4}, kEmulatedDevice), here = at::ones({4});
   EXPECT_EQ((there + there).sum().item<float>(), 8);
   EXPECT_ANY_THROW(there + here);  // thrown by LibTorch itself
-  EXPECT_THROW(there.index_select(0, at::zeros({1}, at::kLong)), Apart);
-  EXPECT_THROW(at::cat({there, here}), Apart);
+  EXPECT_THROW(there.index_select(0, at::zeros({1}, at::kLong)), DeviceViolation);
+  EXPECT_THROW(at::cat({there, here}), DeviceViolation);
   EXPECT_NO_THROW(there * 2);
   const NoSynchronisation strict;
   EXPECT_NO_THROW(there + there);
-  EXPECT_THROW(there.to(at::kCPU), Apart);
-  EXPECT_THROW(here.to(kEmulatedDevice), Apart);
-  EXPECT_THROW(there[0].item<float>(), Apart);
+  EXPECT_THROW(there.to(at::kCPU), DeviceViolation);
+  EXPECT_THROW(here.to(kEmulatedDevice), DeviceViolation);
+  EXPECT_THROW(there[0].item<float>(), DeviceViolation);
 }
 
 // In place of a captured graph: runs the work twice as warm-up, then replays it without permitting

@@ -49,8 +49,8 @@ enum class State { kReady, kAtBlockBarrier, kAtWarpBarrier, kDone };
 
 struct Fiber {
   State state = State::kDone;
-  std::source_location where;   // of the barrier at which it waits
-  uint64_t deposit[2][3] = {};  // its values in the current and the previous shuffle
+  std::source_location where;          // of the barrier at which it waits
+  uint64_t shuffle_values[2][3] = {};  // its values in the current and the previous shuffle
   unsigned offers = 0;
   bool begun = false;  // whether `here` can be resumed
   char* stack = nullptr;
@@ -97,14 +97,14 @@ class Machine {
     Fiber& fiber = fibers_[current_];
     fiber.state = state;
     fiber.where = where;
-    leap(fiber.here, scheduler_);
+    switch_context(fiber.here, scheduler_);
   }
 
   // Publishes a value of the current lane. Returns when all lanes of the warp have published one.
   template <class V>
   void offer(const V& value, const std::source_location& where) {
-    static_assert(sizeof(V) <= sizeof(Fiber::deposit[0]));
-    memcpy(&fibers_[current_].deposit[fibers_[current_].offers++ % 2], &value, sizeof value);
+    static_assert(sizeof(V) <= sizeof(Fiber::shuffle_values[0]));
+    memcpy(&fibers_[current_].shuffle_values[fibers_[current_].offers++ % 2], &value, sizeof value);
     wait(State::kAtWarpBarrier, where);
   }
 
@@ -113,7 +113,8 @@ class Machine {
   V offered_by(unsigned lane) const {
     V value;
     const unsigned place = (fibers_[current_].offers - 1) % 2;
-    memcpy(&value, &fibers_[current_ - current_ % ops::kWarp + lane].deposit[place], sizeof value);
+    memcpy(&value, &fibers_[current_ - current_ % ops::kWarp + lane].shuffle_values[place],
+           sizeof value);
     return value;
   }
 
@@ -127,7 +128,7 @@ class Machine {
   };
 
   // These are separate functions, so that callers keep no value in a register across the jump.
-  [[gnu::noinline]] static void leap(jmp_buf& from, jmp_buf& to) {
+  [[gnu::noinline]] static void switch_context(jmp_buf& from, jmp_buf& to) {
     if (_setjmp(from) == 0) _longjmp(to, 1);
   }
   [[gnu::noinline]] void enter(Fiber& fiber) {
@@ -154,7 +155,7 @@ class Machine {
       }
       Fiber& fiber = machine.fibers_[machine.current_];
       fiber.state = State::kDone;
-      leap(fiber.here, machine.scheduler_);
+      switch_context(fiber.here, machine.scheduler_);
     }
   }
 
@@ -163,7 +164,7 @@ class Machine {
     threadIdx = {static_cast<unsigned>(index), 0, 0};
     Fiber& fiber = fibers_[index];
     if (fiber.begun) {
-      leap(scheduler_, fiber.here);
+      switch_context(scheduler_, fiber.here);
     } else {
       fiber.begun = true;
       getcontext(&fiber.entry);

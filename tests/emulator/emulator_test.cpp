@@ -37,7 +37,7 @@ bool contains(const std::string& text, const std::string& part) {
 }
 
 // A kernel that reverses the values of a block through shared memory.
-void turn_round(float* values, bool with_barrier) {
+void reverse_block(float* values, bool with_barrier) {
   auto* shared = static_cast<float*>(shared_memory());
   const unsigned index = threadIdx.x, last = blockDim.x - 1;
   shared[index] = values[index];
@@ -48,14 +48,14 @@ void turn_round(float* values, bool with_barrier) {
 TEST(Emulator, ThreadsMeetAtBarriers) {
   std::vector<float> values(64);
   for (size_t i = 0; i < 64; ++i) values[i] = static_cast<float>(i);
-  launch({"turn", 1, 1, 64, 64 * sizeof(float), nullptr}, turn_round, values.data(), true);
+  launch({"turn", 1, 1, 64, 64 * sizeof(float), nullptr}, reverse_block, values.data(), true);
   for (size_t i = 0; i < 64; ++i) EXPECT_EQ(values[i], static_cast<float>(63 - i));
 }
 
 TEST(Emulator, AMissingBarrierLeavesItsMark) {
   for (int order = 0; order < 2; ++order) {  // one launch in forward order, one reversed
     std::vector<float> values(64, 1.0f);
-    launch({"turn", 1, 1, 64, 64 * sizeof(float), nullptr}, turn_round, values.data(), false);
+    launch({"turn", 1, 1, 64, 64 * sizeof(float), nullptr}, reverse_block, values.data(), false);
     EXPECT_TRUE(std::any_of(values.begin(), values.end(), [](float x) { return std::isnan(x); }));
   }
 }
@@ -78,7 +78,7 @@ TEST(Emulator, DivergedBarriersAreFaults) {
   }
   // A launch after the fault works.
   std::vector<float> values(64, 2.0f);
-  launch({"turn", 1, 1, 64, 64 * sizeof(float), nullptr}, turn_round, values.data(), true);
+  launch({"turn", 1, 1, 64, 64 * sizeof(float), nullptr}, reverse_block, values.data(), true);
   EXPECT_EQ(values[0], 2.0f);
 }
 
@@ -137,7 +137,7 @@ TEST(Emulator, SharedMemoryIsWatchedAndBeginsAsNaN) {
 TEST(Emulator, ShapesThatNoGpuTakesAreRefused) {
   std::vector<float> values(64);
   const auto with = [&](int64_t blocks, int threads, size_t shared) {
-    launch({"turn", blocks, 1, threads, shared, nullptr}, turn_round, values.data(), true);
+    launch({"turn", blocks, 1, threads, shared, nullptr}, reverse_block, values.data(), true);
   };
   EXPECT_THROW(with(0, 64, 256), std::logic_error);
   EXPECT_THROW(with(1, 65, 512), std::logic_error);

@@ -130,7 +130,7 @@ TEST(GpuProducts, TakeTheResidualAlong) {
 
 // Algorithms 1 to 3 are faster than 0, but only 1 gives the same bits as 0, so 2 and 3 are not even
 // timed. The first time of algorithm 1 is an outlier.
-TEST(QuickestWay, IsOfTheStandardsBits) {
+TEST(FastestAlgorithm, IsOfTheStandardsBits) {
   std::vector<int> timed(4);
   Algorithms algorithms{4, [](int algorithm) { return algorithm == 1; },
                         [&](int algorithm) {

@@ -17,7 +17,7 @@ TEST(EmulatedLayerNorm, EqualsTheReference) {
 }
 
 // Backward that adds the gradient of the residual connection, in every width with its own kernel.
-TEST(EmulatedLayerNorm, AddsTheGradientThatWentAround) {
+TEST(EmulatedLayerNorm, AddsTheResidualGradient) {
   for (const int64_t channels : {5, 24, 128, 256, 384, 520, 768, 1024, 1032}) {
     for (const auto dtype : {at::kDouble, at::kFloat, at::kBFloat16}) {
       const auto wide = c10::promoteTypes(dtype, at::kFloat);

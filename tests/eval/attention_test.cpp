@@ -83,12 +83,12 @@ TEST(Attention, EqualsTheSoftmaxOfProductsTermByTerm) {
 }
 
 // A small model with random parameters, and images for it.
-struct Small {
+struct SmallModel {
   recipe::Recipe recipe;
   models::MaskedAutoencoder model;
   at::Tensor images_BHWC;
 
-  Small(const std::string& name, const std::vector<std::string>& set)
+  SmallModel(const std::string& name, const std::vector<std::string>& set)
       : recipe(recipe::load_pretraining_recipe(
             name, {std::filesystem::path(FCM_SOURCE_DIR) / "recipes"}, set)),
         model(recipe::autoencoder_options(recipe), 3) {
@@ -112,7 +112,7 @@ struct Small {
 };
 
 // The block's output [B, T, C] if its attention weights were `weights_BHTT`.
-at::Tensor block_by_weights(const Small& small, const at::Tensor& x_BTC,
+at::Tensor block_by_weights(const SmallModel& small, const at::Tensor& x_BTC,
                             const at::Tensor& weights_BHTT) {
   const std::string block = name_of_last_block(small.recipe) + ".";
   const int64_t width = x_BTC.size(2), heads = weights_BHTT.size(1);
@@ -134,7 +134,7 @@ at::Tensor block_by_weights(const Small& small, const at::Tensor& x_BTC,
   return mixed + linear(at::gelu(linear(norm(mixed, "norm2"), "mlp.fc1")), "mlp.fc2");
 }
 
-void expect_weights_of_the_block(const Small& small, int64_t class_tokens) {
+void expect_weights_of_the_block(const SmallModel& small, int64_t class_tokens) {
   const at::NoGradGuard no_grad;
   const masks::ViewPlan plan = masks::full_plan(2, small.model.grid());
   const at::Tensor pixels =
@@ -166,22 +166,22 @@ void expect_weights_of_the_block(const Small& small, int64_t class_tokens) {
 const std::vector<std::string> kFloat32{"model.precision=fp32"};
 
 TEST(Attention, OfAConvVitIsWhatTheBlockUses) {
-  expect_weights_of_the_block(Small("smoke_pretrain", kFloat32), 0);
+  expect_weights_of_the_block(SmallModel("smoke_pretrain", kFloat32), 0);
 }
 
 TEST(Attention, OfAVitHasItsClassTokenFirst) {
-  expect_weights_of_the_block(Small("smoke_mae_pretrain", kFloat32), 1);
+  expect_weights_of_the_block(SmallModel("smoke_mae_pretrain", kFloat32), 1);
 }
 
 TEST(Attention, OfTheOnlyBlockTakesWhatGoesIntoTheStage) {
   std::vector<std::string> set = kFloat32;
   set.emplace_back("encoder.depths=[1,1,1]");
-  expect_weights_of_the_block(Small("smoke_pretrain", set), 0);
+  expect_weights_of_the_block(SmallModel("smoke_pretrain", set), 0);
 }
 
 TEST(Attention, OfOtherEncodersIsRefused) {
   const auto refused = [](const std::string& name, const std::vector<std::string>& set) {
-    const Small small(name, set);
+    const SmallModel small(name, set);
     try {
       last_attention(small.model, small.recipe, small.images_BHWC);
     } catch (const Error& error) {

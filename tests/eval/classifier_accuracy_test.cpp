@@ -14,7 +14,7 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
 // Six grey images of three classes.
-class Six final : public loader::Dataset {
+class SixImages final : public loader::Dataset {
  public:
   int64_t size() const override { return 6; }
   image::Image get(int64_t, int64_t channels) const override {
@@ -43,7 +43,7 @@ ClassifierAccuracy accuracy_with(double value, int64_t at) {
     }
     return logits_BC;
   };
-  return classifier_accuracy(predict, recipe, std::make_shared<Six>(), 4, 1);
+  return classifier_accuracy(predict, recipe, std::make_shared<SixImages>(), 4, 1);
 }
 
 TEST(ClassifierAccuracy, CountsWhatIsRight) {

@@ -167,7 +167,7 @@ CocoFigures figures_of(const std::vector<ScoredImage>& set) {
   return test::evaluation_of(set, 1, CocoShape::kBox).result().figures;
 }
 
-TEST(Coco, PerfectIsOneButForTheGuardAgainstZero) {
+TEST(Coco, PerfectDetectionsGiveOneUpToEpsilon) {
   const CocoFigures figures = figures_of({{1, {found_at(kHere, .9)}, {truth_at(kHere)}}});
   EXPECT_EQ(figures.ap, 0.9999999999999998);
   EXPECT_EQ(figures.ar1, 1);

@@ -140,8 +140,8 @@ Found found_in_blocks(const Gaussians& bank, const at::Tensor& queries_MD, int64
   for (const auto& neighbours : search.nearest()) {
     found.places.emplace_back();
     for (const Neighbour& neighbour : neighbours) {
-      EXPECT_EQ(neighbour.label, bank.labels_N[neighbour.place].item<int64_t>());
-      found.places.back().push_back(neighbour.place);
+      EXPECT_EQ(neighbour.label, bank.labels_N[neighbour.row].item<int64_t>());
+      found.places.back().push_back(neighbour.row);
       found.similarities.push_back(neighbour.similarity);
     }
   }
@@ -197,8 +197,9 @@ TEST(NeighbourSearch, TheComparisonNoticesPlantedMistakes) {
   const at::Tensor queries_MD = gaussians(at::full({3, 67}, 300.0F), 50, 3).features_ND;
   const auto expected = places_by_definition(bank.features_ND, queries_MD, 20);
   const auto unit = [](const at::Tensor& x) { return x / x.norm(2, {1}, true); };
-  const at::Tensor rapid = at::mm(unit(queries_MD), unit(bank.features_ND).t());
-  const at::Tensor order = std::get<1>(rapid.sort(/*stable=*/true, 1, /*descending=*/true));
+  const at::Tensor float32_cosines = at::mm(unit(queries_MD), unit(bank.features_ND).t());
+  const at::Tensor order =
+      std::get<1>(float32_cosines.sort(/*stable=*/true, 1, /*descending=*/true));
   int64_t differ = 0;
   for (int64_t query = 0; query < 50; ++query) {
     for (int64_t i = 0; i < 20; ++i) {

@@ -83,8 +83,8 @@ struct PlainMap {
   at::Tensor map_HW, gap_HW;
 };
 
-PlainMap obvious_map(const at::Tensor& image_HWC, int64_t rows, int64_t cols,
-                     const SlideOptions& options) {
+PlainMap plain_map(const at::Tensor& image_HWC, int64_t rows, int64_t cols,
+                   const SlideOptions& options) {
   const at::Tensor logits = enlarged(plain_logits(image_HWC, options), rows, cols)[0];
   const auto [values, places] = logits.topk(2, 0);
   return {logits.argmax(0), values[0] - values[1]};
@@ -150,7 +150,7 @@ TEST(Slide, LogitsEqualTheObviousForm) {
 TEST(Slide, MapsEqualTheObviousForm) {
   for (const Case& one : kCases) {
     const at::Tensor image = normal_numbers({one.height, one.width, 3}, 5);
-    const PlainMap wanted = obvious_map(image, one.rows, one.cols, one.options);
+    const PlainMap wanted = plain_map(image, one.rows, one.cols, one.options);
     const at::Tensor map = slide(image, one.rows, one.cols, one.options, 4, SmallNetwork());
     EXPECT_EQ(map.scalar_type(), at::kByte);
     ASSERT_EQ(map.sizes(), wanted.map_HW.sizes());
@@ -161,7 +161,7 @@ TEST(Slide, MapsEqualTheObviousForm) {
 
 TEST(Slide, AWrongStrideIsNoticed) {
   const at::Tensor image = normal_numbers({100, 150, 3}, 5);
-  const PlainMap wanted = obvious_map(image, 133, 200, square(64, 43));
+  const PlainMap wanted = plain_map(image, 133, 200, square(64, 43));
   EXPECT_GT(wrong_pixels(slide(image, 133, 200, square(64, 42), 4, SmallNetwork()), wanted), 50);
 }
 
@@ -169,7 +169,7 @@ TEST(Slide, AWrongStrideIsNoticed) {
 // differs from upsampling in two steps.
 TEST(Slide, SkippingAStepIsNoticed) {
   const at::Tensor image = normal_numbers({64, 64, 3}, 5);
-  const PlainMap wanted = obvious_map(image, 90, 123, square(64, 43));
+  const PlainMap wanted = plain_map(image, 90, 123, square(64, 43));
   EXPECT_EQ(wrong_pixels(slide(image, 90, 123, square(64, 43), 1, SmallNetwork()), wanted), 0);
   const at::Tensor small = SmallNetwork()(image.unsqueeze(0)).permute({0, 3, 1, 2});
   EXPECT_GT(wrong_pixels(enlarged(small, 90, 123)[0].argmax(0), wanted), 50);
@@ -210,7 +210,7 @@ TEST(Slide, WholeIsOneWindowContinuedToAMultipleOfSixteen) {
   const at::Tensor map = slide(image, 33, 64, whole, 1, network);
   SlideOptions as_crop = square(48, 48);
   as_crop.crop_cols = as_crop.stride_cols = 64;
-  EXPECT_EQ(wrong_pixels(map, obvious_map(image, 33, 64, as_crop)), 0);
+  EXPECT_EQ(wrong_pixels(map, plain_map(image, 33, 64, as_crop)), 0);
 }
 
 TEST(Slide, TheLowestOfEqualClassesWins) {

@@ -194,7 +194,7 @@ TEST(Attacks, EachIsRefusedAndTheRuleIsNamed) {
 }
 
 // Control: valid files like those from which the attacks are derived are accepted.
-TEST(Attacks, TheirHonestRelativesAreAccepted) {
+TEST(Attacks, SimilarValidFilesAreAccepted) {
   const std::vector<std::vector<std::byte>> honest = {
       file_of(one("U8", "[4]", "[0,4]"), 4),
       file_of(one("U8", "[4]", "[0,4]") + "   \n", 4),

@@ -9,7 +9,7 @@ namespace fcm::formats {
 namespace {
 
 // A "billion laughs" pickle: nested tuples, each of which holds the previous one `width` times.
-std::string laughs(size_t width, uint8_t levels) {
+std::string billion_laughs(size_t width, uint8_t levels) {
   std::string text = ")q" + le<uint8_t>(0);
   for (uint8_t i = 1; i < levels; ++i) {
     text += "0(" + repeat("h" + le<uint8_t>(i - 1), width) + "tq" + le(i);
@@ -33,7 +33,7 @@ TEST(PthPickleAttacks, Bombs) {
        "nested deeper than 64"},
       {"dict that holds itself", pth_of("}q\x01" + text_op("a") + "h\x01s"),
        "nested deeper than 64"},
-      {"billion laughs", pth_of(laughs(10, 60)), "more than 262144 values"},
+      {"billion laughs", pth_of(billion_laughs(10, 60)), "more than 262144 values"},
       {"one tensor many times",
        pth_of(good_tensor() + "q\x01" + "0(" + repeat("h\x01", 70000) + "t"),
        "more than 65536 tensors"},
@@ -79,7 +79,7 @@ TEST(PthPickleAttacks, MemoryStaysWithinTheBudgets) {
       pth_of("(" + repeat(")\x85", 200000) + "t"),
       pth_of(repeat("}0", 260000) + "N"),
       pth_of("(" + repeat("}", 200000) + "t"),
-      pth_of(laughs(4, 30)),
+      pth_of(billion_laughs(4, 30)),
       pth_of("Nr" + le<uint32_t>((1 << 19) - 1)),
       pth_of("Nq\x01" + many),
       pth_of(good_tensor() + "q\x01" + "0(" + repeat("h\x01", 200000) + "t"),

@@ -5,7 +5,7 @@
 namespace fcm::formats {
 namespace {
 
-TEST(PthPickleAttacks, HonestRelativesAreAccepted) {
+TEST(PthPickleAttacks, SimilarValidFilesAreAccepted) {
   const std::vector<std::string> honest = {
       "N",
       good_tensor(),

@@ -17,13 +17,13 @@
 #include "fcm/formats/tensor_file.h"
 #include "tests/support/crash.h"
 #include "tests/support/error_of.h"
-#include "tests/support/keeping_reporter.h"
+#include "tests/support/recording_reporter.h"
 
 namespace fcm::formats {
 
 namespace fs = std::filesystem;
 
-using test::KeepingReporter;
+using test::RecordingReporter;
 using test::signal_of_child;
 using test::TemporaryFolderTest;
 

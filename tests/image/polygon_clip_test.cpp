@@ -55,7 +55,7 @@ bool contains(const std::vector<double>& xy, double x, double y) {
 }
 
 // Sutherland-Hodgman clipping, which connects separate parts by edges along the window's border.
-std::vector<double> with_bridges(std::vector<double> xy, const Window& window) {
+std::vector<double> sutherland_hodgman(std::vector<double> xy, const Window& window) {
   for (size_t side = 0; side < 4; ++side) {
     const size_t axis = side % 2;
     const double sign = side < 2 ? 1 : -1;
@@ -139,7 +139,7 @@ TEST(PolygonClip, PointsAreInsideWhereTheyWere) {
           << number << " at " << x << ", " << y;
     }
     // The parts' bounding box is never larger than that of Sutherland-Hodgman, sometimes smaller.
-    const std::vector<double> bridged = with_bridges(xy, window);
+    const std::vector<double> bridged = sutherland_hodgman(xy, window);
     ASSERT_NEAR(area_of_all(parts), std::abs(signed_area(bridged)), 1e-9) << number;
     if (parts.empty()) continue;
     const Window box = box_of(parts), wide = box_of({bridged});

@@ -18,7 +18,7 @@ using Numbers = std::vector<double>;
 const std::filesystem::path kStored = FCM_SOURCE_DIR "/../shared/goldens";
 
 // pycocotools' algorithm: walks along the outline in steps of a fifth of a pixel and derives runs.
-RunLengths walked(const Numbers& xy, int64_t rows, int64_t cols) {
+RunLengths raster_by_walking(const Numbers& xy, int64_t rows, int64_t cols) {
   Numbers xs, ys;
   for (size_t i = 0; i < xy.size(); i += 2) {
     xs.push_back(std::trunc(5 * xy[i] + .5));
@@ -84,7 +84,7 @@ TEST(PolygonRaster, StoredPolygons) {
       const auto parts = one.at("polygons").get<std::vector<Numbers>>();
       for (size_t i = 0; i < parts.size(); ++i) {
         EXPECT_EQ(run_lengths_text(raster_polygon(parts[i], rows, cols)), one.at("each")[i]);
-        EXPECT_EQ(walked(parts[i], rows, cols), raster_polygon(parts[i], rows, cols));
+        EXPECT_EQ(raster_by_walking(parts[i], rows, cols), raster_polygon(parts[i], rows, cols));
       }
       const RunLengths all = raster_polygons(parts, rows, cols);
       EXPECT_EQ(run_lengths_text(all), one.at("counts"));
@@ -128,7 +128,7 @@ TEST(PolygonRaster, EqualsTheWalkAlongTheOutline) {
                cols = static_cast<int64_t>(1 + number % 53);
     const Numbers xy = synthetic_polygon(number, rows, cols);
     const RunLengths got = raster_polygon(xy, rows, cols);
-    ASSERT_EQ(got, walked(xy, rows, cols)) << number << " " << PolygonJson(xy);
+    ASSERT_EQ(got, raster_by_walking(xy, rows, cols)) << number << " " << PolygonJson(xy);
     pixels += mask_area(got);
   }
   EXPECT_GT(pixels, 100'000);

@@ -15,7 +15,7 @@ namespace fcm::interop {
 namespace {
 
 using formats::error_of;
-using formats::KeepingReporter;
+using formats::RecordingReporter;
 using nlohmann::json;
 using test::small_vit;
 using Words = std::vector<std::string>;
@@ -47,7 +47,7 @@ class Facts : public formats::TemporaryFolderTest {
     formats::write_safetensors(folder_ / name, small_vit().views, metadata);
   }
   checkpoint::Checkpoint load(const std::filesystem::path& path) {
-    reporter_ = KeepingReporter();
+    reporter_ = RecordingReporter();
     return load_any(path, false, reporter_);
   }
   static recipe::Recipe recipe_of(const checkpoint::Checkpoint& loaded, const Words& set = {}) {
@@ -57,7 +57,7 @@ class Facts : public formats::TemporaryFolderTest {
     return assumptions(recipe_of(loaded, set), *recognise(loaded.model.tensors),
                        loaded.state.value("args", json()), set, facts_in(loaded), false);
   }
-  KeepingReporter reporter_;
+  RecordingReporter reporter_;
 };
 
 TEST_F(Facts, OfTimmDecideTheRecipe) {

@@ -38,7 +38,7 @@ class FactsWords : public formats::TemporaryFolderTest {
     }
     put("config.json", config.dump());
     if (!preprocessor.is_null()) put(file, preprocessor.dump());
-    formats::KeepingReporter reporter;
+    formats::RecordingReporter reporter;
     return load_any(folder_, false, reporter);
   }
   static recipe::Recipe recipe_of(const checkpoint::Checkpoint& loaded, const Words& set = {}) {
@@ -245,7 +245,7 @@ TEST_F(FactsWords, NotesAndReasonsAreKeptWithTheWeights) {
   const auto loaded = load(hf_, {{"resample", 1}, {"image_std", 0}});
   formats::write_safetensors(folder_ / "other.safetensors", loaded.model.tensors,
                              {{"facts", facts_in(loaded).dump()}});
-  formats::KeepingReporter reporter;
+  formats::RecordingReporter reporter;
   const auto again = load_any(folder_ / "other.safetensors", false, reporter);
   EXPECT_EQ(facts_in(again), facts_in(loaded));
   EXPECT_EQ(said(again), said(loaded));

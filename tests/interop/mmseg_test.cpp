@@ -92,7 +92,7 @@ class MmsegGolden : public test::TemporaryFolderTest {
   }
 
   const fs::path kFile = kSegmentation / "checkpoint_mmseg.pth";
-  test::KeepingReporter reporter_;
+  test::RecordingReporter reporter_;
   formats::PthFile published_;
   std::vector<TensorView> state_dict_;
   checkpoint::Checkpoint loaded_;

@@ -53,7 +53,7 @@ class ModelFolder : public formats::TemporaryFolderTest {
     EXPECT_NE(text.find(part), text.npos) << text;
   }
 
-  formats::KeepingReporter reporter_;
+  formats::RecordingReporter reporter_;
 };
 
 TEST_F(ModelFolder, WhatIsNoWeightsIsPassedOverForWhatIs) {
@@ -197,8 +197,8 @@ TEST_F(HubCache, FoldersStandForTheirSnapshot) {
 
 TEST_F(ModelFolder, WeightsOfZeroAreSaid) {
   test::Tensors vit = test::small_vit();
-  vit.numbers[2].assign(vit.numbers[2].size(), 0);  // patch_embed.proj.weight
-  vit.numbers[3].assign(vit.numbers[3].size(), 0);  // a zero bias is permitted
+  vit.values[2].assign(vit.values[2].size(), 0);  // patch_embed.proj.weight
+  vit.values[3].assign(vit.values[3].size(), 0);  // a zero bias is permitted
   formats::write_safetensors(folder_ / "w.safetensors", vit.views, {});
   load(folder_ / "w.safetensors");
   ASSERT_EQ(reporter_.warnings.size(), 1U);

@@ -272,7 +272,7 @@ TEST(OnnxComparison, SeesAPlantedError) {
   differs("no mask", damaged);
 }
 
-TEST(OnnxComparison, SeesAGraphThatIsNone) {
+TEST(OnnxComparison, DetectsInvalidGraphs) {
   const models::AutoencoderOptions options = autoencoder("vit");
   const models::MaskedAutoencoder model(options, 1);
   const ReadModel sound = written(features_graph(model, pixels_of(3)));

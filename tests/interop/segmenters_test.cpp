@@ -223,7 +223,7 @@ TEST_F(OtherSegmenter, ThatIsNoSquareWantsItsSize) {
             (std::vector<int64_t>{32, 128}));
 }
 
-TEST_F(OtherSegmenter, ThanAnEncoderIsRefusedWhereOneIsWanted) {
+TEST_F(OtherSegmenter, IsRefusedAsAnEncoder) {
   const checkpoint::Checkpoint checkpoint = vit();
   EXPECT_NE(formats::error_of([&] { refuse_downstream(checkpoint); }).find("is a segmenter"),
             std::string::npos);

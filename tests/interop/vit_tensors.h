@@ -16,14 +16,14 @@ namespace fcm::test {
 // of add().
 struct Tensors {
   std::vector<formats::TensorView> views;
-  std::deque<std::vector<float>> numbers;
+  std::deque<std::vector<float>> values;
 
   void add(const std::string& name, std::vector<int64_t> shape) {
     int64_t count = 1;
     for (const int64_t extent : shape) count *= extent;
-    std::vector<float>& values = numbers.emplace_back();
-    for (int64_t i = 0; i < count; ++i) values.push_back(static_cast<float>(next_++) / 100);
-    views.push_back({name, "F32", std::move(shape), std::as_bytes(std::span(values))});
+    std::vector<float>& added = values.emplace_back();
+    for (int64_t i = 0; i < count; ++i) added.push_back(static_cast<float>(next_++) / 100);
+    views.push_back({name, "F32", std::move(shape), std::as_bytes(std::span(added))});
   }
 
  private:

@@ -12,7 +12,7 @@ namespace fcm::interop {
 namespace {
 
 using formats::error_of;
-using formats::KeepingReporter;
+using formats::RecordingReporter;
 using formats::Value;
 using nlohmann::json;
 using test::dict_value;
@@ -27,7 +27,7 @@ class WeightSets : public formats::TemporaryFolderTest {
     return (folder_ / "file.pth").string();
   }
   checkpoint::Checkpoint load(const std::string& path) {
-    reporter_ = KeepingReporter();
+    reporter_ = RecordingReporter();
     return load_any(path, false, reporter_);
   }
   std::string said() const {
@@ -49,12 +49,12 @@ class WeightSets : public formats::TemporaryFolderTest {
   static test::Tensors other_vit() {
     test::Tensors tensors;
     for (const formats::TensorView& view : small_vit().views) tensors.add(view.name, view.shape);
-    for (std::vector<float>& values : tensors.numbers) values[0] = 7;
+    for (std::vector<float>& values : tensors.values) values[0] = 7;
     return tensors;
   }
 
   PthTree tree_;
-  KeepingReporter reporter_;
+  RecordingReporter reporter_;
 };
 
 TEST_F(WeightSets, ATensorBesideTheStateDictDoesNotHideIt) {

@@ -165,7 +165,7 @@ TEST_F(CocoFileTest, AnnotationsThatCannotBeUsedAreCounted) {
   EXPECT_EQ(left_out_with(CocoTree(7)), "1 entries that are not objects (annotations 6)");
 }
 
-TEST_F(CocoFileTest, NumbersThatAreNoneAreCounted) {
+TEST_F(CocoFileTest, NonFiniteNumbersAreCounted) {
   for (const char* word : {"NaN", "Infinity", "-Infinity", "1e999"}) {
     std::string text = test::small_coco().dump();
     text.replace(text.find("20,10,20,20"), 2, word);  // in an outline

@@ -85,7 +85,7 @@ TEST(TarShards, FaultySamplesAreBadImagesOthersAreNot) {
 }
 
 // An unusable label is an error only if labels are requested: opening and pretraining succeed.
-TEST(TarShards, LabelsThatCannotBeUsedHurtThoseAloneWhoUseThem) {
+TEST(TarShards, UnusableLabelsAreErrorsOnlyIfRequested) {
   const test::Scratch folder;
   const auto named =
       folder.write("names.tar", tar_member("a.png", png_member(1)) + tar_member("a.cls", "cat") +

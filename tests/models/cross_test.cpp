@@ -14,7 +14,7 @@
 namespace fcm::models {
 namespace {
 
-struct Crossing {
+struct CrossSetting {
   std::string name;
   Setting setting{"", {2, 2, 2}, 4, 4, 0.75, 0};
   double share = 1;
@@ -23,15 +23,15 @@ struct Crossing {
   int64_t depth = 2;
 };
 
-void PrintTo(const Crossing& crossing, std::ostream* out) { *out << crossing.name; }
+void PrintTo(const CrossSetting& cross, std::ostream* out) { *out << cross.name; }
 
-AutoencoderOptions cross_options(const Crossing& crossing) {
-  AutoencoderOptions options = small_options(crossing.setting);
+AutoencoderOptions cross_options(const CrossSetting& cross) {
+  AutoencoderOptions options = small_options(cross.setting);
   options.decoder.kind = "cross";
-  options.decoder.depth = crossing.depth;
-  options.decoder.share = crossing.share;
-  options.decoder.reads = crossing.reads;
-  options.targets.ema = crossing.ema;
+  options.decoder.depth = cross.depth;
+  options.decoder.share = cross.share;
+  options.decoder.reads = cross.reads;
+  options.targets.ema = cross.ema;
   return options;
 }
 
@@ -39,7 +39,7 @@ reference::ReferenceOptions plain_cross_options(const AutoencoderOptions& option
   reference::ReferenceOptions same = reference_options(options);
   same.cross = true;
   same.share = options.decoder.share;
-  same.mixes = options.decoder.reads_blocks();
+  same.reads_mix = options.decoder.reads_blocks();
   same.independent_blocks = options.decoder.independent_blocks;
   if (options.targets.ema > 0) {
     same.targets = {{"rgb", 0, options.targets.rgb},
@@ -50,19 +50,19 @@ reference::ReferenceOptions plain_cross_options(const AutoencoderOptions& option
 
 // A fast model, and the inputs of the fast model and of the reference: images, plans, features.
 struct BothCross {
-  explicit BothCross(const Crossing& crossing)
-      : options(cross_options(crossing)), model(options, 11, at::kDouble) {
+  explicit BothCross(const CrossSetting& cross)
+      : options(cross_options(cross)), model(options, 11, at::kDouble) {
     at::manual_seed(3);
     perturb(model);
-    const masks::MaskOptions mask_options{crossing.setting.ratio, {crossing.setting.kept}};
+    const masks::MaskOptions mask_options{cross.setting.ratio, {cross.setting.kept}};
     sizes = masks::view_sizes(model.grid().patches(), mask_options);
     kept = masks::kept_views(sizes, mask_options);
     noise = at::rand({2, model.grid().patches()}, at::kDouble);
     images = at::randn({2, options.channels, options.rows, options.cols}, at::kDouble);
     whole = masks::plan_from_noise(noise, model.grid(), sizes, kept);
-    plan = masks::with_drawn_share(whole, crossing.share);
+    plan = masks::with_drawn_share(whole, cross.share);
     pixels = ops::patchify_normalised(images, plan.order_BL, model.geometry());
-    if (crossing.ema > 0) {
+    if (cross.ema > 0) {
       const int64_t dim = options.encoder.dims.back();
       raster["ema"] = at::randn({2, model.grid().patches(), dim}, at::kDouble);
       features["ema"] = raster["ema"].gather(1, plan.order_BL.unsqueeze(-1).expand({-1, -1, dim}));
@@ -93,9 +93,9 @@ struct WorstOfCross {
 
 using CrossMistake = std::function<void(reference::ReferenceOptions&)>;
 
-WorstOfCross compare_cross_forms(const Crossing& crossing, const CrossMistake& mistake = {}) {
+WorstOfCross compare_cross_forms(const CrossSetting& cross, const CrossMistake& mistake = {}) {
   const test::OneThread quiet;
-  const BothCross both(crossing);
+  const BothCross both(cross);
   const auto result = both.fast();
   torch::autograd::backward({result.loss}, {});
   const reference::Weights weights = published_weights(both.model);
@@ -117,7 +117,7 @@ WorstOfCross compare_cross_forms(const Crossing& crossing, const CrossMistake& m
   return worst;
 }
 
-class CrossEqualsThePlainForm : public ::testing::TestWithParam<Crossing> {};
+class CrossEqualsThePlainForm : public ::testing::TestWithParam<CrossSetting> {};
 
 TEST_P(CrossEqualsThePlainForm, LossAndEveryGradient) {
   const WorstOfCross worst = compare_cross_forms(GetParam());
@@ -133,24 +133,26 @@ const Setting kCrossTwoOfFour{"", {2, 2, 2}, 6, 4, 0.75, 2};
 
 INSTANTIATE_TEST_SUITE_P(
     Forms, CrossEqualsThePlainForm,
-    ::testing::Values(Crossing{.name = "mix_all"}, Crossing{.name = "mix_half", .share = 0.5},
-                      Crossing{.name = "mix_quarter", .share = 0.25},
-                      Crossing{.name = "latent_all", .reads = "latent"},
-                      Crossing{.name = "latent_quarter", .share = 0.25, .reads = "latent"},
-                      Crossing{.name = "one_patch", .share = 0.01},
-                      Crossing{.name = "one_view", .setting = kCrossOneView, .share = 0.5},
-                      Crossing{.name = "two_of_four", .setting = kCrossTwoOfFour, .share = 0.3},
-                      Crossing{.name = "unequal", .setting = kCrossUnequal, .share = 0.25},
-                      Crossing{.name = "vit_mix", .setting = kCrossVit, .share = 0.25},
-                      Crossing{.name = "vit_latent", .setting = kCrossVit, .reads = "latent"},
-                      Crossing{.name = "vit_unequal", .setting = kCrossUnequalVit, .share = 0.5},
-                      Crossing{.name = "two_targets", .share = 0.5, .ema = 0.5, .depth = 4},
-                      Crossing{.name = "nothing_shared", .share = 0.5, .ema = 0.5, .depth = 2},
-                      Crossing{.name = "vit_two_targets",
-                               .setting = kCrossVit,
-                               .reads = "latent",
-                               .ema = 0.5,
-                               .depth = 3}),
+    ::testing::Values(CrossSetting{.name = "mix_all"},
+                      CrossSetting{.name = "mix_half", .share = 0.5},
+                      CrossSetting{.name = "mix_quarter", .share = 0.25},
+                      CrossSetting{.name = "latent_all", .reads = "latent"},
+                      CrossSetting{.name = "latent_quarter", .share = 0.25, .reads = "latent"},
+                      CrossSetting{.name = "one_patch", .share = 0.01},
+                      CrossSetting{.name = "one_view", .setting = kCrossOneView, .share = 0.5},
+                      CrossSetting{.name = "two_of_four", .setting = kCrossTwoOfFour, .share = 0.3},
+                      CrossSetting{.name = "unequal", .setting = kCrossUnequal, .share = 0.25},
+                      CrossSetting{.name = "vit_mix", .setting = kCrossVit, .share = 0.25},
+                      CrossSetting{.name = "vit_latent", .setting = kCrossVit, .reads = "latent"},
+                      CrossSetting{
+                          .name = "vit_unequal", .setting = kCrossUnequalVit, .share = 0.5},
+                      CrossSetting{.name = "two_targets", .share = 0.5, .ema = 0.5, .depth = 4},
+                      CrossSetting{.name = "nothing_shared", .share = 0.5, .ema = 0.5, .depth = 2},
+                      CrossSetting{.name = "vit_two_targets",
+                                   .setting = kCrossVit,
+                                   .reads = "latent",
+                                   .ema = 0.5,
+                                   .depth = 3}),
     [](const auto& tested) { return tested.param.name; });
 
 // Negative controls: the comparison detects another share of drawn patches, and blocks that read
@@ -164,16 +166,16 @@ TEST(CrossControl, OtherPatchesAreNoticed) {
 
 TEST(CrossControl, OtherKeysAreNoticed) {
   const WorstOfCross worst =
-      compare_cross_forms({.name = ""}, [](auto& plain) { plain.mixes = false; });
+      compare_cross_forms({.name = ""}, [](auto& plain) { plain.reads_mix = false; });
   EXPECT_GT(worst.loss, 1e-6);
   EXPECT_GT(worst.gradient, 1e-4);
 }
 
 TEST(CrossDecoder, HasTheNamesOfThePlainForm) {
-  for (const Crossing& crossing :
-       {Crossing{.name = ""}, Crossing{.name = "", .reads = "latent"},
-        Crossing{.name = "", .setting = kCrossVit, .ema = 0.5, .depth = 4}}) {
-    const BothCross both(crossing);
+  for (const CrossSetting& cross :
+       {CrossSetting{.name = ""}, CrossSetting{.name = "", .reads = "latent"},
+        CrossSetting{.name = "", .setting = kCrossVit, .ema = 0.5, .depth = 4}}) {
+    const BothCross both(cross);
     const auto names = reference::expected_names_and_shapes(plain_cross_options(both.options));
     ASSERT_EQ(both.model.parameters().all().size(), names.size());
     for (size_t i = 0; i < names.size(); ++i) {
@@ -185,11 +187,11 @@ TEST(CrossDecoder, HasTheNamesOfThePlainForm) {
 
 // The prediction of a drawn patch does not depend on whether the other patches are drawn.
 TEST(CrossDecoder, TheDrawnPatchesAreGuessedAsIfAllWere) {
-  for (const Crossing& crossing :
-       {Crossing{.name = "", .share = 0.25},
-        Crossing{.name = "", .setting = kCrossUnequal, .share = 0.5, .ema = 0.5, .depth = 4},
-        Crossing{.name = "", .setting = kCrossVit, .share = 0.5, .reads = "latent"}}) {
-    const BothCross both(crossing);
+  for (const CrossSetting& cross :
+       {CrossSetting{.name = "", .share = 0.25},
+        CrossSetting{.name = "", .setting = kCrossUnequal, .share = 0.5, .ema = 0.5, .depth = 4},
+        CrossSetting{.name = "", .setting = kCrossVit, .share = 0.5, .reads = "latent"}}) {
+    const BothCross both(cross);
     const auto features = both.model.encode(both.pixels, both.plan, at::kDouble);
     const auto some = both.model.reconstruct(features, both.pixels, both.plan, {}, both.features);
     const auto all = both.model.reconstruct(features, both.pixels, both.whole, {}, both.features);

@@ -86,7 +86,7 @@ TEST(CrossAttentionControls, AMissingKeyAndSwappedHalvesAreSeen) {
 }
 
 // A query's result has the same bits whether or not other queries are in the call.
-TEST(CrossAttention, AQueryKnowsNothingOfTheOthers) {
+TEST(CrossAttention, AQueryDoesNotDependOnOthers) {
   const at::Tensor q = case_values({3, 40, 16}, at::kFloat, 1),
                    kv = case_values({3, 9, 32}, at::kFloat, 2);
   const at::Tensor some = at::tensor({0, 7, 8, 24, 39}, at::kLong);

@@ -35,18 +35,18 @@ double milliseconds_of(const std::function<void()>& work) {
 enum class Fused { kFlash, kEfficient, kCudnn };
 
 // During its lifetime LibTorch uses only one of its fused attention kernels, in deterministic form.
-class Only {
+class OnlyFusedKernel {
  public:
-  explicit Only(Fused fused) {
+  explicit OnlyFusedKernel(Fused fused) {
     set(fused == Fused::kFlash, fused == Fused::kEfficient, fused == Fused::kCudnn, false);
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
   }
-  ~Only() {
+  ~OnlyFusedKernel() {
     set(true, true, true, true);
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
   }
-  Only(const Only&) = delete;
-  Only& operator=(const Only&) = delete;
+  OnlyFusedKernel(const OnlyFusedKernel&) = delete;
+  OnlyFusedKernel& operator=(const OnlyFusedKernel&) = delete;
 
  private:
   static void set(bool flash, bool efficient, bool cudnn, bool plain) {
@@ -106,7 +106,7 @@ TEST_F(GpuSpeed, AttentionBesideLibTorch) {
     for (const auto& [name, fused] :
          {std::pair{"flash", Fused::kFlash}, std::pair{"efficient", Fused::kEfficient},
           std::pair{"cudnn", Fused::kCudnn}}) {
-      const Only only(fused);
+      const OnlyFusedKernel only(fused);
       time_attention(name, shape.name, fused_attention, qkv, shape.heads);
     }
   }

@@ -83,13 +83,13 @@ at::Tensor weight_gradient(OwnKernels own, const at::Tensor& dy_MO, const at::Te
       .first;
 }
 
-constexpr OwnKernels kWays[] = {Isa::kAmx, Isa::kAvx512, std::nullopt};
+constexpr OwnKernels kProducts[] = {Isa::kAmx, Isa::kAvx512, std::nullopt};
 using Multiply = std::function<at::Tensor(OwnKernels, const at::Tensor&, const at::Tensor&)>;
 
-// Errors of the three ways in kWays over eight random draws: the mean of rms errors and the largest
-// error. A single draw would not be representative for sums of few terms.
+// Errors of the three products in kProducts over eight random draws: the mean of rms errors and the
+// largest error. A single draw would not be representative for sums of few terms.
 std::array<ProductErrors, 3> errors_of_ways(Kind kind, at::IntArrayRef a_sizes,
-                                            at::IntArrayRef b_sizes, bool a_turned,
+                                            at::IntArrayRef b_sizes, bool a_transposed,
                                             const Multiply& multiply) {
   std::array<ProductErrors, 3> all;
   constexpr uint64_t kDraws = 8;
@@ -97,8 +97,8 @@ std::array<ProductErrors, 3> errors_of_ways(Kind kind, at::IntArrayRef a_sizes,
     const at::Tensor a = numbers(kind, a_sizes, 100 * draw + 1).to(at::kFloat);
     const at::Tensor b = numbers(kind, b_sizes, 100 * draw + 2).to(at::kFloat);
     for (size_t way = 0; way < all.size(); ++way) {
-      const ProductErrors one =
-          product_errors(multiply(kWays[way], a, b), a_turned ? a.t() : a, a_turned ? b : b.t());
+      const ProductErrors one = product_errors(multiply(kProducts[way], a, b),
+                                               a_transposed ? a.t() : a, a_transposed ? b : b.t());
       all[way].rms += one.rms / static_cast<double>(kDraws);
       all[way].most = std::max(all[way].most, one.most);
     }

@@ -9,7 +9,7 @@ namespace fcm::optim {
 namespace {
 
 // The weights of the reference model as parameters in a flat buffer, which the optimizer needs.
-nn::Parameters held(const reference::ClassifierGolden& loaded) {
+nn::Parameters parameters_of(const reference::ClassifierGolden& loaded) {
   nn::Parameters parameters(0, at::kFloat);
   for (const auto& [name, shape] : reference::classifier_names_and_shapes(loaded.options)) {
     parameters.add(name, shape, nn::Init::kZeros);
@@ -24,7 +24,7 @@ nn::Parameters held(const reference::ClassifierGolden& loaded) {
 Outcome run(const std::string& name, double layer_decay) {
   const test::OneThread one_thread;
   const auto loaded = reference::load_classifier(name + ".golden.safetensors");
-  nn::Parameters parameters = held(loaded);
+  nn::Parameters parameters = parameters_of(loaded);
   reference::Weights weights;
   for (const nn::Parameter& parameter : parameters.all()) weights[parameter.name] = parameter.value;
   return train_published_steps(

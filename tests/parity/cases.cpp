@@ -176,7 +176,7 @@ bool is_of_swin(const Entry& entry) { return is_swin(entry) || entry.folder.file
 }  // namespace
 
 bool knows(const Entry& entry) {
-  if (is_of_maps(entry) || is_of_coco(entry)) return true;
+  if (is_segmentation_map_entry(entry) || is_of_coco(entry)) return true;
   if (is_of_segmentation(entry) && entry.kind() != "errors") {
     return cases_of_segmentation_files().contains(entry.file);
   }
@@ -188,7 +188,7 @@ bool knows(const Entry& entry) {
 }
 
 std::vector<CaseResult> run_cases(const Entry& entry, const Request& request) {
-  if (is_of_maps(entry)) return miou_cases(entry, request);
+  if (is_segmentation_map_entry(entry)) return miou_cases(entry, request);
   if (is_of_coco(entry)) return coco_cases(entry, request);
   if (is_of_segmentation(entry) && entry.kind() != "errors") {
     return cases_of_segmentation_files().at(entry.file)(entry, request);

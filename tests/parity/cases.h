@@ -16,11 +16,11 @@ namespace fcm::parity {
 
 // Changes the inputs of a case before the program runs on them. Tests plant a mistake this way and
 // expect the case to fail.
-using Sabotage = std::function<void(Inputs&)>;
+using InputMistake = std::function<void(Inputs&)>;
 
 struct Request {
   std::string filter;  // only cases whose name contains it
-  Sabotage sabotage;
+  InputMistake mistake;
   at::Device device = at::kCPU;  // runs the fast path of pretraining and of its AdamW steps
 };
 

@@ -10,7 +10,7 @@ struct ClassifierCase {
   PublishedModel model;
   Tensors stored;
   Inputs inputs;
-  LabelsAndTargets labels;
+  ClassifierTargets targets;
 };
 
 // Labels and soft targets come from the file that `entry` names, or from the "finetune" file whose

@@ -12,18 +12,18 @@ ClassifierCase classifier_case(const Entry& entry, const Request& request) {
   const NamesAndShapes names =
       reference::classifier_names_and_shapes(reference_classifier(made.model));
   made.inputs = make_inputs(entry, made.model, names, made.stored);
-  Tensors stored_labels = made.stored;
+  Tensors stored = made.stored;
   const std::filesystem::path golden =
       entry.path().parent_path() / (entry.stem() + ".golden.safetensors");
-  if (!stored_labels.contains("labels") && std::filesystem::exists(golden)) {
-    stored_labels = read_tensors(golden);
+  if (!stored.contains("labels") && std::filesystem::exists(golden)) {
+    stored = read_tensors(golden);
   }
-  if (!stored_labels.contains("labels") || !stored_labels.contains("targets")) {
+  if (!stored.contains("labels") || !stored.contains("targets")) {
     fail(ExitCode::kData, "no labels and targets for {}: neither in it nor in {}", entry.file,
          golden.string());
   }
-  made.labels = {stored_labels.at("labels"), stored_labels.at("targets")};
-  if (request.sabotage) request.sabotage(made.inputs);
+  made.targets = {stored.at("labels"), stored.at("targets")};
+  if (request.mistake) request.mistake(made.inputs);
   return made;
 }
 
@@ -31,7 +31,7 @@ std::vector<CaseResult> classifier_cases(const Entry& entry, const Request& requ
   return in_three_types(entry, request, [&] {
     const ClassifierCase the = classifier_case(entry, request);
     return Subject{blocks_of(the.model), the.stored, [the](Path path, Types types) {
-                     return run_classifier(the.model, the.inputs, the.labels, path, types);
+                     return run_classifier(the.model, the.inputs, the.targets, path, types);
                    }};
   });
 }

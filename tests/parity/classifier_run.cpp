@@ -190,7 +190,7 @@ std::unique_ptr<ClassifierPath> make_path(const PublishedModel& model, const Inp
 }
 
 Run run_classifier(const PublishedModel& model, const Inputs& inputs,
-                   const LabelsAndTargets& labels, Path path, Types types) {
+                   const ClassifierTargets& targets, Path path, Types types) {
   Run run;
   const std::unique_ptr<ClassifierPath> classifier = make_path(model, inputs, path, types);
   const auto keep_gradients = [&](const std::string& tag, const at::Tensor& loss) {
@@ -204,17 +204,17 @@ Run run_classifier(const PublishedModel& model, const Inputs& inputs,
       classifier->logits([&](const std::string& name, const at::Tensor& value) {
         run.values["act." + name] = value.detach().to(types.parameters);
       });
-  const at::Tensor smoothed = loss::label_smoothing_cross_entropy(logits_BC, labels.labels_B, 0.1);
+  const at::Tensor smoothed = loss::label_smoothing_cross_entropy(logits_BC, targets.labels_B, 0.1);
   keep_gradients("ls", smoothed);
   const at::Tensor soft = loss::soft_target_cross_entropy(classifier->logits({}),
-                                                          labels.targets_BC.to(types.parameters));
+                                                          targets.targets_BC.to(types.parameters));
   keep_gradients("soft", soft);
   run.values["logits"] = logits_BC.detach();
   run.values["loss_ls"] = smoothed.detach();
   run.values["loss_soft"] = soft.detach();
-  run.values["loss_ce"] = loss::cross_entropy(logits_BC.detach(), labels.labels_B);
-  run.values["labels"] = labels.labels_B;
-  run.values["targets"] = labels.targets_BC;
+  run.values["loss_ce"] = loss::cross_entropy(logits_BC.detach(), targets.labels_B);
+  run.values["labels"] = targets.labels_B;
+  run.values["targets"] = targets.targets_BC;
   for (const auto& [name, value] : inputs.weights) run.values["state." + name] = value;
   return run;
 }

@@ -13,7 +13,7 @@ namespace fcm::parity {
 reference::ClassifierOptions reference_classifier(const PublishedModel& model);
 models::ClassifierOptions fast_classifier(const PublishedModel& model);
 
-struct LabelsAndTargets {
+struct ClassifierTargets {
   at::Tensor labels_B;    // int64
   at::Tensor targets_BC;  // probabilities
 };
@@ -21,7 +21,7 @@ struct LabelsAndTargets {
 // Computes "logits", "loss_ls", "loss_soft", "loss_ce", "act.<module>", and the gradients of the
 // losses "ls" and "soft" as "grad.ls.<key>" and "grad.soft.<key>".
 Run run_classifier(const PublishedModel& model, const Inputs& inputs,
-                   const LabelsAndTargets& labels, Path path, Types types);
+                   const ClassifierTargets& targets, Path path, Types types);
 
 // One model on one batch of images, by either path.
 class ClassifierPath {

@@ -45,7 +45,7 @@ struct MadeBackbone {
   // The name prefix "backbone.bottom_up." becomes two nested scopes.
   nn::Scope scope_of(const BackboneCase& c) {
     nn::Scope scope(parameters);
-    std::string rest = c.prefix + c.place;
+    std::string rest = c.prefix + c.stored_prefix;
     for (size_t dot = rest.find('.'); dot != std::string::npos; dot = rest.find('.')) {
       scope = scope / rest.substr(0, dot);
       rest = rest.substr(dot + 1);
@@ -58,7 +58,7 @@ struct MadeBackbone {
 
 // Names and shapes of the parameters of the layers after the backbone: transposed convolutions,
 // norms, convolutions.
-std::map<std::string, std::vector<int64_t>> shapes_behind(const BackboneCase& c) {
+std::map<std::string, std::vector<int64_t>> shapes_after_backbone(const BackboneCase& c) {
   const int64_t dim = c.options.encoder.dims.back();
   std::map<std::string, std::vector<int64_t>> shapes;
   const auto add = [&](const std::string& name, std::vector<int64_t> weight, int64_t bias) {
@@ -106,19 +106,19 @@ class FastBackbone final : public BackbonePath {
     set_weights(made_.parameters, c.weights);
   }
 
-  Seen run(const at::Tensor& images_BCHW, const nn::DropPath& drop_path) override {
-    Seen seen;
+  Output run(const at::Tensor& images_BCHW, const nn::DropPath& drop_path) override {
+    Output output;
     const masks::ViewPlan plan = made_.backbone.plan(images_BCHW.size(0));
     const nn::Observer observer = [&](const std::string& name, const at::Tensor& x) {
-      seen.activations[case_.place + name] = published(name, x.detach(), plan);
+      output.activations[case_.stored_prefix + name] = published(name, x.detach(), plan);
     };
     const at::Tensor pixels = ops::patchify_normalised(images_BCHW.to(types_.parameters),
                                                        plan.order_BL, made_.backbone.geometry());
     for (const at::Tensor& map_BHWC :
          made_.backbone(pixels, plan, types_.compute, drop_path, observer)) {
-      seen.maps_BCHW.push_back(map_BHWC.permute({0, 3, 1, 2}));
+      output.maps_BCHW.push_back(map_BHWC.permute({0, 3, 1, 2}));
     }
-    return seen;
+    return output;
   }
   std::map<std::string, at::Tensor> gradients() const override {
     std::map<std::string, at::Tensor> found;
@@ -168,17 +168,17 @@ class PlainBackbone final : public BackbonePath {
     options_.compute = types.compute;
   }
 
-  Seen run(const at::Tensor& images_BCHW, const nn::DropPath& drop_path) override {
-    Seen seen;
+  Output run(const at::Tensor& images_BCHW, const nn::DropPath& drop_path) override {
+    Output output;
     const nn::Observer observer = [&](const std::string& name, const at::Tensor& x) {
       if (name.starts_with(case_.prefix)) {
-        seen.activations[name.substr(case_.prefix.size())] = x.detach();
+        output.activations[name.substr(case_.prefix.size())] = x.detach();
       }
     };
-    seen.maps_BCHW =
-        reference::detector_backbone(weights_, options_, case_.prefix + case_.place,
+    output.maps_BCHW =
+        reference::detector_backbone(weights_, options_, case_.prefix + case_.stored_prefix,
                                      images_BCHW.to(types_.parameters), drop_path, observer);
-    return seen;
+    return output;
   }
   std::map<std::string, at::Tensor> gradients() const override {
     std::map<std::string, at::Tensor> found;
@@ -248,20 +248,21 @@ BackboneCase backbone_case(const Entry& entry, const Request& request) {
   c.batch = entry.about.at("batch");
   c.seed = entry.about.at("weight_seed");
   if (c.options.form == models::BackboneForm::kDecomposed) {
-    c.place = std::string(models::backbone_place(c.options.form)) + ".";
+    c.stored_prefix = std::string(models::backbone_place(c.options.form)) + ".";
   }
   const MadeBackbone made(c, at::kFloat);
-  Inputs inputs;  // request.sabotage may change them
+  Inputs inputs;  // request.mistake may change them
   for (const nn::Parameter& parameter : made.parameters.all()) {
     inputs.weights[parameter.name] =
         parameter.name.ends_with(kPositions)
             ? parameter.value.detach().clone()  // initial values
             : reference::procedural(parameter.name, c.seed, parameter.published_shape);
   }
-  if (request.sabotage) request.sabotage(inputs);
+  if (request.mistake) request.mistake(inputs);
   c.weights = inputs.weights;
-  for (const auto& [name, shape] : shapes_behind(c)) {
-    c.behind[c.prefix + name] = reference::procedural(c.prefix + name, c.seed, shape);
+  for (const auto& [name, shape] : shapes_after_backbone(c)) {
+    c.weights_after_backbone[c.prefix + name] =
+        reference::procedural(c.prefix + name, c.seed, shape);
   }
   return c;
 }
@@ -271,9 +272,9 @@ std::unique_ptr<BackbonePath> backbone_path(const BackboneCase& c, Path path, Ty
   return std::make_unique<PlainBackbone>(c, types);
 }
 
-NamedMaps neck_maps(const BackboneCase& c, const reference::Weights& behind,
+NamedMaps neck_maps(const BackboneCase& c, const reference::Weights& weights_after_backbone,
                     const std::vector<at::Tensor>& maps_BCHW) {
-  const Pyramid layers{behind, c.prefix};
+  const Pyramid layers{weights_after_backbone, c.prefix};
   if (c.options.kind == "vit") return adapted(layers, maps_BCHW);
   if (maps_BCHW.size() == 1) return simple_pyramid(layers, maps_BCHW[0]);
   NamedMaps maps;

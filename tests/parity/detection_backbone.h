@@ -20,28 +20,28 @@ namespace fcm::parity {
 struct BackboneCase {
   models::DetectorBackboneOptions options;
   // A parameter's name in the detector is `prefix` + its stored name. The stored names of the
-  // backbone begin with `place`: "" or "net.".
+  // backbone begin with `stored_prefix`: "" or "net.".
   std::string prefix;
-  std::string place;
+  std::string stored_prefix;
   // float32, by name in the detector: the backbone, and the layers after it.
-  reference::Weights weights, behind;
+  reference::Weights weights, weights_after_backbone;
   int64_t batch = 1;
   uint64_t seed = 0;
   Tensors stored;
 };
 
-// Reads the case and applies request.sabotage to its weights.
+// Reads the case and applies request.mistake to its weights.
 BackboneCase backbone_case(const Entry& entry, const Request& request);
 
 // One forward pass by the fast path or the reference.
 class BackbonePath {
  public:
-  struct Seen {
+  struct Output {
     std::vector<at::Tensor> maps_BCHW;  // with an autograd graph
     Tensors activations;                // by upstream module names, in upstream's layout
   };
   virtual ~BackbonePath() = default;
-  virtual Seen run(const at::Tensor& images_BCHW, const nn::DropPath& drop_path) = 0;
+  virtual Output run(const at::Tensor& images_BCHW, const nn::DropPath& drop_path) = 0;
   // Gradients of the backbone's parameters, in upstream shapes, by their names in the detector.
   virtual std::map<std::string, at::Tensor> gradients() const = 0;
 };
@@ -51,7 +51,7 @@ std::unique_ptr<BackbonePath> backbone_path(const BackboneCase& c, Path path, Ty
 // pyramid after it ("p2", ...), computed in plain tensor calls. The pyramid is MIMDet's adaptor or
 // the simple pyramid of Official-ConvMAE-Det.
 using NamedMaps = std::vector<std::pair<std::string, at::Tensor>>;
-NamedMaps neck_maps(const BackboneCase& c, const reference::Weights& behind,
+NamedMaps neck_maps(const BackboneCase& c, const reference::Weights& weights_after_backbone,
                     const std::vector<at::Tensor>& maps_BCHW);
 
 }  // namespace fcm::parity

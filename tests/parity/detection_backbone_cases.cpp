@@ -63,32 +63,32 @@ void compare_backbone(CaseResult& result, const Entry& entry, const BackboneCase
       reference::procedural("images", c.seed, {c.batch, 3, c.options.rows, c.options.cols})
           .to(types.parameters)
           .set_requires_grad(true);
-  reference::Weights behind;
-  for (const auto& [name, value] : c.behind) {
-    behind[name] =
+  reference::Weights weights_after_backbone;
+  for (const auto& [name, value] : c.weights_after_backbone) {
+    weights_after_backbone[name] =
         value.to(types.parameters, /*non_blocking=*/false, /*copy=*/true).set_requires_grad(true);
   }
   const std::unique_ptr<BackbonePath> model = backbone_path(c, path, types);
   constexpr double kRate = 0.5;  // of backbone_droppath, from its manifest text
-  const BackbonePath::Seen seen =
+  const BackbonePath::Output output =
       model->run(images, drops ? stored_drop_path(c, kRate) : nn::DropPath{});
-  const NamedMaps maps = neck_maps(c, behind, seen.maps_BCHW);
+  const NamedMaps maps = neck_maps(c, weights_after_backbone, output.maps_BCHW);
   at::Tensor loss = at::zeros({}, images.options());
   for (const auto& [name, map] : maps) {
     stored.compare_one(name, map.contiguous(), float32);
     const at::Tensor probe = reference::procedural("probe." + name, c.seed, map.sizes().vec());
     loss = loss + (map * probe.to(map.scalar_type())).mean();
   }
-  for (const auto& [name, value] : seen.activations) {
+  for (const auto& [name, value] : output.activations) {
     stored.compare_one("act." + name, value, float32);
   }
-  stored.compare_one("pos_embed", c.weights.at(c.prefix + c.place + "pos_embed"), float32);
+  stored.compare_one("pos_embed", c.weights.at(c.prefix + c.stored_prefix + "pos_embed"), float32);
   if (!drops) {
     torch::autograd::backward({loss}, {});
     stored.compare_one("loss", loss, float32);
     stored.compare_one("grad_input", images.grad(), kDetectionGradient);
     std::map<std::string, at::Tensor> gradients = model->gradients();
-    for (const auto& [name, value] : behind) gradients[name] = value.grad();
+    for (const auto& [name, value] : weights_after_backbone) gradients[name] = value.grad();
     for (const auto& [name, value] : gradients) {
       if (!value.defined()) continue;
       const std::string own = name.substr(c.prefix.size());

@@ -9,12 +9,12 @@ namespace {
 
 const std::string kBottomUp = "backbone.bottom_up.";
 
-void expect_noticed_by_backbone(const std::string& file, const Sabotage& mistake) {
+void expect_noticed_by_backbone(const std::string& file, const InputMistake& mistake) {
   expect_noticed_in(kShared / "goldens/detection", file, mistake, "fast fp32");
 }
 
 // Transposes the table of an image that is not square, so that rows and columns differ.
-TEST(DetectionBackboneMistakes, ATableTurnedOver) {
+TEST(DetectionBackboneMistakes, ATransposedTable) {
   expect_noticed_by_backbone("backbone_rect.safetensors", [](Inputs& inputs) {
     at::Tensor& table =
         inputs.weights.at(kBottomUp + "global_rel_pos_bias.relative_position_bias_table");

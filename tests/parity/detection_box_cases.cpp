@@ -20,7 +20,7 @@
 namespace fcm::parity {
 namespace {
 
-// A file of boxes: its stored tensors, and in `given` its inputs after request.sabotage.
+// A file of boxes: its stored tensors, and in `given` its inputs after request.mistake.
 struct BoxFile {
   const Entry& entry;
   Tensors stored, given;
@@ -249,11 +249,11 @@ std::vector<CaseResult> detection_box_cases(const Entry& entry, const Request& r
   const BoxFileKind& kind = box_file_kinds().at(entry.stem());
   return detection_in_two_types(
       entry, request, [&](CaseResult& result, Path path, at::ScalarType type) {
-        Inputs inputs;  // request.sabotage may change them
+        Inputs inputs;  // request.mistake may change them
         const Tensors stored = read_tensors(entry.path());
         inputs.weights = stored;
         inputs.weights["origin"] = at::zeros({1});
-        if (request.sabotage) request.sabotage(inputs);
+        if (request.mistake) request.mistake(inputs);
         const BoxFile file{entry, stored, inputs.weights, path, type};
         compare_detection(result, entry, stored, kind.run(file), type, kind.given);
       });

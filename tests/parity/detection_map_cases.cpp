@@ -126,7 +126,7 @@ void pyramid_case(CaseResult& result, const Entry& entry, const Request& request
         fmt::format("features.s{}", i), c.seed,
         {entry.about.at("batch").get<int64_t>(), options.in[i], finest[0] >> i, finest[1] >> i}));
   }
-  if (request.sabotage) request.sabotage(c.inputs);
+  if (request.mistake) request.mistake(c.inputs);
   compare_detection(result, entry, c.stored,
                     path == Path::kFast ? fast_pyramid(c, type) : plain_pyramid(c, type), type);
 }
@@ -297,7 +297,7 @@ void rpn_case(CaseResult& result, const Entry& entry, const Request& request, Pa
         "features." + level_name(level), c.seed,
         {logits.size(0), number_of(entry, "channels"), logits.size(2), logits.size(3)}));
   }
-  if (request.sabotage) request.sabotage(c.inputs);
+  if (request.mistake) request.mistake(c.inputs);
   compare_detection(result, entry, c.stored,
                     path == Path::kFast ? fast_rpn(c, type) : plain_rpn(c, type), type,
                     {"gt_boxes.", "pos_idx.", "neg_idx."});

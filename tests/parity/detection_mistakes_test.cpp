@@ -17,7 +17,7 @@ namespace {
 
 const std::filesystem::path kDetectionFolder = kShared / "goldens/detection";
 
-void expect_noticed_by_detection(const std::string& file, const Sabotage& mistake,
+void expect_noticed_by_detection(const std::string& file, const InputMistake& mistake,
                                  const std::string& filter = "") {
   expect_noticed_in(kDetectionFolder, file + ".safetensors", mistake, filter);
 }
@@ -27,7 +27,7 @@ at::Tensor with_x_and_y_swapped(const at::Tensor& boxes) {
 }
 
 // Reorders rows 4 a + k of a weight so that k is the outer index.
-at::Tensor number_major(const at::Tensor& weight) {
+at::Tensor coordinate_major(const at::Tensor& weight) {
   const std::vector<int64_t> sizes = weight.sizes().vec();
   return weight.reshape({sizes[0] / 4, 4, -1}).transpose(0, 1).reshape(sizes);
 }
@@ -50,7 +50,7 @@ TEST(DetectionBoxMistakes, XAndYSwapped) {
   });
 }
 
-TEST(DetectionBoxMistakes, DeltasNumberByNumber) {
+TEST(DetectionBoxMistakes, DeltasWithTheCoordinateOutermost) {
   expect_noticed_by_detection("box2box", [](Inputs& inputs) {
     at::Tensor& deltas = inputs.weights.at("w10.deltas");
     deltas = deltas.view({40, 3, 4}).transpose(1, 2).reshape({40, 12});
@@ -82,10 +82,10 @@ TEST(DetectionBoxMistakes, ALogitOfAnotherBox) {
   });
 }
 
-TEST(DetectionHeadMistakes, AnchorDeltasNumberByNumber) {
+TEST(DetectionHeadMistakes, AnchorDeltasWithTheCoordinateOutermost) {
   expect_noticed_by_detection("rpn_tiny", [](Inputs& inputs) {
     at::Tensor& weight = inputs.weights.at("proposal_generator.rpn_head.anchor_deltas.weight");
-    weight = number_major(weight);
+    weight = coordinate_major(weight);
   });
 }
 
@@ -124,10 +124,10 @@ TEST(DetectionHeadMistakes, FirstLinearLayerInTheOrderOfOurMaps) {
   });
 }
 
-TEST(DetectionHeadMistakes, BoxesOfClassesNumberByNumber) {
+TEST(DetectionHeadMistakes, BoxesOfClassesWithTheCoordinateOutermost) {
   expect_noticed_by_detection("box_head_tiny", [](Inputs& inputs) {
     at::Tensor& weight = inputs.weights.at("roi_heads.box_predictor.bbox_pred.weight");
-    weight = number_major(weight);
+    weight = coordinate_major(weight);
   });
 }
 

@@ -45,11 +45,11 @@ std::vector<CaseResult> on_both_paths(const Entry& entry, const Request& request
   return results;
 }
 
-// The input tensors of a case, after request.sabotage.
+// The input tensors of a case, after request.mistake.
 Tensors case_inputs(const Request& request, Tensors tensors) {
   Inputs inputs;
   inputs.weights = std::move(tensors);
-  if (request.sabotage) request.sabotage(inputs);
+  if (request.mistake) request.mistake(inputs);
   return inputs.weights;
 }
 

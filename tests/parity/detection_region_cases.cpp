@@ -38,7 +38,7 @@ RegionCase region_case(const Entry& entry, const Request& request, const nn::Par
   c.inputs.weights = procedural_weights(names, c.seed);
   c.pooled_RCPP =
       procedural_images("pooled", c.seed, {c.number("rois"), c.number("channels"), side, side});
-  if (request.sabotage) request.sabotage(c.inputs);
+  if (request.mistake) request.mistake(c.inputs);
   return c;
 }
 
@@ -292,7 +292,7 @@ void norm_case(CaseResult& result, const Entry& entry, const Request& request, P
   Inputs inputs;
   inputs.weights = procedural_weights(names, seed);
   inputs.weights["apart"] = at::zeros({});
-  if (request.sabotage) request.sabotage(inputs);
+  if (request.mistake) request.mistake(inputs);
   Tensors got;
   for (const auto& [name, sizes] : entry.about.at("sizes").items()) {
     NormCase c{name, {}, {}, inputs.weights, type, inputs.weights.at("apart").item<double>() != 0};

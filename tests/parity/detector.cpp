@@ -93,19 +93,20 @@ at::Tensor normalised_images(const DetectorCase& c, at::ScalarType type) {
 }
 
 // For each candidate in `chosen`, its index in the ascending list of candidates with this label.
-std::vector<int64_t> places_of(const at::Tensor& chosen, const at::Tensor& label_N, int64_t label) {
+std::vector<int64_t> indices_among_label(const at::Tensor& chosen, const at::Tensor& label_N,
+                                         int64_t label) {
   const at::Tensor list = label_N.eq(label).nonzero().squeeze(1).contiguous();
   const auto* first = list.const_data_ptr<int64_t>();
-  std::vector<int64_t> places;
+  std::vector<int64_t> indices;
   const at::Tensor ids = chosen.to(at::kLong).contiguous();
   for (int64_t i = 0; i < ids.size(0); ++i) {
     const int64_t id = ids.const_data_ptr<int64_t>()[i];
     const auto* found = std::lower_bound(first, first + list.size(0), id);
     require(found != first + list.size(0) && *found == id,
             "candidate {} was drawn, but its label is not {}", id, label);
-    places.push_back(found - first);
+    indices.push_back(found - first);
   }
-  return places;
+  return indices;
 }
 
 // A choice that returns the stored samples. They are stored as indices into all candidates.
@@ -113,7 +114,7 @@ boxes::Choice given_choice(const at::Tensor& positive, const at::Tensor& negativ
                            const at::Tensor& label_N) {
   return [=](boxes::Side side, int64_t, int64_t) {
     const bool is_positive = side == boxes::Side::kPositives;
-    return places_of(is_positive ? positive : negative, label_N, is_positive ? 1 : 0);
+    return indices_among_label(is_positive ? positive : negative, label_N, is_positive ? 1 : 0);
   };
 }
 
@@ -225,9 +226,9 @@ at::Tensor pixels_in_order(const models::Detector& model, const at::Tensor& imag
 DetectorCase detector_case(const Entry& entry, const Request& request, const Tensors& training) {
   DetectorCase c;
   c.options = detector_options_of(entry.about);
-  Inputs inputs;  // request.sabotage may change them
+  Inputs inputs;  // request.mistake may change them
   inputs.weights = detector_weights(c.options, entry.about.at("weight_seed").get<uint64_t>());
-  if (request.sabotage) request.sabotage(inputs);
+  if (request.mistake) request.mistake(inputs);
   c.weights = inputs.weights;
   const nlohmann::json polygons = read_json(entry.folder / (entry.stem() + ".polygons.json"));
   for (size_t i = 0; training.contains(fmt::format("image.{}", i)); ++i) {
@@ -258,7 +259,7 @@ Tensors train_detector(const DetectorCase& c, const Tensors& stored, Path path,
     }
     std::vector<reference::LabelledFrame> labelled;
     for (const models::FrameTruth& one : truths) labelled.push_back({one.boxes_T4, one.classes_T});
-    reference::DetectorPass pass;
+    reference::DetectorTrainingDraws pass;
     pass.anchors = [&](int64_t i, const at::Tensor&) {
       const auto at = static_cast<size_t>(i);
       return std::pair(c.anchors_positive[at].to(at::kLong), c.anchors_negative[at].to(at::kLong));

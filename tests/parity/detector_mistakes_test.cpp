@@ -9,7 +9,7 @@ namespace {
 
 const std::filesystem::path kDetectors = kShared / "goldens/detection";
 
-void expect_noticed_by_detector(const char* file, const Sabotage& mistake) {
+void expect_noticed_by_detector(const char* file, const InputMistake& mistake) {
   expect_noticed_in(kDetectors, file, mistake, "fast fp32");
 }
 
@@ -21,7 +21,7 @@ TEST(DetectorMistakes, BoxesOfTheWrongClass) {
   });
 }
 
-TEST(DetectorMistakes, TablesOfWindowsTurned) {
+TEST(DetectorMistakes, TablesOfWindowsFlipped) {
   expect_noticed_by_detector("e2e_tiny.train.safetensors", [](Inputs& inputs) {
     at::Tensor& table =
         inputs.weights.at("backbone.bottom_up.windowed_rel_pos_bias.relative_position_bias_table");
@@ -29,7 +29,7 @@ TEST(DetectorMistakes, TablesOfWindowsTurned) {
   });
 }
 
-TEST(DetectorMistakes, BinsOfRegionsTurned) {
+TEST(DetectorMistakes, BinsOfRegionsTransposed) {
   expect_noticed_by_detector("e2e_no_truth.train.safetensors", [](Inputs& inputs) {
     at::Tensor& weight = inputs.weights.at("roi_heads.box_head.fc1.weight");
     const std::vector<int64_t> sizes = weight.sizes().vec();  // columns: channel, row, column

@@ -71,12 +71,12 @@ class Comparison {
   // without a stored one therefore belongs to a parameter that the upstream model lacks.
   void every_gradient() {
     std::set<std::string> tags;
-    for (const std::string& name : answered_) {
+    for (const std::string& name : looked_up_) {
       if (name.starts_with("grad.")) tags.insert(tag_of(name));
     }
     for (const auto& [name, value] : run_.values) {
       if (!name.starts_with("grad.") || !tags.contains(tag_of(name))) continue;
-      if (!answered_.contains(name)) add_fault(result_, name + " is computed, but not stored");
+      if (!looked_up_.contains(name)) add_fault(result_, name + " is computed, but not stored");
     }
   }
 
@@ -100,7 +100,7 @@ class Comparison {
 
   const at::Tensor* computed(const std::string& name) {
     const auto found = run_.values.find(name);
-    answered_.insert(name);
+    looked_up_.insert(name);
     if (found != run_.values.end()) return &found->second;
     add_fault(result_, fmt::format("{} is stored, but no computed tensor has this name", name));
     return nullptr;
@@ -293,7 +293,7 @@ class Comparison {
   const Run& run_;
   std::string prefix_;
   const Tolerance& tolerance_;
-  std::set<std::string> answered_;  // names of computed tensors that were looked up
+  std::set<std::string> looked_up_;  // names of computed tensors that were looked up
 };
 
 }  // namespace

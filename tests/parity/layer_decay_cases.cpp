@@ -52,7 +52,7 @@ Run train(const ClassifierCase& the, const Plan& plan, Path path) {
   for (size_t i = 0; i < plan.epochs.size(); ++i) {
     classifier->zero_gradients();
     const at::Tensor loss =
-        loss::label_smoothing_cross_entropy(classifier->logits({}), the.labels.labels_B, 0.1);
+        loss::label_smoothing_cross_entropy(classifier->logits({}), the.targets.labels_B, 0.1);
     losses.push_back(loss.item<double>());
     torch::autograd::backward({loss}, {});
     const double lr = optim::lr_at_epoch(plan.options, plan.epochs[i]);

@@ -12,10 +12,12 @@ namespace {
 // Converts [B, G, ...] to [G * B, ...].
 at::Tensor group_major(const at::Tensor& x) { return x.transpose(0, 1).flatten(0, 1); }
 
-Placed complete(const at::Tensor& values) { return {values, at::ones(values.sizes(), at::kBool)}; }
+UpstreamTensor complete(const at::Tensor& values) {
+  return {values, at::ones(values.sizes(), at::kBool)};
+}
 
 // Writes source [N, S, C] to the positions `indices` [N, S] of a tensor [N, length, C].
-Placed scatter(const at::Tensor& source_NSC, const at::Tensor& indices_NS, int64_t length) {
+UpstreamTensor scatter(const at::Tensor& source_NSC, const at::Tensor& indices_NS, int64_t length) {
   const int64_t rows = source_NSC.size(0), width = source_NSC.size(2);
   const at::Tensor index = indices_NS.unsqueeze(-1).expand_as(source_NSC);
   at::Tensor values = at::zeros({rows, length, width}, source_NSC.options());
@@ -35,19 +37,19 @@ Layout::Layout(const masks::ViewPlan& plan, ops::PatchGeometry geometry, int64_t
   require(plan.kept_runs().size() == 1, "the kept views differ in size; layouts need equal sizes");
 }
 
-Placed Layout::raster(const at::Tensor& tokens) const {
+UpstreamTensor Layout::raster(const at::Tensor& tokens) const {
   const int64_t kept = plan_.kept_slots();
   return scatter(tokens.reshape({batch(), kept, -1}), plan_.order_BL.narrow(1, 0, kept), patches());
 }
 
-Placed Layout::map(const at::Tensor& cells, int64_t stage) const {
+UpstreamTensor Layout::map(const at::Tensor& cells, int64_t stage) const {
   const ops::Cells places = geometry_.cells(stage);
   const int64_t kept = plan_.kept_slots(), count = places.count(), side = places.side;
   const at::Tensor stored = cells.reshape({batch(), kept, count, -1});
   const int64_t width = stored.size(3);
   // order[r] is the storage index of the cell with raster index r.
   const at::Tensor order = at::tensor(at::ArrayRef<int64_t>(places.raster), at::kLong).argsort();
-  const Placed patches_BLC = raster(stored.index_select(2, order).flatten(2));
+  const UpstreamTensor patches_BLC = raster(stored.index_select(2, order).flatten(2));
   const auto as_map = [&](const at::Tensor& x) {
     return x.reshape({batch(), plan_.grid.rows, plan_.grid.cols, side, side, width})
         .permute({0, 5, 1, 3, 2, 4})
@@ -56,7 +58,7 @@ Placed Layout::map(const at::Tensor& cells, int64_t stage) const {
   return {as_map(patches_BLC.values), as_map(patches_BLC.computed)};
 }
 
-Placed Layout::views(const at::Tensor& tokens) const {
+UpstreamTensor Layout::views(const at::Tensor& tokens) const {
   const int64_t length = class_tokens_ + view_size_;
   return complete(group_major(tokens.reshape({batch(), plan_.kept, length, -1})));
 }
@@ -73,7 +75,7 @@ at::Tensor Layout::patch_of_place() const {
   return at::stack(views, 1);
 }
 
-Placed Layout::sequences(const at::Tensor& tokens) const {
+UpstreamTensor Layout::sequences(const at::Tensor& tokens) const {
   at::Tensor source = group_major(tokens.reshape({batch(), plan_.kept, -1, tokens.size(-1)}));
   at::Tensor places = group_major(patch_of_place()) + class_tokens_;
   const int64_t length = source.size(1), hidden = patches() - view_size_;
@@ -85,7 +87,7 @@ Placed Layout::sequences(const at::Tensor& tokens) const {
   return scatter(source, places, class_tokens_ + patches());
 }
 
-Placed Layout::predictions(const at::Tensor& predictions_BGHD) const {
+UpstreamTensor Layout::predictions(const at::Tensor& predictions_BGHD) const {
   const std::vector<int64_t> order = geometry_.pixel_order();
   const auto pixels = static_cast<int64_t>(order.size());
   const at::Tensor inverse = at::tensor(at::ArrayRef<int64_t>(order), at::kLong).argsort();

@@ -13,7 +13,7 @@ namespace fcm::parity {
 // A tensor in the upstream layout, and which of its elements this program computed. It skips
 // elements that no result needs, although upstream computes them: hidden patches in the encoder,
 // visible ones at the end of the decoder.
-struct Placed {
+struct UpstreamTensor {
   at::Tensor values;
   at::Tensor computed;  // bool, same shape
 };
@@ -25,17 +25,17 @@ class Layout {
   Layout(const masks::ViewPlan& plan, ops::PatchGeometry geometry, int64_t class_tokens);
 
   // Cells of a convolution stage, [B, K, P, C] (or [B, K, C] for one cell) -> [B, C, H, W].
-  Placed map(const at::Tensor& cells, int64_t stage) const;
+  UpstreamTensor map(const at::Tensor& cells, int64_t stage) const;
   // One vector per patch, [B, K, C] -> [B, L, C] in raster order.
-  Placed raster(const at::Tensor& tokens) const;
+  UpstreamTensor raster(const at::Tensor& tokens) const;
   // The encoder's sequences of each view, in any grouping of [B, G, T, C] -> [G * B, T, C].
-  Placed views(const at::Tensor& tokens) const;
+  UpstreamTensor views(const at::Tensor& tokens) const;
   // The decoder's sequences, [B * G, T + L, D] with visible patches first, or only the hidden ones,
   // [B * G, L - k, D] -> [G * B, T + L, D] in raster order.
-  Placed sequences(const at::Tensor& tokens) const;
+  UpstreamTensor sequences(const at::Tensor& tokens) const;
   // Predictions [B, G, L - k, pixels * channels] -> [G * B, L, pixels * channels], a patch as (row,
   // column, channel).
-  Placed predictions(const at::Tensor& predictions_BGHD) const;
+  UpstreamTensor predictions(const at::Tensor& predictions_BGHD) const;
 
   at::Tensor masks() const;        // [G * B, L]: 1 hidden, 0 visible
   at::Tensor ids_restore() const;  // [B, L]: the slot of each patch

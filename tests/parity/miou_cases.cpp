@@ -297,7 +297,7 @@ std::string place_of(const Entry& entry) {
 
 }  // namespace
 
-bool is_of_maps(const Entry& entry) { return map_files().contains(place_of(entry)); }
+bool is_segmentation_map_entry(const Entry& entry) { return map_files().contains(place_of(entry)); }
 
 std::vector<CaseResult> miou_cases(const Entry& entry, const Request& request) {
   std::vector<CaseResult> results;

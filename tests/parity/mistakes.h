@@ -18,10 +18,10 @@ namespace fcm::parity {
 inline const std::filesystem::path kShared = std::filesystem::path(FCM_SOURCE_DIR) / "../shared";
 
 inline std::vector<CaseResult> run(const std::filesystem::path& folder, const std::string& file,
-                                   const std::string& filter, const Sabotage& sabotage) {
+                                   const std::string& filter, const InputMistake& mistake) {
   for (const Entry& entry : find_entries(folder)) {
     if (entry.path() != folder / file) continue;
-    return run_cases(entry, {entry.file + " [" + filter, sabotage});
+    return run_cases(entry, {entry.file + " [" + filter, mistake});
   }
   ADD_FAILURE() << file << " is not in the manifest";
   return {};
@@ -35,7 +35,7 @@ inline bool is_of_inputs(const std::string& fault) {
 
 // Expects that all cases of the file pass without the mistake and fail with it.
 inline void expect_noticed_in(const std::filesystem::path& folder, const std::string& file,
-                              const Sabotage& mistake, const std::string& filter = "") {
+                              const InputMistake& mistake, const std::string& filter = "") {
   if (!std::filesystem::exists(folder / file)) GTEST_SKIP() << "no " << folder / file;
   const std::vector<CaseResult> right = run(folder, file, filter, {}),
                                 wrong = run(folder, file, filter, mistake);

@@ -9,7 +9,7 @@ namespace {
 
 const std::filesystem::path kFixtures = kShared / "fixtures";
 
-void expect_noticed(const std::string& file, const Sabotage& mistake,
+void expect_noticed(const std::string& file, const InputMistake& mistake,
                     const std::string& filter = "") {
   expect_noticed_in(kFixtures, file, mistake, filter);
 }

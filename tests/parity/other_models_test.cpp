@@ -136,9 +136,10 @@ TEST(ParityOfOtherModels, ConvVitClassifier) {
       make_inputs(entry_of(about), model,
                   reference::classifier_names_and_shapes(reference_classifier(model)), {});
   at::manual_seed(3);
-  const LabelsAndTargets labels{at::randint(7, {4}, at::kLong), at::softmax(at::randn({4, 7}), 1)};
-  const Tensors stored = of_both(run_classifier(model, inputs, labels, Path::kReference, kExact),
-                                 run_classifier(model, inputs, labels, Path::kFast, kExact));
+  const ClassifierTargets targets{at::randint(7, {4}, at::kLong),
+                                  at::softmax(at::randn({4, 7}), 1)};
+  const Tensors stored = of_both(run_classifier(model, inputs, targets, Path::kReference, kExact),
+                                 run_classifier(model, inputs, targets, Path::kFast, kExact));
   const Folder folder;
   folder.write(about, stored);
   expect_all_pass(folder.run(), 6);

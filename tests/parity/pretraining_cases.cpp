@@ -8,7 +8,7 @@ PretrainingCase pretraining_case(const Entry& entry, const Request& request) {
   PretrainingCase made{published_model(entry.about), read_tensors(entry.path()), {}};
   made.inputs = make_inputs(entry, made.model, parameters_of(made.model), made.stored);
   made.model.device = request.device;
-  if (request.sabotage) request.sabotage(made.inputs);
+  if (request.mistake) request.mistake(made.inputs);
   return made;
 }
 

@@ -51,7 +51,7 @@ class FastModel {
   }
 
   // Converts a value to the layout in which upstream stores tensors of this name.
-  Placed place(const std::string& name, const at::Tensor& value) const {
+  UpstreamTensor place(const std::string& name, const at::Tensor& value) const {
     const auto is = [&](const char* prefix) { return name.starts_with(prefix); };
     if (is("decoder_blocks") || is("decoder_norm")) return layout_.sequences(value);
     if (published_.class_token()) {
@@ -73,9 +73,9 @@ class FastModel {
   at::Tensor pixels_BLPD_;
 };
 
-void keep(Run& run, const std::string& name, Placed placed) {
-  if (!placed.computed.all().item<bool>()) run.computed[name] = placed.computed;
-  run.values[name] = std::move(placed.values);
+void keep(Run& run, const std::string& name, UpstreamTensor tensor) {
+  if (!tensor.computed.all().item<bool>()) run.computed[name] = tensor.computed;
+  run.values[name] = std::move(tensor.values);
 }
 
 void run_fast(const PublishedModel& published, const Inputs& inputs, Types types,

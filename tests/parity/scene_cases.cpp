@@ -17,12 +17,12 @@ using loader::SceneOptions;
 
 constexpr int64_t kClasses = 150;
 
-// The tensors of a file after request.sabotage; among them are the inputs of its cases.
+// The tensors of a file after request.mistake; among them are the inputs of its cases.
 Tensors inputs_of(const Request& request, Tensors stored) {
-  if (!request.sabotage) return stored;
+  if (!request.mistake) return stored;
   Inputs inputs;
   inputs.weights = {stored.begin(), stored.end()};
-  request.sabotage(inputs);
+  request.mistake(inputs);
   for (auto& [name, tensor] : stored) tensor = inputs.weights.at(name);
   return stored;
 }

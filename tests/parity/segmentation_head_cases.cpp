@@ -105,9 +105,9 @@ HeadCase make_head_case(const Entry& entry, const Request& request) {
   c.fcn = {.in = dims[2], .channels = number("aux"), .classes = number("classes")};
   c.loss_weight = c.is_upernet() ? 1 : 0.4;
   const auto seed = entry.about.at("weight_seed").get<uint64_t>();
-  Inputs inputs;  // request.sabotage may change them
+  Inputs inputs;  // request.mistake may change them
   inputs.weights = procedural_weights(OwnHead(c, at::kFloat).parameters, seed);
-  if (request.sabotage) request.sabotage(inputs);
+  if (request.mistake) request.mistake(inputs);
   c.weights = inputs.weights;
   c.first_map = c.is_upernet() ? 0 : 2;
   for (int64_t i = c.first_map; i < (c.is_upernet() ? 4 : 3); ++i) {

@@ -11,7 +11,7 @@ namespace {
 
 const std::filesystem::path kSegmentationFolder = kShared / "goldens/segmentation";
 
-void expect_noticed_by_heads(const std::string& file, const Sabotage& mistake,
+void expect_noticed_by_heads(const std::string& file, const InputMistake& mistake,
                              const std::string& filter = "") {
   expect_noticed_in(kSegmentationFolder, file, mistake, filter);
 }
@@ -59,7 +59,7 @@ TEST(SegmentationHeadMistakes, LogitsOfAnotherPlace) {
   });
 }
 
-TEST(SegmentationHeadMistakes, AFourthMapWithItsWindowTurned) {
+TEST(SegmentationHeadMistakes, AFourthMapWithItsWindowFlipped) {
   expect_noticed_by_heads("map4_and_pooling.safetensors", [](Inputs& inputs) {
     at::Tensor& weight = inputs.weights.at("backbone.fpn.0.weight");
     weight = weight.flip(2);

@@ -69,7 +69,7 @@ void losses_of(CaseResult& result, const Entry& entry, const Request& request, P
     const std::string name = fmt::format("case{}.", i);
     Inputs inputs;
     inputs.images_BCHW = procedural_of(about.at("logits"), "logits");
-    if (request.sabotage) request.sabotage(inputs);
+    if (request.mistake) request.mistake(inputs);
     const at::Tensor logits = inputs.images_BCHW.to(type), labels = stored.at(name + "labels");
     const auto weight = about.at("loss_weight").get<double>();
     const LossOfLogits got = path == Path::kFast ? fast_loss(logits, labels, weight)
@@ -91,14 +91,14 @@ void losses_of(CaseResult& result, const Entry& entry, const Request& request, P
   }
 }
 
-struct MapOfGrid {
+struct FourthMapTensors {
   Tensors values;  // map4, pool<N>, psp
 };
 
 constexpr std::array<int64_t, 4> kPoolSides{1, 2, 3, 6};
 
-MapOfGrid fast_map(const at::Tensor& feature_BCHW, int64_t channels, uint64_t seed,
-                   at::ScalarType type, const Sabotage& sabotage) {
+FourthMapTensors fast_map(const at::Tensor& feature_BCHW, int64_t channels, uint64_t seed,
+                          at::ScalarType type, const InputMistake& mistake) {
   const int64_t in = feature_BCHW.size(1);
   nn::Parameters parameters(0, type);
   const heads::FourthMap fourth(nn::Scope(parameters) / "backbone", in);
@@ -106,11 +106,11 @@ MapOfGrid fast_map(const at::Tensor& feature_BCHW, int64_t channels, uint64_t se
                             {.in = {1, 1, 1, in}, .channels = channels, .classes = 2});
   Inputs inputs;
   inputs.weights = procedural_weights(parameters, seed);
-  if (sabotage) sabotage(inputs);
+  if (mistake) mistake(inputs);
   set_weights(parameters, inputs.weights);
   const at::NoGradGuard no_grad;
   const at::Tensor map = fourth(nhwc_of(feature_BCHW).to(type), nullptr);
-  MapOfGrid result;
+  FourthMapTensors result;
   result.values["map4"] = nchw_of(map);
   for (const int64_t side : kPoolSides) {
     result.values[fmt::format("pool{}", side)] = nchw_of(nn::adaptive_pool(map, side));
@@ -122,8 +122,8 @@ MapOfGrid fast_map(const at::Tensor& feature_BCHW, int64_t channels, uint64_t se
   return result;
 }
 
-MapOfGrid plain_map(const at::Tensor& feature_BCHW, int64_t channels, uint64_t seed,
-                    at::ScalarType type, const Sabotage& sabotage) {
+FourthMapTensors plain_map(const at::Tensor& feature_BCHW, int64_t channels, uint64_t seed,
+                           at::ScalarType type, const InputMistake& mistake) {
   const int64_t in = feature_BCHW.size(1);
   nn::Parameters parameters(0, at::kFloat);  // only its names and shapes are used
   const heads::FourthMap fourth(nn::Scope(parameters) / "backbone", in);
@@ -131,10 +131,10 @@ MapOfGrid plain_map(const at::Tensor& feature_BCHW, int64_t channels, uint64_t s
                             {.in = {1, 1, 1, in}, .channels = channels, .classes = 2});
   Inputs inputs;
   inputs.weights = procedural_weights(parameters, seed);
-  if (sabotage) sabotage(inputs);
+  if (mistake) mistake(inputs);
   const at::NoGradGuard no_grad;
   const reference::Weights weights = as_type(inputs.weights, type);
-  MapOfGrid result;
+  FourthMapTensors result;
   const reference::Layers layers(weights, type, [&](const std::string& name, const at::Tensor& x) {
     if (name == "decode_head.bottleneck") result.values["psp"] = x.clone();
   });
@@ -156,9 +156,9 @@ void maps_of(CaseResult& result, const Entry& entry, const Request& request, Pat
     const nlohmann::json& about = entry.about.at("cases").at(i);
     const at::Tensor feature = procedural_of(about.at("feature"), "feature.2");
     const auto seed = about.at("weight_seed").get<uint64_t>();
-    const MapOfGrid got = path == Path::kFast
-                              ? fast_map(feature, channels, seed, type, request.sabotage)
-                              : plain_map(feature, channels, seed, type, request.sabotage);
+    const FourthMapTensors got = path == Path::kFast
+                                     ? fast_map(feature, channels, seed, type, request.mistake)
+                                     : plain_map(feature, channels, seed, type, request.mistake);
     for (const auto& [name, value] : got.values) {
       const std::string full = fmt::format("case{}.{}", i, name);
       if (!value.sizes().equals(stored.at(full).sizes())) add_fault(result, full + ": shape");

@@ -54,9 +54,9 @@ SegmentorCase segmentor_case(const Entry& entry, const Request& request) {
   c.options = segmentor_options(entry.about.at("config"));
   c.batch = entry.about.at("config").at("batch");
   c.seed = entry.about.at("weight_seed");
-  Inputs inputs;  // request.sabotage may change them
+  Inputs inputs;  // request.mistake may change them
   inputs.weights = segmentor_weights(c.options, c.seed);
-  if (request.sabotage) request.sabotage(inputs);
+  if (request.mistake) request.mistake(inputs);
   c.weights = inputs.weights;
   return c;
 }

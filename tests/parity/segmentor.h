@@ -26,7 +26,7 @@ struct SegmentorCase {
   Tensors stored;
 };
 
-// Reads the case and applies request.sabotage to its weights.
+// Reads the case and applies request.mistake to its weights.
 SegmentorCase segmentor_case(const Entry& entry, const Request& request);
 // Procedural values by upstream names.
 reference::Weights segmentor_weights(const models::SegmenterOptions& options, uint64_t seed);

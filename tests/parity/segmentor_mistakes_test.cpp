@@ -7,7 +7,7 @@
 namespace fcm::parity {
 namespace {
 
-void expect_noticed_by_segmentor(const std::string& file, const Sabotage& mistake) {
+void expect_noticed_by_segmentor(const std::string& file, const InputMistake& mistake) {
   expect_noticed_in(kShared / "goldens/segmentation", file, mistake, "fast fp32");
 }
 
@@ -18,7 +18,7 @@ TEST(SegmentorMistakes, ScalesOfAnotherBranch) {
 }
 
 // Transposes the table of a grid that is not square.
-TEST(SegmentorMistakes, ATableTurnedOver) {
+TEST(SegmentorMistakes, ATransposedTable) {
   expect_noticed_by_segmentor("segmentor_rect.safetensors", [](Inputs& inputs) {
     at::Tensor& table =
         inputs.weights.at("backbone.blocks3.0.attn.relative_position_bias_table");  // [11 * 19, 3]

@@ -31,9 +31,9 @@ SwinCase swin_case(const Entry& entry, const Request& request) {
   Tensors beside = stored_forward(entry);
   beside.insert(made.stored.begin(), made.stored.end());
   made.inputs = swin_inputs(entry, made.model, beside);
-  if (request.sabotage) {
+  if (request.mistake) {
     Inputs plain{made.inputs.weights, made.inputs.images_BCHW, made.inputs.noise_L};
-    request.sabotage(plain);
+    request.mistake(plain);
     made.inputs.weights = plain.weights;
     made.inputs.images_BCHW = plain.images_BCHW;
     made.inputs.noise_L = plain.noise_BL;
@@ -77,32 +77,32 @@ Tensors known(const SwinModel& model, const Tensors& stored, Path path) {
 }
 
 // The mask of patches derived from SimMIM's mask of cells must equal the stored one.
-void check_masks(CaseResult& result, const SwinCase& the) {
-  if (the.model.program == SwinProgram::kSimMim && the.stored.contains("mask_units")) {
-    const at::Tensor& units = the.stored.at("mask_units");
-    const int64_t step = the.inputs.mask_Bhw.size(1) / units.size(1);
+void check_masks(CaseResult& result, const SwinCase& c) {
+  if (c.model.program == SwinProgram::kSimMim && c.stored.contains("mask_units")) {
+    const at::Tensor& units = c.stored.at("mask_units");
+    const int64_t step = c.inputs.mask_Bhw.size(1) / units.size(1);
     compare_exactly(result, "mask_units",
-                    the.inputs.mask_Bhw.slice(1, 0, the.inputs.mask_Bhw.size(1), step)
-                        .slice(2, 0, the.inputs.mask_Bhw.size(2), step),
+                    c.inputs.mask_Bhw.slice(1, 0, c.inputs.mask_Bhw.size(1), step)
+                        .slice(2, 0, c.inputs.mask_Bhw.size(2), step),
                     units);
   }
 }
 
-int64_t hidden_patches(const SwinCase& the) {
-  const int64_t cells = the.model.options.unit() / the.model.options.patch;
-  return the.inputs.mask_Bhw.sum().item<int64_t>() / (cells * cells);
+int64_t hidden_patches(const SwinCase& c) {
+  const int64_t cells = c.model.options.unit() / c.model.options.patch;
+  return c.inputs.mask_Bhw.sum().item<int64_t>() / (cells * cells);
 }
 
 // The share of hidden pixel values at which the gradients of the L1 loss differ in sign: one run
 // predicts more than the image's value, the other less.
-double changed_signs(const SwinCase& the, const Run& one, const Run& other) {
-  const int64_t patch = the.model.options.patch;
-  const at::Tensor hidden_B1HW = the.inputs.mask_Bhw.to(at::kBool)
+double changed_signs(const SwinCase& c, const Run& one, const Run& other) {
+  const int64_t patch = c.model.options.patch;
+  const at::Tensor hidden_B1HW = c.inputs.mask_Bhw.to(at::kBool)
                                      .repeat_interleave(patch, 1)
                                      .repeat_interleave(patch, 2)
                                      .unsqueeze(1);
   const auto signs = [&](const Run& run) {
-    return (run.values.at("reconstruction") - the.inputs.images_BCHW)
+    return (run.values.at("reconstruction") - c.inputs.images_BCHW)
         .sign()
         .masked_select(hidden_B1HW);
   };
@@ -113,29 +113,29 @@ double changed_signs(const SwinCase& the, const Run& one, const Run& other) {
 
 std::vector<CaseResult> swin_cases(const Entry& entry, const Request& request) {
   std::vector<CaseResult> results = in_three_types(entry, request, [&] {
-    const SwinCase the = swin_case(entry, request);
+    const SwinCase c = swin_case(entry, request);
     Subject subject{
-        the.model.blocks(), known(the.model, the.stored, Path::kFast),
-        [the](Path path, Types types) { return run_swin(the.model, the.inputs, path, types); },
-        /*from_float64=*/true, the.model.program == SwinProgram::kSimMim ? hidden_patches(the) : 0};
-    subject.changed_signs = [the](const Run& one, const Run& other) {
-      return changed_signs(the, one, other);
+        c.model.blocks(), known(c.model, c.stored, Path::kFast),
+        [c](Path path, Types types) { return run_swin(c.model, c.inputs, path, types); },
+        /*from_float64=*/true, c.model.program == SwinProgram::kSimMim ? hidden_patches(c) : 0};
+    subject.changed_signs = [c](const Run& one, const Run& other) {
+      return changed_signs(c, one, other);
     };
     return subject;
   });
   // Only the reference computes attention per window, as it is stored.
   if (entry.kind() != "forward") return results;
   add_case(results, request, entry.file + " [reference fp64, attention]", [&](CaseResult& result) {
-    const SwinCase the = swin_case(entry, request);
-    check_masks(result, the);
-    const Run run = run_swin(the.model, the.inputs, Path::kReference, kFp64);
-    for (const auto& [name, wanted] : the.stored) {
+    const SwinCase c = swin_case(entry, request);
+    check_masks(result, c);
+    const Run run = run_swin(c.model, c.inputs, Path::kReference, kFp64);
+    for (const auto& [name, wanted] : c.stored) {
       if (!is_attention(name) || name.ends_with(".idx")) continue;
       const bool sampled = name.ends_with(".val");
       const std::string tensor = sampled ? name.substr(0, name.size() - 4) : name;
       const at::Tensor& value = run.values.at(tensor);
       at::Tensor got = value.flatten();
-      if (sampled) got = got.index_select(0, the.stored.at(tensor + ".idx"));
+      if (sampled) got = got.index_select(0, c.stored.at(tensor + ".idx"));
       compare(result, tensor, got, wanted.flatten(), 1e-6, value.abs().max().item<double>());
     }
     ++result.tensors;
@@ -159,17 +159,17 @@ Tensors of_series(const Tensors& stored, const std::string& series) {
   return result;
 }
 
-void compare_series(CaseResult& result, const Entry& entry, const SwinCase& the, Path path,
+void compare_series(CaseResult& result, const Entry& entry, const SwinCase& c, Path path,
                     const std::string& series, const nlohmann::json& about) {
   SwinSteps steps;
   steps.clip = about.value("clip", 0.0);
-  if (the.model.program == SwinProgram::kGreenMim) steps.beta2 = 0.95;
-  if (the.model.program == SwinProgram::kClassifier) steps.layer_decay = 0.8;
+  if (c.model.program == SwinProgram::kGreenMim) steps.beta2 = 0.95;
+  if (c.model.program == SwinProgram::kClassifier) steps.layer_decay = 0.8;
   steps.rates.assign(about.at("losses_fp32").size() - 1, 1e-3);
-  const Run run = run_swin_steps(the.model, the.inputs, path, steps);
+  const Run run = run_swin_steps(c.model, c.inputs, path, steps);
   Entry of_series_entry = entry;
   of_series_entry.about["errors_fp32_vs_fp64"] = about.at("errors_fp32_vs_fp64");
-  compare_steps(result, of_series_entry, of_series(the.stored, series), run);
+  compare_steps(result, of_series_entry, of_series(c.stored, series), run);
 }
 
 }  // namespace

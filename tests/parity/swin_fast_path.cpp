@@ -30,9 +30,9 @@ masks::ViewPlan plan_of(const SwinModel& model, const SwinInputs& inputs) {
 }
 
 // Converts plan order to raster-order maps, and records which elements were computed.
-class Placing {
+class RasterConverter {
  public:
-  Placing(const SwinModel& model, masks::ViewPlan plan)
+  RasterConverter(const SwinModel& model, masks::ViewPlan plan)
       : options_(model.options), geometry_{model.encoder().strides}, plan_(std::move(plan)) {}
 
   const masks::ViewPlan& plan() const { return plan_; }
@@ -120,7 +120,7 @@ void keep_placed(Run& run, const std::string& name, const at::Tensor& value,
 class FastSwin final : public SwinPath {
  public:
   FastSwin(const SwinModel& model, const SwinInputs& inputs, Types types)
-      : model_(model), inputs_(inputs), types_(types), placing_(model, plan_of(model, inputs)) {
+      : model_(model), inputs_(inputs), types_(types), converter_(model, plan_of(model, inputs)) {
     if (model.program == SwinProgram::kClassifier) {
       classifier_ = std::make_unique<models::Classifier>(model.classifier(), 0, types.parameters);
     } else {
@@ -130,7 +130,7 @@ class FastSwin final : public SwinPath {
     for (const nn::Parameter& parameter : parameters().all()) {
       parameters().set_published(parameter, inputs.weights.at(parameter.name));
     }
-    pixels_BLPD_ = placing_.pixels(inputs.images_BCHW.to(types.parameters));
+    pixels_BLPD_ = converter_.pixels(inputs.images_BCHW.to(types.parameters));
   }
 
   Losses losses(Run* run) override {
@@ -142,7 +142,7 @@ class FastSwin final : public SwinPath {
     }
     if (classifier_) {
       const at::Tensor features =
-          classifier_->features(pixels_BLPD_, placing_.plan(), types_.compute, {}, observer);
+          classifier_->features(pixels_BLPD_, converter_.plan(), types_.compute, {}, observer);
       const at::Tensor logits = classifier_->classify(features);
       if (run != nullptr) {
         run->values["pooled"] = features.detach();
@@ -151,7 +151,7 @@ class FastSwin final : public SwinPath {
       return classifier_losses(logits, inputs_, run);
     }
     const auto result =
-        autoencoder_->forward(pixels_BLPD_, placing_.plan(), types_.compute, observer);
+        autoencoder_->forward(pixels_BLPD_, converter_.plan(), types_.compute, observer);
     if (run != nullptr) keep_outputs(*run, result);
     const char* tag = model_.program == SwinProgram::kSimMim ? "l1"
                       : model_.options.norm_pix              ? "norm_pix"
@@ -213,23 +213,24 @@ class FastSwin final : public SwinPath {
     const std::string act = "act." + name;
     const auto is = [&](const char* prefix) { return name.starts_with(prefix); };
     if (name == "decoder_embed") {
-      run.values[act] = placing_.visible(value, stages() - 1);
+      run.values[act] = converter_.visible(value, stages() - 1);
     } else if (name == "decoder_blocks_in") {
       run.values[act] = sequences(value, &computed);
     } else if (is("decoder_blocks.")) {
-      const at::Tensor hidden_BH = placing_.plan().order_BL.slice(1, placing_.plan().kept_slots());
-      const at::Tensor placed = placing_.at_patches(
+      const at::Tensor hidden_BH =
+          converter_.plan().order_BL.slice(1, converter_.plan().kept_slots());
+      const at::Tensor placed = converter_.at_patches(
           value.slice(1, value.size(1) - hidden_BH.size(1)), hidden_BH, &computed);
       keep_placed(run, act, placed, computed);
     } else if (is("decoder_")) {
       return;
     } else if (model_.program == SwinProgram::kGreenMim && name != "patch_embed") {
-      run.values[act] = placing_.visible(value, name == "norm" ? stages() - 1 : stage_of(name));
+      run.values[act] = converter_.visible(value, name == "norm" ? stages() - 1 : stage_of(name));
     } else {
       const int64_t stage = name == "norm" ? stages() - 1 : stage_of(name);
-      keep_placed(run, act, placing_.map(value, stage, &computed), computed);
+      keep_placed(run, act, converter_.map(value, stage, &computed), computed);
       if (name == "patch_embed" && model_.program == SwinProgram::kGreenMim) {
-        run.values["act.visible"] = placing_.visible(value, 0);
+        run.values["act.visible"] = converter_.visible(value, 0);
       }
     }
   }
@@ -237,14 +238,14 @@ class FastSwin final : public SwinPath {
   // Converts the decoder's sequence (visible patches in plan order, then hidden ones) to the order
   // of upstream's decoder.
   at::Tensor sequences(const at::Tensor& x_BLD, at::Tensor* computed) const {
-    const masks::ViewPlan& plan = placing_.plan();
+    const masks::ViewPlan& plan = converter_.plan();
     at::Tensor place_BL = plan.order_BL;
     if (model_.options.shuffled) {
       const at::Tensor drawn = plan.order_BL.narrow(1, 0, plan.kept_slots());
       const at::Tensor rank = drawn.argsort(/*dim=*/int64_t{1}).argsort(/*dim=*/int64_t{1});
       place_BL = at::cat({drawn.gather(1, rank), plan.order_BL.slice(1, plan.kept_slots())}, 1);
     }
-    const at::Tensor placed = placing_.at_patches(x_BLD, place_BL, computed);
+    const at::Tensor placed = converter_.at_patches(x_BLD, place_BL, computed);
     *computed = at::Tensor();  // undefined: all elements were computed
     return placed;
   }
@@ -254,17 +255,17 @@ class FastSwin final : public SwinPath {
     const at::Tensor predictions =
         wide(result.reconstruction.runs.front().predictions_BGHD.front());
     at::Tensor computed;
-    const at::Tensor patches = placing_.patches(predictions, &computed);
+    const at::Tensor patches = converter_.patches(predictions, &computed);
     if (model_.program == SwinProgram::kSimMim) {
-      keep_placed(run, "reconstruction", placing_.image(patches),
-                  placing_.image(computed.to(at::kByte)).to(at::kBool));
+      keep_placed(run, "reconstruction", converter_.image(patches),
+                  converter_.image(computed.to(at::kByte)).to(at::kBool));
       const at::Tensor raster =
-          placing_.map(wide(result.features.latent_BKC), stages() - 1, &computed);
+          converter_.map(wide(result.features.latent_BKC), stages() - 1, &computed);
       run.values["latent"] = raster.transpose(1, 2).unflatten(
-          2, {placing_.plan().grid.rows, placing_.plan().grid.cols});
+          2, {converter_.plan().grid.rows, converter_.plan().grid.cols});
     } else {
       keep_placed(run, "pred", patches, computed);
-      run.values["latent"] = placing_.visible(wide(result.features.latent_BKC), stages() - 1);
+      run.values["latent"] = converter_.visible(wide(result.features.latent_BKC), stages() - 1);
     }
   }
 
@@ -273,7 +274,7 @@ class FastSwin final : public SwinPath {
   const SwinModel model_;
   const SwinInputs& inputs_;
   Types types_;
-  Placing placing_;
+  RasterConverter converter_;
   std::unique_ptr<models::Classifier> classifier_;
   std::unique_ptr<models::MaskedAutoencoder> autoencoder_;
   std::unique_ptr<optim::AdamW> optimizer_;

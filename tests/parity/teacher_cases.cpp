@@ -90,7 +90,7 @@ Teacher make_teacher(const Entry& entry, const Request& request) {
     fail(ExitCode::kData, "the manifest has {} parameters, the tower {}", shapes.size(),
          teacher.inputs.weights.size());
   }
-  if (request.sabotage) request.sabotage(teacher.inputs);
+  if (request.mistake) request.mistake(teacher.inputs);
   return teacher;
 }
 

@@ -49,7 +49,7 @@ TEST(ShippedRecipes, AreCompleteAndPassTheirChecks) {
 
 // Expects the values that all rows of the table have: image size 224, normalised pixels as targets,
 // decoder, augmentation and AdamW.
-void expect_published_habits(const Recipe& recipe) {
+void expect_common_values(const Recipe& recipe) {
   EXPECT_EQ(recipe.pretrain().decoder.dim, 512);
   EXPECT_EQ(recipe.pretrain().decoder.depth, 8);
   EXPECT_EQ(recipe.pretrain().decoder.heads, 16);
@@ -106,7 +106,7 @@ class PublishedRows : public testing::TestWithParam<Schedule> {};
 // because each image has four views.
 TEST_P(PublishedRows, HoldTheirValues) {
   const Recipe recipe = shipped(GetParam().recipe);
-  expect_published_habits(recipe);
+  expect_common_values(recipe);
   GetParam().vit ? expect_vit_base(recipe) : expect_conv_vit_base(recipe);
   EXPECT_EQ(recipe.pretrain().masks.views.count, GetParam().views);
   EXPECT_EQ(recipe.optim.batch_size, GetParam().batch_size);
@@ -133,7 +133,7 @@ TEST(PublishedRows, OfSeveralTargetsHoldTheirValues) {
                                                   {"fastconvmae_ct_large_in1k_200ep", 200}};
   for (const auto& [name, epochs] : rows) {
     const Recipe recipe = shipped(name);
-    expect_published_habits(recipe);
+    expect_common_values(recipe);
     EXPECT_EQ(recipe.pretrain().targets.reconstructed(), (std::vector<std::string>{"clip", "ema"}));
     EXPECT_EQ(recipe.pretrain().targets.clip, recipe.pretrain().targets.ema);
     EXPECT_EQ(recipe.pretrain().targets.clip_tower, "vit_b16");

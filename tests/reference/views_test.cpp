@@ -50,13 +50,13 @@ Inputs small_inputs(int64_t batch = 2) {
 
 // Noise whose ranks are rotated by `start`, so that its first view is the view of `noise` that
 // starts at rank `start`.
-at::Tensor turned(const at::Tensor& noise, int64_t start) {
+at::Tensor rotated_noise(const at::Tensor& noise, int64_t start) {
   const at::Tensor ranks = noise.argsort(true, 1).argsort(true, 1);
   return (ranks - start).remainder(noise.size(1)).to(at::kDouble) /
          static_cast<double>(noise.size(1));
 }
 
-std::vector<int64_t> turned(std::vector<int64_t> sizes, size_t view) {
+std::vector<int64_t> rotated_sizes(std::vector<int64_t> sizes, size_t view) {
   std::rotate(sizes.begin(), sizes.begin() + static_cast<int64_t>(view), sizes.end());
   return sizes;
 }
@@ -87,7 +87,8 @@ TEST_P(AllViews, AreTheMeanOfOneViewModels) {
   int64_t start = 0, hidden = 0;
   for (size_t view = 0; view < sizes.size(); ++view) {
     const ReferenceResult one =
-        forward(apart, options, inputs.images, turned(inputs.noise, start), turned(sizes, view), 1);
+        forward(apart, options, inputs.images, rotated_noise(inputs.noise, start),
+                rotated_sizes(sizes, view), 1);
     EXPECT_TRUE(one.masks[0].equal(all.masks[view]));
     EXPECT_TRUE(one.latents[0].allclose(all.latents[view], 1e-12, 1e-13));
     EXPECT_TRUE(one.predictions[0].allclose(all.predictions[view], 1e-12, 1e-13));

@@ -17,8 +17,8 @@ struct Bomb {
   std::string name;
   std::vector<std::string> command;  // arguments of the program; the file's path is appended
   std::string file, bytes;
-  int status;                                  // exit status
-  std::string beside = {}, bytes_beside = {};  // a second file that the first needs
+  int status;                                     // exit status
+  std::string other_file = {}, other_bytes = {};  // a second file that the first needs
 };
 
 inline std::string repeated(const std::string& piece, size_t times) {
@@ -95,7 +95,7 @@ inline std::string webp_claiming(uint32_t rows, uint32_t cols) {
   return bytes;
 }
 
-inline std::string laughing_pickle() {
+inline std::string billion_laughs_pickle() {
   std::string text = std::string(")q\0", 3);
   for (char level = 1; level < 12; ++level) {
     const std::string below = std::string("h") + static_cast<char>(level - 1);
@@ -170,8 +170,8 @@ inline std::vector<Bomb> checkpoint_bombs() {
       {"zip member of 256 MB, deflated", verify, "x.pth",
        formats::archive_of({code, {"a/data/0", "1234"}}), 4},
       {"pickle with a memo of 2^31", verify, "x.pth", formats::pth_of("Nr\xff\xff\xff\x7f"), 4},
-      {"pickle that laughs a billion times", verify, "x.pth", formats::pth_of(laughing_pickle()),
-       4},
+      {"pickle that laughs a billion times", verify, "x.pth",
+       formats::pth_of(billion_laughs_pickle()), 4},
       {"pickle of a million nested lists", verify, "x.pth",
        formats::pth_of(repeated("]", 1'000'000) + repeated("a", 999'999)), 4},
       {"pickle FRAME of 2^62 bytes", verify, "x.pth",

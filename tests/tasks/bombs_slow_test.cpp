@@ -38,20 +38,20 @@ Cost cost_of(std::vector<std::string> words, const std::string& path) {
 
 // A bomb that is on disk and no longer in memory. A child's peak memory includes that of this
 // process at the fork.
-struct Written {
+struct BombOnDisk {
   std::string name;
   std::vector<std::string> command;
   int status;
   fs::path data;
 };
 
-std::vector<Written> write_all(const Scratch& scratch) {
-  std::vector<Written> all;
+std::vector<BombOnDisk> write_bombs(const Scratch& scratch) {
+  std::vector<BombOnDisk> all;
   for (const auto& kind : {image_bombs, data_bombs, checkpoint_bombs, recipe_bombs}) {
     for (const Bomb& bomb : kind()) {
       const std::string folder = std::to_string(all.size()) + "/";
       const fs::path file = scratch.write(folder + bomb.file, bomb.bytes);
-      if (!bomb.beside.empty()) scratch.write(folder + bomb.beside, bomb.bytes_beside);
+      if (!bomb.other_file.empty()) scratch.write(folder + bomb.other_file, bomb.other_bytes);
       const bool whole_folder = bomb.file.starts_with("train/");
       all.push_back({bomb.name, bomb.command, bomb.status, whole_folder ? scratch / folder : file});
     }
@@ -62,9 +62,9 @@ std::vector<Written> write_all(const Scratch& scratch) {
 
 TEST(BombsSlow, AreRefusedInASecondAndLittleMemory) {
   const Scratch scratch;
-  const std::vector<Written> bombs = write_all(scratch);
+  const std::vector<BombOnDisk> bombs = write_bombs(scratch);
   double slowest = 0, largest = 0;
-  for (const Written& bomb : bombs) {
+  for (const BombOnDisk& bomb : bombs) {
     SCOPED_TRACE(bomb.name);
     const Cost idle = cost_of(bomb.command, scratch / "no such file");
     const Cost cost = cost_of(bomb.command, bomb.data);

@@ -38,7 +38,7 @@ class Pretrained {
   train::PublishedTensors tensors_;
 };
 
-FinetuneRequest asking(const char* recipe, const std::vector<std::string>& set = {}) {
+FinetuneRequest request_for(const char* recipe, const std::vector<std::string>& set = {}) {
   FinetuneRequest request;
   request.recipe = recipe::load_supervised_recipe(recipe, {kRecipes}, set);
   request.set = set;
@@ -59,7 +59,7 @@ TEST(CheckpointEncoder, TakesKindSizesAndNormalisation) {
     SCOPED_TRACE(name);
     const Pretrained pretrained(name);
     const recipe::Recipe& theirs = pretrained.recipe();
-    const FinetuneRequest request = asking("smoke_finetune");
+    const FinetuneRequest request = request_for("smoke_finetune");
     const recipe::Recipe recipe = resolved(request, pretrained);
     EXPECT_EQ(recipe.model.kind, theirs.model.kind);
     EXPECT_EQ(recipe.encoder.size, "custom") << "the stored recipe has explicit sizes";
@@ -83,8 +83,10 @@ TEST(CheckpointEncoder, TakesKindSizesAndNormalisation) {
 TEST(CheckpointEncoder, WithoutARecipeItsTensorsTell) {
   Pretrained pretrained("smoke_mae_pretrain");
   pretrained.checkpoint.state.erase("recipe");
-  EXPECT_NE(fault(asking("smoke_finetune"), pretrained).find("encoder.heads=N"), std::string::npos);
-  const recipe::Recipe recipe = resolved(asking("smoke_finetune", {"encoder.heads=4"}), pretrained);
+  EXPECT_NE(fault(request_for("smoke_finetune"), pretrained).find("encoder.heads=N"),
+            std::string::npos);
+  const recipe::Recipe recipe =
+      resolved(request_for("smoke_finetune", {"encoder.heads=4"}), pretrained);
   EXPECT_EQ(recipe.model.kind, "vit");
   EXPECT_EQ(recipe.encoder.dims, (std::vector<int64_t>{32}));
   EXPECT_EQ(recipe.encoder.heads, 4);
@@ -92,15 +94,15 @@ TEST(CheckpointEncoder, WithoutARecipeItsTensorsTell) {
 
 TEST(CheckpointEncoder, WhatIsSetWins) {
   const Pretrained pretrained("smoke_pretrain");
-  const recipe::Recipe recipe =
-      resolved(asking("smoke_finetune", {"data.mean=[0.1,0.2,0.3]", "optim.epochs=2"}), pretrained);
+  const recipe::Recipe recipe = resolved(
+      request_for("smoke_finetune", {"data.mean=[0.1,0.2,0.3]", "optim.epochs=2"}), pretrained);
   EXPECT_EQ(recipe.data.mean, (std::vector<double>{0.1, 0.2, 0.3}));
   EXPECT_EQ(recipe.data.stddev, pretrained.recipe().data.stddev);
   EXPECT_EQ(recipe.optim.epochs, 2);
 }
 
 TEST(CheckpointEncoder, FromScratchTheRecipesOwnKeysCount) {
-  const FinetuneRequest request = asking("smoke_finetune");
+  const FinetuneRequest request = request_for("smoke_finetune");
   ASSERT_EQ(request.recipe.encoder.size, "checkpoint");
   SilentReporter silence;
   const recipe::Recipe recipe = resolved_recipe(request, nullptr, silence);
@@ -111,7 +113,7 @@ TEST(CheckpointEncoder, FromScratchTheRecipesOwnKeysCount) {
 
 TEST(CheckpointEncoder, SizesThatARecipeNamesMustBeTheCheckpoints) {
   const Pretrained vit("smoke_mae_pretrain"), conv_vit("smoke_pretrain");
-  const FinetuneRequest own = asking("smoke_finetune", {"encoder.size=custom"});
+  const FinetuneRequest own = request_for("smoke_finetune", {"encoder.size=custom"});
   EXPECT_EQ(fault(own, conv_vit), "");
   EXPECT_EQ(fault(own, vit),
             "the encoder in runs/pretrained has model.kind = \"vit\", encoder.dims = [32], "
@@ -125,10 +127,10 @@ TEST(CheckpointEncoder, SizesThatARecipeNamesMustBeTheCheckpoints) {
   EXPECT_NE(fault(own, heads).find("encoder.heads = 4"), std::string::npos);
   // A shipped recipe of full size is refused, and accepted with the setting that the message
   // proposes.
-  EXPECT_NE(fault(asking("finetune_convvit_base_in1k_100ep"), vit).find("[256, 384, 768]"),
+  EXPECT_NE(fault(request_for("finetune_convvit_base_in1k_100ep"), vit).find("[256, 384, 768]"),
             std::string::npos);
-  EXPECT_EQ(fault(asking("finetune_convvit_base_in1k_100ep", {"encoder.size=checkpoint"}), vit),
-            "");
+  EXPECT_EQ(
+      fault(request_for("finetune_convvit_base_in1k_100ep", {"encoder.size=checkpoint"}), vit), "");
   // With --allow-missing the user accepts that the sizes differ.
   FinetuneRequest shallow = own;
   shallow.allow_missing = {"blocks3.*"};

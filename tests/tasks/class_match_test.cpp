@@ -107,7 +107,7 @@ TEST(ClassMatch, FoldersThatAreCalledByNumbersAreRefusedWhereTheOthersHaveNames)
   }
 }
 
-TEST(ClassMatch, AClassifierThatDoesNotSayIsTakenAtItsCountAndSaid) {
+TEST(ClassMatch, WithoutClassNamesTheNumberOfClassesDecidesWithANote) {
   const ClassMatch unknown = match({}, 2, {"a", "b"});
   ASSERT_EQ(unknown.notes.size(), 1u);
   EXPECT_NE(unknown.notes[0].find("does not say"), std::string::npos);

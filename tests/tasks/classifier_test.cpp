@@ -11,12 +11,12 @@
 #include "fcm/tasks/trained_classifier.h"
 #include "fcm/train/state.h"
 #include "tests/support/error_of.h"
-#include "tests/support/keeping_reporter.h"
+#include "tests/support/recording_reporter.h"
 
 namespace fcm::tasks {
 namespace {
 
-using test::KeepingReporter;
+using test::RecordingReporter;
 
 recipe::Recipe small(int64_t side) {
   recipe::Recipe recipe;
@@ -58,7 +58,7 @@ class LoadEncoder : public testing::Test {
   }
 
   train::PublishedTensors tensors_;
-  KeepingReporter reporter_;
+  RecordingReporter reporter_;
 };
 
 TEST_F(LoadEncoder, TakesTheEncoderAndKeepsANewHead) {

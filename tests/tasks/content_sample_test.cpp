@@ -71,9 +71,9 @@ TEST(ContentSample, SmallSetsAreComparedWhole) {
 
 // The sample of a large set holds the images whose file names have the smallest hashes. Copies with
 // the same file name are therefore in both samples.
-TEST(ContentSample, OfLargeSetsTheShareIsThatOfThoseThatCouldMeet) {
+TEST(ContentSample, LargeSetsEstimateTheShareFromSamples) {
   const ContentSample train = sample_of("train", range(0, 20'000));
-  EXPECT_EQ(train.looked_at, 4096);
+  EXPECT_EQ(train.sampled, 4096);
   const ContentSample val = sample_of("val", range(19'000, 23'000));
   const SharedImages found = shared_images(train, 20'000, val);
   EXPECT_GT(found.shared, 150);  // expected: 1000 * 4096 / 20,000, about 205
@@ -90,14 +90,14 @@ TEST(ContentSample, OfLargeSetsTheShareIsThatOfThoseThatCouldMeet) {
 TEST(ContentSample, WhatIsLookedAtIsBounded) {
   const NumberedImages large("a", range(0, 40), 2048);
   const ContentSample one = content_sample_of(large, 1), four = content_sample_of(large, 4);
-  EXPECT_EQ(one.looked_at, 16);
+  EXPECT_EQ(one.sampled, 16);
   EXPECT_EQ(one.marks, four.marks);
   EXPECT_EQ(one.names, four.names);
 }
 
 TEST(ContentSample, ImagesThatCannotBeReadTellNothing) {
   const ContentSample some = sample_of("a", {1, -2, 3});
-  EXPECT_EQ(some.looked_at, 3);
+  EXPECT_EQ(some.sampled, 3);
   EXPECT_EQ(some.marks.size(), 2u);
   EXPECT_EQ(shared_images(some, 3, some).shared, 2);
   EXPECT_EQ(shared_images({}, 0, some).shared, 0);

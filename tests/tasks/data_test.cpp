@@ -16,7 +16,7 @@ namespace {
 
 using loader::Split;
 
-class Kept final : public Reporter {
+class TextReporter final : public Reporter {
  public:
   void info(const std::string& line) override { said += line + "\n"; }
   void warn(const std::string& line) override { said += "warning: " + line + "\n"; }
@@ -34,60 +34,61 @@ class LabelledDataTest : public testing::Test {
     return folder_.write("list.txt", text).string();
   }
   std::string refusal(const std::string& data) {
-    return test::error_of(ExitCode::kData, [&] { open_labelled(data, Split::kTrain, {}, kept_); });
+    return test::error_of(ExitCode::kData,
+                          [&] { open_labelled(data, Split::kTrain, {}, reporter_); });
   }
   std::string data() const { return folder_.string(); }
 
   test::Scratch folder_;
-  Kept kept_;
+  TextReporter reporter_;
 };
 
 TEST_F(LabelledDataTest, WhyThereAreNoLabels) {
   image("train/a/1.png");
   image("val/1.png");
   const std::string message =
-      test::error_of(ExitCode::kData, [&] { open_labelled_splits(data(), {}, kept_); });
+      test::error_of(ExitCode::kData, [&] { open_labelled_splits(data(), {}, reporter_); });
   EXPECT_EQ(message, data() + " has no labels, which accuracy needs: " + data() +
                          "/val has 1 image and no class folders; sort them into one folder "
                          "per class");
 }
 
 // A split that exists but cannot be read is an error; an absent split is not an error.
-TEST_F(LabelledDataTest, ASplitThatCannotBeReadIsNoneThatIsLeftOut) {
+TEST_F(LabelledDataTest, AnUnreadableSplitIsAnErrorAnAbsentOneIsNot) {
   image("val/a/1.png");
-  EXPECT_EQ(verify_data(data(), {}, kept_).at("images"), 1);
+  EXPECT_EQ(verify_data(data(), {}, reporter_).at("images"), 1);
   std::filesystem::create_symlink("nowhere", folder_ / "train");
   const auto fault = [&] {
-    return test::error_of(ExitCode::kData, [&] { verify_data(data(), {}, kept_); });
+    return test::error_of(ExitCode::kData, [&] { verify_data(data(), {}, reporter_); });
   };
   EXPECT_NE(fault().find("train"), std::string::npos) << fault();
   // The other split can still be read.
-  EXPECT_EQ(open_images(data(), Split::kVal, {}, kept_)->size(), 1);
+  EXPECT_EQ(open_images(data(), Split::kVal, {}, reporter_)->size(), 1);
   std::filesystem::remove(folder_ / "train");
   std::filesystem::create_directories(folder_ / "train" / "a");
   folder_.write("train/a/1.heic", std::string("x"));
   EXPECT_NE(fault().find("train"), std::string::npos) << fault();
   const PackRequest request{data(), folder_ / "all.pack", {}, false, {}};
-  EXPECT_THROW(pack_data(request, kept_), Error);
+  EXPECT_THROW(pack_data(request, reporter_), Error);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "all.pack"));
 }
 
 // In folders of CIFAR records or IDX files too, an unreadable split is an error, and an absent
 // split is not.
-TEST_F(LabelledDataTest, ShardsAndRecordsThatCannotBeReadAreFaultsOfTheirSplit) {
+TEST_F(LabelledDataTest, UnreadableCifarAndIdxFilesAreErrorsOfTheirSplit) {
   const auto fault = [&] {
-    return test::error_of(ExitCode::kData, [&] { verify_data(data(), {}, kept_); });
+    return test::error_of(ExitCode::kData, [&] { verify_data(data(), {}, reporter_); });
   };
   const std::string record(3073, '\1');
   folder_.write("data_batch_1.bin", record);
-  EXPECT_EQ(verify_data(data(), {}, kept_).at("images"), 1) << "the absent split is no error";
+  EXPECT_EQ(verify_data(data(), {}, reporter_).at("images"), 1) << "the absent split is no error";
   folder_.write("test_batch.bin", record.substr(1));
   EXPECT_NE(fault().find("test_batch.bin"), std::string::npos) << fault();
   std::filesystem::remove(folder_ / "data_batch_1.bin");
   std::filesystem::remove(folder_ / "test_batch.bin");
   const std::string images("\0\0\x08\x03\0\0\0\1\0\0\0\1\0\0\0\1x", 17);
   folder_.write("train-images-idx3-ubyte", images);
-  EXPECT_EQ(verify_data(data(), {}, kept_).at("images"), 1);
+  EXPECT_EQ(verify_data(data(), {}, reporter_).at("images"), 1);
   folder_.write("t10k-images-idx3-ubyte", images.substr(0, 16));
   EXPECT_NE(fault().find("t10k-images-idx3-ubyte is truncated"), std::string::npos) << fault();
 }
@@ -102,7 +103,9 @@ TEST_F(LabelledDataTest, MapsAreVerifiedToo) {
   tests::write_scenes(folder_ / "scenes", 4, 1);
   const std::filesystem::path maps = folder_ / "scenes" / "annotations" / "training";
   const auto bad = [&] {
-    return verify_data((folder_ / "scenes").string(), {}, kept_).at("bad_labels").get<int64_t>();
+    return verify_data((folder_ / "scenes").string(), {}, reporter_)
+        .at("bad_labels")
+        .get<int64_t>();
   };
   EXPECT_EQ(bad(), 0);
   const image::Image good = numbers_of(maps / "000.png");
@@ -112,10 +115,11 @@ TEST_F(LabelledDataTest, MapsAreVerifiedToo) {
   image::write_png(maps / "001.png", {2, 3, 1, std::vector<uint8_t>(6, 1)});
   std::ofstream(maps / "002.png") << "no picture";
   EXPECT_EQ(bad(), 3);
-  EXPECT_NE(kept_.said.find("000.png: its map has the class 9, and there are 6 classes"),
+  EXPECT_NE(reporter_.said.find("000.png: its map has the class 9, and there are 6 classes"),
             std::string::npos)
-      << kept_.said;
-  EXPECT_NE(kept_.said.find("001.png: its map has 2 x 3 pixels"), std::string::npos) << kept_.said;
+      << reporter_.said;
+  EXPECT_NE(reporter_.said.find("001.png: its map has 2 x 3 pixels"), std::string::npos)
+      << reporter_.said;
 }
 
 // Binary masks with the values 0 and 255: 255 is always ignored, and reduce_zero_label ignores 0,
@@ -147,23 +151,23 @@ TEST_F(LabelledDataTest, MapsWithoutAClassAreRefused) {
 TEST_F(LabelledDataTest, MapsAndObjectsThatAreNotPackedAreSaid) {
   tests::write_objects(folder_ / "coco", 1, 1);
   tests::write_scenes(folder_ / "scenes", 1, 1);
-  pack_data({(folder_ / "coco").string(), folder_ / "coco.pack", {}, false, {}}, kept_);
-  EXPECT_NE(kept_.said.find("objects, which a packed file cannot hold"), std::string::npos);
-  EXPECT_EQ(kept_.said.find("class maps"), std::string::npos) << kept_.said;
-  pack_data({(folder_ / "scenes").string(), folder_ / "scenes.pack", {}, false, {}}, kept_);
-  EXPECT_NE(kept_.said.find("class maps, which"), std::string::npos) << kept_.said;
+  pack_data({(folder_ / "coco").string(), folder_ / "coco.pack", {}, false, {}}, reporter_);
+  EXPECT_NE(reporter_.said.find("objects, which a packed file cannot hold"), std::string::npos);
+  EXPECT_EQ(reporter_.said.find("class maps"), std::string::npos) << reporter_.said;
+  pack_data({(folder_ / "scenes").string(), folder_ / "scenes.pack", {}, false, {}}, reporter_);
+  EXPECT_NE(reporter_.said.find("class maps, which"), std::string::npos) << reporter_.said;
 }
 
 TEST_F(LabelledDataTest, ClassesOfOneSplitAloneAreSaid) {
   image("both/train/a/1.png");
   image("both/train/b/1.png");
   image("both/val/a/2.png");
-  const auto result = verify_data((folder_ / "both").string(), {}, kept_);
+  const auto result = verify_data((folder_ / "both").string(), {}, reporter_);
   const std::string why = result.at("classes_differ");
   EXPECT_NE(why.find("only in training: b"), std::string::npos) << why;
-  EXPECT_NE(kept_.said.find(why), std::string::npos);
+  EXPECT_NE(reporter_.said.find(why), std::string::npos);
   image("both/val/b/2.png");
-  EXPECT_FALSE(verify_data((folder_ / "both").string(), {}, kept_).contains("classes_differ"));
+  EXPECT_FALSE(verify_data((folder_ / "both").string(), {}, reporter_).contains("classes_differ"));
 }
 
 // A packed file stores only class names. Names 0, 1, 2, ... in numeric order are label numbers;
@@ -175,10 +179,10 @@ TEST_F(LabelledDataTest, NumbersOfLabelsAreToldFromFoldersThatAreCalledByNumbers
     text += fmt::format("f/{0}/1.png {0}\n", i);
   }
   const auto packed = [&](const std::string& data, const std::string& name) {
-    pack_data({data, folder_ / name, {}, false, {}}, kept_);
-    return open_images(folder_ / name, Split::kTrain, {}, kept_)->remarks().only_numbered;
+    pack_data({data, folder_ / name, {}, false, {}}, reporter_);
+    return open_images(folder_ / name, Split::kTrain, {}, reporter_)->remarks().only_numbered;
   };
-  EXPECT_TRUE(open_images(list(text), Split::kTrain, {}, kept_)->remarks().only_numbered);
+  EXPECT_TRUE(open_images(list(text), Split::kTrain, {}, reporter_)->remarks().only_numbered);
   EXPECT_TRUE(packed(list(text), "list.pack"));
   EXPECT_FALSE(packed(folder_ / "f", "folders.pack"));
 }
@@ -188,7 +192,7 @@ TEST_F(LabelledDataTest, ClassesThatDifferAreNamed) {
     image(name);
   }
   const std::string message =
-      test::error_of(ExitCode::kData, [&] { open_labelled_splits(data(), {}, kept_); });
+      test::error_of(ExitCode::kData, [&] { open_labelled_splits(data(), {}, reporter_); });
   EXPECT_NE(message.find("; only in training: a; only in validation: images"), std::string::npos)
       << message;
 }
@@ -200,15 +204,16 @@ TEST_F(LabelledDataTest, LabelsThatCannotBeUsedAreRefusedOnceWithTheirNumber) {
                 "/1.png: its label in line 1 of the list, \"one\", is not a class number");
   EXPECT_NE(refusal(list("1.png 0\n2.png 1\n3.png\n")).find("1 of 3 images"), std::string::npos);
   // Readers without labels accept them.
-  EXPECT_EQ(open_images(names, Split::kTrain, {}, kept_)->size(), 3);
+  EXPECT_EQ(open_images(names, Split::kTrain, {}, reporter_)->size(), 3);
 }
 
-TEST_F(LabelledDataTest, AFewAreSaid) {
+TEST_F(LabelledDataTest, FewUnusableLabelsAreAWarning) {
   std::string text;
   for (int i = 0; i < 20; ++i) text += fmt::format("{}.png {}\n", i, i % 2);
-  open_labelled(list(text + "x.png\n"), Split::kTrain, {}, kept_);
-  EXPECT_NE(kept_.said.find("warning: "), std::string::npos);
-  EXPECT_NE(kept_.said.find("1 of 21 images has no usable label"), std::string::npos) << kept_.said;
+  open_labelled(list(text + "x.png\n"), Split::kTrain, {}, reporter_);
+  EXPECT_NE(reporter_.said.find("warning: "), std::string::npos);
+  EXPECT_NE(reporter_.said.find("1 of 21 images has no usable label"), std::string::npos)
+      << reporter_.said;
 }
 
 TEST_F(LabelledDataTest, WhatIsRemarkedOfBothSplitsIsSaidOnce) {
@@ -216,13 +221,15 @@ TEST_F(LabelledDataTest, WhatIsRemarkedOfBothSplitsIsSaidOnce) {
     image(name);
   }
   folder_.write("Train/a/x.gif", std::string("x"));
-  open_labelled_splits(data(), {}, kept_);
-  EXPECT_EQ(kept_.said, data() + ": the splits are Train/ for training and Val/ for validation\n" +
-                            data() + ": left out: 1 .gif (a/x.gif)\n");
+  open_labelled_splits(data(), {}, reporter_);
+  EXPECT_EQ(reporter_.said, data() +
+                                ": the splits are Train/ for training and Val/ for validation\n" +
+                                data() + ": left out: 1 .gif (a/x.gif)\n");
 }
 
 TEST_F(LabelledDataTest, OptionalLabelsAreNoneWhereTheyCannotBeUsed) {
-  const auto strict = open_images(list("1.png 1\n2.png x\n3.png 0\n"), Split::kTrain, {}, kept_);
+  const auto strict =
+      open_images(list("1.png 1\n2.png x\n3.png 0\n"), Split::kTrain, {}, reporter_);
   const auto lenient = with_optional_labels(strict);
   EXPECT_THROW(strict->label(1), Error);
   EXPECT_EQ(lenient->label(0), 1);
@@ -234,29 +241,29 @@ TEST_F(LabelledDataTest, MistakesInTheDataAreWarningsInTrainingToo) {
   image("1.png");
   image("2.png");
   const std::string twice = list("1.png 0\n2.png 1\n1.png 1\n");
-  open_images(twice, Split::kTrain, {}, kept_);
-  EXPECT_NE(kept_.said.find("warning: " + twice + ": " + twice +
-                            " lists 1 image more than once (for example 1.png): 1 of 3 entries "
-                            "repeat one; 1 has different labels, for example 1.png: 0 and 1"),
+  open_images(twice, Split::kTrain, {}, reporter_);
+  EXPECT_NE(reporter_.said.find("warning: " + twice + ": " + twice +
+                                " lists 1 image more than once (for example 1.png): 1 of 3 entries "
+                                "repeat one; 1 has different labels, for example 1.png: 0 and 1"),
             std::string::npos)
-      << kept_.said;
+      << reporter_.said;
   for (const char* name : {"s/train/a/1.png", "s/Train/a/1.png", "s/val/a/1.png"}) image(name);
-  kept_.said.clear();
-  open_labelled_splits((folder_ / "s").string(), {}, kept_);
-  const size_t first = kept_.said.find("and Train/ beside it is not");
-  ASSERT_NE(first, std::string::npos) << kept_.said;
-  EXPECT_EQ(kept_.said.find("and Train/ beside it is not", first + 1), std::string::npos)
+  reporter_.said.clear();
+  open_labelled_splits((folder_ / "s").string(), {}, reporter_);
+  const size_t first = reporter_.said.find("and Train/ beside it is not");
+  ASSERT_NE(first, std::string::npos) << reporter_.said;
+  EXPECT_EQ(reporter_.said.find("and Train/ beside it is not", first + 1), std::string::npos)
       << "the note must appear once for both splits";
-  EXPECT_NE(kept_.said.find("has only one class (a), so accuracy is always 100 %"),
+  EXPECT_NE(reporter_.said.find("has only one class (a), so accuracy is always 100 %"),
             std::string::npos);
 }
 
 TEST_F(LabelledDataTest, WhatIsMeasuredButNotTrainedOnIsSaid) {
   loader::InstanceClasses measured{{"cat", "dog", "emu"}, {1, 2, 3}, {4, 0, 1}};
   const auto said = [&](std::vector<int64_t> trained) {
-    kept_.said.clear();
-    warn_of_unlearnt("d", trained, measured, "the training images", kept_);
-    return kept_.said;
+    reporter_.said.clear();
+    warn_of_unlearnt("d", trained, measured, "the training images", reporter_);
+    return reporter_.said;
   };
   EXPECT_EQ(said({1, 0, 1}), "");
   EXPECT_EQ(said({}), "") << "the training counts are unknown, so there is no warning";

@@ -19,7 +19,7 @@
 namespace fcm::tasks {
 namespace {
 
-using formats::KeepingReporter;
+using formats::RecordingReporter;
 using nlohmann::json;
 using Overrides = std::vector<std::string>;
 
@@ -43,13 +43,13 @@ class FactsInUse : public testing::Test {
             {"layer_norm_eps", 1e-12},      {"hidden_act", "gelu"}};
   }
   TrainedModel load(const std::string& path, const Overrides& set = {}) {
-    reporter_ = KeepingReporter();
+    reporter_ = RecordingReporter();
     return load_trained_model({path, set, {}}, ModelUse::kFeatures, reporter_);
   }
 
   tests::Scratch scratch_;
   test::Tensors vit_ = test::small_vit();
-  KeepingReporter reporter_;
+  RecordingReporter reporter_;
 };
 
 TEST_F(FactsInUse, WhatIsWrittenIsUsedWithoutAWord) {
@@ -97,7 +97,7 @@ TEST_F(FactsInUse, ConversionsTakeThemAlong) {
                                                         {"hf", "d"},
                                                         {"transformers", "e"},
                                                         {"timm", "f"}}) {
-    KeepingReporter reporter;
+    RecordingReporter reporter;
     convert_checkpoint({{from, {}, {}}, to, scratch_ / out, false}, reporter);
     const TrainedModel trained = load((scratch_ / out).string());
     EXPECT_EQ(trained.recipe.encoder.heads, 4) << to;
@@ -118,7 +118,7 @@ TEST_F(FactsInUse, RecipesThatNameTheirSizesAreComparedWithThem) {
       "smoke_finetune", {std::filesystem::path(FCM_SOURCE_DIR) / "recipes"}, sizes);
   request.set = sizes;
   const auto resolve = [&](const std::string& path) {
-    reporter_ = KeepingReporter();
+    reporter_ = RecordingReporter();
     const checkpoint::Checkpoint start = interop::load_any(path, false, reporter_);
     return resolved_recipe(request, &start, reporter_);
   };

@@ -113,7 +113,7 @@ TEST(Finetune, KilledAndStoppedBetweenTheBitsAreTheSame) {
             json_of(scratch / "whole" / "result.json").at("top1"));
 }
 
-TEST(Finetune, WantsWeightsOrTheWordThatThereAreNone) {
+TEST(Finetune, NeedsACheckpointOrFromScratch) {
   const Scratch scratch;
   std::vector<std::string> words = smoke_finetune(scratch / "run");
   std::erase(words, "--from-scratch");

@@ -49,9 +49,9 @@ TEST(ImageSet, KeepsTheColoursOfAMapsClasses) {
   ASSERT_EQ(set.colours.size(), 6u);
   const std::optional<ImageSet> stored = stored_set({{kTrainedOn, to_json(set)}}, kTrainedOn);
   EXPECT_EQ(stored->colours, maps->map_classes().colours);
-  EXPECT_EQ(colours_of_answers(stored, 6), set.colours);
-  EXPECT_TRUE(colours_of_answers(stored, 7).empty()) << "one class has no colour";
-  EXPECT_TRUE(colours_of_answers(described(some("here"), "here"), 2).empty());
+  EXPECT_EQ(class_colours_of(stored, 6), set.colours);
+  EXPECT_TRUE(class_colours_of(stored, 7).empty()) << "one class has no colour";
+  EXPECT_TRUE(class_colours_of(described(some("here"), "here"), 2).empty());
   EXPECT_FALSE(summary_of(set).contains("colours"));
 }
 

@@ -18,18 +18,18 @@ inline bool fits(const char* pattern, const std::string& name) {
 }
 
 // A set of cells. Each field is a pattern with *, ?, @(this|that) and !(this).
-struct Place {
+struct CellPattern {
   const char *command, *origin, *form;
 };
-inline bool fits(const Place& place, const std::string& command, const std::string& origin,
+inline bool fits(const CellPattern& cells, const std::string& command, const std::string& origin,
                  const std::string& form) {
-  return fits(place.command, command) && fits(place.origin, origin) && fits(place.form, form);
+  return fits(cells.command, command) && fits(cells.origin, origin) && fits(cells.form, form);
 }
 
 // Cells that are refused. `sentence` is a part of the message that contains no names of files or
 // runs; docs/tour/10-checkpoint.md quotes it.
 struct Refusal {
-  Place place;
+  CellPattern cells;
   ExitCode code;
   const char* sentence;
 };
@@ -44,11 +44,12 @@ inline const char* const kNoClassToken =
 inline const char* const kClassifiers = "@(tuned_*|probe_*)";
 inline const char* const kSegmenters = "segmented_*";
 inline const char* const kDetectors = "detected_*";
-inline const char* const kBoth = "@(segmented_*|detected_*)";
+inline const char* const kSegmentersAndDetectors = "@(segmented_*|detected_*)";
 inline const char* const kSwins = "@(simmim|greenmim|fast_greenmim)";
-inline const char* const kOfSwin = "@(simmim|greenmim|fast_greenmim|tuned_simmim|tuned_greenmim)";
+inline const char* const kAllOnSwin =
+    "@(simmim|greenmim|fast_greenmim|tuned_simmim|tuned_greenmim)";
 // Origins whose heads ViTModel and SwinModel cannot store.
-inline const char* const kOfToken = "@(tuned_token|tuned_simmim|tuned_greenmim)";
+inline const char* const kHeadsNotStored = "@(tuned_token|tuned_simmim|tuned_greenmim)";
 inline const char* const kWeightsAlone = "@(safetensors|hf|encoder|timm|transformers)";
 inline const char* const kEncoders = "@(encoder|timm|transformers)";
 
@@ -56,7 +57,7 @@ inline const std::vector<Refusal> kRefusals = {
     {{"eval", kPretrained, "*"},
      ExitCode::kCheckpoint,
      "holds no classifier, segmenter or detector; train one with"},
-    {{"@(eval|convert_onnx)", kOfToken, "transformers"},
+    {{"@(eval|convert_onnx)", kHeadsNotStored, "transformers"},
      ExitCode::kCheckpoint,
      "so it is not a classifier"},
     {{"@(eval|convert_onnx)", "probe_*", "timm"},
@@ -70,7 +71,7 @@ inline const std::vector<Refusal> kRefusals = {
     {{"visualize", "@(mixture|ema)", "@(safetensors|hf)"},
      ExitCode::kCheckpoint,
      "has no EMA of the encoder"},
-    {{"visualize_attention", kOfSwin, "*"},
+    {{"visualize_attention", kAllOnSwin, "*"},
      ExitCode::kUsage,
      "attention is shown of a conv_vit or a vit"},
     {{"report", "*", "!(run)"}, ExitCode::kUsage, "is not a run folder: it has no recipe.toml"},
@@ -78,8 +79,10 @@ inline const std::vector<Refusal> kRefusals = {
     {{"resume", "tuned_*", "@(run|step|native|pth)"},
      ExitCode::kCheckpoint,
      "does not fit this model"},
-    {{"resume", kBoth, "@(run|step|native)"}, ExitCode::kCheckpoint, "does not fit this model"},
-    {{"resume", kBoth, "@(pth|mmseg|detectron2)"},
+    {{"resume", kSegmentersAndDetectors, "@(run|step|native)"},
+     ExitCode::kCheckpoint,
+     "does not fit this model"},
+    {{"resume", kSegmentersAndDetectors, "@(pth|mmseg|detectron2)"},
      ExitCode::kCheckpoint,
      "holds weights but no training state"},
     {{"resume", "probe_*", "@(run|step|native)"}, ExitCode::kCheckpoint, "does not fit this model"},
@@ -96,7 +99,9 @@ inline const std::vector<Refusal> kRefusals = {
     {{"predict", kPretrained, "*"},
      ExitCode::kCheckpoint,
      "holds no classifier, segmenter or detector; train one with"},
-    {{"predict", kOfToken, "transformers"}, ExitCode::kCheckpoint, "so it is not a classifier"},
+    {{"predict", kHeadsNotStored, "transformers"},
+     ExitCode::kCheckpoint,
+     "so it is not a classifier"},
     {{"predict", "probe_*", "timm"}, ExitCode::kCheckpoint, "so it is not a classifier"},
     {{"detect", "mae", "*"}, ExitCode::kUsage, "takes a map after each quarter"},
     {{"detect", "ema", "*"}, ExitCode::kCheckpoint, "was trained on grey images"},
@@ -120,7 +125,7 @@ inline const std::vector<Refusal> kRefusals = {
 };
 
 // Cells that work but give another result than the run folder, each for a documented reason.
-inline const std::vector<Place> kOthers = {
+inline const std::vector<CellPattern> kOtherResults = {
     // An exported ConvViT encoder lacks the layers that fuse the first stages into the last.
     {"@(knn|linprobe|linprobe_fast|features_mean|features_flat|convert_onnx|visualize_pca|"
      "visualize_neighbours)",
@@ -131,7 +136,7 @@ inline const std::vector<Place> kOthers = {
     // The file has no head.
     {"@(finetune|convert_native|convert_pth|convert_safetensors|convert_hf|convert_encoder|"
      "convert_timm|show|diff)",
-     kOfToken, "transformers"},
+     kHeadsNotStored, "transformers"},
     {"@(convert_native|convert_pth|convert_safetensors|convert_hf|convert_encoder|diff)",
      "probe_mae", "timm"},
     // The run evaluates its moving average, which the file does not store.
@@ -141,15 +146,15 @@ inline const std::vector<Place> kOthers = {
 inline const Refusal* refusal_of(const std::string& command, const std::string& origin,
                                  const std::string& form) {
   const auto found = std::find_if(kRefusals.begin(), kRefusals.end(), [&](const Refusal& one) {
-    return fits(one.place, command, origin, form);
+    return fits(one.cells, command, origin, form);
   });
   return found == kRefusals.end() ? nullptr : &*found;
 }
 
-inline bool gives_other(const std::string& command, const std::string& origin,
-                        const std::string& form) {
-  return std::any_of(kOthers.begin(), kOthers.end(),
-                     [&](const Place& one) { return fits(one, command, origin, form); });
+inline bool gives_other_result(const std::string& command, const std::string& origin,
+                               const std::string& form) {
+  return std::any_of(kOtherResults.begin(), kOtherResults.end(),
+                     [&](const CellPattern& one) { return fits(one, command, origin, form); });
 }
 
 }  // namespace fcm::paths

@@ -47,7 +47,7 @@ inline void PrintTo(const Origin& origin, std::ostream* out) { *out << origin.na
 // A form of a run's checkpoint. If `to` is empty, the form is the run folder, or its newest step
 // folder if `inside` is set. Otherwise it is the output of `checkpoint convert --to`, a file or
 // folder whose name ends in `ending`.
-struct Form {
+struct CheckpointForm {
   std::string name, to, ending, inside;
 };
 
@@ -120,9 +120,9 @@ inline void write_images(const fs::path& folder) {
 }
 
 // Runs and their checkpoint forms, created on first use.
-class World {
+class RunCache {
  public:
-  explicit World(std::vector<Origin> origins) : origins_(std::move(origins)) {
+  explicit RunCache(std::vector<Origin> origins) : origins_(std::move(origins)) {
     write_images(scratch_ / "pictures");
     tests::write_scenes(scenes());
     tests::write_objects(objects());
@@ -163,7 +163,7 @@ class World {
 
   // The result is nullopt if the run cannot be converted to that form; the convert cells test the
   // refusal.
-  std::optional<fs::path> checkpoint(const std::string& name, const Form& form) {
+  std::optional<fs::path> checkpoint(const std::string& name, const CheckpointForm& form) {
     if (form.to.empty()) return form.inside.empty() ? run(name) : step_of(name);
     const auto [place, is_new] = forms_.try_emplace({name, form.name});
     if (is_new) {

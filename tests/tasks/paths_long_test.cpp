@@ -61,7 +61,7 @@ const std::vector<Origin> kOrigins = {
     {"detected_simmim", "smoke_detect", kFewObjectsOfSwin, "simmim"},
 };
 
-const std::vector<Form> kForms = {
+const std::vector<CheckpointForm> kForms = {
     {"run", "", "", ""},
     {"step", "", "", "step"},
     {"native", "native", "", ""},
@@ -76,7 +76,7 @@ const std::vector<Form> kForms = {
 };
 
 struct Cell {
-  World& world;
+  RunCache& cache;
   std::string origin;
   fs::path checkpoint;
 };
@@ -97,9 +97,9 @@ json hash_of(std::string_view bytes) { return std::hash<std::string_view>()(byte
 
 json train_on(const char* recipe, const Cell& cell) {
   SilentReporter silence;
-  const fs::path out = cell.world.fresh();
+  const fs::path out = cell.cache.fresh();
   const json result = tasks::finetune(
-      downstream({"", recipe, {}, ""}, cell.world.data(), cell.checkpoint, out), silence);
+      downstream({"", recipe, {}, ""}, cell.cache.data(), cell.checkpoint, out), silence);
   return {{"weights", weights_of(out)}, {"top1", result.at("top1")}, {"loss", result.at("loss")}};
 }
 
@@ -108,10 +108,10 @@ const char* const kVitOfLargePatches = "@(fast_mae|segmented_mae)";
 // Trains a segmenter for one step from the cell's checkpoint.
 json segmented(const Cell& cell) {
   SilentReporter silence;
-  const fs::path out = cell.world.fresh();
+  const fs::path out = cell.cache.fresh();
   const Settings& set = fits(kVitOfLargePatches, cell.origin) ? kFewScenesOfVit : kFewScenes;
   const json result =
-      tasks::finetune(downstream({"", "smoke_segment", set, ""}, cell.world.scenes(),
+      tasks::finetune(downstream({"", "smoke_segment", set, ""}, cell.cache.scenes(),
                                  cell.checkpoint, out, /*steps=*/1),
                       silence);
   return {{"weights", weights_of(out)}, {"classes", result.at("classes")}};
@@ -120,20 +120,20 @@ json segmented(const Cell& cell) {
 // Trains a detector for one step from the cell's checkpoint.
 json detected(const Cell& cell) {
   SilentReporter silence;
-  const fs::path out = cell.world.fresh();
+  const fs::path out = cell.cache.fresh();
   const bool is_swin = fits("*@(simmim|greenmim)", cell.origin);
   const json result = tasks::finetune(
       downstream({"", "smoke_detect", is_swin ? kFewObjectsOfSwin : kFewObjects, ""},
-                 cell.world.objects(), cell.checkpoint, out, /*steps=*/1),
+                 cell.cache.objects(), cell.checkpoint, out, /*steps=*/1),
       silence);
   return {{"weights", weights_of(out)}, {"box", result.at("box")}};
 }
 
 json predicted(const Cell& cell) {
   SilentReporter silence;
-  const fs::path out = cell.world.fresh();
+  const fs::path out = cell.cache.fresh();
   tasks::predict({{cell.checkpoint, {}, {}},
-                  {cell.world.scenes() + "/images/validation/000.png"},
+                  {cell.cache.scenes() + "/images/validation/000.png"},
                   out,
                   false,
                   kMachine},
@@ -147,7 +147,7 @@ json predicted(const Cell& cell) {
 json features(const char* tokens, const char* ending, const Cell& cell) {
   SilentReporter silence;
   tasks::FeaturesRequest request{
-      cell.world.data(), {cell.checkpoint, {}, {}}, cell.world.fresh(ending), tokens, "val", false,
+      cell.cache.data(), {cell.checkpoint, {}, {}}, cell.cache.fresh(ending), tokens, "val", false,
       kMachine};
   const json result = tasks::write_features(request, silence);
   const bool npy = request.out.extension() == ".npy";
@@ -162,7 +162,7 @@ json features(const char* tokens, const char* ending, const Cell& cell) {
 json visualized(const char* what, const Cell& cell) {
   SilentReporter silence;
   constexpr int64_t kTitleRows = 60;
-  const fs::path out = cell.world.fresh(".png"), folder = fs::path(cell.world.data()) / "val";
+  const fs::path out = cell.cache.fresh(".png"), folder = fs::path(cell.cache.data()) / "val";
   tasks::VisualizeRequest request;
   request.checkpoint.path = cell.checkpoint;
   request.what = what;
@@ -176,7 +176,7 @@ json visualized(const char* what, const Cell& cell) {
   request.machine = kMachine;
   if (request.what == "neighbours") {
     request.images.clear();
-    request.data = cell.world.data();
+    request.data = cell.cache.data();
   }
   json result = tasks::visualize(request, silence);
   const std::string png = bytes_of(out);
@@ -197,12 +197,12 @@ Command visualize(const char* name, const char* what) {
 // Resumes the checkpoint in a new folder, for two more steps.
 json resumed(const Cell& cell) {
   SilentReporter silence;
-  const fs::path out = cell.world.fresh();
+  const fs::path out = cell.cache.fresh();
   // Classifiers, probes, segmenters and detectors have no pretraining recipe. Their refusal is
   // tested with the recipe of the run that they started from.
-  const Origin* origin = &cell.world.origin(cell.origin);
-  if (!origin->start.empty()) origin = &cell.world.origin(origin->start);
-  tasks::RunRequest request = pretraining(*origin, cell.world.data(), out, kSteps + 2);
+  const Origin* origin = &cell.cache.origin(cell.origin);
+  if (!origin->start.empty()) origin = &cell.cache.origin(origin->start);
+  tasks::RunRequest request = pretraining(*origin, cell.cache.data(), out, kSteps + 2);
   request.resume = cell.checkpoint;
   const json result = tasks::pretrain(request, silence);
   return {{"steps", result.at("steps")}, {"weights", weights_of(out)}};
@@ -211,14 +211,14 @@ json resumed(const Cell& cell) {
 // Repeats the training command in a copy of the run folder, with two more steps.
 json resumed_in_place(const Cell& cell) {
   SilentReporter silence;
-  const fs::path out = cell.world.fresh();
+  const fs::path out = cell.cache.fresh();
   fs::copy(cell.checkpoint, out, fs::copy_options::recursive);
-  const Origin& origin = cell.world.origin(cell.origin);
+  const Origin& origin = cell.cache.origin(cell.origin);
   if (origin.start.empty()) {
-    tasks::pretrain(pretraining(origin, cell.world.data(), out, kSteps + 2), silence);
+    tasks::pretrain(pretraining(origin, cell.cache.data(), out, kSteps + 2), silence);
   } else {
     tasks::finetune(
-        downstream(origin, cell.world.data_of(origin), cell.world.run(origin.start), out, 5),
+        downstream(origin, cell.cache.data_of(origin), cell.cache.run(origin.start), out, 5),
         silence);
   }
   return weights_of(out);
@@ -226,7 +226,7 @@ json resumed_in_place(const Cell& cell) {
 
 json converted(const char* to, const char* ending, const Cell& cell) {
   SilentReporter silence;
-  const fs::path out = cell.world.fresh(ending);
+  const fs::path out = cell.cache.fresh(ending);
   tasks::convert_checkpoint({{cell.checkpoint, {}, {}}, to, out, false}, silence);
   tasks::verify_checkpoint(out, silence);
   return weights_of(out);
@@ -240,7 +240,7 @@ Command convert_to(const char* to, const char* ending = "") {
 // The ONNX graph and its weights, which must be the same for every form.
 json onnx_graph(const Cell& cell) {
   SilentReporter silence;
-  const fs::path out = cell.world.fresh(".onnx");
+  const fs::path out = cell.cache.fresh(".onnx");
   const json result = tasks::convert_checkpoint({{cell.checkpoint, {}, {}}, "onnx", out}, silence);
   const test::ReadModel model = test::read_onnx(out);
   size_t weights = 0;
@@ -268,19 +268,19 @@ const std::vector<Command> kCommands = {
      [](const Cell& cell) {
        SilentReporter silence;
        tasks::RunRequest request;
-       request.data = cell.world.data();
+       request.data = cell.cache.data();
        request.machine = kMachine;
        return tasks::linprobe(request, {cell.checkpoint, {}, {}}, silence);
      }},
     {"linprobe_fast",
      [](const Cell& cell) {
        SilentReporter silence;
-       return tasks::fast_linprobe(cell.world.data(), {cell.checkpoint, {}, {}}, kMachine, silence);
+       return tasks::fast_linprobe(cell.cache.data(), {cell.checkpoint, {}, {}}, kMachine, silence);
      }},
     {"knn",
      [](const Cell& cell) {
        SilentReporter silence;
-       return tasks::knn(cell.world.data(), {cell.checkpoint, {}, {}}, 5, kMachine, silence);
+       return tasks::knn(cell.cache.data(), {cell.checkpoint, {}, {}}, 5, kMachine, silence);
      }},
     {"features_mean", [](const Cell& cell) { return features("mean", ".npy", cell); }},
     {"features_flat", [](const Cell& cell) { return features("flat", ".safetensors", cell); }},
@@ -288,7 +288,7 @@ const std::vector<Command> kCommands = {
     {"eval",
      [](const Cell& cell) {
        SilentReporter silence;
-       const std::string data = cell.world.data_of(cell.world.origin(cell.origin));
+       const std::string data = cell.cache.data_of(cell.cache.origin(cell.origin));
        return tasks::eval({data, {cell.checkpoint, {}, {}}, {}, 16, kMachine}, silence);
      }},
     {"segment", segmented, "@(run|pth|safetensors|hf)", "!(tuned_*|probe_*)"},
@@ -326,16 +326,16 @@ const std::vector<Command> kCommands = {
      [](const Cell& cell) {
        SilentReporter silence;
        const json diff =
-           tasks::diff_checkpoints(cell.checkpoint, cell.world.run(cell.origin), silence);
+           tasks::diff_checkpoints(cell.checkpoint, cell.cache.run(cell.origin), silence);
        EXPECT_TRUE(diff.at("tensors").empty());
        EXPECT_TRUE(diff.at("only_in_first").empty());
        return without(without(diff, "compared"), "moments_compared");
      }},
 };
 
-World& world() {
-  static World the_world(kOrigins);
-  return the_world;
+RunCache& cache() {
+  static RunCache the_cache(kOrigins);
+  return the_cache;
 }
 
 void expect_refused(const Refusal& refusal, const Command& command, const Cell& cell) {
@@ -348,9 +348,9 @@ void expect_refused(const Refusal& refusal, const Command& command, const Cell& 
   }
 }
 
-const Form& form(const std::string& name) {
+const CheckpointForm& form(const std::string& name) {
   return *std::find_if(kForms.begin(), kForms.end(),
-                       [&](const Form& one) { return one.name == name; });
+                       [&](const CheckpointForm& one) { return one.name == name; });
 }
 
 using Named = std::tuple<Origin, Command>;
@@ -359,16 +359,16 @@ class Paths : public testing::TestWithParam<Named> {};
 TEST_P(Paths, EveryFormOfTheCheckpointWorksOrSaysWhyNot) {
   const auto& [origin, command] = GetParam();
   json wanted;
-  for (const Form& form : kForms) {
+  for (const CheckpointForm& form : kForms) {
     SCOPED_TRACE(origin.name + ", " + command.name + ", " + form.name);
     if (!fits(command.forms.c_str(), form.name)) continue;
     if (!fits(command.origins.c_str(), origin.name)) continue;
-    const std::optional<fs::path> checkpoint = world().checkpoint(origin.name, form);
+    const std::optional<fs::path> checkpoint = cache().checkpoint(origin.name, form);
     if (!checkpoint) {
       EXPECT_NE(refusal_of("convert_" + form.to, origin.name, "run"), nullptr);
       continue;
     }
-    const Cell cell{world(), origin.name, *checkpoint};
+    const Cell cell{cache(), origin.name, *checkpoint};
     if (const Refusal* refusal = refusal_of(command.name, origin.name, form.name)) {
       expect_refused(*refusal, command, cell);
       continue;
@@ -376,7 +376,7 @@ TEST_P(Paths, EveryFormOfTheCheckpointWorksOrSaysWhyNot) {
     try {
       const json got = command.run(cell);
       if (form.name == "run") wanted = got;
-      EXPECT_EQ(got == wanted, !gives_other(command.name, origin.name, form.name))
+      EXPECT_EQ(got == wanted, !gives_other_result(command.name, origin.name, form.name))
           << got.dump() << "\nand from the run folder\n"
           << wanted.dump();
     } catch (const std::exception& error) {
@@ -387,19 +387,19 @@ TEST_P(Paths, EveryFormOfTheCheckpointWorksOrSaysWhyNot) {
 
 // A row that matches no cell is a mistake in the table.
 TEST(PathsTable, EveryRowIsOfSomeCell) {
-  const auto is_of_some_cell = [](const Place& place) {
+  const auto is_of_some_cell = [](const CellPattern& cells) {
     return std::any_of(kCommands.begin(), kCommands.end(), [&](const Command& command) {
       return std::any_of(kOrigins.begin(), kOrigins.end(), [&](const Origin& origin) {
-        return std::any_of(kForms.begin(), kForms.end(), [&](const Form& form) {
-          return fits(place, command.name, origin.name, form.name) &&
+        return std::any_of(kForms.begin(), kForms.end(), [&](const CheckpointForm& form) {
+          return fits(cells, command.name, origin.name, form.name) &&
                  fits(command.forms.c_str(), form.name) &&
                  fits(command.origins.c_str(), origin.name);
         });
       });
     });
   };
-  for (const Refusal& one : kRefusals) EXPECT_TRUE(is_of_some_cell(one.place)) << one.sentence;
-  for (const Place& one : kOthers) EXPECT_TRUE(is_of_some_cell(one)) << one.command;
+  for (const Refusal& one : kRefusals) EXPECT_TRUE(is_of_some_cell(one.cells)) << one.sentence;
+  for (const CellPattern& one : kOtherResults) EXPECT_TRUE(is_of_some_cell(one)) << one.command;
 }
 
 TEST(PathsTable, EverySentenceIsDocumented) {
@@ -417,8 +417,8 @@ TEST(PathsChain, AFileForOtherProgramsHoldsAllOfARun) {
     // .pth files store neither the momentum of probes nor the moments of segmenters and detectors.
     if (origin.name.starts_with("probe") || origin.segments() || origin.detects()) continue;
     SCOPED_TRACE(origin.name);
-    const fs::path run = world().run(origin.name), back = world().fresh();
-    const auto pth = world().checkpoint(origin.name, form("pth"));
+    const fs::path run = cache().run(origin.name), back = cache().fresh();
+    const auto pth = cache().checkpoint(origin.name, form("pth"));
     tasks::convert_checkpoint({{*pth, {}, {}}, "native", back, false}, silence);
     const json diff = tasks::diff_checkpoints(run, back, silence);
     EXPECT_TRUE(diff.at("equal").get<bool>()) << diff;
@@ -437,11 +437,11 @@ TEST(PathsChain, ARunGoesOnAsIfItHadNeverStopped) {
   for (const Origin& origin : kOrigins) {
     if (!origin.start.empty()) continue;
     SCOPED_TRACE(origin.name);
-    const fs::path whole = world().fresh();
-    tasks::pretrain(pretraining(origin, world().data(), whole, kSteps + 2), silence);
-    const Cell from_pth{world(), origin.name, *world().checkpoint(origin.name, form("pth"))};
+    const fs::path whole = cache().fresh();
+    tasks::pretrain(pretraining(origin, cache().data(), whole, kSteps + 2), silence);
+    const Cell from_pth{cache(), origin.name, *cache().checkpoint(origin.name, form("pth"))};
     EXPECT_EQ(resumed(from_pth).at("weights"), weights_of(whole));
-    EXPECT_NE(weights_of(world().run(origin.name)), weights_of(whole)) << "the weights must change";
+    EXPECT_NE(weights_of(cache().run(origin.name)), weights_of(whole)) << "the weights must change";
   }
 }
 

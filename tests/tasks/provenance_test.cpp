@@ -20,7 +20,7 @@ using paths::kMachine;
 using paths::Settings;
 namespace fs = std::filesystem;
 
-class RememberingReporter final : public Reporter {
+class WarningReporter final : public Reporter {
  public:
   void info(const std::string&) override {}
   void warn(const std::string& line) override { all += line + "\n"; }
@@ -73,7 +73,7 @@ class Provenance : public testing::Test {
   }
 
   tests::Scratch scratch_;
-  RememberingReporter said_;
+  WarningReporter said_;
 };
 
 TEST_F(Provenance, ACheckpointAndAResultSayWhatTheyAreAbout) {
@@ -137,7 +137,7 @@ TEST_F(Provenance, TrainingImagesThatAreMeasuredAreSaid) {
   EXPECT_TRUE(measured(scratch_ / "moved", scratch_ / "run").contains("notes"));
   EXPECT_TRUE(said_.has("are the same that the network was trained on")) << said_.all;
 
-  RememberingReporter said;
+  WarningReporter said;
   const nlohmann::json result = finetune(finetuning(scratch_ / "moved", "flat"), said);
   EXPECT_TRUE(said.has("are the same that the network was trained on")) << said.all;
   EXPECT_EQ(result.at("notes").size(), 1u);
@@ -158,7 +158,7 @@ TEST_F(Provenance, SomeTrainingImagesAmongTheMeasuredAreSaid) {
     fs::copy(scratch_ / "abc" / "train" / "b" / fmt::format("{:03}.png", i),
              scratch_ / "abc" / "val" / "b" / fmt::format("copy{}.png", i));
   }
-  RememberingReporter said;
+  WarningReporter said;
   const nlohmann::json result = finetune(finetuning(data, "run"), said);
   const std::string note = "3 of 15 images that were compared (20.0 %, for example " + data +
                            "/val/b/copy0.png) of the measured images";
@@ -189,7 +189,7 @@ TEST_F(Provenance, ARunThatGoesOnSaysOtherPixelsUnderTheSameNames) {
     fs::copy_file(*fs::directory_iterator(scratch_ / "abc" / "train" / "a"), changed,
                   fs::copy_options::overwrite_existing);
   }
-  RememberingReporter said;
+  WarningReporter said;
   const nlohmann::json result = finetune(finetuning(data, "run", 3), said);
   EXPECT_TRUE(
       said.has("the same number and names, but 1 of 24 that were compared have different pixels"))
@@ -244,7 +244,7 @@ TEST_F(Provenance, ARunThatGoesOnSaysOtherImages) {
   EXPECT_NE(page_of("run").find("up to step 3 the network was trained on 24 other images"),
             std::string::npos);
   // The same number of images with other names.
-  RememberingReporter said;
+  WarningReporter said;
   fs::rename(scratch_ / "more" / "train" / "a" / "000.png",
              scratch_ / "more" / "train" / "a" / "zzz.png");
   pretrain(pretraining(more, "run", 5), said);

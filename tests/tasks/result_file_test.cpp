@@ -9,7 +9,7 @@
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
 #include "fcm/tasks/run_folder.h"
-#include "tests/support/keeping_reporter.h"
+#include "tests/support/recording_reporter.h"
 #include "tests/support/scratch.h"
 
 namespace fcm::tasks {
@@ -22,7 +22,7 @@ class ResultFile : public testing::Test {
   void put(const std::string& name, const std::string& text) { scratch_.write(name, text); }
 
   const test::Scratch scratch_;
-  test::KeepingReporter reporter_;
+  test::RecordingReporter reporter_;
 };
 
 TEST_F(ResultFile, AResultIsReplacedByAResultAlone) {
@@ -39,7 +39,7 @@ TEST_F(ResultFile, AResultIsReplacedByAResultAlone) {
   EXPECT_THROW(refuse_foreign_result(scratch_ / "pictures"), Error);
 }
 
-TEST_F(ResultFile, AConfusionIsReplacedWhereAResultNamesItAlone) {
+TEST_F(ResultFile, AConfusionMatrixIsReplacedOnlyIfTheResultNamesIt) {
   const fs::path folder = scratch_ / "measured";
   write_result(folder, {{"top1", 50}, {"confusion", "confusion.png"}});
   put("measured/confusion.png", "PNG");

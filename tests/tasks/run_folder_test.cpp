@@ -18,7 +18,7 @@
 #include "fcm/tasks/tasks.h"
 #include "fcm/train/event_writer.h"
 #include "fcm/train/run_log.h"
-#include "tests/support/keeping_reporter.h"
+#include "tests/support/recording_reporter.h"
 #include "tests/tasks/child.h"
 
 namespace fcm::tasks {
@@ -45,7 +45,7 @@ void put(const fs::path& file, const std::string& text = "not ours") {
   std::ofstream(file) << text;
 }
 
-using test::KeepingReporter;
+using test::RecordingReporter;
 
 recipe::Recipe recipe_of(const std::string& about) {
   recipe::Recipe recipe;
@@ -139,7 +139,7 @@ class RunFolder : public testing::Test {
   }
 
   tests::Scratch scratch_{test::memory_folder()};
-  KeepingReporter reporter_;
+  RecordingReporter reporter_;
   ExitCode code_ = ExitCode::kDone;
 };
 
@@ -315,7 +315,7 @@ TEST_F(RunFolder, ARunGoesOnWithAndWithoutTheSwitchesOfDebug) {
   }
 }
 
-TEST_F(RunFolder, AFolderThatIsReachedByALinkIsARunLikeAnyOther) {
+TEST_F(RunFolder, ARunFolderMayBeALink) {
   const fs::path run = make_run("run"), link = scratch_ / "link";
   put(run / "notes.md");
   fs::create_directory_symlink("run", link);
@@ -402,7 +402,7 @@ TEST_F(RunFolder, LinksAtTheNamesOfFilesAreRefusedBeforeWorkAndByReport) {
   EXPECT_EQ(prepare(run, false), "");
 }
 
-TEST_F(RunFolder, ANewRunMayBeLedElsewhereByALink) {
+TEST_F(RunFolder, TheCheckpointsOfANewRunMayBeALink) {
   fs::create_directories(scratch_ / "large_disk");
   fs::create_directories(scratch_ / "run");
   fs::create_directory_symlink(scratch_ / "large_disk", scratch_ / "run" / "checkpoints");

@@ -23,7 +23,7 @@
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_segmenter.h"
 #include "tests/support/error_of.h"
-#include "tests/support/keeping_reporter.h"
+#include "tests/support/recording_reporter.h"
 #include "tests/support/safetensors.h"
 #include "tests/tasks/child.h"
 
@@ -66,7 +66,7 @@ class SegmenterFiles : public testing::Test {
   }
 
   tests::Scratch scratch_;
-  test::KeepingReporter reporter_;
+  test::RecordingReporter reporter_;
 };
 
 TEST_F(SegmenterFiles, OfThisProgramGoToEveryFormatAndBack) {

@@ -14,7 +14,7 @@
 #include "fcm/tasks/trained_model.h"
 #include "tests/support/compare.h"
 #include "tests/support/error_of.h"
-#include "tests/support/keeping_reporter.h"
+#include "tests/support/recording_reporter.h"
 #include "tests/support/tower_files.h"
 #include "tests/tasks/child.h"
 
@@ -48,12 +48,12 @@ PlainTower tower_of(const TowerLayout& layout) {
 }
 
 // Features of a teacher. The patches of each image are in the order `order_BL`.
-struct Seen {
+struct TeacherFeatures {
   at::Tensor last_BLD, normed_BLD, order_BL;
 };
 
-Seen seen_by(interop::TeacherFile& file, const at::Tensor& images_BCHW,
-             at::ScalarType compute = at::kDouble) {
+TeacherFeatures features_by(interop::TeacherFile& file, const at::Tensor& images_BCHW,
+                            at::ScalarType compute = at::kDouble) {
   targets::TeacherOptions options = file.options;
   options.rows = images_BCHW.size(2);
   options.cols = images_BCHW.size(3);
@@ -80,25 +80,26 @@ at::Tensor images() {
   return at::randn({2, 3, 24, 24}, at::kDouble);
 }
 
-Seen seen_of_layout(const PlainTower& tower, const TowerLayout& layout) {
+TeacherFeatures features_of_layout(const PlainTower& tower, const TowerLayout& layout) {
   const test::Scratch scratch;
   test::write_tower(scratch / "tower", tower, layout);
   interop::TeacherFile file = interop::read_teacher(scratch / "tower");
-  return seen_by(file, images());
+  return features_by(file, images());
 }
 
 TEST(TowerFiles, EveryLayoutGivesTheTokensOfThePlainForm) {
   for (const TowerLayout& layout : all_layouts()) {
     SCOPED_TRACE(layout.label);
     const PlainTower tower = tower_of(layout);
-    const Seen seen = seen_of_layout(tower, layout);
+    const TeacherFeatures features = features_of_layout(tower, layout);
     const test::PlainTokens plain = test::plain_tokens(tower, images());
-    EXPECT_EQ(
-        test::compare(seen.last_BLD, in_order(plain.last_BLD, seen.order_BL), 1e-12).description,
-        "");
-    EXPECT_EQ(test::compare(seen.normed_BLD, in_order(plain.normed_BLD, seen.order_BL), 1e-12)
+    EXPECT_EQ(test::compare(features.last_BLD, in_order(plain.last_BLD, features.order_BL), 1e-12)
                   .description,
               "");
+    EXPECT_EQ(
+        test::compare(features.normed_BLD, in_order(plain.normed_BLD, features.order_BL), 1e-12)
+            .description,
+        "");
   }
 }
 
@@ -107,10 +108,11 @@ TEST(TowerFiles, MistakesAreNoticed) {
   const auto differs = [](const std::string& label, Mistake mistake, const std::string& gelu = {}) {
     const TowerLayout layout = layout_called(label);
     PlainTower tower = tower_of(layout);
-    const Seen seen = seen_of_layout(tower, layout);
+    const TeacherFeatures features = features_of_layout(tower, layout);
     if (!gelu.empty()) tower.gelu = gelu;
     const at::Tensor wrong = test::plain_tokens(tower, images(), mistake).last_BLD;
-    return test::compare(seen.last_BLD, in_order(wrong, seen.order_BL), 1e-5).first_bad >= 0;
+    return test::compare(features.last_BLD, in_order(wrong, features.order_BL), 1e-5).first_bad >=
+           0;
   };
   EXPECT_FALSE(differs("timm dinov3 qkvb", Mistake::kNone));
   EXPECT_TRUE(differs("timm dinov3 qkvb", Mistake::kKeysForQueries));
@@ -130,11 +132,12 @@ TEST(TowerFiles, RunInTheComputeTypeAsTheOthers) {
   const test::Scratch scratch;
   test::write_tower(scratch / "tower", tower, layout);
   interop::TeacherFile file = interop::read_teacher(scratch / "tower");
-  const Seen seen = seen_by(file, images(), at::kBFloat16);
-  EXPECT_EQ(seen.normed_BLD.scalar_type(), at::kBFloat16);
-  EXPECT_FALSE(seen.normed_BLD.requires_grad());
+  const TeacherFeatures features = features_by(file, images(), at::kBFloat16);
+  EXPECT_EQ(features.normed_BLD.scalar_type(), at::kBFloat16);
+  EXPECT_FALSE(features.normed_BLD.requires_grad());
   const at::Tensor plain = test::plain_tokens(tower, images()).normed_BLD;
-  EXPECT_EQ(test::compare(seen.normed_BLD, in_order(plain, seen.order_BL), 0.05).description, "");
+  EXPECT_EQ(
+      test::compare(features.normed_BLD, in_order(plain, features.order_BL), 0.05).description, "");
 }
 
 // Kind, sizes and normalisation come from the file that states them.
@@ -358,7 +361,7 @@ TEST(TowerRuns, AnotherTowerIsRefusedWithWhatItIs) {
   test::write_tower(scratch / "tower", tower_of(layout), layout);
   const auto refused = [&](const char* name, const std::vector<std::string>& set,
                            ExitCode code = ExitCode::kCheckpoint) {
-    test::KeepingReporter reporter;
+    test::RecordingReporter reporter;
     return test::error_of(code, [&] {
       load_teachers(smoke_mixture(set), {{name, scratch / "tower"}}, at::kCPU, reporter);
     });
@@ -376,7 +379,7 @@ TEST(TowerRuns, WhatIsAssumedIsSaid) {
   const test::Scratch scratch;
   const TowerLayout layout = layout_called("openai");
   test::write_tower(scratch / "tower", tower_of(layout), layout);
-  test::KeepingReporter reporter;
+  test::RecordingReporter reporter;
   load_teachers(smoke_mixture({}), {{"clip", scratch / "tower"}}, at::kCPU, reporter);
   const std::string said = fmt::format("{}", fmt::join(reporter.infos, "\n"));
   expect_part(said, "using QuickGELU, as in OpenAI's CLIP");
@@ -394,7 +397,7 @@ TEST(TowerRuns, AsACheckpointATowerIsRefusedWithWhatItIs) {
     const TowerLayout layout = layout_called(label);
     const fs::path folder = scratch / label;
     test::write_tower(folder, tower_of(layout), layout);
-    test::KeepingReporter reporter;
+    test::RecordingReporter reporter;
     const std::string said = test::error_of(ExitCode::kCheckpoint, [&] {
       load_trained_model({folder / layout.weights_file, {}, {}}, ModelUse::kFeatures, reporter,
                          at::kCPU);
@@ -450,7 +453,7 @@ TEST(TowerRuns, FeaturesAreThoseOfTheFile) {
     const test::Scratch scratch;
     const TowerLayout layout = layout_called(run.layout);
     test::write_tower(scratch / "tower", tower_of(layout), layout);
-    test::KeepingReporter reporter;
+    test::RecordingReporter reporter;
     const auto of_file =
         load_teachers(recipe_with(run), {{run.target, scratch / "tower"}}, at::kCPU, reporter);
     const auto random = load_teachers(recipe_with(run), {}, at::kCPU, reporter);

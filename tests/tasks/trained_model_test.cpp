@@ -11,7 +11,7 @@
 #include "fcm/formats/safetensors.h"
 #include "fcm/interop/load_any.h"
 #include "tests/support/error_of.h"
-#include "tests/support/keeping_reporter.h"
+#include "tests/support/recording_reporter.h"
 #include "tests/tasks/child.h"
 
 namespace fcm::tasks {
@@ -58,7 +58,7 @@ class Weights : public testing::Test {
   }
 
   tests::Scratch scratch_;
-  test::KeepingReporter reporter_;
+  test::RecordingReporter reporter_;
   checkpoint::Checkpoint whole_;
 };
 

@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 
 using test::Scratch;
 
-class KeptFunction final : public ops::RecordedWork {
+class StoredFunction final : public ops::RecordedWork {
  public:
   void record(const std::function<void()>& work) override { work_ = work; }
   void replay() override { work_(); }
@@ -37,7 +37,7 @@ class KeptFunction final : public ops::RecordedWork {
 
 enum class Mode { kPlain, kQueued, kRecorded };
 
-struct Ran {
+struct LaunchOutcome {
   std::vector<nlohmann::json> log;  // without fields that depend on time and memory
   std::vector<std::string> messages;
   std::string weights_and_moments;  // of the last checkpoint
@@ -47,8 +47,8 @@ struct Ran {
 using Change = std::function<void(TrainRequest&, Messages&, PretrainLearner&)>;
 
 // Trains in `folder` and returns what the launch left there.
-Ran run(const recipe::Recipe& recipe, Mode mode, const fs::path& folder,
-        at::Device device = at::kCPU, const Change& change = {}) {
+LaunchOutcome run(const recipe::Recipe& recipe, Mode mode, const fs::path& folder,
+                  at::Device device = at::kCPU, const Change& change = {}) {
   PretrainLearner learner({recipe::autoencoder_options(recipe), 3, device}, recipe);
   TrainRequest request;
   request.recipe = recipe;
@@ -57,29 +57,29 @@ Ran run(const recipe::Recipe& recipe, Mode mode, const fs::path& folder,
   request.queued = mode != Mode::kPlain;
   if (mode == Mode::kRecorded && device.is_cuda()) request.record = ops::make_cuda_graph;
   if (mode == Mode::kRecorded && !device.is_cuda()) {
-    request.record = [] { return std::make_unique<KeptFunction>(); };
+    request.record = [] { return std::make_unique<StoredFunction>(); };
   }
   Messages messages;
   if (change) change(request, messages, learner);
-  Ran ran;
-  ran.result = train(learner, request, messages);
-  ran.log = log_of(folder);
-  ran.messages = messages.lines;
-  ran.weights_and_moments = last_checkpoint(folder);
-  return ran;
+  LaunchOutcome outcome;
+  outcome.result = train(learner, request, messages);
+  outcome.log = log_of(folder);
+  outcome.messages = messages.lines;
+  outcome.weights_and_moments = last_checkpoint(folder);
+  return outcome;
 }
 
-void expect_same(const Ran& ran, const Ran& wanted) {
-  EXPECT_EQ(ran.log, wanted.log);
-  EXPECT_EQ(ran.messages, wanted.messages);
-  EXPECT_EQ(ran.weights_and_moments, wanted.weights_and_moments);
-  EXPECT_EQ(ran.result.steps, wanted.result.steps);
-  EXPECT_EQ(ran.result.loss, wanted.result.loss);
+void expect_same(const LaunchOutcome& outcome, const LaunchOutcome& wanted) {
+  EXPECT_EQ(outcome.log, wanted.log);
+  EXPECT_EQ(outcome.messages, wanted.messages);
+  EXPECT_EQ(outcome.weights_and_moments, wanted.weights_and_moments);
+  EXPECT_EQ(outcome.result.steps, wanted.result.steps);
+  EXPECT_EQ(outcome.result.loss, wanted.result.loss);
 }
 
 TEST(Loop, QueuedUpdatesLeaveTheSameBitsLogAndMessages) {
   const Scratch plain, queued, recorded;
-  const Ran wanted = run(twelve_steps(), Mode::kPlain, plain.path());
+  const LaunchOutcome wanted = run(twelve_steps(), Mode::kPlain, plain.path());
   EXPECT_EQ(wanted.result.steps, 12);
   EXPECT_FALSE(wanted.messages.empty());  // there is one about the damaged image
   expect_same(run(twelve_steps(), Mode::kQueued, queued.path()), wanted);
@@ -90,8 +90,8 @@ TEST(Loop, AnotherRateLeavesOthers) {  // negative control
   const Scratch plain, other;
   recipe::Recipe changed = twelve_steps();
   changed.optim.base_lr *= 1.01;
-  const Ran first = run(twelve_steps(), Mode::kPlain, plain.path());
-  const Ran second = run(changed, Mode::kQueued, other.path());
+  const LaunchOutcome first = run(twelve_steps(), Mode::kPlain, plain.path());
+  const LaunchOutcome second = run(changed, Mode::kQueued, other.path());
   EXPECT_NE(first.log, second.log);
   EXPECT_NE(first.weights_and_moments, second.weights_and_moments);
 }
@@ -106,13 +106,13 @@ void spoil_at_step_4(TrainRequest& request, Messages&, PretrainLearner& learner)
   };
 }
 
-TEST(Loop, QueuedUpdatesGoBackWhereOthersDo) {
+TEST(Loop, EnqueuedStepsRollBackAsEagerOnesDo) {
   recipe::Recipe recipe = twelve_steps();
   recipe.run.images_every_steps = 4;
   for (const int64_t patience : {1, 2, 3}) {
     recipe.run.max_skipped_in_a_row = patience;
     const Scratch plain, queued;
-    const Ran wanted = run(recipe, Mode::kPlain, plain.path(), at::kCPU, spoil_at_step_4);
+    const LaunchOutcome wanted = run(recipe, Mode::kPlain, plain.path(), at::kCPU, spoil_at_step_4);
     const auto bad = std::count_if(
         wanted.messages.begin(), wanted.messages.end(),
         [](const std::string& line) { return line.find("step skipped") != std::string::npos; });
@@ -125,18 +125,18 @@ TEST(Loop, QueuedUpdatesGoBackWhereOthersDo) {
 // Stops the run when step 6 is reported; step 7 may be in flight then.
 void expect_stopped_and_resumed_is_whole(Mode mode, at::Device device) {
   const Scratch whole, pieces;
-  const Ran wanted = run(twelve_steps(), mode, whole.path(), device);
+  const LaunchOutcome wanted = run(twelve_steps(), mode, whole.path(), device);
   std::atomic<bool> stop = false;
-  const Ran first = run(twelve_steps(), mode, pieces.path(), device,
-                        [&](TrainRequest& request, Messages& messages, PretrainLearner&) {
-                          request.stop = &stop;
-                          messages.on_progress = [&](const std::string& line) {
-                            if (line.starts_with("step 6/")) stop = true;
-                          };
-                        });
+  const LaunchOutcome first = run(twelve_steps(), mode, pieces.path(), device,
+                                  [&](TrainRequest& request, Messages& messages, PretrainLearner&) {
+                                    request.stop = &stop;
+                                    messages.on_progress = [&](const std::string& line) {
+                                      if (line.starts_with("step 6/")) stop = true;
+                                    };
+                                  });
   EXPECT_TRUE(first.result.stopped);
   EXPECT_EQ(first.result.steps, mode == Mode::kPlain ? 6 : 7);
-  const Ran rest = run(twelve_steps(), mode, pieces.path(), device);
+  const LaunchOutcome rest = run(twelve_steps(), mode, pieces.path(), device);
   EXPECT_EQ(rest.result.steps, 12);
   EXPECT_EQ(rest.log, wanted.log);
   EXPECT_EQ(rest.weights_and_moments, wanted.weights_and_moments);
@@ -161,21 +161,26 @@ Change measuring(int64_t interrupted_epoch) {
 
 TEST(Loop, StoppedWhileItMeasuresItMeasuresAtTheNextStart) {
   const Scratch whole;
-  const Ran wanted = run(twelve_steps(), Mode::kPlain, whole.path(), at::kCPU, measuring(-1));
+  const LaunchOutcome wanted =
+      run(twelve_steps(), Mode::kPlain, whole.path(), at::kCPU, measuring(-1));
   for (const int64_t epoch : {0, 2}) {  // of 3, each of 4 steps
     const Scratch pieces;
-    const Ran first = run(twelve_steps(), Mode::kPlain, pieces.path(), at::kCPU, measuring(epoch));
+    const LaunchOutcome first =
+        run(twelve_steps(), Mode::kPlain, pieces.path(), at::kCPU, measuring(epoch));
     EXPECT_TRUE(first.result.stopped);
     EXPECT_EQ(first.result.steps, 4 * (epoch + 1));
-    const Ran second = run(twelve_steps(), Mode::kPlain, pieces.path(), at::kCPU, measuring(epoch));
+    const LaunchOutcome second =
+        run(twelve_steps(), Mode::kPlain, pieces.path(), at::kCPU, measuring(epoch));
     EXPECT_TRUE(second.result.stopped);
     EXPECT_EQ(second.result.steps, first.result.steps);
-    const Ran rest = run(twelve_steps(), Mode::kPlain, pieces.path(), at::kCPU, measuring(-1));
+    const LaunchOutcome rest =
+        run(twelve_steps(), Mode::kPlain, pieces.path(), at::kCPU, measuring(-1));
     EXPECT_FALSE(rest.result.stopped);
     EXPECT_EQ(rest.result.steps, 12);
     EXPECT_EQ(rest.log, wanted.log);
     EXPECT_EQ(rest.weights_and_moments, wanted.weights_and_moments);
-    const Ran again = run(twelve_steps(), Mode::kPlain, pieces.path(), at::kCPU, measuring(0));
+    const LaunchOutcome again =
+        run(twelve_steps(), Mode::kPlain, pieces.path(), at::kCPU, measuring(0));
     EXPECT_EQ(again.log, wanted.log) << "each epoch must be evaluated once";
   }
 }

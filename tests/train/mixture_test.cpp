@@ -108,7 +108,7 @@ TEST(EmaOnDisk, ComesBackToTheBitAndTrainingGoesOnTheSame) {
                                first.average().find("norm.weight").value));
 }
 
-TEST(EmaOnDisk, IsAskedForWhereTheRecipeHasIt) {
+TEST(EmaOnDisk, MissingTensorsAreAnError) {
   TrainedMixture first(mixture_recipe()), second(mixture_recipe());
   Saved saved(first);
   std::erase_if(saved.checkpoint.optimizer.tensors,

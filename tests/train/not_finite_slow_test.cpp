@@ -67,7 +67,7 @@ StepResult with_spoilt_gradient(PretrainLearner& inner, const Injection& injecti
   return result;
 }
 
-struct Left {
+struct RunOutcome {
   std::vector<nlohmann::json> log;
   std::string bytes;
   std::vector<std::string> messages;
@@ -76,13 +76,13 @@ struct Left {
 
 // Trains for 40 steps. The steps in `injections` are spoilt. With `pretended` the test itself skips
 // these steps without computing anything.
-Left run(const std::map<int64_t, Injection>& injections, bool pretended) {
+RunOutcome run(const std::map<int64_t, Injection>& injections, bool pretended) {
   const Scratch folder(memory_folder());
   recipe::Recipe recipe = twelve_steps();
   recipe.optim.epochs = 10;
   recipe.run.save_every_steps = 8;
   PretrainLearner inner({recipe::autoencoder_options(recipe), 3}, recipe);
-  Left left;
+  RunOutcome outcome;
   ChangedLearner learner(inner, [&](int64_t, const StepPlan& plan, const auto& plain) {
     const auto found = injections.find(plan.step);
     if (found == injections.end()) return plain();
@@ -95,7 +95,7 @@ Left run(const std::map<int64_t, Injection>& injections, bool pretended) {
         result = with_spoilt_gradient(inner, injection, plain);
       }
     }
-    left.left_out += result.applied ? 0 : 1;
+    outcome.left_out += result.applied ? 0 : 1;
     result.loss = std::numeric_limits<double>::quiet_NaN();  // so that both logs are equal
     result.gradient_norm = 0;
     return result;
@@ -106,10 +106,10 @@ Left run(const std::map<int64_t, Injection>& injections, bool pretended) {
   request.out = folder.path();
   Messages messages;
   train(learner, request, messages);
-  left.log = log_of(folder.path());
-  left.bytes = last_checkpoint(folder.path());
-  left.messages = messages.lines;
-  return left;
+  outcome.log = log_of(folder.path());
+  outcome.bytes = last_checkpoint(folder.path());
+  outcome.messages = messages.lines;
+  return outcome;
 }
 
 TEST(NotFiniteSlow, UpdatesAreLeftOutAsIfTheirBatchHadNeverBeen) {
@@ -128,7 +128,7 @@ TEST(NotFiniteSlow, UpdatesAreLeftOutAsIfTheirBatchHadNeverBeen) {
                           kValues[random.below(3)], static_cast<int64_t>(random.below(1000)),
                           static_cast<int64_t>(random.below(1'000'000))};
     }
-    const Left spoilt = run(injections, false), pretended = run(injections, true);
+    const RunOutcome spoilt = run(injections, false), pretended = run(injections, true);
     ASSERT_EQ(spoilt.left_out, std::ssize(injections));
     ASSERT_TRUE(spoilt.bytes == pretended.bytes);
     ASSERT_EQ(spoilt.log, pretended.log);

@@ -68,7 +68,7 @@ TEST(Processes, ComeToTheWeightsOfOne) {
   }
 }
 
-TEST(Processes, AsManyGiveTheSameBits) {
+TEST(Processes, TheSameNumberOfRanksGivesTheSameBits) {
   const test::Scratch scratch;
   for (const int64_t ranks : {2, 4}) {
     const fs::path first = scratch / (std::to_string(ranks) + "a"),
@@ -110,7 +110,7 @@ TEST(Processes, FollowAMovingAverageTogether) {
   EXPECT_TRUE(bits_of(scratch / "stopped") == bits_of(scratch / "2"));
 }
 
-TEST(Processes, GoOnAsOtherwiseMany) {
+TEST(Processes, ResumeWithAnotherNumberOfRanks) {
   const test::Scratch scratch;
   const OneProcess one(scratch.path());
   recipe::Recipe half = twenty_steps();
@@ -162,8 +162,9 @@ TEST(Processes, OnOneMachineHaveTheirWeightsInCommon) {
       if (together) expect_shared_weights(group, it);
       expect_moments(it, together ? 2 : 1);
     };
-    train_in(scratch / name, 2, recipe, look,
-             together ? dist::test::Processes::Change() : dist::test::as_on_several_machines);
+    train_in(
+        scratch / name, 2, recipe, look,
+        together ? dist::test::Processes::ChangePlacement() : dist::test::as_on_several_machines);
   };
   train_from("here", 20, true);
   train_from("there", 20, false);
@@ -199,7 +200,7 @@ TEST(Processes, WithSharesOfTheMomentsComeToTheSameBits) {
 }
 
 // The weights diverge: all ranks skip the same steps and roll back to the same checkpoint.
-TEST(Processes, GoBackTogether) {
+TEST(Processes, RollBackTogether) {
   const test::Scratch scratch;
   recipe::Recipe recipe = twenty_steps();
   recipe.optim.base_lr = 1e25;
@@ -238,8 +239,9 @@ TEST(Processes, ThatCannotUseOneGradientLeaveTheUpdateOutTogether) {
   recipe.run.save_every_steps = 100;
   // On one machine the ranks share the weights, so all of them have the NaN; on several machines
   // only rank 1 has it.
-  for (const auto& placed : {dist::test::Processes::Change(),
-                             dist::test::Processes::Change(dist::test::as_on_several_machines)}) {
+  for (const auto& placed :
+       {dist::test::Processes::ChangePlacement(),
+        dist::test::Processes::ChangePlacement(dist::test::as_on_several_machines)}) {
     const test::Scratch scratch;
     train_in(
         scratch.path(), 2, recipe,

@@ -18,7 +18,7 @@
 namespace fcm::train {
 namespace {
 
-class KeptFunction final : public ops::RecordedWork {
+class StoredFunction final : public ops::RecordedWork {
  public:
   void record(const std::function<void()>& work) override {
     work_ = work;
@@ -54,14 +54,14 @@ struct Trained {
         learner({recipe::autoencoder_options(recipe), 3, device}, recipe, std::move(teachers)) {}
 
   // Runs eager steps, whose results are read at once.
-  void plainly(int64_t steps, int64_t micro_batch) {
+  void run_eager(int64_t steps, int64_t micro_batch) {
     for (int64_t step = 0; step < steps; ++step) {
       note(learner.update(batch_of_step(recipe, step), {rate_of_step(step), micro_batch}));
     }
   }
   // Enqueues steps and reads each result one step late.
-  void queued(int64_t steps, int64_t micro_batch, const Learner::MakeRecorded& record) {
-    const auto queue = learner.queue(micro_batch, record);
+  void run_enqueued(int64_t steps, int64_t micro_batch, const Learner::MakeRecorder& record) {
+    const auto queue = learner.make_queued_execution(micro_batch, record);
     for (int64_t step = 0; step < steps; ++step) {
       queue->enqueue(batch_of_step(recipe, step), {rate_of_step(step)});
       if (step > 0) note(queue->wait_result());
@@ -99,7 +99,7 @@ struct Trained {
   std::vector<double> numbers;
 };
 
-std::unique_ptr<ops::RecordedWork> keep_function() { return std::make_unique<KeptFunction>(); }
+std::unique_ptr<ops::RecordedWork> keep_function() { return std::make_unique<StoredFunction>(); }
 std::unique_ptr<ops::RecordedWork> forget() { return std::make_unique<ReplaysNothing>(); }
 
 recipe::Recipe clipped_recipe() {
@@ -112,9 +112,9 @@ TEST(QueuedUpdate, GivesWhatUpdatesGiveOneByOne) {
   for (const int64_t micro_batch : {6, 4, 1}) {  // with 4 the last micro-batch has two images
     Trained plain(clipped_recipe(), at::kCPU), eager(clipped_recipe(), at::kCPU),
         recorded(clipped_recipe(), at::kCPU);
-    plain.plainly(5, micro_batch);
-    eager.queued(5, micro_batch, nullptr);
-    recorded.queued(5, micro_batch, keep_function);
+    plain.run_eager(5, micro_batch);
+    eager.run_enqueued(5, micro_batch, nullptr);
+    recorded.run_enqueued(5, micro_batch, keep_function);
     EXPECT_EQ(plain.learner.updates(), 5);
     EXPECT_EQ(eager.numbers, plain.numbers) << micro_batch;
     EXPECT_EQ(recorded.numbers, plain.numbers) << micro_batch;
@@ -127,7 +127,7 @@ TEST(QueuedUpdate, GivesWhatUpdatesGiveOneByOne) {
 // batch.
 TEST(QueuedUpdate, GivesWhatUpdatesGiveOfSlices) {
   Trained plain(small_recipe(), at::kCPU), queued(small_recipe(), at::kCPU);
-  const auto queue = queued.learner.queue(3, nullptr);
+  const auto queue = queued.learner.make_queued_execution(3, nullptr);
   for (int64_t step = 0; step < 3; ++step) {
     const loader::Batch slice = slice_of(batch_of_step(plain.recipe, step), 2, 4);
     plain.note(plain.learner.update(slice, {rate_of_step(step), 3}));
@@ -142,8 +142,8 @@ TEST(QueuedUpdate, GivesWhatUpdatesGiveOfSlices) {
 
 TEST(QueuedUpdate, ARecordingThatDoesNothingIsNoticed) {
   Trained plain(clipped_recipe(), at::kCPU), recorded(clipped_recipe(), at::kCPU);
-  plain.plainly(3, 6);
-  recorded.queued(3, 6, forget);
+  plain.run_eager(3, 6);
+  recorded.run_enqueued(3, 6, forget);
   EXPECT_NE(recorded.numbers, plain.numbers);
   EXPECT_FALSE(recorded.left_same_bits(plain));
 }
@@ -158,7 +158,7 @@ TEST(QueuedUpdate, TheLossesOfSeveralTargetsAreThoseOfUpdates) {
                                                recipe::student_of(recipe));
   };
   Trained plain(recipe, at::kCPU, teachers()), queued(recipe, at::kCPU, teachers());
-  const auto queue = queued.learner.queue(4, nullptr);
+  const auto queue = queued.learner.make_queued_execution(4, nullptr);
   for (int64_t step = 0; step < 2; ++step) {
     const loader::Batch batch = batch_of_step(recipe, step);
     const StepResult wanted = plain.learner.update(batch, {rate_of_step(step), 4});
@@ -173,7 +173,7 @@ TEST(QueuedUpdate, TheLossesOfSeveralTargetsAreThoseOfUpdates) {
 
 TEST(QueuedUpdate, ANonFiniteLossLeavesEverythingAsItWas) {
   Trained trained(small_recipe(), at::kCPU);
-  const auto queue = trained.learner.queue(6, keep_function);
+  const auto queue = trained.learner.make_queued_execution(6, keep_function);
   queue->enqueue(batch_of_step(trained.recipe, 0), {1e-3});
   EXPECT_TRUE(queue->wait_result().applied);
   trained.spoil();
@@ -190,7 +190,7 @@ TEST(QueuedUpdate, ANonFiniteLossLeavesEverythingAsItWas) {
 
 TEST(QueuedUpdate, TakesNoThirdUpdateAndNoOtherBatch) {
   Trained trained(small_recipe(), at::kCPU);
-  const auto queue = trained.learner.queue(6, nullptr);
+  const auto queue = trained.learner.make_queued_execution(6, nullptr);
   EXPECT_THROW(queue->wait_result(), std::logic_error);
   queue->enqueue(batch_of_step(trained.recipe, 0), {1e-3});
   queue->enqueue(batch_of_step(trained.recipe, 1), {1e-3});
@@ -210,9 +210,9 @@ TEST_F(GpuQueue, GraphEqualsSingleOperatorsAndUpdatesOneByOne) {
     recipe::Recipe recipe = clipped_recipe();
     recipe.model.precision = precision;
     Trained plain(recipe, at::kCUDA), eager(recipe, at::kCUDA), recorded(recipe, at::kCUDA);
-    plain.plainly(5, 4);
-    eager.queued(5, 4, nullptr);
-    recorded.queued(5, 4, ops::make_cuda_graph);
+    plain.run_eager(5, 4);
+    eager.run_enqueued(5, 4, nullptr);
+    recorded.run_enqueued(5, 4, ops::make_cuda_graph);
     EXPECT_EQ(recorded.numbers, eager.numbers) << precision;
     EXPECT_TRUE(recorded.left_same_bits(eager)) << precision;
     // update() computes learning rates and bias corrections with pow and sqrt of the CPU, which
@@ -226,7 +226,7 @@ TEST_F(GpuQueue, GraphEqualsSingleOperatorsAndUpdatesOneByOne) {
 
 TEST_F(GpuQueue, ANonFiniteLossLeavesEverythingAsItWas) {
   Trained trained(small_recipe(), at::kCUDA);
-  const auto queue = trained.learner.queue(6, ops::make_cuda_graph);
+  const auto queue = trained.learner.make_queued_execution(6, ops::make_cuda_graph);
   queue->enqueue(batch_of_step(trained.recipe, 0), {1e-3});
   EXPECT_TRUE(queue->wait_result().applied);
   trained.spoil();
@@ -251,7 +251,7 @@ TEST_F(GpuQueue, WaitingForTheGpuInsideIsAnErrorOfOneSentence) {
 
 TEST_F(GpuQueue, MemoryStaysFlatOverAThousandSteps) {
   Trained trained(small_recipe(), at::kCUDA);
-  const auto queue = trained.learner.queue(6, ops::make_cuda_graph);
+  const auto queue = trained.learner.make_queued_execution(6, ops::make_cuda_graph);
   const loader::Batch batch = batch_of_step(trained.recipe, 0);
   const auto some = [&](int steps) {
     for (int step = 0; step < steps; ++step) {

@@ -60,7 +60,7 @@ inline void train_rank(const std::shared_ptr<dist::Group>& group, const std::fil
 // placement that the ranks are told, for example to several machines.
 inline void train_in(const std::filesystem::path& out, int64_t ranks,
                      const recipe::Recipe& recipe = twenty_steps(), const ChangeOfRank& change = {},
-                     const dist::test::Processes::Change& placed = {}) {
+                     const dist::test::Processes::ChangePlacement& placed = {}) {
   dist::test::Processes processes(
       std::max<int64_t>(ranks, 1),
       [&](const auto& group) {

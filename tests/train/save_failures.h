@@ -16,7 +16,7 @@
 
 namespace fcm::train {
 
-struct Disturbed {
+struct FailpointRun {
   std::string error;  // the message of the run's error; empty: the run completed
   int64_t failed_saves = 0;
   int64_t hits = 0;  // failpoints of that name that were passed
@@ -25,8 +25,8 @@ struct Disturbed {
   std::vector<std::string> others;  // names in the checkpoint folder other than steps and latest
 };
 
-inline Disturbed look_at(const std::filesystem::path& out) {
-  Disturbed found;
+inline FailpointRun outcome_in(const std::filesystem::path& out) {
+  FailpointRun found;
   if (std::filesystem::exists(out / "log.jsonl")) found.log = log_of(out);
   const std::filesystem::path checkpoints = out / "checkpoints";
   if (!std::filesystem::exists(checkpoints)) return found;
@@ -41,7 +41,7 @@ inline Disturbed look_at(const std::filesystem::path& out) {
 }
 
 // Trains in `out` with the failpoint `spec`; with an empty `spec` no call fails.
-inline Disturbed train_with(const std::string& spec, const std::filesystem::path& out) {
+inline FailpointRun train_with(const std::string& spec, const std::filesystem::path& out) {
   const recipe::Recipe recipe = twelve_steps();
   PretrainLearner learner({recipe::autoencoder_options(recipe), 3}, recipe);
   TrainRequest request;
@@ -54,7 +54,7 @@ inline Disturbed train_with(const std::string& spec, const std::filesystem::path
       test::error_of(ExitCode::kCheckpoint, [&] { train(learner, request, messages); });
   const int64_t hits = failpoint::hits();
   failpoint::disarm();
-  Disturbed result = look_at(out);
+  FailpointRun result = outcome_in(out);
   result.error = std::move(error);
   result.hits = hits;
   result.failed_saves = std::count_if(

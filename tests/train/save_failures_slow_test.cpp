@@ -13,7 +13,7 @@ using test::Scratch;
 
 TEST(SaveFailuresSlow, AtEveryCallOfARun) {
   const Scratch calm(memory_folder());
-  const Disturbed undisturbed = train_with("", calm.path());
+  const FailpointRun undisturbed = train_with("", calm.path());
   int64_t runs = 0, failed_saves = 0;
   for (const char* who : {"checkpoint", "log"}) {
     const Scratch counted(memory_folder());
@@ -24,12 +24,12 @@ TEST(SaveFailuresSlow, AtEveryCallOfARun) {
         const std::string spec = fmt::format("{}:{}:{}", who, point, reason);
         SCOPED_TRACE(spec);
         const Scratch folder(memory_folder());
-        const Disturbed full = train_with(spec, folder.path());
+        const FailpointRun full = train_with(spec, folder.path());
         ++runs;
         failed_saves += full.failed_saves;
         // If the log cannot be opened before the first step, the run ends with an error, and the
         // same command starts it again.
-        const Disturbed ended = full.error.empty() ? full : train_with("", folder.path());
+        const FailpointRun ended = full.error.empty() ? full : train_with("", folder.path());
         ASSERT_EQ(ended.error, "");
         ASSERT_EQ(ended.log, undisturbed.log);
         ASSERT_TRUE(ended.bytes == undisturbed.bytes);
@@ -49,17 +49,17 @@ TEST(SaveFailuresSlow, AtEveryCallOfARun) {
 // The same command then completes the run.
 TEST(SaveFailuresSlow, ThatStaysFullFromEveryWriteOn) {
   const Scratch counted(memory_folder());
-  const Disturbed undisturbed = train_with("checkpoint.write.before:0:kill", counted.path());
+  const FailpointRun undisturbed = train_with("checkpoint.write.before:0:kill", counted.path());
   for (int64_t write = 1; write <= undisturbed.hits; ++write) {
     for (const char* action : {"ENOSPC", "EDQUOT"}) {
       const std::string spec = fmt::format("checkpoint.write.before:{}+:{}", write, action);
       SCOPED_TRACE(spec);
       const Scratch folder(memory_folder());
-      const Disturbed full = train_with(spec, folder.path());
+      const FailpointRun full = train_with(spec, folder.path());
       ASSERT_NE(full.error, "");
       ASSERT_EQ(full.failed_saves, 2);
       ASSERT_TRUE(full.others.empty()) << full.others.front();
-      const Disturbed again = train_with("", folder.path());
+      const FailpointRun again = train_with("", folder.path());
       ASSERT_EQ(again.log, undisturbed.log);
       ASSERT_TRUE(again.bytes == undisturbed.bytes);
     }

@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 constexpr int64_t kSteps = 8;
 
 // Indices of a batch rotated to begin at `first`; -1: reversed.
-std::vector<size_t> turned_order(int64_t batch, int64_t first) {
+std::vector<size_t> rotated_order(int64_t batch, int64_t first) {
   std::vector<size_t> order;
   for (int64_t i = 0; i < batch; ++i) {
     order.push_back(static_cast<size_t>(first < 0 ? batch - 1 - i : (first + i) % batch));
@@ -38,29 +38,29 @@ std::vector<size_t> turned_order(int64_t batch, int64_t first) {
 template <class Value>
 std::vector<Value> in_order(const std::vector<Value>& values, const std::vector<size_t>& order) {
   const size_t each = values.size() / order.size();
-  std::vector<Value> turned;
+  std::vector<Value> reordered;
   for (const size_t place : order) {
     const auto begin = values.begin() + static_cast<ptrdiff_t>(place * each);
-    turned.insert(turned.end(), begin, begin + static_cast<ptrdiff_t>(each));
+    reordered.insert(reordered.end(), begin, begin + static_cast<ptrdiff_t>(each));
   }
-  return turned;
+  return reordered;
 }
 
 // The same batch with its images in another order, which changes the order of sums over images.
 loader::Batch reordered_batch(const loader::Batch& batch, int64_t first) {
-  const std::vector<size_t> order = turned_order(batch.batch, first);
-  loader::Batch turned = batch;
-  turned.pixels_BHWC = in_order(batch.pixels_BHWC, order);
-  turned.sample_ids = in_order(batch.sample_ids, order);
-  turned.extents = in_order(batch.extents, order);
+  const std::vector<size_t> order = rotated_order(batch.batch, first);
+  loader::Batch reordered = batch;
+  reordered.pixels_BHWC = in_order(batch.pixels_BHWC, order);
+  reordered.sample_ids = in_order(batch.sample_ids, order);
+  reordered.extents = in_order(batch.extents, order);
   const std::vector<uint8_t> maps = in_order(batch.targets.maps().classes_BHW, order);
   const auto each = static_cast<ptrdiff_t>(batch.rows * batch.cols);
   for (ptrdiff_t i = 0; i < batch.batch; ++i) {
-    turned.targets.set(
+    reordered.targets.set(
         i, loader::ClassMap{
                batch.rows, batch.cols, {maps.begin() + i * each, maps.begin() + (i + 1) * each}});
   }
-  return turned;
+  return reordered;
 }
 
 // A learner whose batches are reordered before each step.
@@ -79,17 +79,17 @@ void train_segmenter(const std::shared_ptr<dist::Group>& group, const fs::path& 
                      const recipe::Recipe& recipe, int64_t first) {
   at::set_num_threads(1);
   SegmenterLearner learner(small_segmenter(recipe), recipe, group);
-  Reordered turned(learner, first);
+  Reordered reordered(learner, first);
   TrainRequest request;
   request.recipe = recipe;
   request.dataset = small_scenes();
   request.out = out;
   request.group = group;
   SilentReporter silence;
-  train(first == 0 ? static_cast<Learner&>(learner) : turned, request, silence);
+  train(first == 0 ? static_cast<Learner&>(learner) : reordered, request, silence);
 }
 
-// Trains with this number of processes; 0: one process without a group. `first`: see turned_order.
+// Trains with this number of processes; 0: one process without a group. `first`: see rotated_order.
 void train_as(int64_t ranks, const fs::path& out,
               const recipe::Recipe& recipe = small_segmenter_recipe(), int64_t first = 0) {
   dist::test::Processes processes(std::max<int64_t>(ranks, 1), [&](const auto& group) {

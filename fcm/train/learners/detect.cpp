@@ -112,7 +112,7 @@ void DetectorLearner::pass(const loader::Batch& batch, int64_t first, int64_t co
 
 StepResult DetectorLearner::update(const loader::Batch& batch, const StepPlan& plan) {
   StepResult result;
-  KeptStatistics statistics(model_.parameters());
+  SavedStatistics statistics(model_.parameters());
   ops::enter_phase("update");
   optimizer_.zero_gradients();
   const int64_t passes = passes_of_update(batch.global_batch, group().size(), plan.micro_batch);
@@ -121,7 +121,7 @@ StepResult DetectorLearner::update(const loader::Batch& batch, const StepPlan& p
     pass(batch, first, end - first, plan, i + 1 == passes, result);
   }
   if (!finish_update(gradients_, weights_, optimizer_, plan, result)) {
-    statistics.put_back();
+    statistics.restore();
     return result;
   }
   ops::enter_phase("");

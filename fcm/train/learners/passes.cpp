@@ -17,13 +17,13 @@ int64_t passes_of_update(int64_t batch, int64_t ranks, int64_t micro_batch) {
   return std::min((most + micro_batch - 1) / micro_batch, fewest);
 }
 
-KeptStatistics::KeptStatistics(const nn::Parameters& parameters) {
+SavedStatistics::SavedStatistics(const nn::Parameters& parameters) {
   for (const nn::Parameter& parameter : parameters.all()) {
     if (!parameter.trainable) kept_.emplace_back(parameter.value, parameter.value.clone());
   }
 }
 
-void KeptStatistics::put_back() {
+void SavedStatistics::restore() {
   for (auto& [value, before] : kept_) value.copy_(before);
 }
 

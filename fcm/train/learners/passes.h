@@ -17,12 +17,12 @@ namespace fcm::train {
 // image in every pass. A rank divides its images evenly among the passes (loader::Slice).
 int64_t passes_of_update(int64_t batch, int64_t ranks, int64_t micro_batch);
 
-// A copy of the running statistics from before a step. A pass updates the statistics; put_back()
+// A copy of the running statistics from before a step. A pass updates the statistics; restore()
 // restores them if the step turns out to be non-finite and is skipped.
-class KeptStatistics {
+class SavedStatistics {
  public:
-  explicit KeptStatistics(const nn::Parameters& parameters);
-  void put_back();
+  explicit SavedStatistics(const nn::Parameters& parameters);
+  void restore();
 
  private:
   std::vector<std::pair<at::Tensor, at::Tensor>> kept_;  // tensor, its value before the step

@@ -79,13 +79,14 @@ StepResult PretrainLearner::update(const loader::Batch& batch, const StepPlan& p
   return result;
 }
 
-std::unique_ptr<Execution> PretrainLearner::queue(int64_t micro_batch, const MakeRecorded& record) {
+std::unique_ptr<Execution> PretrainLearner::make_queued_execution(int64_t micro_batch,
+                                                                  const MakeRecorder& record) {
   if (ema() != nullptr || group().size() > 1) return nullptr;
   return std::make_unique<QueuedUpdate>(model_, optimizer_, recipe_, compute_, micro_batch,
                                         teachers_.get(), record ? record() : nullptr);
 }
 
-Learner::MakeRecorded PretrainLearner::recording(bool wanted) const {
+Learner::MakeRecorder PretrainLearner::recording(bool wanted) const {
   if (wanted && device().is_cuda() && teachers_ == nullptr) return ops::make_cuda_graph;
   return nullptr;
 }

@@ -32,13 +32,14 @@ class PretrainLearner final : public Learner {
   targets::Teachers* teachers() { return teachers_.get(); }
 
   // Draws the mask plans of the samples, runs forward, backward and AdamW, then updates the EMA
-  // teacher. Waits for the GPU; the execution that queue() returns does not.
+  // teacher. Waits for the GPU; the execution that make_queued_execution() returns does not.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
   // nullptr in a group of several ranks, and with an EMA teacher, which follows only if the step
   // was applied.
-  std::unique_ptr<Execution> queue(int64_t micro_batch, const MakeRecorded& record) override;
+  std::unique_ptr<Execution> make_queued_execution(int64_t micro_batch,
+                                                   const MakeRecorder& record) override;
   // Creates recorders of CUDA graphs if `wanted`, on a GPU and without teachers; else empty.
-  MakeRecorded recording(bool wanted) const;
+  MakeRecorder recording(bool wanted) const;
 
   void configure_loader(loader::LoaderRequest& /*request*/) const override {}  // needs only images
   at::Device device() const override { return model_.device(); }

@@ -48,7 +48,7 @@ StepResult SegmenterLearner::update(const loader::Batch& batch, const StepPlan& 
   const at::Tensor maps_BHW = models::maps_of(batch);
   StepResult result;
   double decode = 0, aux = 0;
-  KeptStatistics statistics(model_.parameters());
+  SavedStatistics statistics(model_.parameters());
   ops::enter_phase("update");
   optimizer_.zero_gradients();
   const int64_t passes = passes_of_update(batch.global_batch, group().size(), plan.micro_batch);
@@ -83,7 +83,7 @@ StepResult SegmenterLearner::update(const loader::Batch& batch, const StepPlan& 
   }
   result.target_losses = {{"decode", decode}, {"aux", aux}};
   if (!finish_update(gradients_, weights_, optimizer_, plan, result)) {
-    statistics.put_back();
+    statistics.restore();
     return result;
   }
   ops::enter_phase("");

@@ -8,7 +8,7 @@
 
 namespace fcm::test {
 
-class KeepingReporter final : public Reporter {
+class RecordingReporter final : public Reporter {
  public:
   void info(const std::string& line) override { infos.push_back(line); }
   void warn(const std::string& line) override { warnings.push_back(line); }
