@@ -183,8 +183,7 @@ void take_settings(const formats::Value& optimizer, json& state) {
   }
   json settings = json::object();
   for (const char* key : {"lr", "weight_decay", "betas", "eps"}) {
-    if (const formats::Value* found = decayed->find(key))
-      settings[key] = formats::to_json(*found);
+    if (const formats::Value* found = decayed->find(key)) settings[key] = formats::to_json(*found);
   }
   state["optimizer"] = settings;
 }
