@@ -93,7 +93,7 @@ TEST(ClassMatch, WhatIsOnlyNumberedIsTakenInOrderAndSaid) {
         match_classes({{"0", "1"}, true}, 2, set_of({"a", "b"}), "DATA", "CKPT")}) {
     EXPECT_EQ(answers(numbered), (std::vector<int64_t>{0, 1}));
     ASSERT_EQ(numbered.notes.size(), 1u);
-    EXPECT_NE(numbered.notes[0].find("in their order"), std::string::npos);
+    EXPECT_NE(numbered.notes[0].find("matched by index"), std::string::npos);
   }
   EXPECT_THROW(match_classes({{"a", "b"}, false}, 2, numbered_set(3), "DATA", "CKPT"), Error);
 }
