@@ -1,4 +1,5 @@
-// Resizes position tables to another grid of patches.
+// Resizes tables of positions to another grid of patches, and tables of relative positions to
+// windows of another size.
 #pragma once
 
 #include <ATen/core/Tensor.h>
