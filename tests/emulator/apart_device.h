@@ -1,8 +1,9 @@
 // An emulated GPU: a LibTorch device (PrivateUse1) whose memory is CPU memory. This program's
 // operators run their CUDA kernels on its tensors, on the emulator; the CPU runs all other
-// operators on copies. DeviceViolation is thrown where a GPU would fail or synchronise: if an
-// operator mixes tensors of the CPU and of the device and, while a NoSynchronisation exists, if a
-// tensor is copied between them or a value is read.
+// operators on copies. An error is thrown where a GPU would fail: if an operator mixes tensors of
+// the CPU and of the device (DeviceViolation, or LibTorch's own error). While a NoSynchronisation
+// exists, DeviceViolation is also thrown where a GPU would synchronise: if a tensor is copied
+// between the CPU and the device, or a value is read from the device.
 #pragma once
 
 #include <ATen/core/Tensor.h>
