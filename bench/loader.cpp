@@ -74,8 +74,8 @@ class LoaderBench {
   }
 
   // Times two things on single images, with as many threads as the loader has: the loader's stages,
-  // and decoding the whole image (of encoded files). With maps or objects, only reading and decoding
-  // the whole image are timed.
+  // and decoding the whole image (of encoded files). With maps or objects, only reading and
+  // decoding the whole image are timed.
   Stages stages(double seconds) {
     std::vector<Stages> of_thread(static_cast<size_t>(threads_));
     {

@@ -130,8 +130,8 @@ TEST(DetectorBackboneCost, IsThatOfTheBaseSize) {
 }
 
 // The maps of a Swin are the outputs of upstream's stages, each after a norm. Windows of 2 divide
-// all maps. Windows of 3 and 7 do not, so maps are padded. Windows of 3 are taller than the last map
-// (2 x 4); windows of 7 are also taller than the third (4 x 8) and wider than the last.
+// all maps. Windows of 3 and 7 do not, so maps are padded. Windows of 3 are taller than the last
+// map (2 x 4); windows of 7 are also taller than the third (4 x 8) and wider than the last.
 class SwinBackboneTest : public testing::TestWithParam<int64_t> {};
 
 TEST_P(SwinBackboneTest, LeavesTheNormedResultsOfItsStages) {
