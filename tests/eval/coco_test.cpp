@@ -21,7 +21,8 @@ constexpr double kThresholds[] = {.5, .55, .6, .65, .7, .75, .8, .85, 0.89999999
 using test::PlainCoco;
 using test::ScoredImage;
 
-// Compares every curve: by category, area range, number of detections and threshold.
+// Compares the curves of all categories and thresholds, for seven pairs of area range and largest
+// number of detections.
 void expect_plain(const CocoEvaluation& got, const PlainCoco& plain, int64_t categories) {
   for (int64_t category = 0; category < categories; ++category) {
     for (const auto& [range, most] : {std::pair<size_t, size_t>{0, 100},

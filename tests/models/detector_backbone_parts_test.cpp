@@ -1,5 +1,5 @@
 // Tests parts of detector backbones: drop-path draws, names, initial values, layers, cost and
-// refused options; and compares Swin's with the reference.
+// refused options; and compares the maps and gradients of a Swin backbone with the reference.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -47,8 +47,8 @@ TEST(DetectorBackboneOptionsTest, SayWhatCannotBeBuilt) {
       std::string::npos);
 }
 
-// Compares the names of forms without a stored table. tests/parity compares the form that has one,
-// convmae_det_base.json.
+// Parameter names of a vit and of a conv_vit with decomposed tables. tests/parity compares those of
+// a conv_vit with shared tables (convmae_det_base.json).
 TEST(DetectorBackboneNames, AreThePublishedOnesInTheirOrder) {
   const auto names = [](const BackboneSetting& setting) {
     const BuiltBackbone fast(small_backbone(setting));
@@ -131,8 +131,8 @@ TEST(DetectorBackboneCost, IsThatOfTheBaseSize) {
 }
 
 // The maps of a Swin are the outputs of upstream's stages, each after a norm. Windows of 2 divide
-// all maps. Windows of 3 and 7 do not, so maps are padded; the last map has fewer rows than such a
-// window.
+// all maps. Windows of 3 and 7 do not, so maps are padded. Windows of 3 are taller than the last
+// map (2 x 4); windows of 7 are also taller than the third (4 x 8) and wider than the last.
 class SwinBackboneTest : public testing::TestWithParam<int64_t> {};
 
 TEST_P(SwinBackboneTest, LeavesTheNormedResultsOfItsStages) {
