@@ -1,9 +1,9 @@
 // An emulated GPU: a LibTorch device (PrivateUse1) whose memory is CPU memory. This program's
 // operators run their CUDA kernels on its tensors, on the emulator; the CPU runs all other
-// operators on copies. An error is thrown where a GPU would fail: if an operator mixes tensors of
-// the CPU and of the device (DeviceViolation, or LibTorch's own error). While a NoSynchronisation
-// exists, DeviceViolation is also thrown where a GPU would synchronise: if a tensor is copied
-// between the CPU and the device, or a value is read from the device.
+// operators on copies. An operator that mixes tensors of the CPU and of the device throws
+// DeviceViolation (some throw LibTorch's own error), since a GPU would fail. Copying a tensor
+// between CPU and device, or reading a value, makes a GPU synchronise; here these throw
+// DeviceViolation only while a NoSynchronisation exists.
 #pragma once
 
 #include <ATen/core/Tensor.h>
