@@ -63,14 +63,13 @@ class Tuner {
   const std::vector<Trial>& tried() const { return tried_; }
 
  private:
-  // The largest micro-batch to try: a whole batch, or as many images as fit in a quarter of the
-  // memory.
+  // The largest micro-batch to try: a whole batch, or as many images as training would take.
   static int64_t most_images(const recipe::Recipe& recipe, at::ScalarType compute,
                              at::Device device) {
     recipe::Recipe unlimited = recipe;
     unlimited.optim.micro_batch = 0;
-    const double half = train::total_memory_bytes(device) / 2;
-    return std::max<int64_t>(1, recipe::choose_micro_batch(unlimited, compute, half));
+    const double memory = train::total_memory_bytes(device);
+    return std::max<int64_t>(1, recipe::choose_micro_batch(unlimited, compute, memory));
   }
 
   // Returns whether there was time to measure the setting; the first two are always measured.
