@@ -39,10 +39,9 @@ _fastconvmae_words() {
   done
 }
 
-# Sets command to the command before the cursor; flag to the flag whose value is being typed, to -
-# if a flag's name is being typed, and otherwise to nothing; argument to the index of the next
-# argument of the command; and current to the part of the word before the cursor, without --flag= in
-# front of a value.
+# Sets command to the command before the cursor, flag to the flag whose value is being typed (to -
+# if a flag itself is being typed), argument to the index of the argument, and current to the part
+# of the word before the cursor.
 _fastconvmae_place() {
   local word i last=$((${#words[@]} - 1))
   for ((i = 0; i < last; ++i)); do

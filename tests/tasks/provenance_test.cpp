@@ -162,7 +162,7 @@ TEST_F(Provenance, SomeTrainingImagesAmongTheMeasuredAreSaid) {
   WarningReporter said;
   const nlohmann::json result = finetune(finetuning(data, "run"), said);
   const std::string note = "3 of 15 images that were compared (20.0 %, for example " + data +
-                           "/val/b/copy0.png) of the measured images";
+                           "/val/b/copy0.png) are among those that the network was trained on";
   EXPECT_TRUE(said.has(note)) << said.all;
   ASSERT_EQ(result.at("notes").size(), 1u);
   EXPECT_NE(result.at("notes")[0].get<std::string>().find(note), std::string::npos);
