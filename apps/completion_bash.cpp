@@ -39,8 +39,9 @@ _fastconvmae_words() {
   done
 }
 
-# Sets command to the command before the cursor, flag to the flag whose value is being typed (or
-# argument to the index of the argument), and current to the part of the word before the cursor.
+# Sets command to the command before the cursor, flag to the flag whose value is being typed (to -
+# if a flag itself is being typed), argument to the index of the argument, and current to the part
+# of the word before the cursor.
 _fastconvmae_place() {
   local word i last=$((${#words[@]} - 1))
   for ((i = 0; i < last; ++i)); do

@@ -42,14 +42,15 @@ int run_in_group(const CommandLine& line, const dist::Placement& placement, Repo
   }
 }
 
-// An error that every rank finds before the group is joined.
+// An error of the command line or of the environment. All ranks of a machine are taken to find it,
+// each before it joins the group.
 class ErrorOfAllRanks : public Error {
  public:
   using Error::Error;
 };
 
-// Parses the command line, and reads this process's rank from the environment. All ranks of a
-// machine find the same errors here.
+// Parses the command line, and reads this process's rank from the environment. Throws
+// ErrorOfAllRanks.
 std::pair<CommandLine, dist::Placement> parse(const std::vector<std::string>& arguments) {
   try {
     CommandLine line = parse_command_line(arguments);
@@ -88,9 +89,9 @@ int end_with(ExitCode code, const std::string& message) {
   return end_with(static_cast<int>(code), message);
 }
 
-// The first rank of each machine prints the whole message. The others print one line as well,
-// because their environment variables may be left over from another program, and then no rank 0
-// exists.
+// The first rank of each machine prints the whole message. The other ranks of a machine print one
+// line that refers to it. If the variables with the rank are left over from another program, this
+// may be the only process, which would end silently without that line.
 int end_of_all_ranks(const ErrorOfAllRanks& error) {
   dist::Placement placement;
   try {

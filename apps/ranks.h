@@ -12,8 +12,8 @@ namespace fcm::apps {
 // Reads the placement from the environment. Throws Error(kUsage) if its variables are inconsistent.
 dist::Placement placement_of_process();
 
-// Silences c10d's logs, which print pages of addresses when c10d retries or a rank is lost; our own
-// errors report both in one sentence. To see the logs, set TORCH_CPP_LOG_LEVEL.
+// Silences LibTorch's logs. Those of c10d print pages of addresses when it retries or a rank is
+// lost, which our own messages report in one sentence. To see the logs, set TORCH_CPP_LOG_LEVEL.
 void keep_libtorch_quiet();
 
 // Joins the group. From then on the loss of a rank ends this process with exit status 7.

@@ -1,4 +1,4 @@
-// Reads the recipe that a command line names: one function per task.
+// Reads the recipe that a command line names.
 #pragma once
 
 #include <filesystem>
@@ -34,8 +34,8 @@ std::vector<config::Field> all_keys(std::vector<recipe::Recipe>& tasks);
 // tree.
 std::vector<std::filesystem::path> recipe_folders();
 
-// Read the recipe that `choice` names. Throw Error(kUsage) if it is not found, is for another task
-// or has a fault.
+// Read the recipe that `choice` names. Throw Error(kUsage) if it is not found or has a fault;
+// pretraining_recipe and supervised_recipe also if it is for another task.
 recipe::Recipe pretraining_recipe(const RecipeChoice& choice);
 recipe::Recipe supervised_recipe(const RecipeChoice& choice);
 recipe::Recipe any_recipe(const RecipeChoice& choice);

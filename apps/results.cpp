@@ -25,7 +25,7 @@ std::string value_text(const nlohmann::json& value) {
   return formats::json_text(value);
 }
 
-// For example a list of a thousand class names, which would fill the terminal.
+// Such a list, for example of a thousand class names, would fill the terminal.
 bool is_long_list_of_texts(const nlohmann::json& value) {
   constexpr size_t kMost = 20;
   return value.is_array() && value.size() > kMost &&
@@ -65,7 +65,7 @@ bool is_table(const nlohmann::json& value) {
 std::string table_text(const nlohmann::json& table) {
   std::vector<std::vector<std::string>> lines(table.size() + 1);
   std::vector<bool> left;
-  std::vector<std::string> keys;  // names first
+  std::vector<std::string> keys;  // those of texts first
   for (const bool text : {true, false}) {
     for (const auto& [key, value] : table[0].items()) {
       if (value.is_string() == text) keys.push_back(key);

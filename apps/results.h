@@ -9,6 +9,7 @@
 namespace fcm::apps {
 
 // The result as text: names and values in two columns; names of nested values are joined with dots.
+// A list of objects with the same keys becomes a table.
 std::string as_text(const nlohmann::json& result);
 
 // One line per row: its "name", padded to the widest name, then the text that `rest` returns.

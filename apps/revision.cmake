@@ -1,4 +1,5 @@
-# Writes HEADER with the revision of SOURCE. Writes only if the revision changed, since otherwise every build would relink.
+# Writes HEADER with the program's version, the revision of SOURCE and the version of CLI11. Leaves the file alone if its text
+# would be the same, since otherwise every build would relink.
 set(revision unknown)
 if(GIT)
   execute_process(COMMAND "${GIT}" -C "${SOURCE}" describe --always --dirty --abbrev=12

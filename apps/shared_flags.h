@@ -36,7 +36,7 @@ Flag add_teachers(Flags& flags, tasks::TeacherFiles& files);
 void add_machine(Flags& flags, tasks::MachineOptions& machine);
 // --threads for commands that use only the CPU.
 void add_threads(Flags& flags, tasks::MachineOptions& machine);
-// --threads for commands that only read files.
+// --threads for the commands `checkpoint ...`, which only read files with several threads.
 void add_reading_threads(Flags& flags, int64_t& threads);
 // --no-cuda-graph
 Flag add_cuda_graph(Flags& flags, tasks::MachineOptions& machine);

@@ -5,7 +5,7 @@
 
 namespace fcm::apps {
 
-// `group`: "recipe"; empty: the program.
+// The help of a command group, for example "recipe"; of the program if `group` is empty.
 std::string usage_of(const std::string& group);
 
 }  // namespace fcm::apps

@@ -25,9 +25,10 @@ struct BenchStepRequest {
   std::filesystem::path timeline;  // SVG file, only with several processes; empty: none
   tasks::MachineOptions machine;
 };
-// Each rank takes its slice of the batch; speeds are those of the group. "communication" has
-// "alone": seconds of the all-reduce of gradients by itself; "waited": seconds that a step waits
-// for it and for other ranks; "hidden": the share of "alone" that a step does not wait for.
+// Each rank takes its slice of the batch; speeds are those of the group. With several ranks,
+// "communication" has "alone": seconds of the all-reduce of gradients by itself; "waited": seconds
+// that a step waits for the all-reduce and for other ranks; "hidden": the share of "alone" that a
+// step does not wait for.
 nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter);
 
 // Speed of reading and writing training state of about `bytes` bytes, compared with `cat` and `cp`
@@ -43,20 +44,21 @@ struct BenchLoaderRequest {
   double seconds = 10;  // approximate duration
   tasks::MachineOptions machine;
 };
-// Speed of the training loader, alternating with its stages alone (only for pretraining) and with
-// decoding the same files whole on as many threads: "plain_decode" has that speed and the loader's
-// ratio to it.
+// Speed of the training loader, alternating with its stages alone (only without `recipe`) and, if
+// the images are encoded files, with decoding these files whole on as many threads: "plain_decode"
+// has the speed of that decoding and the loader's ratio to it.
 nlohmann::json bench_loader(const BenchLoaderRequest& request, Reporter& reporter);
 
 struct BenchTuneRequest {
   recipe::Recipe recipe;  // of any task
   std::string data;       // empty: the loader is not measured
-  double seconds = 60;    // no measurement starts later
+  double seconds = 60;    // no step is timed later, except for the first two settings
   tasks::MachineOptions machine;
 };
-// Times steps of the recipe with growing micro-batches, in both precisions and with fewer threads:
-// "tried" and "best" have rows of micro_batch, threads, precision and images_per_second; "flags",
-// the flags that select the best. With data also "loader_images_per_second" and "hours_per_epoch".
+// Times steps of the recipe with growing micro-batches, then in the other precision (if the device
+// has bf16) and with fewer threads (on a CPU). "tried": a row for each setting, of micro_batch,
+// threads, precision and images_per_second; "best": the fastest row; "flags": the flags that select
+// it. With data also "loader_images_per_second" and "hours_per_epoch".
 nlohmann::json bench_tune(const BenchTuneRequest& request, Reporter& reporter);
 
 struct BenchPredictRequest {
@@ -71,7 +73,7 @@ struct BenchPredictRequest {
 // measured, also "ratio" and how far they agree. Segmentation: from a resized image to its class
 // map; "windows", and "same_class", the share of pixels with the same class in both. Detection:
 // from an image in its frame to boxes and masks within them; "objects", and "same_objects", the
-// share of objects found by both.
+// share of the program's objects that the reference finds too.
 nlohmann::json bench_predict(const BenchPredictRequest& request, Reporter& reporter);
 
 struct BenchKnnRequest {
@@ -86,9 +88,9 @@ nlohmann::json bench_knn(const BenchKnnRequest& request, Reporter& reporter);
 // "by" (the instruction set) and GFLOP/s in registers; "memory": rows of "what" (read, copy) and
 // GB/s. Each is measured with one thread, with all threads of `machine`, with one per core and with
 // one per hyperthread; the last two are null if a core has one hyperthread or the system does not
-// say. "products": rows of the products of recipes with GFLOP/s of "by" (own kernels, or the
-// library that they call), its share of the peak, and GFLOP/s of "mkl", "onednn" and "openblas",
-// null for a library that is not installed.
+// say. "products": rows of the matrix products of recipes: "by" ("own" kernels or the "library"
+// that the program uses), GFLOP/s and share of the peak of the program, and GFLOP/s of "mkl",
+// "onednn" and "openblas", null for a library that is not installed or not used for the dtype.
 nlohmann::json bench_peak(tasks::MachineOptions machine, Reporter& reporter);
 
 // Times the operators and cases whose name contains `filter`.
@@ -97,7 +99,7 @@ nlohmann::json bench_ops(const std::string& filter, tasks::MachineOptions machin
 
 // Speed and memory of a trained classifier on synthetic images of the recipe's size, in fp32 and
 // bf16, with batch 1 and `batch`: "latency", rows of precision, batch, images_per_second, times of
-// a pass, and memory_bytes, the peak resident size. `data` is not read.
+// a pass, and memory_bytes, the peak memory (on a CPU: resident size). `data` is not read.
 nlohmann::json latency(const tasks::EvalRequest& request, Reporter& reporter);
 
 }  // namespace fcm::bench

@@ -32,7 +32,8 @@ using nlohmann::json;
 
 constexpr int kRounds = 3;
 
-// Weights and moments of equal tensors, at most as large as the largest of the base model.
+// Weights and moments of a model whose tensors all have one shape, with at most as many elements as
+// the largest tensor of the base model.
 class State {
  public:
   explicit State(int64_t bytes) {
@@ -74,7 +75,9 @@ class Scratch {
   ~Scratch() {
     try {
       checkpoint::remove_checkpoints(native());
-    } catch (const Error&) {  // the folder is kept, as it is if it holds other files
+    } catch (const Error&) {
+      // native() stays, and so does the folder around it; that folder also stays if it holds other
+      // files
     }
     std::error_code ignored;
     for (const fs::path& path : {pth(), copy(), fs::path(path_)}) fs::remove(path, ignored);

@@ -68,7 +68,7 @@ nlohmann::json bench_classifier_step(const BenchStepRequest& request, const reci
                                      at::Device device, int64_t threads, Reporter& reporter,
                                      TimedGroup* timed) {
   if (recipe.classify().classifier.learns != "all") {
-    fail(ExitCode::kUsage, "bench step measures recipes of finetune, and {} is one of linprobe",
+    fail(ExitCode::kUsage, "bench step does not measure linear probes, and {} is a recipe of one",
          recipe.row.name);
   }
   const at::ScalarType compute = recipe::compute_type(recipe.model.precision, device);

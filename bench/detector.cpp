@@ -71,8 +71,8 @@ double share_found_in(const at::Tensor& all_M5, const at::Tensor& some_N5) {
   return apart_NM.amin(1).lt(0.5).to(at::kDouble).mean().item<double>();
 }
 
-// Trains like `fast`: with its random draws for sampling anchors and regions, and its mask targets,
-// but with proposals of the reference.
+// Trains like `fast`: with its random draws (drop path, sampling of anchors and regions) and its
+// mask targets, but with proposals of the reference.
 class ReferenceDetector final : public ReferenceTraining {
  public:
   ReferenceDetector(const recipe::Recipe& recipe, const train::DetectorLearner& fast,

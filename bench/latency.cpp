@@ -22,7 +22,7 @@
 namespace fcm::bench {
 namespace {
 
-// Times of as many passes as fit into two seconds, at least three.
+// Times of as many passes as fit into two seconds, but at least 3 and at most 200.
 std::vector<double> times_of(const std::function<void()>& pass) {
   constexpr double kSeconds = 2;
   constexpr size_t kLeast = 3, kMost = 200;

@@ -13,8 +13,8 @@
 namespace fcm::bench {
 namespace {
 
-// Seconds of each phase of a step, in order of first appearance, and the memory allocated when the
-// backward pass starts: activations saved for backward.
+// Seconds of each phase of a step, in order of first appearance, and the growth of allocated memory
+// until the backward pass starts: activations saved for backward.
 class PhaseTimer final : public ops::WorkListener {
  public:
   explicit PhaseTimer(at::Device device)
@@ -55,7 +55,7 @@ class PhaseTimer final : public ops::WorkListener {
   at::Device device_;
   double before_;
   ops::WorkListener* others_;
-  std::string phase_ = "encoder";  // plans and images, before the learner names a phase
+  std::string phase_ = "encoder";  // with plans and images, before the learner names a phase
   Stopwatch since_begin_;
   double begin_ = 0;  // of the phase
 };

@@ -26,7 +26,7 @@ at::Tensor by_openblas(Sgemm sgemm, const at::Tensor& left_MK, const at::Tensor&
     return ops::StridedMatrix{x.size(0), x.size(1), x.stride(0), x.stride(1)};
   };
   const auto gemm = ops::gemm_of(strided(left_MK), strided(right_KN));
-  require(gemm.has_value(), "a product of matrices without a stride of 1");
+  require(gemm.has_value(), "by_openblas: expected matrices with a stride of 1");
   const at::Tensor product_MN = at::empty({left_MK.size(0), right_KN.size(1)}, left_MK.options());
   const auto letter = [](bool transpose) { return transpose ? "T" : "N"; };
   const auto rows = static_cast<int>(gemm->d.rows), columns = static_cast<int>(gemm->d.columns);

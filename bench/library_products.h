@@ -15,8 +15,8 @@ struct LibraryProduct {
   std::function<at::Tensor(const at::Tensor& left_MK, const at::Tensor& right_KN)> multiply;
 };
 
-// The libraries that can multiply matrices of that dtype: for float32 all three, for bfloat16
-// oneDNN.
+// The installed libraries among those that are used for this dtype: for float32 all three, for
+// bfloat16 oneDNN.
 std::vector<LibraryProduct> library_products(at::ScalarType type);
 
 }  // namespace fcm::bench

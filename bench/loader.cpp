@@ -27,7 +27,7 @@ constexpr uint64_t kSeed = 0;
 // Seconds that one thread spends on its images, by stage.
 struct Stages {
   double read = 0, decode = 0, resize = 0;
-  double plain_decode = 0;  // decoding the whole image, which the loader avoids
+  double plain_decode = 0;  // decoding the whole image, which the loader of pretraining avoids
   int64_t images = 0;
 
   Stages& operator+=(const Stages& other) {
@@ -61,8 +61,8 @@ class LoaderBench {
     request.threads = threads_;
     request.first_step = loader_step_;
     loader::Loader loader(std::move(request));
-    // With these batches, as many images are in flight at the start of the measurement as at its
-    // end.
+    // Batches taken before the measurement, so that as many images are in flight at its start as at
+    // its end.
     constexpr int64_t kFill = 3;
     for (int64_t i = 0; i < kFill; ++i) loader.next();
     const Stopwatch watch;
@@ -73,8 +73,9 @@ class LoaderBench {
     return static_cast<double>(batches * batch_) / passed;
   }
 
-  // Times the loader's stages on single images, with as many threads as the loader, and decoding
-  // each image whole. With maps or objects only the decoding is timed.
+  // Times two things on single images, with as many threads as the loader has: the loader's stages,
+  // and decoding the whole image (of encoded files). With maps or objects, only reading and
+  // decoding the whole image are timed.
   Stages stages(double seconds) {
     std::vector<Stages> of_thread(static_cast<size_t>(threads_));
     {
@@ -188,7 +189,7 @@ nlohmann::json bench_loader(const BenchLoaderRequest& request, Reporter& reporte
   Stages all;
   const bool times_stages = bench.has_stages() || bench.is_encoded();
   const double slice = request.seconds / (2 * kSlices);
-  if (times_stages) bench.stages(slice);  // warm-up: reads the files once
+  if (times_stages) bench.stages(slice);  // warm-up, not counted
   for (int round = 0; round < kSlices; ++round) {
     reporter.progress(fmt::format("bench loader: round {} of {}", round + 1, kSlices));
     speeds.push_back(bench.loader_speed(slice) / static_cast<double>(threads));

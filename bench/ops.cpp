@@ -26,7 +26,7 @@ Peaks measure_peaks(at::Device device, Reporter& reporter) {
   return peaks;
 }
 
-// The share of the limiting peak. Above 1 if the data stays in caches.
+// The share of the limiting peak. It can exceed 1 if the data stays in caches.
 double peak_share(const ops::OpTiming& timing, const Peaks& peaks) {
   const double gflops = timing.dtype == "bfloat16" ? peaks.bfloat16_gflops : peaks.float32_gflops;
   return std::max(timing.gflops / gflops, timing.gbytes_per_second / peaks.gbytes_per_second);

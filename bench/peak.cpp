@@ -84,7 +84,7 @@ struct ProductOperands {
   at::Tensor left, right;
 };
 
-// `own`: the product as the program makes it.
+// `own`: the product as the program computes it.
 json product_row(const std::string& name, const ProductOperands& operands, at::ScalarType type,
                  double flops, double peak, const std::function<at::Tensor()>& own) {
   std::vector<Candidate> candidates = {{"", own}};

@@ -23,7 +23,8 @@ thread_local Profile* listening = nullptr;
 
 struct Heard : at::ObserverContext {};
 
-// The autograd engine wraps every operator that it calls; it is not an operator itself.
+// The autograd engine wraps every operator that it calls in a function of its own, which is not an
+// operator.
 std::unique_ptr<at::ObserverContext> library_begins(const at::RecordFunction& function) {
   if (listening == nullptr) return nullptr;
   if (std::string_view(function.name()).starts_with("autograd::engine")) return nullptr;

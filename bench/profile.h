@@ -13,7 +13,7 @@ namespace fcm::bench {
 
 // Times the operators called on this thread while the object exists: ours by name
 // (ops/profile_scope.h), and LibTorch's outside of ours. The time of a nested operator counts for
-// the outermost one. Only one object may exist at a time.
+// the outermost one. Only one object may exist on a thread at a time.
 class Profile : public ops::WorkListener {
  public:
   struct Line {
@@ -29,8 +29,8 @@ class Profile : public ops::WorkListener {
   // Starts a phase; the time of a phase named "" is not counted.
   void phase(const char* name) override;
 
-  // Rows, longest first: phase, part, calls, seconds, share of the total, and gflops or
-  // gbytes_per_second with the share of the peak where the work is known. Small operators share a
+  // Rows, longest first: phase, part, calls, seconds, share of the total, gflops, gbytes_per_second
+  // and share of the peak (these three are 0 where the work is unknown). Small operators share a
   // row, and time outside of operators is "not named", each once per phase. Shares add up to 1.
   nlohmann::json table(double peak_flops, double peak_bytes_per_second) const;
 

@@ -25,7 +25,7 @@ class ReferenceTraining : public Implementation {
   ReferenceTraining(const nn::Parameters& parameters,
                     const std::vector<optim::ParameterGroup>& groups,
                     const optim::OptimOptions& options);
-  // Differentiable; from the same images every time.
+  // The loss of a step, differentiable; the images are the same in every call.
   virtual at::Tensor loss() = 0;
   const reference::Weights& weights() const { return weights_; }
 

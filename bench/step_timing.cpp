@@ -50,7 +50,8 @@ nlohmann::json describe(const Implementation& implementation, double batch, doub
 void time_one(Implementation& implementation, at::Device device, bool counts) {
   train::reset_peak_memory(device);
   const Parts parts = implementation.step();
-  // A warm-up step: on a GPU it also tries algorithms for products, which takes memory.
+  // A warm-up step does not count: on a GPU it also tries algorithms for products, which takes
+  // memory.
   if (!counts) return;
   implementation.timed.push_back(parts);
   implementation.peak_memory =
@@ -109,7 +110,7 @@ std::string step_timeline(const std::vector<PhaseSpan>& phases,
     steps.spans.push_back({phase.begin * kMilliseconds, phase.end * kMilliseconds, phase.name});
   }
   chart.rows.push_back(steps);
-  // Several all-reduces overlap: each goes to the first row that is free.
+  // All-reduces may overlap: each goes to the first row that is free.
   std::vector<viz::TimelineRow> rows;
   for (const TimedAllReduce& sum : sums) {
     const viz::Span span{sum.begin * kMilliseconds, sum.end * kMilliseconds,

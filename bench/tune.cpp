@@ -33,9 +33,9 @@ class Tuner {
   Tuner(const BenchTuneRequest& request, Reporter& reporter)
       : request_(request), reporter_(reporter) {}
 
-  // Doubles the micro-batch until that no longer helps; then tries the other dtype, then fewer
-  // threads: if memory limits a step or other programs use the cores, two threads may be slower
-  // than one.
+  // Doubles the micro-batch until that no longer helps. Then tries the other dtype, if the device
+  // has bf16. Then, on a CPU, halves the threads until that no longer helps: fewer threads may be
+  // faster if memory limits a step or other programs use the cores.
   void run(int64_t threads, at::Device device) {
     const recipe::Recipe& recipe = request_.recipe;
     const at::ScalarType own = recipe::compute_type(recipe.model.precision, device);
@@ -63,13 +63,13 @@ class Tuner {
   const std::vector<Trial>& tried() const { return tried_; }
 
  private:
-  // The largest micro-batch that fits into memory and into a step.
+  // The largest micro-batch to try: a whole batch, or as many images as training would take.
   static int64_t most_images(const recipe::Recipe& recipe, at::ScalarType compute,
                              at::Device device) {
     recipe::Recipe unlimited = recipe;
     unlimited.optim.micro_batch = 0;
-    const double half = train::total_memory_bytes(device) / 2;
-    return std::max<int64_t>(1, recipe::choose_micro_batch(unlimited, compute, half));
+    const double memory = train::total_memory_bytes(device);
+    return std::max<int64_t>(1, recipe::choose_micro_batch(unlimited, compute, memory));
   }
 
   // Returns whether there was time to measure the setting; the first two are always measured.

@@ -1,5 +1,5 @@
-# Finds LibTorch in an unpacked torch wheel: targets LibTorch::c10 and LibTorch::cpu, and LibTorch::cuda if the wheel
-# contains the CUDA libraries (to run they also need the wheels of torch-cuda.lock).
+# Finds LibTorch in an unpacked torch wheel: targets LibTorch::c10 and LibTorch::cpu, and LibTorch::cuda if the wheel has
+# CUDA code and CUDA's runtime library is unpacked beside it (programs with CUDA code need all wheels of torch-cuda.lock).
 # The wheel's own package configuration requires a CUDA toolkit, so it is not used.
 #   LIBTORCH_ROOT   folder that contains torch/ and nvidia/. Default: the environment variable of that name, or else the
 #                   folder that scripts/setup.sh made

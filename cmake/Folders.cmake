@@ -89,7 +89,8 @@ endfunction()
 
 # tests/<folder>/*_test.cpp become one program test_<folder>, registered under that name. Tests in *_long_test.cpp go to
 # test_<folder>_long with the label "long" (minutes; CI runs them), those in *_slow_test.cpp to test_<folder>_slow with the
-# label "slow" (full series). LONG: all tests of the folder are long. The target fast_tests builds the programs without label.
+# label "slow" (full series). LONG: tests of the folder that are not slow are long. The target fast_tests builds the test
+# programs without a label.
 add_custom_target(fast_tests)
 function(fcm_add_tests folder)
   cmake_parse_arguments(arg "TORCH;LONG" "" "LIBRARIES" ${ARGN})

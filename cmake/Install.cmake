@@ -66,7 +66,7 @@ set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_VENDOR "the fastconvmae authors")
 set(CPACK_DEBIAN_PACKAGE_MAINTAINER "the fastconvmae authors <fastconvmae@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "fast masked-image pretraining: Fast ConvMAE, ConvMAE, MAE, SimMIM, GreenMIM")
-set(CPACK_PACKAGE_DESCRIPTION "Pretrains, fine-tunes and measures encoders of pictures, reads and writes checkpoints of PyTorch programs.
+set(CPACK_PACKAGE_DESCRIPTION "Pretrains, fine-tunes and evaluates image encoders, reads and writes checkpoints of PyTorch programs.
 LibTorch ${FCM_TORCH_SERIES} is not in Debian: it comes with the torch package of PyPI, which the command looks for (FASTCONVMAE_TORCH).")
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "python3-venv")

@@ -1,4 +1,5 @@
-# Runs at install time (Install.cmake): installs revision, licences, and the bundled shared libraries with their licences.
+# Runs at install time (Install.cmake). Its functions install the revision, the licences of libraries that are compiled in, and
+# the bundled shared libraries with their licences.
 # Inputs: `about`, `revision_header`, `program`.
 set(root "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}")
 set(licences "${root}/share/doc/fastconvmae/licences")
@@ -24,14 +25,14 @@ function(fcm_install_licence package)
   endforeach()
 endfunction()
 
-# Licences of the libraries that are compiled in. Without dpkg-query this does nothing.
+# Licences of libraries that are compiled in. Without dpkg-query this does nothing.
 function(fcm_install_licences_of_headers)
   find_program(DPKG_QUERY dpkg-query)
   if(NOT DPKG_QUERY)
-    message(STATUS "no dpkg-query: licences of CLI11, toml++, nlohmann/json and xxHash are not installed")
+    message(STATUS "no dpkg-query: licences of CLI11, toml++, nlohmann/json, xxHash, {fmt} and protozero are not installed")
     return()
   endif()
-  foreach(package libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libxxhash-dev libfmt-dev)
+  foreach(package libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libxxhash-dev libfmt-dev libprotozero-dev)
     fcm_install_licence(${package})
   endforeach()
 endfunction()

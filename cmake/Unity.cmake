@@ -1,6 +1,6 @@
 # Unity build: up to FCM_FILES_OF_UNIT files of a folder are compiled as one translation unit. Templates of LibTorch and of
 # the JSON library are then instantiated once for a unit instead of once for a file, which takes 1 to 3 s each time. The files
-# of a unit share one anonymous namespace. A name in it must therefore be unique within a folder (tests included), and among
+# of a unit share one anonymous namespace. A name in it must therefore be unique within a folder of fcm/ or tests/, and among
 # all files named op.cpp. FASTCONVMAE_UNITY=OFF compiles each file separately, which is faster while editing a single file.
 option(FASTCONVMAE_UNITY "compile files of one folder together" ON)
 set(FCM_FILES_OF_UNIT 10)

@@ -26,14 +26,14 @@ struct ClassifierResult {
   at::Tensor logits_BC;
 };
 
-// images_BCHW: normalised pixels, floating-point. No patches are hidden. The observer gets the
-// output of every upstream module. Throws Error(kUsage) if images do not divide into patches,
+// images_BCHW: normalised pixels, floating-point. No patches are hidden. The observer gets what
+// Layers passes to it (layers.h). Throws Error(kUsage) if images do not divide into patches,
 // Error(kCheckpoint) for a missing weight.
 ClassifierResult classify(const Weights& weights, const ClassifierOptions& options,
                           const at::Tensor& images_BCHW, const nn::DropPath& drop_path = {},
                           const nn::Observer& observer = {});
 
-// The upstream state_dict in its order, all trainable: the head comes before fc_norm.
+// The upstream state_dict in its order (the head before fc_norm); all of it is trainable.
 NamesAndShapes classifier_names_and_shapes(const ClassifierOptions& options);
 
 }  // namespace fcm::reference

@@ -12,9 +12,9 @@
 
 namespace fcm::reference {
 
-// The weights select the norm: if there are running statistics, batch normalisation (in training it
-// uses statistics of the batch and updates the running ones); otherwise LayerNorm over channels,
-// epsilon 1e-6.
+// The weights select the norm after a convolution: if there are running statistics, batch
+// normalisation (in training it uses statistics of the batch and updates the running ones);
+// otherwise LayerNorm over channels, epsilon 1e-6. The norm of vit_adaptor is always GroupNorm.
 //
 // `name` is a prefix of keys with its dot, for the functions below in order: "backbone.",
 // "backbone.", "backbone.bottom_up.", "proposal_generator.rpn_head.", "roi_heads.",

@@ -60,7 +60,8 @@ SampledAxis sampled_axis(double start, double end, int64_t bins, int64_t size,
   return axis;
 }
 
-// Interpolates the map at the samples of one axis, `along` it; `shape` broadcasts [S] over the map.
+// Interpolates the map along dimension `along` at the samples of `axis`; `shape` broadcasts values
+// of the samples, [S], over the map.
 at::Tensor read_along(const at::Tensor& map, int64_t along, const SampledAxis& axis,
                       at::IntArrayRef shape) {
   const at::Tensor share = axis.share.view(shape), inside = axis.inside.view(shape);

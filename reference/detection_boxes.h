@@ -1,6 +1,6 @@
 // Box operations of the upstream detector (detectron2), in plain tensor calls: anchors, deltas,
-// matching, proposals, detections, RoIAlign. Boxes are [.., 4] x0, y0, x1, y1 in pixels. Only
-// roi_align has a gradient, with respect to its map.
+// matching, NMS, proposals, detections, RoIAlign. Boxes are [.., 4] x0, y0, x1, y1 in pixels. The
+// only gradient that tests use is that of roi_align with respect to its map.
 #pragma once
 
 #include <ATen/core/Tensor.h>

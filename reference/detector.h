@@ -49,8 +49,9 @@ struct DetectorLosses {
 };
 
 // images_BCHW: normalised pixels, floating-point. Weights have the names of models::Detector; their
-// running statistics are updated. The observer gets "p2" to "p6", "proposals.<image index>",
-// "objectness.<image index>", "box_scores", "box_deltas" and "mask_logits" of each region's class.
+// running statistics are updated. The observer gets the backbone's modules, "p2" to "p6",
+// "proposals.<image index>", "objectness.<image index>", "box_scores", "box_deltas", and
+// "mask_logits": of each foreground region, those of its class.
 DetectorLosses detector_losses(const Weights& weights, const DetectorOptions& options,
                                const at::Tensor& images_BCHW,
                                const std::vector<LabelledFrame>& labelled,
@@ -60,7 +61,8 @@ DetectorLosses detector_losses(const Weights& weights, const DetectorOptions& op
 struct FoundObjects {
   at::Tensor boxes_N4, scores_N, classes_N, masks_NSS;
 };
-// Inference with running statistics; one result per image.
+// Inference with running statistics; one result per image. The observer gets the backbone's
+// modules, "p2" to "p6", and proposals and objectness as in training.
 std::vector<FoundObjects> find_objects(const Weights& weights, const DetectorOptions& options,
                                        const at::Tensor& images_BCHW,
                                        const nn::Observer& observer = {});

@@ -45,7 +45,8 @@ at::Tensor map_of_tokens(const at::Tensor& tokens_BLD, const Options& options) {
       {tokens_BLD.size(0), -1, options.grid_rows(), options.grid_cols()});
 }
 
-// The outputs of all blocks, tokens in raster order, with the two shared tables.
+// The outputs of all blocks, tokens in raster order. The blocks share two bias tables: one for
+// windows, one for the whole map.
 std::vector<at::Tensor> shared_blocks(const Layers& layers, const Options& options,
                                       const std::string& prefix, const std::string& name,
                                       at::Tensor x_BLD, int64_t first,

@@ -1,6 +1,6 @@
-// The upstream backbones of detectors, in plain tensor calls on NCHW maps, with windows cut out of
-// them and the biases of all pairs: ConvMAE's DET/models/convmae.py, MIMDet's
-// models/benchmarking.py, Official-ConvMAE-Det's modeling/convmae.py.
+// The upstream backbones of detectors, in plain tensor calls: ConvMAE's DET/models/convmae.py,
+// MIMDet's models/benchmarking.py, Official-ConvMAE-Det's modeling/convmae.py. Windows are cut out
+// of the maps, and position biases are computed for every pair of tokens.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -24,12 +24,13 @@ struct DetectorBackboneOptions : EncoderSizes {
   at::ScalarType compute = at::kFloat;  // like ReferenceOptions::compute
 };
 
-// The maps, finest first, [B, C, H, W]: of a ConvViT the three stages and the last one pooled
-// (decomposed: only the last stage), of a ViT the output of each quarter of its blocks.
+// The maps [B, C, H, W]: of a ConvViT the three stages, finest first, and the last stage pooled
+// (decomposed: only the last stage); of a ViT the outputs of the last block of each quarter.
 // images_BCHW: normalised pixels, floating-point. `prefix` ("backbone.bottom_up.") comes before the
 // names of the weights and of what the observer gets: windowed blocks with shared tables as [B *
 // windows, window^2, C], decomposed blocks as [B, H, W, C]. drop_path: one factor per window for
-// the former, [B * windows], else one per image. Throws Error(kCheckpoint) for a missing weight.
+// windowed blocks with shared tables, [B * windows]; one per image for all other blocks. Throws
+// Error(kCheckpoint) for a missing weight.
 std::vector<at::Tensor> detector_backbone(const Weights& weights,
                                           const DetectorBackboneOptions& options,
                                           const std::string& prefix, const at::Tensor& images_BCHW,

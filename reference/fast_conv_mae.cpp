@@ -10,8 +10,8 @@ std::string numbered(const char* name, int64_t index) {
   return std::string(name) + "." + std::to_string(index);
 }
 
-// The outputs of the conv stages: tokens for the transformer blocks, and two maps that are added
-// after them.
+// The outputs of the conv stages: tokens for the transformer blocks, and two terms that are added
+// to the output of these blocks.
 struct ConvFeatures {
   at::Tensor tokens_BLD, fuse1_BLD, fuse2_BLD;
 };
@@ -41,7 +41,7 @@ ConvFeatures conv_stages(const Layers& layers, const ReferenceOptions& options,
   return features;
 }
 
-// `inputs`: what each block takes.
+// `inputs` receives the input of each block.
 at::Tensor transformer_stage(const Layers& layers, const ReferenceOptions& options,
                              const ConvFeatures& features, const Views& views, const Run& run,
                              std::vector<at::Tensor>& inputs) {

@@ -84,7 +84,7 @@ at::Tensor target_loss(const ReferenceOptions::Target& target, size_t place,
   return error / guesses;
 }
 
-// Mean over kept views and their visible patches, which are in the latent by ascending noise.
+// Mean over kept views and their visible patches. The latent holds these by ascending noise.
 at::Tensor mimic_loss(const Layers& layers, const std::vector<RunOutput>& outputs,
                       const at::Tensor& features_BLD, const Views& views) {
   at::Tensor error;

@@ -69,7 +69,7 @@ at::Tensor Layers::masked_depthwise(const std::string& name, const at::Tensor& x
   };
   if (visible_maps.empty()) return convolve_whole(x_BCHW);
   const auto convolve = [&](const at::Tensor& map) { return convolve_whole(x_BCHW * map); };
-  // ConvMAE does not mask the output of its one view: hidden cells are never read.
+  // ConvMAE does not mask the output of its one view: no visible cell ever reads a hidden one.
   if (visible_maps.size() == 1) return convolve(visible_maps[0]);
   at::Tensor sum;
   for (const at::Tensor& map : visible_maps) {

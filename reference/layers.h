@@ -13,14 +13,16 @@
 
 namespace fcm::reference {
 
-// Upstream's LayerNorms differ: PyTorch's default in embeddings and conv blocks, 1e-6 in the
-// transformer blocks.
+// The epsilon of upstream's LayerNorms: PyTorch's default in patch embeddings and conv blocks, 1e-6
+// in transformer blocks and after them.
 constexpr double kConvNormEpsilon = 1e-5;
 constexpr double kTransformerNormEpsilon = 1e-6;
 
 class Layers {
  public:
-  // The observer gets the output of every call below that corresponds to an upstream module.
+  // The observer gets, by upstream name, the outputs of linear, conv, layer_norm, channel_norm
+  // (channels last), patch_embed, conv_block and transformer_block, and the input of
+  // transformer_blocks.
   Layers(const Weights& weights, at::ScalarType compute, nn::Observer observer = {})
       : weights_(weights), compute_(compute), observer_(std::move(observer)) {}
 

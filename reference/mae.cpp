@@ -48,8 +48,7 @@ std::vector<RunOutput> mae(const Layers& layers, const ReferenceOptions& options
   const at::Tensor tokens_BLD = embed(layers, options, images_BCHW);
   std::vector<RunOutput> outputs;
   for (size_t view = 0; view < views.masks.size(); ++view) {
-    // Rotates the shuffle so that this view's patches come first, as if it had drawn the lowest
-    // noise.
+    // Rotates the shuffle so that this view's patches come first, as if they had the lowest noise.
     const at::Tensor ids_shuffle_BL = views.ids_shuffle_BL.roll(-views.starts[view], 1);
     const at::Tensor kept_BkD =
         gather_tokens(tokens_BLD, ids_shuffle_BL.slice(1, 0, views.sizes[view]));

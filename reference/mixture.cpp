@@ -1,5 +1,6 @@
-// The decoder of several targets, in plain tensor calls: each branch is computed for every token,
-// one branch after another. Source: the figure of the FastConvMAE repository.
+// The decoder in plain tensor calls, for one target or several. With several, each branch is
+// computed for every token, one branch after another. Source: the figure of the FastConvMAE
+// repository.
 #include "reference/networks.h"
 
 namespace fcm::reference {

@@ -17,7 +17,7 @@ uint64_t hash_of(const std::string& name) {  // FNV-1a
   return hash;
 }
 
-// 24 uniform bits in [0, 1).
+// Uniform in [0, 1), a multiple of 2^-24.
 float uniform(uint64_t start, uint64_t position) {
   uint64_t z = start + position * kMix1;
   z = (z ^ (z >> 30)) * kMix1;
@@ -42,8 +42,8 @@ ProceduralKind procedural_kind(const std::string& name, size_t dimensions) {
     if (name.starts_with(beginning)) return ProceduralKind::kImages;
   }
   if (name.ends_with("mask_token") || name.ends_with("cls_token")) return ProceduralKind::kSmall;
-  // CLIP also has biases, tables and a projection with other endings, and the position tables of
-  // teachers are procedural. rel_pos_h and rel_pos_w are the tables of detectors.
+  // "_embedding": CLIP's class token and positions. "visual.proj": CLIP's projection. "rel_pos_h",
+  // "rel_pos_w": tables of detectors.
   for (const char* ending : {"bias", "relative_position_bias_table", "_embedding", "pos_embed",
                              "visual.proj", "running_mean", "rel_pos_h", "rel_pos_w"}) {
     if (name.ends_with(ending)) return ProceduralKind::kSmall;

@@ -15,7 +15,7 @@
 namespace fcm::reference {
 
 enum class Kind {
-  kConvVit,  // three stages: two of convolutions, one of transformers (FastConvMAE, ConvMAE)
+  kConvVit,  // three stages: two of conv blocks, one of transformer blocks (FastConvMAE, ConvMAE)
   kVit,      // one stage, a class token in front of the patches (MAE)
 };
 
@@ -28,7 +28,7 @@ struct EncoderSizes {
   int64_t rows = 224;  // of the image, in pixels
   int64_t cols = 224;
   int64_t channels = 3;
-  std::vector<int64_t> strides{4, 2, 2};  // these four have one element per stage
+  std::vector<int64_t> strides{4, 2, 2};  // like dims, depths and mlp_ratios: one element per stage
   std::vector<int64_t> dims{256, 384, 768};
   std::vector<int64_t> depths{2, 2, 11};
   int64_t heads = 12;
@@ -70,17 +70,17 @@ struct ReferenceOptions : EncoderSizes {
     double weight = 1;
   };
   std::vector<Target> targets;
-  int64_t independent_blocks = 1;  // of each target, with several
-  // cross: the decoder of CrossMAE (models_cross.py) in place of the transformer. share: of the
-  // patches hidden from a view that are predicted. reads_mix: blocks read a mix of the inputs of
-  // the encoder's blocks and of the latent.
+  int64_t independent_blocks = 1;  // of each target, if there are several
+  // cross: the decoder of CrossMAE (models_cross.py) in place of the transformer. share: the
+  // fraction of the patches hidden from a view that the view predicts. reads_mix: blocks of the
+  // cross decoder read a mix of the inputs of the encoder's blocks and of the latent.
   bool cross = false;
   double share = 1;
   bool reads_mix = false;
   int64_t mimic_dim = 0;  // width of mimicked features; 0: none
   double mimic_weight = 1;
   // Dtype of matrix products and convolutions. Norms, softmax, sums and the loss have the dtype of
-  // the weights. Use kDouble for weights in float64, and kBFloat16 for the same as autocast.
+  // the weights. Use kDouble for weights in float64, and kBFloat16 to compute as autocast does.
   at::ScalarType compute = at::kFloat;
 
   int64_t patch_dim() const;  // values in a patch
@@ -97,30 +97,34 @@ struct ReferenceResult {
   std::vector<at::Tensor> losses;       // of each target, then of the mimicked features
   std::vector<at::Tensor> latents;      // per kept view [B, k, D], in the order of the shuffle;
                                         // ViT [B, 1 + k, D], the class token first
-  std::vector<at::Tensor> predictions;  // per kept view [B, L, patch_dim], raster order; a patch
-                                        // holds (row, column, channel). Of the first target
+  std::vector<at::Tensor> predictions;  // of the first target, per kept view [B, L, dim], raster
+                                        // order; pixels of a patch are (row, column, channel)
   std::vector<at::Tensor> masks;        // per kept view [B, L], raster order: 1 hidden, 0 visible
 };
 
 // images_BCHW: normalised pixels, floating-point. noise_BL: sorted by their noise, the first
 // view_sizes[0] patches of an image are view 0, the next view_sizes[1] view 1, and so on; the sizes
-// sum up to L. Only the first kept_views views are computed; the loss is the mean squared error
-// over all pairs of a kept view and a patch hidden from it.
+// sum up to L. Only the first kept_views views are computed. With pixels as the only target and
+// share 1, the loss is the mean squared error over all pairs of a kept view and a patch hidden from
+// it.
 //
-// The observer gets the output of every upstream module under its name, in the upstream layout
-// (rows view-major; once per run of views of equal size).
+// The observer gets what Layers passes to it (layers.h), in the upstream layout. Rows of the
+// transformers are view-major, one call per run of views of equal size (MAE: one per view). The
+// masked convolutions call it once per view.
 //
-// features: for every target by its name, and for "mimic", [B, L, dim] in raster order.
+// features: for every target but "rgb" by its name, and for "mimic", [B, L, dim] in raster order.
 //
 // Weights that require gradients get them from result.loss.backward(). Throws Error(kUsage) if
-// images do not divide into patches or views hide nothing, Error(kCheckpoint) for a missing weight.
+// images do not divide into patches or if the only view hides nothing, Error(kCheckpoint) for a
+// missing weight.
 ReferenceResult forward(const Weights& weights, const ReferenceOptions& options,
                         const at::Tensor& images_BCHW, const at::Tensor& noise_BL,
                         const std::vector<int64_t>& view_sizes, int64_t kept_views,
                         const nn::Observer& observer = {},
                         const std::map<std::string, at::Tensor>& features = {});
 
-// The upstream state_dict: every key with its shape, in the upstream order.
+// The upstream state_dict: every key with its shape, in the upstream order. Parts that upstream
+// lacks (several targets, cross decoder, mimic) have this program's names.
 NamesAndShapes expected_names_and_shapes(const ReferenceOptions& options);
 
 }  // namespace fcm::reference

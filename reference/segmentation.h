@@ -13,8 +13,8 @@
 namespace fcm::reference {
 
 struct SegmentationPass {
-  // Batch normalisation uses the batch and updates the running statistics in the weights; otherwise
-  // it uses these.
+  // In training, batch normalisation uses the statistics of the batch and updates the running ones
+  // in the weights; otherwise it uses the running ones.
   bool training = false;
   at::Tensor dropout_BC;  // scale factors of channels before conv_seg; undefined: no dropout
 };
@@ -26,7 +26,7 @@ at::Tensor upernet(const Layers& layers, const std::string& name,
 // The auxiliary head.
 at::Tensor fcn(const Layers& layers, const std::string& name, const at::Tensor& map_BCHW,
                const SegmentationPass& pass);
-// ConvViT's map at half the size; `name`: "backbone.fpn".
+// From ConvViT's last map to one of half its size; `name`: "backbone.fpn".
 at::Tensor fourth_map(const Layers& layers, const std::string& name, const at::Tensor& map_BCHW,
                       const SegmentationPass& pass);
 // From four maps of one size to four sizes; `name`: "neck".
@@ -36,7 +36,7 @@ std::vector<at::Tensor> vit_neck(const Layers& layers, const std::string& name,
 
 at::Tensor upsampled(const at::Tensor& map_BCHW, int64_t rows, int64_t cols);  // bilinear
 
-// Mean over all pixels of the cross-entropy of upsampled logits; label 255 counts as 0.
+// Mean over all pixels of the cross-entropy of upsampled logits; pixels with label 255 count as 0.
 at::Tensor segmentation_loss(const at::Tensor& logits_BKHW, const at::Tensor& labels_BHW);
 // Percentage of pixels whose likeliest class is their label.
 double segmentation_accuracy(const at::Tensor& logits_BKHW, const at::Tensor& labels_BHW);

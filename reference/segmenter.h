@@ -20,8 +20,9 @@ struct SegmenterOptions : EncoderSizes {
 };
 
 struct SegmenterPass {
-  // Batch normalisation uses the batch and updates the running statistics in the weights, and the
-  // auxiliary head is computed. Otherwise uses running statistics, without that head.
+  // In training, batch normalisation uses the statistics of the batch and updates the running ones
+  // in the weights, and the auxiliary head is computed. Otherwise batch normalisation uses the
+  // running ones, and the auxiliary head is not computed.
   bool training = false;
   nn::DropPath drop_path = {};
   at::Tensor decode_BC = {}, aux_BC = {};  // scale factors of dropout; undefined: none

@@ -153,12 +153,13 @@ at::Tensor visible_block(const Layers& layers, const SwinOptions& options, size_
   return layers.observed(name, mlp_half(layers, name, x, options.norm_epsilon, {}));
 }
 
-// The positions of the four children of each token of the next stage: [4, T / 4].
+// The token indices of the four children of each token of the next stage: [4, T / 4].
 at::Tensor children_of(const at::Tensor& coordinates_T2) {
   const at::Tensor row = coordinates_T2.select(1, 0), col = coordinates_T2.select(1, 1);
   const int64_t wide = (coordinates_T2.max() + 1).item<int64_t>();
   const at::Tensor parent = at::div(row, 2, "floor") * wide + at::div(col, 2, "floor");
-  // Parents in raster order; the children of one in upstream's order: column first.
+  // Parents in raster order; the children of a parent in upstream's order: down the left column,
+  // then down the right one.
   const at::Tensor key = parent * 4 + col % 2 * 2 + row % 2;
   return key.argsort(/*stable=*/true, 0).view({-1, 4}).t();
 }

@@ -1,8 +1,9 @@
 // Swin in plain tensor calls, as upstream: SimMIM (models/simmim.py), its classifier
-// (models/swin_transformer.py) and GreenMIM (green_swin_models.py, base_green_models.py). Windows
-// are cut out of NHWC maps, which are rolled and masked for shifted windows. In GreenMIM all
-// visible tokens attend to each other, with a mask between different windows, as upstream does for
-// few tokens (grouping windows changes no result).
+// (models/swin_transformer.py) and GreenMIM (green_swin_models.py, base_green_models.py). In SimMIM
+// and the classifier, windows are cut out of NHWC maps, which are rolled and masked for shifted
+// windows. In GreenMIM, one attention covers all visible tokens, with a bias of -100 between tokens
+// of different windows. Upstream does so for few tokens; for more, it attends within groups of
+// windows, with the same result.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -23,8 +24,9 @@ struct SwinOptions {
   int64_t dim = 128;                             // of the first stage; doubles from stage to stage
   std::vector<int64_t> depths{2, 2, 18, 2}, heads{4, 8, 16, 32};
   int64_t window = 7;
-  // As in upstream detectors (mmdetection's SwinTransformer): maps are zero-padded after the norm,
-  // windows are never smaller, every other block shifts.
+  // As in upstream detectors (mmdetection's SwinTransformer): after the norm, maps are zero-padded
+  // to a multiple of the window. On a map no larger than a window, the window keeps its size and
+  // odd blocks shift; if this is false, the window shrinks to the map and no block shifts.
   bool attends_to_padding = false;
   double mlp_ratio = 4;
   double norm_epsilon = 1e-5;
@@ -32,7 +34,9 @@ struct SwinOptions {
   // Of GreenMIM's decoder.
   int64_t decoder_dim = 512, decoder_depth = 1, decoder_heads = 16;
   double decoder_mlp_ratio = 4;
-  bool shuffled = true;  // as published, visible tokens get each other's positions
+  // Reproduces an error of upstream: the decoder takes visible tokens as sorted by noise, although
+  // they are in raster order, so tokens get each other's positions. false: sorts them first.
+  bool shuffled = true;
   bool norm_pix = true;
   at::ScalarType compute = at::kFloat;  // like ReferenceOptions::compute
 
@@ -62,13 +66,16 @@ SwinResult swin_classify(const Weights& weights, const SwinOptions& options,
                          const at::Tensor& images_BCHW, const nn::DropPath& drop_path = {},
                          const nn::Observer& observer = {});
 // noise_L: one value per unit, for the whole batch; the `kept` lowest are visible. The observer
-// also gets "visible" and the decoder's modules.
+// gets the names listed for simmim except "masked", and also "visible" (the embedded visible
+// tokens) and the decoder's modules.
 SwinResult green_mim(const Weights& weights, const SwinOptions& options,
                      const at::Tensor& images_BCHW, const at::Tensor& noise_L, int64_t kept,
                      const nn::Observer& observer = {});
 
-// Upstream's buffers of a stage: the table row of the bias of two cells of a grid, [rows * cols,
-// rows * cols]; the mask of 0 and -100 for the windows of a shifted map, [windows, w * w, w * w].
+// Two buffers that upstream stores. relative_position_index: for each pair of cells of a grid, the
+// row of the bias table, [rows * cols, rows * cols]. shifted_window_mask: for each pair of cells in
+// a window of a shifted map, -100 if the roll joined them from opposite borders, else 0, [windows,
+// w^2, w^2].
 at::Tensor relative_position_index(int64_t rows, int64_t cols);
 at::Tensor shifted_window_mask(int64_t rows, int64_t cols, int64_t window);
 

@@ -81,7 +81,7 @@ TowerResult clip(const Layers& layers, const TowerOptions& options, const at::Te
                        options.heads);
     result.blocks.push_back(without_class_token(x_BTD));
   }
-  // Upstream applies ln_post and proj only to the class token; here to every patch.
+  // Upstream applies ln_post and proj only to the class token; here they apply to every token.
   x_BTD = layers.layer_norm("visual.ln_post", x_BTD, kClipNormEpsilon);
   const at::Tensor projected_BTP =
       at::matmul(x_BTD.to(compute), layers.weight("visual.proj").to(compute));

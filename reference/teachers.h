@@ -50,7 +50,7 @@ TowerResult tower(const Weights& weights, const TowerOptions& options,
 // The upstream state_dict: every key with its shape, in the upstream order.
 NamesAndShapes tower_names_and_shapes(const TowerOptions& options);
 
-// Every token minus its mean, divided by the square root of its variance plus epsilon.
+// Every token minus its mean, divided by sqrt(variance + epsilon).
 at::Tensor normalised_tokens(const at::Tensor& tokens_BLD, double epsilon = 1e-5);
 
 }  // namespace fcm::reference

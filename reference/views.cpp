@@ -59,8 +59,8 @@ std::vector<at::Tensor> Views::visible_maps(int64_t grid_rows, int64_t grid_cols
 Views split_into_views(const at::Tensor& noise_BL, const std::vector<int64_t>& sizes,
                        int64_t kept_views, at::ScalarType mask_type) {
   const auto count = static_cast<int64_t>(sizes.size());
-  require(kept_views >= 1 && kept_views <= count,
-          "expected at least one of {1} views kept, got {0}", kept_views, count);
+  require(kept_views >= 1 && kept_views <= count, "expected 1 to {1} kept views, got {0}",
+          kept_views, count);
   const int64_t covered = std::accumulate(sizes.begin(), sizes.end(), int64_t{0});
   require(covered == noise_BL.size(1), "views cover {} patches, expected the {} of the noise",
           covered, noise_BL.size(1));

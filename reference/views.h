@@ -30,9 +30,9 @@ struct Views {
   // tokens_BLD -> [count * B, size, D]: each view's tokens in the order of the shuffle.
   at::Tensor gather(const Run& run, const at::Tensor& tokens_BLD) const;
 
-  // [count * B, L], raster order, dtype of the weights: 1 where a view predicts the patch. These
-  // are all patches hidden from it, or for a share below 1 evenly spaced ranks of them, shifted
-  // from view to view.
+  // [count * B, L], raster order, dtype of the weights: 1 where a view predicts the patch. A view
+  // predicts all patches hidden from it or, for a share below 1, patches at evenly spaced ranks
+  // among them, shifted from view to view.
   at::Tensor predicted(const Run& run, double share) const;
 
   // Per kept view [B, 1, rows * cells, cols * cells] of 0 and 1; a patch is cells x cells.

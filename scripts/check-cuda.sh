@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Compiles and links the CUDA code on any machine with a CUDA toolkit, with or without a GPU. Only the CUDA files are compiled; all
-# other objects come from build/. Then checks the linked program: --version reports CUDA, a short training runs on the CPU,
-# --device cuda without a GPU is refused for the right reason, tests pass, and the bundle runs. Without a toolkit nothing is checked,
-# and the exit status is 0.
+# other objects come from build/. Then checks the linked program: --version reports CUDA, a short training runs on the CPU, on a
+# machine without a GPU --device cuda is refused for the right reason, a few tests of operators pass, and the bundle runs. Without a
+# toolkit nothing is checked, and the exit status is 0.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/with-cuda.sh

@@ -61,7 +61,7 @@ chmod -R u+w "$venv"
 bash scripts/deb.sh "$work/packages"
 dpkg-deb -x "$work"/packages/*.deb "$work/deb"
 grep -q 'libjpeg.*libtiff' <<< "$(dpkg-deb -f "$work"/packages/*.deb Depends)" || complain "the Debian package names no libraries"
-has_licences "$work/deb/usr/share/doc/fastconvmae" libcli11-dev
+has_licences "$work/deb/usr/share/doc/fastconvmae" libcli11-dev libprotozero-dev
 refused "export FASTCONVMAE_TORCH=" clean "$work/deb/usr/bin/fastconvmae" --version
 clean FASTCONVMAE_TORCH="$torch" "$work/deb/usr/bin/fastconvmae" recipe show smoke_pretrain >/dev/null
 

@@ -21,7 +21,7 @@ if [[ -z "$compiler" ]] || ! echo 'extern "C" int LLVMFuzzerTestOneInput(const c
   exit 2
 fi
 
-# The seed corpus consists of real files: stored ones if present, and the pickles inside them.
+# The seed corpus: stored files if present, the pickles inside them, recipes of this tree, and small files that are written here.
 seed() {
   local target="$1" corpus="$2" shared=../shared/fixtures data=../shared/data file
   case "$target" in

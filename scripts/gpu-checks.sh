@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every check that needs a GPU, in ten minutes on an H200, from a bundle (scripts/bundle.sh) or from a tree built with CUDA:
+# Runs the checks that need a GPU, from a bundle (scripts/bundle.sh) or from a tree built with CUDA. Expected to take about ten
+# minutes on an H200:
 #   gpu-checks.sh OUT [--fixtures DIR] [--data DATA]
 # Writes one file per check to OUT, and a line with its exit status to OUT/summary.txt. Without --fixtures parity is skipped,
 # without --data the loss curves. Exit status 1: a check failed.
@@ -78,7 +79,8 @@ export -f base two_processes_are_the_same
 export recipe
 check two_processes 180 bash -c two_processes_are_the_same
 
-# The bf16 loss stays within the spread of two fp32 seeds over 300 steps.
+# Three runs of 300 steps, to see whether the bf16 loss stays within the spread of two fp32 seeds. Only the runs are recorded: their
+# losses have to be compared by hand.
 if [[ -n "$data" ]]; then
   for run_of in fp32:0 fp32:1 bf16:0; do
     check "curve_${run_of/:/_}" 300 "$bin/fastconvmae" pretrain --recipe "$recipe" --data "$data" --device cuda --quiet \

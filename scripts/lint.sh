@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Style:  scripts/lint.sh [--text|--tidy] [--all]
-#   --text   formatting and width of all sources; takes seconds
+#   --text   formatting of all C++ and CUDA sources, and width of their comments; takes seconds
 #   --tidy   clang-tidy with a short allow-list (.clang-tidy) on files that changed since the branch left main (without origin/main:
-#            in the last commit); if CI is set, also on the folders without LibTorch; with --all on every file
+#            in the last commit); if CI is set, on files of that commit and of folders without LibTorch; with --all on every file
 # Default: both. Needs no build.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Checks that two builds of the program train to bit-identical results:  scripts/same-bits.sh OLD NEW
-# Runs every smoke recipe and a short demo with both programs and compares logs (without timings and memory), weights and moments.
-# Both must run on this machine, because another CPU sums in another order. Takes three minutes.
+# Runs smoke recipes of pretraining, fine-tuning and the linear probe, and a short demo, with both programs. Compares logs (without
+# timings and memory), weights and moments. Both programs must run on this machine, because another CPU sums in another order. Takes
+# three minutes.
 # Exit status 1: something differs; the printed folder then holds both runs.
 set -euo pipefail
 old=$(realpath "${1:?usage: same-bits.sh OLD NEW}") new=$(realpath "${2:?usage: same-bits.sh OLD NEW}")
 work=$(mktemp -d)
 
-# Runs everything that both versions support, into the folder $2.
+# Runs commands that both versions have to support; their runs are in the folder $2.
 train() {
   local program="$1" out="$2"
   mkdir -p "$out"

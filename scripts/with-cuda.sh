@@ -1,5 +1,7 @@
-# Source this from the root of the tree. Prepares build/ to link programs with CUDA, however it was configured.
-# Sets torch_root, and cuda_suffix, the suffix of these programs' names ("" if build/ was configured with CUDA).
+# Source this from the root of the tree. It defines two functions:
+# have_nvcc: whether a CUDA toolkit is installed.
+# configure_with_cuda: prepares build/ to link programs with CUDA, however build/ was configured before. Sets torch_root, and
+# cuda_suffix, the suffix of the names of these programs ("" if build/ was configured with CUDA).
 have_nvcc() { command -v nvcc "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" >/dev/null; }
 
 configure_with_cuda() {

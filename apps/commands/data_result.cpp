@@ -7,7 +7,8 @@ namespace fcm::apps::commands {
 int print_data_result(nlohmann::json result, const Output& output) {
   for (const char* split : {"train", "val"}) {
     if (output.json || !result.contains(split)) continue;
-    // The text form leaves out what was already reported on stderr.
+    // The text form leaves out these entries, because stderr has already reported them. A single
+    // ending and counts of 0, which stderr does not report, are left out too.
     for (const char* said : {"bad_images", "endings", "first_bad_label", "left_out", "notes",
                              "oriented", "repeated", "warnings"}) {
       result[split].erase(said);

@@ -10,7 +10,7 @@ Action data_verify(Flags& flags) {
     tasks::MachineOptions machine;
   };
   const auto arguments = std::make_shared<Arguments>();
-  flags.describe("Decode every image; exit status 3 if one is bad",
+  flags.describe("Decode every image; exit status 3 if an image or a label is bad",
                  "Example:\n  fastconvmae data verify fashion-mnist");
   add_data(flags, arguments->data, "data,--data").required();
   add_threads(flags, arguments->machine);

@@ -1,9 +1,10 @@
-// Failpoints let a test make a system call fail, write only half of its bytes, or kill the process,
-// to simulate a crash or a full disk at every single call.
+// Failpoints let a test make a system call fail, write only half of its bytes, wait, or kill the
+// process, to simulate a crash or a full disk at every single call.
 //
-// Every call of system_call.h passes two points, "<who>.<call>.before" and "<who>.<call>.after",
-// such as "checkpoint.write.before". While nothing is armed or observed, a call costs one atomic
-// load. The armed spec is global, because a crash affects the whole process too.
+// Every call of system_call.h passes the point "<who>.<call>.before", such as
+// "checkpoint.write.before", and if it succeeds also "<who>.<call>.after". While nothing is armed
+// or observed, a call costs one atomic load. The armed spec is global, because a crash affects the
+// whole process too.
 #pragma once
 
 #include <atomic>
@@ -22,8 +23,8 @@ namespace fcm::failpoint {
 //           (points are only counted)
 //   action  kill (SIGKILL to this process); an error: ENOSPC EIO EDQUOT EACCES EINTR EINVAL
 //           (before: the call is not made; after: the call was made but reports failure, except
-//           for EINTR and for open); short (a write takes only half of its bytes); or
-//           delay-MILLISECONDS
+//           for EINTR and for open; EINTR not with "+"); short (a write takes only half of its
+//           bytes); or delay-MILLISECONDS
 // Replaces the armed spec. Throws Error(kUsage) if the spec is malformed.
 void arm(const std::string& spec);
 void disarm();

@@ -28,7 +28,7 @@ void refuse_other_ending(const std::filesystem::path& out,
                          const std::vector<std::string_view>& endings);
 
 // Throws Error(code) if `path` is a symbolic link. The program replaces files, but it never
-// replaces a link or writes through one.
+// replaces a link, and writes through one only to a device (FileWriter).
 void refuse_link(const std::filesystem::path& path, ExitCode code);
 
 // Replaces the file atomically: temporary file beside it, fsync, rename, fsync of the folder. After
@@ -68,8 +68,8 @@ class Descriptor {
 };
 
 // Writes a file from its beginning and truncates an existing one. Throws Error(code), which names
-// path and reason, also if the path is a link. The destructor removes the file unless finish()
-// succeeded.
+// path and reason, also if the path is a link to a regular file or to nothing. The destructor
+// removes a regular file unless finish() succeeded.
 class FileWriter {
  public:
   FileWriter(std::filesystem::path path, ExitCode code, const char* who);

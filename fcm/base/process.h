@@ -9,8 +9,8 @@ namespace fcm {
 // "localhost" if the machine has no name.
 std::string host_name();
 
-// Memory this process may use, in use or not: the machine's total, or the limit of its control
-// groups (cgroup.h) if that is lower.
+// Memory this process may use, in use or not: the machine's total, or the limit of the process's
+// control groups (cgroup.h) if that is lower.
 double usable_memory_bytes();
 
 double resident_bytes();

@@ -17,10 +17,10 @@ struct UsableCores {
 // The variable in which `launch` passes each of its processes the number of cores to use.
 constexpr const char* kLaunchThreads = "FASTCONVMAE_LAUNCH_THREADS";
 
-// The smallest of: the cores of the machine, those the process is bound to (taskset, cpuset), the
-// CPU quota of its control groups (rounded up), kLaunchThreads, OMP_NUM_THREADS, OMP_THREAD_LIMIT,
-// and the batch system's SLURM_CPUS_PER_TASK, SLURM_CPUS_ON_NODE, NCPUS (PBS) or
-// LSB_DJOB_NUMPROC. At least 1.
+// The smallest of: the cores of the machine, those the process is bound to (taskset, cpuset; not
+// counted if OpenMP binds its threads), the CPU quota of its control groups (rounded up),
+// kLaunchThreads, OMP_NUM_THREADS, OMP_THREAD_LIMIT, and the batch system's SLURM_CPUS_PER_TASK,
+// SLURM_CPUS_ON_NODE, NCPUS (PBS) or LSB_DJOB_NUMPROC. At least 1.
 UsableCores usable_cores();
 
 // OMP_THREAD_LIMIT, beyond which OpenMP silently starts no more threads; 0: no limit.

@@ -56,7 +56,7 @@ at::Tensor anchors_of_position(double side, const std::vector<double>& ratios) {
 
 Anchors::Anchors(AnchorOptions options) : options_(std::move(options)) {
   require(options_.strides.size() == options_.sides.size() && !options_.ratios.empty(),
-          "anchors: expected equal counts of strides and sides, and ratios, got {}, {} and {}",
+          "anchors: expected as many strides as sides, and one ratio or more, got {}, {} and {}",
           options_.strides.size(), options_.sides.size(), options_.ratios.size());
 }
 

@@ -16,7 +16,7 @@ namespace {
 using BoxesOfPairs =
     std::function<at::Tensor(const at::Tensor& region_M, const at::Tensor& class_M)>;
 
-// values [N, 4 * K] -> rows of those pairs, [M, 4]
+// values [N, 4 * K] -> those of each (region, class) pair, [M, 4]
 at::Tensor of_pairs(const at::Tensor& values_ND, const at::Tensor& region_M,
                     const at::Tensor& class_M) {
   return values_ND.reshape({-1, 4}).index_select(0, region_M * (values_ND.size(1) / 4) + class_M);

@@ -33,7 +33,7 @@ Number overlap_of(const Box<Number>& a, Number area_a, const Box<Number>& b, Num
   return shared > 0 ? shared / (area_a + area_b - shared) : Number(0);
 }
 
-// Computes overlaps in both passes and stores none.
+// Computes the overlaps in each pass and stores none.
 template <class Number>
 class Matching {
  public:

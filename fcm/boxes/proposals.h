@@ -29,9 +29,9 @@ struct Proposals {
 
 // Proposals of one image of rows x columns pixels, from logits [n] and deltas [n, 4] of the anchors
 // of each level. Takes the options.per_level best anchors of each level by logit, decodes and clips
-// them, drops boxes without area and boxes whose IoU with a better one of the same level exceeds
-// options.overlap, and keeps the options.kept best of all levels. Ties in logit: the lower level,
-// then the lower index first. Without gradients.
+// them, drops non-finite boxes, boxes without area and boxes whose IoU with a better one of the
+// same level exceeds options.overlap, and keeps the options.kept best of all levels. Ties in logit:
+// the lower level, then the lower index first. Without gradients.
 Proposals propose(const std::vector<at::Tensor>& logits, const std::vector<at::Tensor>& deltas,
                   const FrameAnchors& anchors, int64_t rows, int64_t columns,
                   const ProposalOptions& options);

@@ -20,13 +20,13 @@ namespace fcm::checkpoint {
 
 struct Retention {
   int64_t keep_last = 3;
-  int64_t keep_every_steps = 0;  // steps that are multiples of it are never removed; 0: none
+  int64_t keep_every_steps = 0;  // save() keeps all steps that are multiples of it; 0: none
 };
 
 // Writes {model,optimizer}.safetensors and manifest.json into a temporary folder and fsyncs every
 // file and that folder. Renames it to <folder>/step-N, fsyncs <folder>, writes `latest`, and
-// removes old checkpoints. On failure throws Error(kCheckpoint), leaves nothing half-written and
-// every earlier checkpoint untouched. `state` is stored in the manifest unchanged.
+// removes old checkpoints. On failure throws Error(kCheckpoint); then no step-N is incomplete, and
+// every checkpoint that `retention` keeps is intact. `state` is stored in the manifest unchanged.
 void save(const std::filesystem::path& folder, int64_t step,
           std::span<const formats::TensorView> model,
           std::span<const formats::TensorView> optimizer, const nlohmann::json& state,
@@ -36,8 +36,8 @@ void save(const std::filesystem::path& folder, int64_t step,
 // manifest of this program, and may belong to somebody else. nullopt: there is none.
 std::optional<std::filesystem::path> first_foreign_step(const std::filesystem::path& folder);
 
-// Removes the checkpoints of a folder (oldest first), `latest`, leftovers of dead processes, and
-// the folder itself if it is then empty. Files that save() did not write stay, and so do the
+// Removes the checkpoints of a folder (lowest step first), `latest`, leftovers of dead processes,
+// and the folder itself if it is then empty. Files that save() did not write stay, and so do the
 // folders they are in. A link at step-N is removed, not followed. `folder` must not be a link.
 // Throws Error(kCheckpoint) if there is a foreign step (then nothing is removed), or if a file that
 // save() wrote cannot be removed (then the call may be repeated).
@@ -62,20 +62,21 @@ struct Checkpoint {
   formats::Buffer merged;         // bytes of tensors that the file stores in several parts
 };
 
-// The newest valid checkpoint in a run's `checkpoints` folder. Damaged ones are skipped with a
-// warning that names the reason, and never removed. nullopt: the folder holds no checkpoint. Throws
-// Error(kCheckpoint) if all of them are damaged.
+// The newest valid checkpoint in a run's `checkpoints` folder. Damaged ones are skipped and not
+// removed; a warning names the reason, except for those that are older than the loaded one and of a
+// lower step. nullopt: the folder holds no checkpoint. Throws Error(kCheckpoint) if all of them are
+// damaged, or if there is none and `latest` names a step.
 std::optional<Checkpoint> load_newest(const std::filesystem::path& folder, bool with_optimizer,
                                       Reporter& reporter);
 
-// The state of the newest checkpoint with a valid manifest. Reads only manifests and file sizes, so
-// it does not skip a checkpoint whose tensors are damaged. nullopt: no valid manifest.
+// The state of the newest checkpoint with a valid manifest and files of the recorded sizes. Reads
+// nothing else, so it does not skip a checkpoint whose tensors are damaged. nullopt: there is none.
 std::optional<nlohmann::json> newest_state(const std::filesystem::path& folder);
 
 // Reads one committed step folder. Throws Error(kCheckpoint) with the first rule it violates.
 Checkpoint load_step(const std::filesystem::path& step_folder, bool with_optimizer);
 
-// Whether a folder is one step of a run.
+// Whether a folder contains a manifest.json, as each step of a run does. The file is not read.
 bool is_step(const std::filesystem::path& folder);
 // Whether a folder holds steps: at least one step-N, or a `latest` that names a step.
 bool has_steps(const std::filesystem::path& folder);

@@ -41,7 +41,8 @@ struct Candidate {
   }
 };
 
-// Newest first. A candidate without a valid manifest has sequence 0 and is sorted by step number.
+// Newest first. Candidates that fail checked_manifest() have sequence 0: they come last, sorted by
+// step number.
 std::vector<Candidate> candidates_in(const fs::path& folder) {
   std::vector<Candidate> candidates;
   for (StepFolder& step : list_steps(folder)) {
@@ -109,7 +110,8 @@ std::optional<Checkpoint> load_newest(const fs::path& folder, bool with_optimize
   bool passed = false;
   for (const Candidate& candidate : candidates) {
     passed = passed || (newest && candidate.folder.path == newest->path);
-    // Damaged checkpoints older than the loaded one give no warning: it would come at every start.
+    // A damaged checkpoint that comes after the loaded one and has a lower step gives no warning:
+    // it would be repeated at every start.
     const bool in_the_way = !passed || candidate.folder.step >= newest->step;
     if (!candidate.damage.empty() && in_the_way) warn_of(candidate, reporter);
   }

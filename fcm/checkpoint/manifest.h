@@ -12,22 +12,22 @@
 
 namespace fcm::checkpoint {
 
-constexpr const char* kFormat = "fastconvmae checkpoint";  // the value of its member "format"
+constexpr const char* kFormat = "fastconvmae checkpoint";  // the value of "format" in manifest.json
 constexpr const char* kManifestFile = "manifest.json";
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
 
 struct Manifest {
   int64_t step = 0;
-  // The number of the save into this run folder. The newest checkpoint has the highest, even if the
-  // run has gone back to an earlier step.
+  // Counts the saves into this run folder. The newest checkpoint has the highest sequence, even if
+  // the run has gone back to an earlier step.
   int64_t sequence = 0;
   std::map<std::string, formats::FileRecord> files;  // exactly the two tensor files
   nlohmann::json state;
 };
 
-// The text of manifest.json. Throws Error(kCheckpoint) for a state that JSON cannot hold: NaN,
-// infinity, text that is not UTF-8.
+// The text of manifest.json. Throws Error(kCheckpoint) for a state that JSON cannot hold (NaN,
+// infinity, text that is not UTF-8), or that is nested too deeply for parse_manifest().
 std::string to_text(const Manifest& manifest);
 
 // Throws Error(kCheckpoint) that names `file` and the violated rule. Verifies the manifest's own

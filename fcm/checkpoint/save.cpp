@@ -27,8 +27,8 @@ class TemporaryFolder {
   explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {
     if (system_call::mkdir(kFailpoints, path_) == 0) return;
     const int reason = errno;
-    // A leftover that holds files which save() did not write, so that it was not removed: reuse it,
-    // files included.
+    // clean_up_leftovers() does not remove a folder that holds files which save() did not write.
+    // Reuses such a folder, files included.
     std::error_code ignored;
     const bool folder = fs::symlink_status(path_, ignored).type() == fs::file_type::directory;
     if (reason == EEXIST && folder) return;
@@ -109,7 +109,7 @@ void replace_stepwise(const fs::path& temporary, const fs::path& place) {
 }
 
 // A foreign folder (files of somebody else, or a checkpoint without its manifest) must not be
-// replaced. Moves it to an unused name, step-N.aside.
+// replaced. Moves it to an unused name, step-N.aside or step-N.aside-2, ...
 void move_foreign_aside(const fs::path& place) {
   if (!is_foreign(place)) return;
   fs::path aside = place.string() + ".aside";
@@ -120,7 +120,7 @@ void move_foreign_aside(const fs::path& place) {
   sync_folder(place.parent_path(), ExitCode::kCheckpoint, kFailpoints);
 }
 
-// Afterwards `place` durably holds the new checkpoint, and `temporary` holds the replaced one.
+// Afterwards `place` durably holds the new checkpoint, and `temporary` the replaced one, if any.
 void commit(TemporaryFolder& temporary, const fs::path& place) {
   move_foreign_aside(place);
   if (!is_there(place, ExitCode::kCheckpoint)) {

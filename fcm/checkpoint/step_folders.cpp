@@ -45,8 +45,8 @@ struct ParsedName {
   std::optional<Owner> temporary_of;
 };
 
-// This machine's name for temporary_path(). A dot ends the host there, so dots become underscores,
-// like all characters except letters, digits and hyphens.
+// This machine's name as temporary_path() writes it. In a path a dot ends the name, so dots become
+// underscores, like all other characters except letters, digits and hyphens.
 std::string host_part() {
   std::string name = host_name();
   const auto is_plain = [](unsigned char one) { return std::isalnum(one) != 0 || one == '-'; };
@@ -91,7 +91,7 @@ void for_each_entry(const fs::path& folder, const Action& action) {
 
 // A leftover with this process's own ID counts as dead: the caller has no save in progress, and
 // after a restart in a container the ID is often the same. Processes of other machines count as
-// alive, because that cannot be checked.
+// alive, because this machine cannot check them.
 bool is_dead(const ParsedName::Owner& owner) {
   if (!owner.host.empty() && owner.host != host_part()) return false;
   return owner.process == ::getpid() || (::kill(owner.process, 0) != 0 && errno == ESRCH);
@@ -227,8 +227,8 @@ void clean_up_leftovers(const fs::path& folder) {
   std::vector<StepFolder> steps = list_steps(folder);
   std::erase_if(steps, [](const StepFolder& step) { return !step.old; });
   if (dead.empty() && steps.empty()) return;
-  // If its process died, the rename of a replacement may not be durable yet: syncs before deleting
-  // the replaced checkpoint.
+  // If a process died after it renamed a new checkpoint into place, that rename may not be durable
+  // yet: syncs before deleting the replaced checkpoint.
   sync_folder(folder, ExitCode::kCheckpoint, kFailpoints);
   for (const fs::path& path : dead) remove_step(path);
   for (const StepFolder& old : steps) {

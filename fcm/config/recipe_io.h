@@ -22,8 +22,8 @@ namespace fcm::config {
 //     reader.set("optim.epochs=10");
 //     reader.finish("my.toml");
 //
-// Errors are Error(kUsage) with file:line, key, value and what is allowed. All errors of a file are
-// reported together, one a line.
+// Errors are Error(kUsage). read() reports all invalid entries of a file together, one a line, with
+// file:line, key, value and what is allowed; malformed TOML ends read() at the first error.
 class Reader {
  public:
   explicit Reader(std::vector<Field> fields);  // current values are the defaults
@@ -35,8 +35,8 @@ class Reader {
   // "section.key=value"; the value is TOML, or a bare word for a string. Returns the field.
   const Field& set(const std::string& assignment);
 
-  // Throws Error(kUsage) if any key was given by neither read() nor set(), and lists them with
-  // their defaults.
+  // Throws Error(kUsage) that lists every key, except optional switches, that was given by neither
+  // read() nor set(), with its default.
   void finish(const std::string& file_name) const;
 
  private:
@@ -45,7 +45,8 @@ class Reader {
   std::vector<bool> given_;
 };
 
-// The recipe as TOML, every key in the order of `visit`; `with_help` adds the help as comments.
+// The recipe as TOML: every key in the order of `visit`, optional switches only if they are on;
+// `with_help` adds the help as comments.
 std::string print(std::span<const Field> fields, bool with_help);
 
 // Hash of the printed recipe (FNV-1a), 16 hexadecimal digits.

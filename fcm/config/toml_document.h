@@ -35,7 +35,8 @@ struct Document {
   std::vector<Entry> entries;
 };
 
-// Throws Error(kUsage) "file:line: ..." for malformed TOML, including duplicate keys.
+// Throws Error(kUsage) "file:line: ..." for malformed TOML, including duplicate keys; "file: ..."
+// if the library fails an assertion.
 Document parse_toml(std::string_view text, const std::string& file_name);
 
 // A single value, as on the right of `key = `. nullopt: not a TOML value.

@@ -18,8 +18,8 @@ namespace fcm::decoder {
 nn::Cost cross_blocks_cost(const DecoderOptions& options, const Source& source,
                            const masks::ViewRun& run, int64_t drawn) {
   // Values saved for backward. Per element of a query: the residual stream twice, q, the output of
-  // the attention, half a value more and the MLP's hidden values (nn/cost.cpp). Per encoder token:
-  // keys, values and the mix.
+  // the attention and the MLP's hidden values, plus half a value for everything else, as in
+  // nn/cost.cpp. Per encoder token: keys, values and, if blocks read one, the mix.
   constexpr double kOfQuery = 4.5;
   const auto width = static_cast<double>(options.dim), dim = static_cast<double>(source.dim);
   const double tokens = static_cast<double>(source.class_tokens + run.size);  // of a view

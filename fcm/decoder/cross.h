@@ -4,9 +4,9 @@
 //
 // With reads = "latent" each block attends to the encoder's latent. With reads = "mix" (inter-block
 // attention) each block attends to a learned weighted sum, normalised afterwards, of the latent and
-// the inputs of the blocks of the encoder's last stage. Upstream mixes the last block's output
-// before the encoder's norm in place of the latent; with the latent, the encoder's norm and fused
-// stages are trained in both modes.
+// the inputs of the blocks of the encoder's last stage. In place of the latent, upstream mixes the
+// output of the last block, before the encoder's norm. Here the latent is mixed, so the encoder's
+// norm and fuse layers are trained in both modes.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -52,9 +52,10 @@ struct Embeddings {
 Embeddings add_embeddings(const nn::Scope& scope, const DecoderOptions& options, masks::Grid grid,
                           int64_t class_tokens);
 
-// Cost for one image. Reads only `sizes`, `kept` and `grid` of the plan. Counts all tokens in every
-// block, although the last block of a transformer decoder computes only hidden patches and the
-// first takes them from a table that all images share; the difference is 2 % for the base size.
+// Cost for one image. Reads only `sizes`, `kept` and `grid` of the plan. For a transformer decoder
+// it counts all tokens in every block, although the last block computes only hidden patches and the
+// first block takes hidden patches from a table that all images share; the difference is 2 % for
+// the base size.
 nn::Cost cost(const DecoderOptions& options, const Source& source,
               const std::vector<Output>& outputs, const masks::ViewPlan& plan);
 

@@ -26,7 +26,7 @@ struct DecoderOptions {
     visitor(
         "kind", kind, config::OneOf{{"transformer", "transformer_shuffled", "linear", "cross"}},
         "transformer: the decoder inserts mask tokens for hidden patches. transformer_shuffled: "
-        "the same as in GreenMIM's code, which gives visible patches each other's positions. "
+        "the same with an error of GreenMIM's code: visible patches get each other's positions. "
         "linear, SimMIM: the encoder sees mask tokens, and one linear layer predicts the pixels "
         "from its latents; dim and the rest of the section are unused. cross, CrossMAE: hidden "
         "patches attend to the view's visible patches, and not to each other");

@@ -28,7 +28,7 @@ TransformerDecoder::TransformerDecoder(const nn::Scope& scope, const DecoderOpti
   }
 }
 
-// Members are declared in upstream's parameter order.
+// Constructs the blocks before the head, because parameters have upstream's order.
 TransformerDecoder::Branch TransformerDecoder::make_branch(const nn::Scope& scope,
                                                            const DecoderOptions& options,
                                                            const Output& output, bool alone) {
@@ -62,8 +62,9 @@ Reconstruction TransformerDecoder::operator()(const DecoderInput& seen, const ma
 namespace {
 
 // The positions that GreenMIM's decoder adds to the kept patches, as raster indices [B, K] in slot
-// order: it receives the patches in raster order, but adds to the i-th of them the position of the
-// i-th patch that the mask drew. For one kept view.
+// order. They are wrong because of an error upstream: the decoder receives the patches in raster
+// order, but adds to the i-th of them the position of the i-th patch that the mask drew. For one
+// kept view.
 at::Tensor shuffled_positions(const masks::ViewPlan& plan) {
   const at::Tensor drawn_BK = plan.order_BL.narrow(1, 0, plan.kept_slots());
   const at::Tensor rank_BK = drawn_BK.argsort(/*dim=*/int64_t{1}).argsort(/*dim=*/int64_t{1});

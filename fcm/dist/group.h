@@ -3,8 +3,8 @@
 //
 // Decisions that change control flow must be the same in every process; otherwise some processes
 // would wait for the others without end. A decision from values of one process (stop, micro-batch
-// size, unreadable images, loss spikes, the checkpoint to resume from) goes through agree(). All
-// other decisions (such as skipping a step) use only values that are equal in every process.
+// size, unreadable images, non-finite losses, loss spikes, the checkpoint to resume from) goes
+// through agree(). All other decisions use only values that are equal in every process.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -57,8 +57,9 @@ class Group {
   // than start_sum if `values` is in a make_buffer() that the ranks map; otherwise it sums all
   // elements.
   virtual std::unique_ptr<Pending> start_sum_of_part(const at::Tensor& values, Part mine);
-  // Memory for values that are summed repeatedly: [elements], initially zero. Ranks on one machine
-  // map each other's buffers, which saves copies. Every rank must request the same size.
+  // Memory for values that are summed repeatedly: [elements], initially zero. If all ranks are on
+  // one machine, they map each other's buffers, which saves copies. Every rank must request the
+  // same size.
   virtual at::Tensor make_buffer(int64_t elements, const at::TensorOptions& options);
   // Memory that all ranks map: [elements], initially zero. Put a barrier() between a write and
   // another rank's read. Returns an undefined tensor in every rank if the ranks cannot share

@@ -28,9 +28,9 @@ using Environment = std::function<std::optional<std::string>(const char* name)>;
 // If RANK or WORLD_SIZE is set: uses RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, which torchrun,
 // `launch` or the user sets, and LOCAL_RANK, LOCAL_WORLD_SIZE, TORCHELASTIC_RESTART_COUNT and
 // TORCHELASTIC_USE_AGENT_STORE, which torchrun and `launch` set as well. Else, in a process that
-// srun started: SLURM_PROCID, SLURM_NTASKS, SLURM_JOB_NODELIST and SLURM_LOCALID. Else: one
-// process. GLOO_SOCKET_IFNAME names a network interface. Throws Error(kUsage) if a variable is
-// missing or wrong.
+// srun started: SLURM_PROCID, SLURM_NTASKS, SLURM_JOB_NODELIST, SLURM_LOCALID and, if set, other
+// variables of Slurm, MASTER_ADDR and MASTER_PORT. Else: one process. GLOO_SOCKET_IFNAME names a
+// network interface. Throws Error(kUsage) if a variable is missing or wrong.
 Placement placement_from(const Environment& environment);
 
 // The first host of a Slurm node list: "gpu[03-05,9]-x,cpu1" -> "gpu03-x". Throws Error(kUsage) if

@@ -152,8 +152,8 @@ void refuse_other_programs(const std::vector<Introduction>& ranks) {
   }
 }
 
-// Sums and broadcasts use shared memory if all ranks are on one machine, NCCL for tensors on GPUs;
-// everything else uses Gloo.
+// Sums and broadcasts of CPU tensors use shared memory if all ranks are on one machine. Those of
+// GPU tensors use NCCL if each rank has its own GPU. Everything else uses Gloo.
 class JoinedProcess final : public Process {
  public:
   JoinedProcess(const Placement& placement, c10::intrusive_ptr<c10d::Store> store,

@@ -21,9 +21,10 @@ struct GradientSlice {
 };
 
 // The gradient buffer is divided into buckets at parameter boundaries. A bucket is reduced as soon
-// as the backward pass has filled it. The order of buckets is the same in every rank: the order in
-// which rank 0's first backward pass filled them. Buckets and sums do not depend on timing, so the
-// same number of ranks gives the same bits in every run.
+// as it is filled and all buckets before it in the order were sent. The order of buckets is the
+// same in every rank: the order in which the last backward pass of rank 0's first step filled them.
+// That step sends its buckets after the pass. Buckets and sums do not depend on timing, so the same
+// number of ranks gives the same bits in every run.
 class Reducer {
  public:
   // gradients: [E], the gradients of `parameters` one after another. Every bucket but the last
@@ -36,8 +37,8 @@ class Reducer {
   Reducer(const Reducer&) = delete;
   Reducer& operator=(const Reducer&) = delete;
 
-  // Call before the last backward pass of a step. During that pass each bucket is sent when it is
-  // complete; earlier passes only accumulate gradients.
+  // Call before the last backward pass of a step. That pass sends the buckets that it completes, in
+  // order; earlier passes only accumulate gradients.
   void begin_last_pass();
   // Call after the last pass: waits until the buffer holds the sums over all ranks. With a `share`,
   // only its elements are defined. Replaces `scalars` by their sums over all ranks, in float64.

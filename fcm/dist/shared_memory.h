@@ -40,12 +40,14 @@ class Mapping {
   int64_t bytes_;
 };
 
-// An operation processes values in chunks, in three phases. Each rank copies its chunk to its own
+// An all-reduce processes values in chunks, in three phases. Each rank copies its chunk to its own
 // slot of the shared memory. When all ranks have copied, each sums its part of the chunk over the
 // ranks, in rank order. When all parts are summed, each rank copies the sum back. Values in a
 // buffer that all ranks map (make_buffer) are summed in place, and a rank copies only the parts
-// that other ranks summed, or nothing if it needs only its own part. A rank makes progress whenever
-// it starts an operation or waits for one, so no thread is needed. Not thread-safe.
+// that other ranks summed, or nothing if it needs only its own part. In a broadcast, one rank
+// copies its chunk in, nothing is summed, and all other ranks copy the chunk out. A rank makes
+// progress whenever it starts an operation or waits for one, so no thread is needed. Not
+// thread-safe.
 class SharedMemory {
  public:
   // Returns why a rank is lost; empty: no rank is known to be lost. Called while an operation

@@ -24,7 +24,8 @@ class PatchEmbed {
   nn::LayerNorm norm_;
 };
 
-// LayerNorm epsilon in upstream's PatchEmbed and in most of its CBlocks.
+// LayerNorm epsilon in upstream's PatchEmbed and CBlock. Official-ConvMAE-Det has another one in
+// its CBlocks (Windowed::conv_norm_epsilon).
 inline constexpr double kConvNormEpsilon = 1e-5;
 
 // Upstream's CBlock on cells in plan order: x [B, K, P, C] -> [B, K, P, C]. neighbours_BK9: the

@@ -1,7 +1,7 @@
 // The transformer of Official-ConvMAE-Det (modeling/convmae.py Block). Most blocks attend inside
-// windows; windows that do not divide the image are padded with zeros at its right and lower
-// border. Some blocks attend over the whole image. Each block has one bias table for distances in
-// rows and one for distances in columns.
+// windows; an image that windows do not divide is padded with zeros at its right and lower border.
+// Some blocks attend over the whole image. Each block has one bias table for distances in rows and
+// one for distances in columns.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -29,8 +29,8 @@ class Encoder {
   // (and a ViT's norm) are seen once per run of equal views, with a row for each view of each
   // image: [B * views, tokens, C], row = image * views + view.
   //
-  // drop_path indexes blocks over all stages and has one factor per kept view. Window blocks with
-  // shared tables (Windowed) have one factor per window, [B * windows].
+  // drop_path indexes blocks over all stages and has one factor per image, for plans with one kept
+  // view. Window blocks with shared tables (Windowed) have one factor per window, [B * windows].
   virtual Features operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                               const nn::Observer& observer = {},
                               const nn::DropPath& drop_path = {}) const = 0;
@@ -58,15 +58,15 @@ struct Embeddings {
   // ViT only; undefined in a detector's ViT and in a tower without a class token.
   at::Tensor class_token_11C;
   at::Tensor register_tokens_1RC;  // towers with registers only
-  // [1, L, C], or [1, 1 + L, C] with the class token's position first; undefined in a tower without
-  // a table.
+  // [1, L, C], or [1, 1 + L, C] with the class token's position first; undefined for a Swin and for
+  // a tower without a table.
   at::Tensor positions_1TC;
   // Swin only: replaces every cell of a hidden patch, [1, 1, C] of the first stage. If defined, the
   // encoder sees all patches of a plan and K = L; if undefined, it sees only the kept ones.
   at::Tensor mask_token_11C;
-  masks::Grid grid;  // patches of the image; Swin's windows are no larger
-  // Initialisation of a Swin's linear layers: Xavier uniform for GreenMIM, as in MAE; a normal
-  // distribution of std 0.02 for SimMIM and classifiers.
+  masks::Grid grid;  // patches of the image; limits Swin's windows, except with attends_to_padding
+  // Initialisation of a Swin's linear layers: Xavier uniform for GreenMIM, as in MAE, and for
+  // detectors; a normal distribution of std 0.02 for SimMIM and classifiers.
   nn::Init products = nn::Init::kXavierUniform;
   // ConvViT and ViT, on full plans: uses the transformer blocks of upstream segmenters
   // (relative_blocks.h), with tables for `grid`; positions are interpolated for other grids.

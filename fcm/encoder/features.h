@@ -10,7 +10,7 @@ namespace fcm::encoder {
 // no parameters and costs neither time nor memory.
 struct Outputs {
   bool norm = false;    // latents: LayerNorm of the last block's outputs
-  bool fuse = false;    // add the earlier stages to the latents, if there are any; needs norm
+  bool fuse = false;    // adds the outputs of earlier stages, if any, before that norm; needs norm
   bool stages = false;  // the output of every stage
   // The input of each block of the last stage. ConvViT and ViT only; not saved if the plan is one
   // view of all patches.

@@ -1,5 +1,6 @@
-// The interface of transformers that use the 2D positions of their tokens: those of upstream
-// segmenters, detectors and image towers. ConvVit and Vit hold one in place of nn::Blocks.
+// The interface of transformers that read the plan, for example for the 2D positions of their
+// tokens: those of upstream segmenters, detectors and image towers. ConvVit and Vit hold one in
+// place of nn::Blocks.
 #pragma once
 
 #include <ATen/core/Tensor.h>

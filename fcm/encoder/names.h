@@ -54,7 +54,8 @@ std::optional<int64_t> block_number(std::string_view name, std::string_view stem
 
 // Upstream's layer decay rule for transformers (ConvMAE's and MAE's util/lr_decay.py): names that
 // begin with one of `first` belong to layer 0, block i of `depth` ("<stem>.<i>") to layer i + 1,
-// all other names to the last layer. Positions and class token have no weight decay.
+// all other names to the last layer. Positions and class token belong to layer 0 and have no weight
+// decay.
 nn::Layer layer_by_blocks(std::string_view name, std::span<const std::string_view> first,
                           std::string_view stem, int64_t depth);
 

@@ -70,8 +70,8 @@ std::unique_ptr<Encoder> make_encoder(const std::string& kind, const nn::Scope& 
                                       const EncoderOptions& options, int64_t channels,
                                       const Embeddings& embeddings, const Outputs& outputs);
 
-// Adds "mask_token" of the first stage, so that the encoder sees hidden patches as mask tokens, and
-// selects the initialisation of SimMIM.
+// Adds "mask_token" with the first stage's channels, so that the encoder sees hidden patches as
+// mask tokens, and selects the initialisation of SimMIM.
 void add_mask_token(const nn::Scope& scope, const EncoderOptions& options, Embeddings& embeddings);
 
 // Family::layer_of, bound to `options`, for the optimizer's parameter groups.

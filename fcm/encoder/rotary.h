@@ -1,8 +1,8 @@
 // DINOv3's rotary position embedding: queries and keys of a patch are rotated by angles
-// proportional to the patch's row and column, so that the dot product of a query and a key depends
-// on the distance of their patches. Source: dinov3/layers/rope_position_encoding.py and
-// attention.py of facebookresearch/dinov3, with normalize_coords = "separate" and without the
-// random augmentations of training.
+// proportional to the patch's row and column, so that positions enter the dot product of a query
+// and a key only as the offset between their patches. Source:
+// dinov3/layers/rope_position_encoding.py and attention.py of facebookresearch/dinov3, with
+// normalize_coords = "separate" and without the random augmentations of training.
 #pragma once
 
 #include <ATen/core/Tensor.h>

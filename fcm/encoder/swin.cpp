@@ -167,7 +167,8 @@ nn::Cost cost(const EncoderOptions& options, int64_t channels, const masks::View
 }
 
 // Upstream's layer rule (optimizer.py get_swin_layer): block i over all stages is layer i + 1, and
-// a merge belongs to the layer of the last block of its stage. Bias tables have no weight decay.
+// a merge belongs to the layer of the last block of its stage. Mask token and patch embedding are
+// layer 0, everything else is the last layer. Bias tables and mask token have no weight decay.
 nn::Layer layer_of(const EncoderOptions& options, std::string_view name) {
   nn::Layer layer;
   layer.last = static_cast<int>(sum_to(options.depths, options.depths.size())) + 1;

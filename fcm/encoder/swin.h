@@ -1,9 +1,10 @@
-// Swin: stages of window attention. Windows are shifted by half a window in every other block, and
-// 2 x 2 cells are merged into one between stages. Sources: models/swin_transformer.py and simmim.py
-// of SimMIM; GreenMIM's green_swin_models.py for images with hidden patches removed. A patch is the
-// area of one cell of the last stage. Cells that will merge are stored next to each other, and
-// windows are sets of cells (masks/window_plan.h), so no tensor is rolled and no attention score is
-// masked. Windows are padded only with Embeddings::attends_to_padding.
+// Swin: stages of window attention. Windows are shifted by half a window in every other block,
+// unless the map is no larger than a window, and 2 x 2 cells are merged into one between stages.
+// Sources: models/swin_transformer.py and simmim.py of SimMIM; GreenMIM's green_swin_models.py for
+// images with hidden patches removed. A patch is the area of one cell of the last stage. Cells that
+// will merge are stored next to each other, and windows are sets of cells (masks/window_plan.h), so
+// no tensor is rolled and no attention score is masked. Windows are padded only with
+// Embeddings::attends_to_padding.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -15,8 +15,8 @@
 
 namespace fcm::encoder {
 
-// The slots of a window are consecutive (masks::plan_of_windows), so the windows' tokens [B *
-// windows, window * window, C] are a view of the images' tokens [B, L, C].
+// The slots of a window are consecutive (masks::plan_of_windows), so the images' tokens [B, L, C]
+// become the windows' tokens [B * windows, window * window, C] without a copy.
 class WindowedBlocks final : public MapBlocks {
  public:
   WindowedBlocks(const nn::Scope& scope, const BlockSizes& sizes, const Windowed& windowed);

@@ -16,8 +16,8 @@ bool is_box(const std::array<double, 4>& box) {
 void check_box(const char* what, size_t number, const std::array<double, 4>& box) {
   if (is_box(box)) return;
   fail(ExitCode::kData,
-       "the box of {} {} is ({}, {}, {}, {}), expected finite x, y, width and height", what, number,
-       box[0], box[1], box[2], box[3]);
+       "the box of {} {} is ({}, {}, {}, {}), expected finite numbers and sides of 0 or more", what,
+       number, box[0], box[1], box[2], box[3]);
 }
 
 // Pointers sorted by ascending category; within a category by `before`, stably.
@@ -81,7 +81,7 @@ void CocoEvaluation::check(std::span<const CocoDetection> detections,
                            std::span<const CocoTruth> truths) const {
   const auto check_category = [&](int64_t category) {
     require(category >= 0 && category < std::ssize(categories_),
-            "got category {}, expected one below {}", category, categories_.size());
+            "got category {}, expected 0 to {}", category, categories_.size() - 1);
   };
   const auto check_mask = [&](const char* what, size_t number, const auto& thing) {
     if (shape_ == CocoShape::kMask && !thing.mask) {
@@ -100,7 +100,8 @@ void CocoEvaluation::check(std::span<const CocoDetection> detections,
   for (size_t t = 0; t < truths.size(); ++t) {
     check_category(truths[t].category);
     if (!(truths[t].area >= 0 && std::isfinite(truths[t].area))) {
-      fail(ExitCode::kData, "the area of truth {} is {}, expected 0 or more", t, truths[t].area);
+      fail(ExitCode::kData, "the area of truth {} is {}, expected a finite number of 0 or more", t,
+           truths[t].area);
     }
     check_box("truth", t, truths[t].box);
     check_mask("truth", t, truths[t]);

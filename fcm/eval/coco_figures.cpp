@@ -74,8 +74,8 @@ std::vector<RankedOutcome> CocoEvaluation::by_score(const OfCategory& category) 
 
 std::optional<CocoCurve> CocoEvaluation::curve(int64_t category, CocoArea range,
                                                int64_t most) const {
-  require(category >= 0 && category < std::ssize(categories_),
-          "got category {}, expected one below {}", category, categories_.size());
+  require(category >= 0 && category < std::ssize(categories_), "got category {}, expected 0 to {}",
+          category, categories_.size() - 1);
   const OfCategory& own = categories_[static_cast<size_t>(category)];
   const int64_t truths = own.truths[static_cast<size_t>(range)];
   if (truths == 0) return std::nullopt;

@@ -49,8 +49,8 @@ class StateReader {
 
 void CocoEvaluation::merge(const CocoEvaluation& other) {
   require(shape_ == other.shape_ && categories_.size() == other.categories_.size(),
-          "merge: expected evaluations of one kind (boxes or masks) and as many categories, got {} "
-          "and {}",
+          "merge: expected evaluations of one kind (boxes or masks) with the same number of "
+          "categories, got {} and {} categories",
           categories_.size(), other.categories_.size());
   for (const int64_t image : other.images_) {
     require(!images_.contains(image), "image {} is added twice", image);

@@ -27,9 +27,9 @@ struct CocoEntry {
 
 // Returns all entries in the file's order. "counts" may be text or a list of numbers; unknown keys
 // are ignored. Throws Error(kData), which names `file` and the entry (from 0), if the text is not
-// such a list: for a missing or repeated key, an entry without box and mask, a mask whose runs do
-// not add up to its size, or a polygon instead of a mask. Memory: a small multiple of the text, and
-// 200 bytes per entry.
+// such a list. Examples are a missing or repeated key, an entry without box and mask, a mask whose
+// runs do not add up to its size, and a polygon instead of a mask. Memory: a small multiple of the
+// text, and 200 bytes per entry.
 std::vector<CocoEntry> parse_coco_results(std::string_view text, const std::string& file);
 std::vector<CocoEntry> read_coco_results(const std::filesystem::path& file);
 

@@ -31,7 +31,8 @@ struct DetectionAccuracy {
 loader::FrameOptions frame_options(const recipe::Recipe& recipe);
 
 // Maps detections from a frame of `side` x `side` pixels back to the image, whose size is `image`:
-// scales and clips boxes, drops empty boxes, pastes masks into the image. By descending score.
+// scales and clips boxes, drops empty boxes, pastes masks into the image. The order is that of
+// `found`, by descending score.
 std::vector<CocoDetection> detections_in_image(const models::Detections& found, int64_t side,
                                                loader::Extent image);
 

@@ -17,7 +17,7 @@
 
 namespace fcm::eval {
 
-// Features of a set of images, one row per image, in data set order. float32.
+// Features of a set of images, one row per image, in the order of the Selection. float32.
 struct FeatureSet {
   at::Tensor flattened_ND;  // all tokens of an image, concatenated in raster order
   at::Tensor mean_ND;       // the mean of an image's tokens
@@ -27,11 +27,12 @@ struct FeatureSet {
 constexpr int64_t kEverything = std::numeric_limits<int64_t>::max();
 
 // A selection of images of a data set: the first `count` in a fixed pseudo-random order, which
-// mixes the classes.
+// mixes the classes. If all images are selected, they keep the order of the data set.
 struct Selection {
   std::shared_ptr<const loader::Dataset> dataset;
   int64_t count = 0;
-  // Each rank processes a slice of the images; every rank gets the FeatureSet of all images.
+  // Each rank processes a slice of the images; every rank gets the FeatureSet of all images, except
+  // from raw_features.
   std::shared_ptr<dist::Group> group = dist::group_of_one();
   // Called with 0 when this rank begins, then with the number of images processed since the last
   // call.
@@ -62,7 +63,8 @@ FeatureSet extract_mean_features(const models::MaskedAutoencoder& model,
                                  const recipe::Recipe& recipe, const Selection& selection,
                                  int64_t threads);
 
-// Pixels as features, scaled to 0..1, at the network's image size; only flattened_ND is defined.
+// Pixels as features, scaled to 0..1, at the network's image size; flattened_ND and labels_N are
+// defined. In a group, each rank gets only its slice.
 FeatureSet raw_features(const recipe::Recipe& recipe, const Selection& selection, int64_t threads);
 
 }  // namespace fcm::eval

@@ -50,7 +50,7 @@ at::Tensor unit_rows(const at::Tensor& features_ND) {
   at::parallel_for(0, features.size(0), 64, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const float* const values = from + row * width;
-      // In float64: squares of large float32 features overflow.
+      // In float64, because squares of large features overflow in float32.
       const double length = std::sqrt(inner_product(values, values, width));
       const double factor = length > 0 ? 1 / length : 0;
       for (int64_t i = 0; i < width; ++i) {

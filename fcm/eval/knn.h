@@ -64,12 +64,13 @@ class NeighbourSearch {
 std::vector<std::vector<Neighbour>> nearest_of_ranks(
     dist::Group& group, const std::vector<std::vector<Neighbour>>& mine, int64_t bank, int64_t k);
 
-// Classifies each query by its neighbours' weighted votes. query_labels_M: int64 below `classes`.
+// Classifies each query by its neighbours' weighted votes. query_labels_M: int64, from 0 to
+// classes - 1.
 KnnResult vote(const std::vector<std::vector<Neighbour>>& nearest, const at::Tensor& query_labels_M,
                int64_t classes, double temperature);
 
 // NeighbourSearch and vote() for a bank in memory. bank_ND, queries_MD: any floating-point type on
-// the CPU; labels: int64 below `classes`. Throws Error(kData) for wrong labels or shapes,
+// the CPU; labels: int64, from 0 to classes - 1. Throws Error(kData) for wrong labels or shapes,
 // Error(kNumeric) for non-finite features.
 KnnResult knn(const at::Tensor& bank_ND, const at::Tensor& bank_labels_N,
               const at::Tensor& queries_MD, const at::Tensor& query_labels_M, int64_t classes,

@@ -31,7 +31,7 @@ Standardisation standardisation_of(const at::Tensor& features_ND) {
   return {mean_D, at::where(varies, stddev_D.reciprocal(), 0.0)};
 }
 
-// Indices of the training features: `fitted` of them to fit, then the held-out ones, every tenth of
+// Indices of the training features: `fitted` of them to fit, then the held-out ones, one in ten of
 // each class.
 struct Split {
   at::Tensor order_N;
@@ -69,7 +69,7 @@ struct Choice {
   int64_t iterations = 0;
 };
 
-// Fits with ever weaker penalties until the loss on held-out features rises.
+// Fits with ever weaker penalties until the loss on held-out features no longer falls.
 Choice choose_l2(const Logistic& fitted, const Logistic& held, const at::Tensor& moments_DD,
                  const ProbeOptions& options) {
   Choice best{options.l2.front(), fitted.zero_weights()};

@@ -31,7 +31,7 @@ struct ProbeResult : Accuracy {
   at::Tensor mean_D, scale_D, weights_DC, bias_C;
 };
 
-// train_ND, test_MD: any floating-point type on the CPU; labels: int64 below `classes`.
+// train_ND, test_MD: any floating-point type on the CPU; labels: int64, from 0 to classes - 1.
 // Deterministic. Memory in addition to the inputs: about two float32 copies of train_ND and one of
 // test_MD. Throws Error(kData) for wrong labels or shapes, Error(kNumeric) for non-finite features.
 ProbeResult linear_probe(const at::Tensor& train_ND, const at::Tensor& train_labels_N,

@@ -14,7 +14,7 @@ namespace fcm::eval {
 // matrix products are then several times faster.
 class Logistic {
  public:
-  // features_ND float32, labels_N int64 below `classes`.
+  // features_ND: float32; labels_N: int64, from 0 to classes - 1.
   Logistic(at::Tensor features_ND, at::Tensor labels_N, int64_t classes);
 
   at::Tensor zero_weights() const;
@@ -32,8 +32,9 @@ class Logistic {
   int64_t classes_;
 };
 
-// Preconditioner: the inverse of (curvature * second_moments_DD + l2 * identity), the same for
-// every class. second_moments_DD: float64, from second_moments().
+// Preconditioner: the inverse of (curvature * second_moments_DD + l2 * identity) for the weights,
+// the same for every class, and 1 / curvature for the biases. second_moments_DD: float64, from
+// second_moments().
 Preconditioner curvature_model(const at::Tensor& second_moments_DD, double curvature, double l2);
 
 // Mean of x x^T over the rows x: float64 [D, D]. Uses at most 32768 evenly spaced rows, which is

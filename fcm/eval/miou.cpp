@@ -47,8 +47,8 @@ ClassCounts::ClassCounts(int64_t classes) : classes_(classes) {
 
 void ClassCounts::count_run(uint8_t predicted, uint8_t label, int64_t pixels) {
   require(predicted < classes_ && (label < classes_ || label == kIgnored),
-          "got a pixel of label {} and prediction {}, expected classes below {}", label, predicted,
-          classes_);
+          "got a pixel of label {} and prediction {}, expected classes below {} (or label 255)",
+          label, predicted, classes_);
   if (label != kIgnored) pairs_[static_cast<size_t>(label * classes_ + predicted)] += pixels;
 }
 

@@ -26,10 +26,10 @@ struct SweepResult : Accuracy {
   std::vector<double> held_out_top1;  // percent, one value per rate
 };
 
-// train_ND, test_MD: any floating-point type on the CPU; labels: int64 below `classes`. Features
-// are normalised by mean and std of all training images (epsilon 1e-6), where upstream's head uses
-// batch and running statistics. All rates see the same batches, so one matrix product computes the
-// scores of all. Deterministic. Throws the same errors as linear_probe.
+// train_ND, test_MD: any floating-point type on the CPU; labels: int64, from 0 to classes - 1.
+// Features are normalised by mean and std of all training images (epsilon 1e-6), where upstream's
+// head uses batch and running statistics. All rates see the same batches, so one matrix product
+// computes the scores of all. Deterministic. Throws the same errors as linear_probe.
 SweepResult rate_sweep(const at::Tensor& train_ND, const at::Tensor& train_labels_N,
                        const at::Tensor& test_MD, const at::Tensor& test_labels_M, int64_t classes,
                        const SweepOptions& options = {});

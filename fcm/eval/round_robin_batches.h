@@ -14,7 +14,7 @@ namespace fcm::eval {
 
 class RoundRobinBatches {
  public:
-  // Batches have kBatch images, fewer if some cannot be read.
+  // Batches have kBatch images, fewer at the end of the set or if some cannot be read.
   RoundRobinBatches(std::shared_ptr<const loader::Dataset> dataset, const recipe::Recipe& recipe,
                     int64_t threads, const dist::Group& group);
 

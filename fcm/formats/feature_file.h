@@ -17,8 +17,8 @@ namespace fcm::formats {
 // F.npy:          float32 [N, width] in F.npy, int64 [N] in F.labels.npy (numpy's format 1.0).
 // F.safetensors:  tensors "features" F32 [N, width] and "labels" I64 [N], and metadata.
 //
-// N is known only in finish(), which rewrites the header in place; the header is padded to the
-// length for `most_rows`. Files appear in finish(), each atomically and F last: if F exists, its
+// N is known only in finish(), which rewrites the header in place; the header is long enough for
+// any N up to `most_rows`. Files appear in finish(), each atomically and F last: if F exists, its
 // labels do too. Only the labels are held in memory. Throws Error(kUsage), which names path and
 // reason.
 class FeatureFile {

@@ -22,8 +22,8 @@ struct Signature {
   std::string_view what;
 };
 
-// Formats other than PyTorch's and safetensors that may hold weights, with advice on what to do.
-// base/content.h recognises formats that hold none (a web page, an image, ...).
+// Weights in formats that are not read, git-annex pointers and empty archives, with advice on what
+// to do. base/content.h recognises formats that never hold weights (a web page, an image, ...).
 constexpr std::array kSignatures = {
     Signature{0, "\x93NUMPY"sv,
               "a numpy array (.npy), which holds one tensor without a name; save a state_dict with "

@@ -35,12 +35,18 @@ bool HeaderEvents::number_unsigned(json::number_unsigned_t value) {
     if (value > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
       return refuse("a number beyond 63 bits");
     }
-    if (shape.size() == kMaxDimensions) return refuse("one dimension too many");
+    if (shape.size() == kMaxDimensions) {
+      return stop_with(fmt::format("tensor {}: more than {} dimensions",
+                                   shown(header_.tensors.back().name), kMaxDimensions));
+    }
     shape.push_back(static_cast<int64_t>(value));
     return true;
   }
   if (place_ == Place::kOffsets) {
-    if (offsets_.size() == 2) return refuse("a third data offset");
+    if (offsets_.size() == 2) {
+      return stop_with(
+          fmt::format("tensor {}: more than two data offsets", shown(header_.tensors.back().name)));
+    }
     offsets_.push_back(value);
     return true;
   }

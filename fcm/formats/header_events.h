@@ -47,7 +47,7 @@ class HeaderEvents {
   std::string key_;                // of the current metadata entry
   bool key_names_tensor_ = false;  // the latest key at the top level names a tensor
   unsigned seen_ = kNone;          // fields of the current tensor so far
-  unsigned field_ = kNone;         // whose value is read
+  unsigned field_ = kNone;         // the field whose value comes next
   bool metadata_seen_ = false;
   std::vector<uint64_t> offsets_;
   std::string reason_ = "the header is not valid JSON";

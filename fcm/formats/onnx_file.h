@@ -49,7 +49,7 @@ inline constexpr int64_t kAnyBatch = -1;
 
 struct OnnxModel {
   std::string producer, version;  // the program that wrote it
-  std::string name, description;  // of the graph, for people
+  std::string name, description;  // the graph's name; for people
   std::vector<OnnxNode> nodes;    // in topological order
   std::vector<OnnxInitializer> initializers;
   std::vector<OnnxValue> inputs, outputs;

@@ -145,7 +145,7 @@ CallResult dict_of(PickleGraph& graph, Refs arguments) {
   return {{NodeKind::kDict, 0, graph.containers.size() - 1}, {}};
 }
 
-// A set made from a list is read as that list; a deque starts as an empty tuple and is filled
+// A set made from a list is read as that list; a deque is made from an empty tuple and filled
 // later.
 CallResult list_of(PickleGraph& graph, Refs arguments) {
   if (!arguments.empty() && graph.nodes[arguments[0]].kind == NodeKind::kList) {

@@ -16,7 +16,8 @@ struct CallResult {
 // callee(*arguments). Emulates callees of the allow-list; others return opaque objects.
 CallResult reduce(PickleGraph& graph, NodeRef callee, NodeRef arguments);
 
-// callee.__new__(callee, *arguments), by the same rule.
+// callee.__new__(callee, *arguments), by the same rule. Functions, storage types and paths of the
+// allow-list are refused here.
 CallResult new_object(PickleGraph& graph, NodeRef callee, NodeRef arguments);
 
 // Sets the members of a Namespace (TorchScript modules are read as one) or the attributes of an

@@ -1,5 +1,6 @@
 // The allow-list of Python names. No Python is ever called: the interpreter itself builds the data
-// that an allowed name stands for; any other name becomes an opaque node. Private to this folder.
+// that an allowed name stands for. Any other name becomes an opaque node, or is refused if it can
+// run code (is_hostile). Private to this folder.
 #pragma once
 
 #include <optional>

@@ -53,11 +53,12 @@ enum class OpaqueKind : uint32_t {
   kObject,
   // A class or function; offset of the line with its module, before the line of its name.
   kGlobalByLine,
-  kGlobalByTexts,   // a class or function; index into `containers`: module and name as texts
-  kLongNumber,      // an integer of more than 8 bytes; value unused, as below unless noted
-  kHooks,           // a tensor with backward hooks
-  kMetadata,        // a tensor with metadata
-  kTensorOfOpaque,  // a tensor whose storage or shape is not read
+  kGlobalByTexts,  // a class or function; index into `containers`: module and name as texts
+  kLongNumber,     // an integer of more than 8 bytes; value unused, as below unless noted
+  kHooks,          // a tensor with backward hooks
+  kMetadata,       // a tensor with metadata
+  // A tensor of which a part is not read; also a set or deque that is not made from a list.
+  kTensorOfOpaque,
   // A storage of another type; index into `containers`: the type (kGlobalByLine or kGlobalByTexts).
   kStorageType,
   kTensorType,  // a tensor of another type; as kStorageType, or the callable that rebuilds it

@@ -113,8 +113,8 @@ class Expander {
     return mended;
   }
 
-  // Replaces lone surrogates, which Python uses for undecodable bytes of file names, by U+FFFD.
-  // Each takes three bytes in UTF-8.
+  // Replaces lone surrogates, which Python uses for undecodable bytes of file names, by U+FFFD. A
+  // surrogate and U+FFFD take three bytes each.
   static std::string without_surrogates(std::string_view text) {
     std::string result(text);
     for (size_t i = 0; i + 2 < result.size(); ++i) {
@@ -150,7 +150,7 @@ class Expander {
     return values;
   }
 
-  // Of keys that are equal in Python, the second one is refused if `strict`, else skipped.
+  // Of two keys with the same identity, the second one is refused if `strict`, else skipped.
   Value::Dict dict(const Node& node, size_t depth, bool strict = true) {
     Value::Dict dict;
     dict.ordered = node.kind == NodeKind::kOrderedDict;
@@ -170,8 +170,9 @@ class Expander {
 
   struct Key {
     Value value;
-    std::string step;      // name in the path
-    std::string identity;  // equal if the keys are equal in Python
+    std::string step;  // name in the path
+    // Equal for texts, numbers and None that are equal in Python; other keys all differ.
+    std::string identity;
   };
 
   Key key_of(NodeRef ref, size_t place, size_t depth) {

@@ -17,9 +17,9 @@ struct PickledObject {
   std::vector<std::span<const std::byte>> storages;  // storage i has the key "i"
 };
 
-// Tensors of the same bytes and type share a storage. Throws Error(kCheckpoint) for values that
-// weights_only=True or read_pth would refuse, and for tensors whose size does not match shape and
-// type.
+// Tensors of one type whose views are the same memory share a storage. Throws Error(kCheckpoint)
+// for values that weights_only=True or read_pth would refuse, and for tensors whose size does not
+// match shape and type.
 PickledObject to_pickle(const Value& root, std::span<const TensorView> tensors,
                         const std::string& file);
 

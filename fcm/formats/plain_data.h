@@ -8,8 +8,8 @@
 namespace fcm::formats {
 
 // Namespaces become objects, paths strings, tuples arrays. NaN and infinity become strings, since
-// JSON has neither. Keys that are not strings are written as JSON text. Opaque values and tensors
-// become a description.
+// JSON has neither. Keys that are not strings are written as JSON text. Bytes, opaque values and
+// tensors become a description.
 nlohmann::json to_json(const Value& value);
 
 Value from_json(const nlohmann::json& json);

@@ -135,7 +135,7 @@ class TensorBuilder {
 };
 
 // Recognises by its member names a zip archive that PyTorch did not write, such as those of numpy
-// and Keras. Empty: PyTorch wrote it.
+// and Keras. Empty: it contains data.pkl, as PyTorch's do.
 std::string other_zip(std::span<const std::byte> bytes) {
   // Bytes at the end of the file, where the central directory lists all members.
   constexpr size_t kNames = 1 << 16;

@@ -22,21 +22,21 @@ struct PthFile {
   PthFile& operator=(PthFile&&) = default;
 
   Value root;
-  // Contiguous tensors, named by their path ("model.pos_embed", "optimizer.state.0.exp_avg"); a
-  // Value::Tensor holds an index into this list. Tensors that share a storage share bytes.
+  // All tensors, row-major, named by their path ("model.pos_embed", "optimizer.state.0.exp_avg"); a
+  // Value::Tensor holds an index into this list. Contiguous tensors of one storage share its bytes.
   std::vector<TensorView> tensors;
   Buffer storage;  // the file
   Buffer copies;   // row-major copies of tensors that are not contiguous in the file
 };
 
-// Throws Error(kCheckpoint), which names `path` and the violated rule. Executes no code from the
-// file; memory is bounded by the file's size and the budgets in README.md. `threads`: reading
-// threads, at most four; 0: one per core that this process may use.
+// Throws Error(kCheckpoint), which names `path` and the violated rule, or Error(kDevice) if memory
+// runs out. Executes no code from the file; memory is bounded by the file's size and the budgets in
+// README.md. `threads`: reading threads, at most four; 0: one per core that this process may use.
 PthFile read_pth(const std::filesystem::path& path, int64_t threads = 0);
 PthFile parse_pth(std::span<const std::byte> bytes, const std::string& name_for_errors);  // copies
 
-// Reads the file and also compares every CRC-32 of a zip container, which read_pth does not. (The
-// legacy container has none.) Throws Error(kCheckpoint).
+// Reads the file and also compares the CRC-32 of each stored member of a zip container, which
+// read_pth does not. (The legacy container has none.) Throws as read_pth.
 void verify_pth(const std::filesystem::path& path, int64_t threads = 0);
 
 // Writes a zip container that `torch.load(weights_only=True)` reads. Writes a temporary file beside

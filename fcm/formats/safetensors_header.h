@@ -39,7 +39,8 @@ std::optional<uint64_t> bytes_per_element(std::string_view dtype);
 // Bytes of a tensor; nullopt: unknown type, a negative extent, or overflow of 64 bits.
 std::optional<uint64_t> bytes_of(std::string_view dtype, std::span<const int64_t> shape);
 
-// `text` for an error message: quoted, with control bytes escaped, cut after 80 bytes.
+// `text` for an error message: quoted, with control bytes, quotes and backslashes escaped, cut
+// after 80 bytes.
 std::string shown(std::string_view text);
 
 // `text`: the JSON; `data_bytes`: number of bytes after it. Throws Error(kCheckpoint), which names
@@ -48,7 +49,8 @@ SafetensorsHeader parse_safetensors_header(std::string_view text, uint64_t data_
                                            const std::string& file);
 
 // Length, JSON and padding for these tensors in this order. Throws Error(kCheckpoint) for duplicate
-// names, and for a size that does not match shape and type.
+// names, a size that does not match shape and type, and more tensors or a longer header than
+// readers accept.
 std::string safetensors_header(std::span<const TensorView> tensors,
                                const std::map<std::string, std::string>& metadata,
                                const std::string& file);

@@ -1,4 +1,5 @@
-// Named tensors as bytes, as all file formats here read and write them. Links no LibTorch.
+// Named tensors as bytes: what the readers and writers of safetensors and PyTorch files share.
+// Links no LibTorch.
 #pragma once
 
 #include <cstddef>

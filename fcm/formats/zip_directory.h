@@ -39,8 +39,8 @@ class ZipDirectory {
 bool begins_as_zip(std::span<const std::byte> bytes);
 
 // `bytes`: the whole file. Throws Error(kCheckpoint), which names `file` and the violated rule:
-//   - the end record is the last 22 bytes, the central directory ends right before it (and before
-//     the zip64 records), and numbers that are recorded twice agree;
+//   - the end record is the last 22 bytes, the central directory ends right before it (or before
+//     the zip64 records, if there are any), and numbers that are recorded twice agree;
 //   - members tile the file from byte 0 to the central directory, in the directory's order;
 //   - each is stored (TorchScript's source text, "code/X", may be deflated: it is not decompressed)
 //     and not encrypted, and its local header, its central header and, if announced, its data

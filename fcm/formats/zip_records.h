@@ -22,7 +22,7 @@ constexpr uint64_t kZip64EndBytes = 56;
 constexpr uint64_t kZip64LocatorBytes = 20;
 constexpr uint64_t kEndBytes = 22;
 
-constexpr uint64_t kSentinel16 = 0xffff;  // in place of a value that is in the zip64 field
+constexpr uint64_t kSentinel16 = 0xffff;  // in place of a value that a zip64 record holds
 constexpr uint64_t kSentinel32 = 0xffffffff;
 constexpr uint16_t kZip64Extra = 0x0001;
 constexpr uint16_t kPaddingExtra = 0x4246;    // "FB": PyTorch's padding, which aligns the data

@@ -12,7 +12,8 @@
 namespace fcm::heads {
 
 // Batch normalisation without weights (epsilon 1e-6, momentum 0.1), then a linear layer. `scope` is
-// upstream's "head", to which it adds 0.running_mean, 0.running_var (frozen), 1.weight and 1.bias.
+// upstream's "head", to which it adds 0.running_mean and 0.running_var (updated by train(), not by
+// the optimizer), 1.weight and 1.bias.
 class BatchNormProbe {
  public:
   BatchNormProbe(const nn::Scope& scope, int64_t dim, int64_t classes);

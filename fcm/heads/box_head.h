@@ -32,9 +32,9 @@ class BoxHead {
   // `scope`: upstream's "roi_heads", to which it adds "box_head.*" and "box_predictor.*".
   BoxHead(const nn::Scope& scope, const BoxHeadOptions& options);
 
-  // Pooled features of regions (RoIAlign) [R, bins, bins, channels]; R may be 0. `ranks`: those of
-  // training; null: uses running statistics. In training all ranks have to run forward and
-  // backward, even without regions.
+  // Pooled features of regions (RoIAlign) [R, bins, bins, channels]; R may be 0. `ranks`: in
+  // training, the processes over which batch normalisation takes statistics; null: running
+  // statistics. In training all ranks have to run forward and backward, even without regions.
   BoxPredictions operator()(const at::Tensor& pooled_RPPC, const nn::Ranks& ranks) const;
 
   const BoxHeadOptions& options() const { return options_; }

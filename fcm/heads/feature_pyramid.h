@@ -1,6 +1,6 @@
-// The feature pyramid of upstream detectors: five maps of one width from the backbone's four.
-// Source: Lin et al., "Feature pyramid networks for object detection", CVPR 2017; detectron2, FPN
-// with LastLevelMaxPool.
+// The feature pyramid of upstream detectors: five maps with the same number of channels from the
+// backbone's four. Source: Lin et al., "Feature pyramid networks for object detection", CVPR 2017;
+// detectron2, FPN with LastLevelMaxPool.
 #pragma once
 
 #include <ATen/core/Tensor.h>

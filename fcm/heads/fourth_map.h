@@ -1,5 +1,5 @@
-// The coarsest of a ConvViT's four maps in segmenters, half the size of its last stage. Upstream
-// computes it with the module `fpn` of the backbone.
+// The coarsest of a ConvViT's four maps in segmenters, about half the size of its last stage.
+// Upstream computes it with the module `fpn` of the backbone.
 #pragma once
 
 #include <ATen/core/Tensor.h>

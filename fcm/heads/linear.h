@@ -29,7 +29,7 @@ class LinearHead {
   // The encoder outputs that this pooling needs.
   static encoder::Outputs wanted(Pool pool) { return {.norm = pool != Pool::kMeanOfTokens}; }
 
-  // One vector per image, [B, C], of dtype `wide`. The observer sees "fc_norm".
+  // One vector per image, [B, C], of dtype `wide`. The observer sees "fc_norm" with kMeanOfTokens.
   at::Tensor pool(const encoder::Features& seen, at::ScalarType wide,
                   const nn::Observer& observer = {}) const;
   // The result of pool() [B, C] -> logits [B, classes].

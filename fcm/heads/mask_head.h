@@ -1,5 +1,5 @@
-// The mask head of Mask R-CNN: logits of the pixels of a region that belong to the object. Source:
-// He et al., "Mask R-CNN", ICCV 2017; detectron2, MaskRCNNConvUpsampleHead.
+// The mask head of Mask R-CNN: for each pixel of a region the logit of belonging to the object.
+// Source: He et al., "Mask R-CNN", ICCV 2017; detectron2, MaskRCNNConvUpsampleHead.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -36,7 +36,7 @@ class MaskHead {
   const MaskHeadOptions& options() const { return options_; }
 
  private:
-  // The input of the last product: [R, P, P, 4, C], the four positions of the doubled map.
+  // The input of the last product: [R, P, P, 4, C], with four positions of the doubled map.
   at::Tensor hidden(const at::Tensor& pooled_RPPC, const nn::Ranks& ranks) const;
 
   MaskHeadOptions options_;

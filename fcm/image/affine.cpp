@@ -59,7 +59,8 @@ double cubic(double v1, double v2, double v3, double v4, double d) {
   return v2 + d * (p2 + d * (p3 + d * p4));
 }
 
-// A row outside the image repeats the interpolated value of the row before it.
+// Of the four rows, the first is clamped to the image; a later row outside the image repeats the
+// interpolated value of the row before it.
 double bicubic(const Channel& channel, const SamplePosition& position) {
   const auto row = static_cast<int64_t>(std::floor(position.row));
   const auto col = static_cast<int64_t>(std::floor(position.col));

@@ -1,6 +1,6 @@
-// BMP: a file header, one of several image headers, a palette or masks, then the rows from the last
-// to the first. The decoder reads what Pillow reads: 1, 4, 8, 16, 24 and 32 bits, palettes, masks
-// and both run-length codes.
+// BMP: a file header, one of several image headers, a palette or masks, then the rows, from
+// the last to the first unless the header's number of rows is negative. The decoder reads what
+// Pillow reads: 1, 4, 8, 16, 24 and 32 bits, palettes, masks and both run-length codes.
 #include <algorithm>
 #include <array>
 #include <bit>

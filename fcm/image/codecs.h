@@ -1,4 +1,5 @@
-// The decoders that decode() and decode_section() call. Failures are Error(kData).
+// The decoders that decode() and decode_section() call. Failures are Error(kData), or
+// Error(kDevice) if memory runs out.
 #pragma once
 
 #include <cstdint>

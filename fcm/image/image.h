@@ -21,10 +21,11 @@ struct DecodeLimits {
 };
 
 // Decodes JPEG, PNG, WebP, BMP or TIFF, recognised by content, not by name, to `channels` (1 or 3).
-// Grey, palette, 16-bit, alpha and CMYK are converted as by Pillow's convert("RGB"); of several
-// frames or pages the first is read. As in Pillow, the EXIF orientation of a JPEG is ignored and
-// the orientation of a TIFF is applied. A truncated or damaged file is an Error(kData) that names
-// the reason, never an image with grey filler.
+// Grey, palette, 16-bit colours, alpha and CMYK are converted as by Pillow's convert("RGB"); 16-bit
+// grey is scaled to 8 bits (Pillow clips it). Of several frames or pages the first is read. As in
+// Pillow, the EXIF orientation of a JPEG is ignored and the orientation of a TIFF is applied. A
+// truncated or damaged file is an Error(kData) that names the reason, never an image with grey
+// filler; damage of a WebP is noticed only if the data become inconsistent.
 Image decode(std::span<const uint8_t> bytes, int64_t channels, const DecodeLimits& limits = {});
 
 struct Box {

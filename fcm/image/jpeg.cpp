@@ -130,7 +130,7 @@ bool can_decode_section(jpeg_decompress_struct& cinfo) {
 }
 
 // Columns to decode: the box and the neighbours that colour upsampling reads. With too few columns
-// libjpeg would choose another upsampling.
+// libjpeg would choose another upsampling, so a narrow box is decoded at full width.
 Box with_margin(const Box& box, int64_t cols) {
   constexpr int64_t kMargin = 2, kFewest = 32;
   const int64_t left = std::max<int64_t>(box.left - kMargin, 0);

@@ -16,8 +16,8 @@ struct MaskWindow {
 };
 
 // Resizes to the nearest neighbour, as Pillow's resize(NEAREST) does; canvas pixels outside the
-// window are 0. Works on runs, so the cost depends on the columns in the window and not on the
-// mask's size.
+// window are 0. Works on runs, so the cost depends on the number of runs and on the columns of the
+// window, and not on the number of pixels.
 RunLengths resize_mask(const RunLengths& mask, const MaskWindow& view);
 
 }  // namespace fcm::image

@@ -24,9 +24,9 @@ bool turns_back(const Corner& before, const Corner& here, const Corner& next) {
   return along < 0 && std::abs(cross) <= -kRounding * along;
 }
 
-// Removes points that repeat the one before and points at which the outline turns back, until none
-// are left (removing one may expose another). Nothing remains of an outline without area, since it
-// has to turn back somewhere.
+// Removes points that repeat the one before and points at which the outline turns back, until no
+// such point is left (removing one may expose another). Nothing remains of an outline without area,
+// since it has to turn back somewhere.
 Outline without_reversals(const Outline& outline) {
   const size_t count = outline.size();
   std::vector<size_t> next(count), before(count);

@@ -36,7 +36,8 @@ class OutlineChanges {
     } else {
       add_steep_edge(from, to);
     }
-    // A position toggled twice cancels out, so the list never outgrows the image.
+    // Positions toggled twice cancel out. Cancelling them whenever the list has doubled bounds it
+    // by the size of the image.
     if (places_.size() > most_places_) {
       cancel_pairs();
       most_places_ = std::max(most_places_, 2 * places_.size());

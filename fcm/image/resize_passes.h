@@ -1,8 +1,9 @@
 // The horizontal and the vertical pass of resizing in scalar loops: the reference. The vectorised
-// files also use them, for grey images and for remainders. Each including file compiles them for
-// its own instruction set. So everything here is in an unnamed namespace, and no function of a
-// standard container is called: the linker could otherwise choose a copy of an inline function that
-// was compiled for AVX2 for code that must run without AVX2.
+// files use them too: both for the horizontal pass of grey images, resize_avx2.cpp also for
+// remainders. Each including file compiles them for its own instruction set. So everything here is
+// in an unnamed namespace, and no function of a standard container is called: the linker could
+// otherwise choose a copy of an inline function that was compiled for AVX2 for code that must run
+// without AVX2.
 #pragma once
 
 #include <cstdint>

@@ -32,8 +32,8 @@ RunLengths empty_mask(int64_t rows, int64_t cols);
 // before. A number is a sequence of groups of five bits, lowest first. A group is one character:
 // '0' plus its bits, plus 32 if another group follows. The highest bit of the last group is the
 // sign. Empty runs are accepted, and the runs on either side are merged. Error(kData) if the text
-// has other characters, ends inside a number, has a negative run, or if its runs do not add up to
-// rows * cols. Memory is at most four bytes a character.
+// has other characters, ends inside a number, has a number of more than seven groups or a negative
+// run, or if its runs do not add up to rows * cols. Memory is at most four bytes a character.
 RunLengths parse_run_lengths(std::string_view text, int64_t rows, int64_t cols);
 std::string run_lengths_text(const RunLengths& mask);
 

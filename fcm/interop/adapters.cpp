@@ -30,8 +30,8 @@ constexpr std::array<std::string_view, 3> kInnerWrappers = {
 
 constexpr std::string_view kEncoder = "encoder.";  // EasyCV
 
-// Prefixes of decoder names; the first rule that matches applies. The first is SimMIM's, the others
-// are EasyCV's.
+// Prefixes of decoder names; the first rule that matches applies. "decoder.0." is SimMIM's, the
+// other prefixes are EasyCV's.
 struct Prefix {
   std::string_view from, to;
 };

@@ -23,7 +23,7 @@ std::string without_wrappers(std::string name);
 
 // The name that upstream (FastConvMAE, ConvMAE, MAE) gives a tensor: removes the prefixes of
 // without_wrappers and "encoder.", in any order and number, and renames EasyCV's "decoder.X" to
-// "decoder_X".
+// "decoder_X" and SimMIM's "decoder.0.X" to "decoder_pred.X".
 std::string published_name(std::string_view name);
 
 // Whether a tensor is a buffer that Swin computes from its window size but also stores in its
@@ -37,8 +37,8 @@ void from_timm_swin(std::vector<formats::TensorView>& tensors);
 void to_timm_swin(std::vector<formats::TensorView>& tensors);
 
 // The name of a tensor in files of the program that pretrained the model. It differs from the name
-// here for SimMIM and GreenMIM, which have the prefix "encoder.". `model`: all tensors of the
-// model.
+// here for SimMIM and GreenMIM: encoder tensors have the prefix "encoder.", and SimMIM's
+// "decoder_pred." is "decoder.0.". `model`: all tensors of the model.
 std::string name_in_program(std::string_view name, std::span<const formats::TensorView> model);
 
 // Gives all tensors their published_name. Throws Error(kCheckpoint) if two get the same name;

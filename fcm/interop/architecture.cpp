@@ -59,7 +59,8 @@ struct ForeignPart {
   std::string_view sentence;
 };
 
-// Parts of other programs' ViTs that no network here has.
+// Parts of other programs' ViTs that the ViT and ConvViT of pretraining and classification here
+// lack.
 constexpr std::array kForeign = {
     ForeignPart{"register_tokens",
                 "it has register tokens, which this program's ViT does not have"},

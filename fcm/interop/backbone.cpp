@@ -29,7 +29,7 @@ using nlohmann::json;
 std::vector<TensorView> encoder_of(const checkpoint::Checkpoint& checkpoint) {
   std::vector<TensorView> tensors;
   for (const TensorView& tensor : checkpoint.model.tensors) {
-    // Only the decoder reads the output of the fusing layers.
+    // The programs that load an exported encoder have no fusing layers.
     const bool of_pretraining =
         has_role(tensor.name, {TensorRole::kFusion, TensorRole::kDecoder, TensorRole::kTarget});
     if (!of_pretraining) tensors.push_back(tensor);

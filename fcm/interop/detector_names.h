@@ -13,7 +13,8 @@
 namespace fcm::interop {
 
 inline constexpr std::string_view kDetectorClasses = "roi_heads.box_predictor.cls_score.weight";
-// Prefixes of the encoder's names: with shared bias tables, and in the decomposed form.
+// Prefixes of the encoder's names: kDecomposedEncoder in the decomposed form, else
+// kDetectorEncoder.
 inline constexpr std::string_view kDetectorEncoder = "backbone.bottom_up.";
 inline constexpr std::string_view kDecomposedEncoder = "backbone.net.";
 

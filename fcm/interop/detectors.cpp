@@ -23,7 +23,7 @@ constexpr const char* kGlobalTable =
     "backbone.bottom_up.global_rel_pos_bias.relative_position_bias_table";
 constexpr int64_t kDecomposedWindow = 14;  // upstream's value, not inferred from the tensors
 
-// The encoder's tensors under their pretraining names, without those that detection adds.
+// The encoder's tensors under their pretraining names, without the bias tables that detection adds.
 std::vector<TensorView> encoder_tensors_of(std::span<const TensorView> tensors,
                                            std::string_view prefix) {
   std::vector<TensorView> encoder;
@@ -55,7 +55,8 @@ Architecture encoder_of_detector(std::span<const TensorView> tensors, std::strin
   return *found;
 }
 
-// Heads, window and grid from the shapes of the bias tables.
+// Takes heads, and with shared tables window and grid, from the shapes of the bias tables. A Swin
+// has neither kind of table.
 void take_tables(const encoder::Shapes& shapes, DetectorArchitecture& found) {
   Architecture& encoder = found.encoder;
   const std::string rows = fmt::format("{}blocks3.0.attn.rel_pos_h", kDecomposedEncoder);
@@ -98,7 +99,7 @@ bool is_set(const std::vector<std::string>& overrides, std::string_view key) {
 
 bool has_own_recipe(const Checkpoint& checkpoint) { return checkpoint.state.contains("recipe"); }
 
-// Upstream's global blocks for a ConvViT of depth 11; otherwise the last block of each quarter.
+// None for a Swin; upstream's for a ConvViT of depth 11; otherwise the last block of each quarter.
 std::vector<int64_t> global_blocks_of(const DetectorArchitecture& found) {
   const std::string& kind = found.encoder.kind;
   const int64_t depth = found.encoder.encoder.depths.back();
@@ -165,7 +166,7 @@ recipe::Recipe detector_recipe(const Checkpoint& checkpoint,
   if (has_own_recipe(checkpoint)) {
     const auto text = checkpoint.state.at("recipe").get<std::string>();
     if (!recipe::recipe_for_task_of(text, source).is<recipe::Detect>()) {
-      fail(ExitCode::kCheckpoint, "{} has a detector's weights, but not its recipe", source);
+      fail(ExitCode::kCheckpoint, "{} has a detector's weights, but another task's recipe", source);
     }
     return recipe::read_stored_recipe(text, source, overrides);
   }
@@ -194,7 +195,7 @@ std::vector<std::string> detector_assumptions(const Checkpoint& checkpoint,
            fmt::format("detector.window = {} (--set detector.window=N)", section.window));
   }
   assume("data.image_size",
-         fmt::format("data.image_size = [{}], the frame that images are brought into (--set "
+         fmt::format("data.image_size = [{}], the frame to which images are padded (--set "
                      "data.image_size=[N,N])",
                      fmt::join(recipe.data.image_size, ", ")));
   return found;

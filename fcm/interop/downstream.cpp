@@ -27,11 +27,12 @@ void refuse_downstream(const checkpoint::Checkpoint& checkpoint, Downstream unle
   const bool detects = found == Downstream::kDetector;
   const char* const task = detects ? "detection" : "segmentation";
   fail(ExitCode::kCheckpoint,
-       "{} is {}: its encoder has {}, which only {} has; take the checkpoint that it was trained "
+       "{} is {}: its encoder has {}, added for {}; take the checkpoint that it was trained "
        "from, or use it in fastconvmae eval, predict, or finetune with a {} recipe",
        checkpoint.path.string(), name_of(found),
-       detects ? "tables of relative positions" : "relative positions and scales of channels", task,
-       task);
+       detects ? "tables of relative positions or norms of maps"
+               : "relative positions and scales of channels",
+       task, task);
 }
 
 }  // namespace fcm::interop

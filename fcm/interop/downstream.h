@@ -1,6 +1,6 @@
-// Tells the weights of downstream models (segmenters and detectors) from other weights: their
-// encoders have tables and scales that no other encoder has. All code that needs this decision uses
-// this header. Links no LibTorch.
+// Tells the weights of downstream models (segmenters and detectors) from other weights, because
+// their encoders have other tensors than pretrained ones (relative position tables, LayerScale,
+// norms of maps). All code that needs this decision uses this header. Links no LibTorch.
 #pragma once
 
 #include <span>

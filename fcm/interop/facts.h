@@ -1,5 +1,7 @@
-// Facts about weights that cannot be inferred from tensors. They come from files beside the
-// weights: config.json of timm and of Hugging Face, preprocessor_config.json. Links no LibTorch.
+// Facts about weights that cannot be inferred from tensors. They come from files beside the weights
+// (config.json of timm, Hugging Face or this program, preprocessor_config.json,
+// processor_config.json), from a safetensors file's metadata, or from the arguments in a training
+// file. Links no LibTorch.
 //
 // They are stored in a checkpoint's state under kFactsKey as
 //   {"source": "config.json", "keys": {recipe key: value}, "refused": [sentence],
@@ -35,14 +37,14 @@ struct FolderFacts {
 };
 
 // Facts in the folder's config.json and preprocessor_config.json (or the image part of
-// processor_config.json). An empty object if there are no such files of timm or Hugging Face.
+// processor_config.json). An empty object if there are no such files of a known program.
 FolderFacts facts_of_folder(const std::filesystem::path& folder);
 
 // Facts in the metadata of a safetensors file that contains a config, as one text or key by key.
 nlohmann::json facts_of_metadata(const std::map<std::string, std::string>& metadata);
 
-// Facts in the arguments that training programs store in their files: mean, std, model,
-// model_kwargs.
+// Facts in the arguments that training programs store in their files: mean, std, interpolation,
+// model, arch, model_kwargs.
 nlohmann::json facts_of_arguments(const nlohmann::json& args);
 
 // The facts in a checkpoint's state, each checked again, because the state may come from any file.
@@ -62,8 +64,8 @@ std::vector<std::string> as_overrides(const nlohmann::json& facts,
 std::vector<std::string> notes_in(const nlohmann::json& facts, const std::vector<std::string>& set);
 
 // Throws Error(kCheckpoint) with the first reason why no network here can use the weights: a
-// feature that is missing here, or an impossible fact (heads that do not divide the width). A fact
-// whose key is in `set` is not checked.
+// feature that is missing here, or an unusable or impossible fact (heads that do not divide the
+// width). A fact whose key is in `set` is not checked. Does nothing if the state has a recipe.
 void refuse_unsupported(const checkpoint::Checkpoint& checkpoint,
                         const std::vector<std::string>& set = {});
 

@@ -18,12 +18,12 @@ namespace fcm::interop {
 // The member, or null if there is none.
 const nlohmann::json& member(const nlohmann::json& object, std::string_view key);
 
-// A finite number, also one written as text ("12"); a whole number must be above 0. nullopt: the
-// value is no such number.
+// whole: an integer from 1 to 2^20. finite: any finite number. Both may be written as text ("12").
+// nullopt: the value is no such number.
 std::optional<int64_t> whole(const nlohmann::json& value);
 std::optional<double> finite(const nlohmann::json& value);
 
-// true, false, 1, 0, "true", "False"; nullopt: none of these.
+// true, false, 1, 0, or "true" or "false" in any case; nullopt: none of these.
 std::optional<bool> truth(const nlohmann::json& value);
 
 std::string text_in(const nlohmann::json& value);  // empty: not a string
@@ -51,7 +51,7 @@ class FactsCollector {
   void take(const char* key, const T& value) {
     facts_["keys"][key] = value;
   }
-  // These read member `name` of `object` and keep it if it is usable; `key` is the recipe key.
+  // These keep a value, or member `name` of `object`, if it is usable; `key` is the recipe key.
   void take_heads(const char* key, const nlohmann::json& object, const char* name);
   void take_epsilon(const nlohmann::json& object, const char* name);
   void take_normalisation(const nlohmann::json& object, const char* mean, const char* stddev,
@@ -78,7 +78,8 @@ class FactsCollector {
 
   // Refuses any activation but the exact GELU.
   void check_activation(const char* name, const std::string& activation);
-  // Refuses a feature. Tensors would show it too, but not under the name that users know.
+  // Refuses a feature, `what`, unless member `name` of the arguments is missing or off. Tensors
+  // would show the feature too, but not under the name that users know.
   void check_absent(const nlohmann::json& arguments, const char* name, const char* what);
   // Refuses BGR images, in any of the spellings that programs use.
   void check_channel_order(const nlohmann::json& object);

@@ -54,7 +54,7 @@ Part image_processor(const json& preprocessor) {
                     kOfImages);
 }
 
-// Files of this name often describe a tokenizer and nothing about images.
+// Whether a preprocessor_config.json is about images: it often describes a tokenizer alone.
 bool is_image_processor(const json& preprocessor) {
   const json& part = *image_processor(preprocessor).object;
   return std::any_of(kOfImages.begin(), kOfImages.end(),
@@ -208,7 +208,7 @@ json transformers_facts(const json& config, const char* config_file, const json&
   FactsCollector facts(config.is_object() ? config_file : file, part.inside);
   facts.take_heads("encoder.heads", vision, "num_attention_heads");
   facts.take_heads("decoder.heads", vision, "decoder_num_attention_heads");
-  // In a Swin's config these have other meanings: they count stages, and pixels of a cell.
+  // In a Swin's config num_hidden_layers counts stages, and patch_size is the side of a cell.
   if (text_in(member(vision, "model_type")) != "swin") {
     facts.take_size("dim", member(vision, "hidden_size"));
     facts.take_size("depth", member(vision, "num_hidden_layers"));

@@ -9,7 +9,7 @@ namespace fcm::interop {
 
 struct JsonFile {
   nlohmann::json object;  // null if the file is missing or has a fault
-  std::string fault;      // a sentence with file, line and column; empty: none
+  std::string fault;      // names the file, and for a syntax error line and column; empty: none
 };
 
 // Never throws: the caller decides whether a fault matters.

@@ -58,7 +58,8 @@ void attach_facts(const nlohmann::json& facts, Checkpoint& loaded, bool must_fit
   const std::string fault = architecture ? disagreement(facts, *architecture) : "";
   if (fault.empty()) {
     loaded.state[kFactsKey] = facts;
-    // A config that this program wrote for another one does not tell how the weights were trained.
+    // A config that this program wrote for another program does not tell how the weights were
+    // trained.
     const auto producer = loaded.model.metadata.find("producer");
     const bool ours = producer != loaded.model.metadata.end() && producer->second == "fastconvmae";
     if (ours) loaded.state[kFactsKey].erase("notes");

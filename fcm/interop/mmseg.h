@@ -32,7 +32,7 @@ struct MmsegFile {
   std::vector<std::array<uint8_t, 3>> palette;  // one colour per class, RGB
   int64_t iterations = 0;
   int64_t epoch = 1;    // epoch in progress, from 1, as mmcv counts
-  nlohmann::json meta;  // "meta" of the file that was read; null: built from the above
+  nlohmann::json meta;  // "meta" of the file that was read; null: built from the other members
   std::string name;     // of the recipe
   // Entries that upstream files do not have; empty: not written.
   std::string recipe;  // text

@@ -21,15 +21,16 @@ struct FoundWeights {
 };
 
 // The weights file in a folder, or the index of several files (*.index.json). Tries the file names
-// of Hugging Face, timm and open_clip in turn and takes the first file that holds weights, else the
-// only file with the extension and content of weights. nullopt: there is none, or several are
-// equally good. Throws Error(kCheckpoint) if the folder cannot be read.
+// of Hugging Face, timm and open_clip in turn and takes the first file that holds weights; if none
+// of them does, the first one, so that reading it reports why. If there is no such name: the only
+// file with the extension and content of weights. nullopt: there is none, or several are equally
+// good. Throws Error(kCheckpoint) if the folder cannot be read.
 std::optional<FoundWeights> find_weights(const std::filesystem::path& folder);
 
 bool is_index(const std::filesystem::path& file);
 
-// The files that an index names, each once, in the order of the index. Throws Error(kCheckpoint)
-// for an invalid index, or if a named file is not beside the index.
+// The files that an index names, each once, in the order of the tensors' names. Throws
+// Error(kCheckpoint) for an invalid index, or if a named file is not beside the index.
 std::vector<std::filesystem::path> files_of_index(const std::filesystem::path& index);
 
 // All tensors of the files of an index, in one buffer. Throws Error(kCheckpoint) if a file is

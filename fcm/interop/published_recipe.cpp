@@ -131,7 +131,7 @@ void take_args(const json& args, recipe::Recipe& recipe) {
   recipe.optim.min_lr = std::min(recipe.optim.min_lr, recipe.optim.lr());
   const auto model = args.find("model");
   const bool names_model = model != args.end() && model->is_string();
-  // Only Fast ConvMAE keeps all views.
+  // Only Fast ConvMAE, whose models are called "fast...", keeps all views.
   if (names_model && !model->get<std::string>().starts_with("fast"))
     recipe.pretrain().masks.views.count = 1;
 }

@@ -15,8 +15,9 @@ namespace fcm::interop {
 // A recipe for a file without one. Sizes come from the tensors. Everything else comes from `args`
 // (as main_pretrain.py stores them; may be null) and from upstream's defaults: ImageNet's mean and
 // std, normalised pixels, images as large as the position table or 224 pixels, 16 heads in the
-// decoder. The encoder has the heads of the named size with these channels, or one head per 64
-// channels. `facts` (facts.h; may be null) override these values, and `overrides` (as in --set)
+// decoder. The encoder has the heads of the named size with these channels, 16 heads for 1152, 1408
+// or 1664 channels, or one head per 64 channels. A Swin's heads and image size follow from its bias
+// tables. `facts` (facts.h; may be null) override these values, and `overrides` (as in --set)
 // override everything. Throws Error(kUsage) that names `source` if heads, image size, or mean and
 // std of grey images are neither known nor set.
 recipe::Recipe published_recipe(const Architecture& architecture, const nlohmann::json& args,

@@ -1,6 +1,7 @@
 // Names of a segmenter's tensors: this program's, and those in files of mmsegmentation. The ConvViT
 // of ConvMAE's SEG folder (mmsegmentation 0.11) has the same names in both; the ViT of
-// mmsegmentation 0.30 (mae.py) has other names for its blocks. Links no LibTorch.
+// mmsegmentation 0.30 (mae.py) has other names for its patch embedding and blocks. Links no
+// LibTorch.
 #pragma once
 
 #include <span>

@@ -139,7 +139,8 @@ recipe::Recipe segmenter_recipe(const Checkpoint& checkpoint,
   if (carries_recipe(checkpoint)) {
     const auto text = checkpoint.state.at("recipe").get<std::string>();
     if (!recipe::recipe_for_task_of(text, source).is<recipe::Segment>()) {
-      fail(ExitCode::kCheckpoint, "{} has a segmenter's weights, but not its recipe", source);
+      fail(ExitCode::kCheckpoint, "{} has a segmenter's weights, but another task's recipe",
+           source);
     }
     return recipe::read_stored_recipe(text, source, overrides);
   }

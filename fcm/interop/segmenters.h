@@ -14,7 +14,7 @@ namespace fcm::interop {
 
 struct SegmenterArchitecture {
   Architecture encoder;        // with heads, from the bias tables
-  int64_t rows = 0, cols = 0;  // of patches; 0: unknown, because they are not a square
+  int64_t rows = 0, cols = 0;  // of patches; 0: unknown (not square, or not the bias table's grid)
   int64_t classes = 0;
   int64_t channels = 0;      // of UperNet's maps
   int64_t aux_channels = 0;  // of the auxiliary head; 0: none

@@ -118,8 +118,8 @@ TowerCandidate tower_candidate(const std::vector<TensorView>& tensors, const std
   return candidate;
 }
 
-// The candidate with the most known names; a teacher before its student, because DINO uses the
-// teacher.
+// A teacher comes before its student, because DINO uses the teacher; otherwise the candidate with
+// the most known names comes first.
 std::optional<TowerCandidate> best_candidate(const std::vector<TensorView>& tensors,
                                              std::vector<std::string>& remarks,
                                              const std::string& source) {

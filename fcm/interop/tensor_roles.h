@@ -13,7 +13,7 @@ namespace fcm::interop {
 
 enum class TensorRole {
   kEncoder,      // positions, class token, patch embeddings, blocks
-  kEncoderNorm,  // after the encoder's blocks; not in classifiers with mean_pool
+  kEncoderNorm,  // after the encoder's blocks; with mean_pool only in a Swin's classifier
   kFusion,       // layers that fuse the first stages with the last; not in classifiers
   kDecoder,      // mask token, positions, and the parts shared by all targets
   kTarget,       // a target's own blocks, norm and prediction; the mimic layers too

@@ -27,10 +27,11 @@ struct TowerTensors {
   std::vector<formats::Buffer> owners;       // memory of tensors that are not in the file
 };
 
-// Renames tensors, gives tables and tokens the shape [1, T, C], joins queries, keys and values, and
-// adds zeros that some programs leave out: biases, key biases, the class token's row of positions.
-// Throws Error(kCheckpoint) that names `source` if two tensors get the same name, or if queries,
-// keys and values differ in shape or dtype.
+// Renames tensors, gives tables and tokens the shape [1, T, C], joins queries, keys and values,
+// transposes a Linear's projection, zeroes masked key biases, and adds zeros that some programs
+// leave out: biases, key biases, the class token's row of positions. Throws Error(kCheckpoint) that
+// names `source` if two tensors get the same name, or if queries, keys and values differ in shape
+// or dtype.
 TowerTensors tower_tensors(const std::vector<formats::TensorView>& tensors,
                            const std::string& source);
 

@@ -190,8 +190,8 @@ NamedTensors take_flat_copy(NamedTensors& dict, const FlatCopy& copy) {
   taken.key = joined(dict.key, std::string_view(copy.front).substr(0, copy.front.size() - 1));
   if (copy.separator == "_" && copy.front.ends_with("ema_")) {
     taken.remark =
-        "mmcv's EMAHook, which names copies like this, exchanges the two before it saves: then the "
-        "weights under their own names are the averages";
+        "mmcv's EMAHook, which names copies like this, swaps weights and averages before it saves: "
+        "then the averages are under the weights' own names";
   }
   std::vector<TensorView> rest;
   for (const TensorView& tensor : dict.tensors) {

@@ -17,7 +17,8 @@ class BadImageLimits {
   // `samples`: number of samples of an epoch.
   BadImageLimits(const DataOptions& options, int64_t samples);
 
-  // Throws Error(kData) that names the first few bad images once a limit is exceeded.
+  // Throws Error(kData) that names the first few bad images, once max_bad_in_a_row is reached or
+  // max_bad_share exceeded.
   void count(const Batch& batch);
 
  private:

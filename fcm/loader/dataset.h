@@ -99,10 +99,10 @@ struct OpenOptions {
 };
 
 // Opens the value of --data (docs/tour/02-loader.md lists the kinds): an image folder, folders of
-// images and of their class maps, images with COCO annotations, a packed file, a file list (*.txt),
-// tar shards, CIFAR binary, IDX (also .gz), "fashion-mnist", "synthetic". Throws Error(kData) that
-// says what was looked for, where, and what was found instead. A faulty label is not an error here:
-// it is counted in remarks() and thrown by label().
+// images and of their class maps, images with COCO annotations, a packed file, a file list (*.txt,
+// *.csv, ...), tar shards, CIFAR binary, IDX (also .gz), "fashion-mnist", "synthetic". Throws
+// Error(kData) that says what was looked for, where, and what was found instead. A faulty label is
+// not an error here: it is counted in remarks() and thrown by label().
 std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split,
                                       const OpenOptions& options = {});
 

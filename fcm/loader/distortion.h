@@ -24,7 +24,8 @@ struct Distortion {
 // position of contrast.
 Distortion draw_distortion(KeyedRandom& random);
 
-// In place on RGB bytes [pixels, 3]. Every step clamps to 0 .. 255 and truncates.
+// In place on RGB bytes [pixels, 3]. Changes of brightness, contrast and saturation clamp to 0 ..
+// 255 and truncate; a change of hue wraps around.
 void distort(const Distortion& distortion, uint8_t* rgb_N3, int64_t pixels);
 
 // Lookup table of byte * factor + added, in float32, clamped to 0 .. 255 and truncated.

@@ -18,8 +18,8 @@ namespace fcm::loader {
 // An image that could not be read, and its substitute.
 struct BadSample {
   int64_t sample = 0;
-  int64_t substitute = 0;
-  std::string reason;  // names the image
+  int64_t substitute = 0;  // -1: none
+  std::string reason;      // names the image
 };
 
 struct Extent {
@@ -124,8 +124,8 @@ struct EvalLoaderRequest {
 
 // Images in index order without augmentation, for evaluation. An image is padded as in training,
 // its shorter side is resized to the target size divided by `crop_share`, and the central crop is
-// taken. The last batch may be shorter than `batch_size`. Upstream classifiers are evaluated with a
-// crop_share of 224 / 256.
+// taken. The last batch may be shorter than `batch_size`, and a batch with unreadable images is.
+// Upstream classifiers are evaluated with a crop_share of 224 / 256.
 class EvalLoader {
  public:
   explicit EvalLoader(EvalLoaderRequest request);

@@ -7,7 +7,8 @@
 namespace fcm::loader {
 namespace {
 
-// Permutations of a round: one for the images of each group, and one for the batches of both.
+// Three kinds of permutations: of the images of either group (0, 1), one for each pass over the
+// group; and of the batches of both groups (2), one for each round.
 constexpr uint64_t kOrders = 3, kOfBatches = 2;
 
 KeyedPermutation order_of(int64_t size, uint64_t seed, int64_t round, uint64_t which) {
@@ -48,7 +49,7 @@ int64_t OrientedOrder::batches_before(int64_t round) const {
 std::vector<OrientedOrder::Chosen> OrientedOrder::of_step(int64_t step, const Slice& slice) const {
   require(step >= 0, "OrientedOrder: expected a step of 0 or more, got {}", step);
   // A lower bound of the round, because batches_before(round) is at most round * images /
-  // batch_size. It is less than two below that, so the loop is short.
+  // batch_size. batches_before(round) is less than two below that value, so the loop is short.
   int64_t round = step * batch_size_ / images();
   while (batches_before(round + 1) <= step) ++round;
   const int64_t wide = batches_of(groups_[0], round + 1) - batches_of(groups_[0], round);

@@ -14,8 +14,8 @@ namespace fcm::loader {
 // Contains the images with an object that is not a crowd; wide ones (more columns than rows) form
 // one group, the others another. Each group has an endless stream, a sequence of keyed permutations
 // of its images. A batch is the next batch_size images of one stream and may span two permutations.
-// The steps are divided into rounds of about one pass over the images: by the end of round e,
-// floor(e * n / batch_size) batches have come from each group, where n is its number of images.
+// The steps are divided into rounds of about one pass over the images: by the end of round e (from
+// 1), floor(e * n / batch_size) batches have come from each group, where n is its number of images.
 // Within a round, a keyed shuffle decides which stream a step takes. So any step is computed
 // without the earlier ones.
 class OrientedOrder {

@@ -8,8 +8,8 @@
 namespace fcm::loader {
 namespace {
 
-// Images that a thread takes at once: few enough that all threads finish together, and more than
-// one so that cheap images do not contend for the lock.
+// Images that a thread takes at once: few, so that all threads finish together, but more than one
+// in a large batch, so that threads with cheap images do not contend for the lock.
 int64_t images_at_once(int64_t batch, int64_t threads) {
   return std::clamp<int64_t>(batch / (4 * threads), 1, 32);
 }

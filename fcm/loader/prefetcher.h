@@ -17,8 +17,9 @@
 
 namespace fcm::loader {
 
-// The work of the threads. Both functions are called concurrently, but never twice for the same
-// image. If one throws, the call of next() for that step rethrows the exception.
+// The work of the threads. `prepare` runs on one thread at a time, `fill` on several, once for each
+// image; both run concurrently. If one throws, the call of next() for that step rethrows the
+// exception.
 struct BatchWork {
   // The batch of a step, complete except for pixels and targets.
   std::function<Batch(int64_t step)> prepare;

@@ -9,8 +9,8 @@
 
 namespace fcm::loader {
 
-// Throws Error(kUsage) for options that contradict each other. Ranges of single keys are checked
-// when the recipe is read.
+// Throws Error(kUsage) for options that the transforms cannot use: sizes, channels, crop ranges,
+// padding and interpolation.
 void check_options(const DataOptions& options);
 
 image::Interpolation interpolation_of(const DataOptions& options);

@@ -6,7 +6,7 @@
 
 namespace fcm::loss {
 
-// labels_B: int64, below the number of classes.
+// labels_B: int64, 0 to C - 1.
 at::Tensor cross_entropy(const at::Tensor& logits_BC, const at::Tensor& labels_B);
 
 // timm's LabelSmoothingCrossEntropy: (1 - smoothing) times cross_entropy, plus `smoothing` times

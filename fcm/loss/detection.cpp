@@ -32,7 +32,8 @@ RpnLosses rpn_losses(const at::Tensor& logits_BA, const at::Tensor& deltas_BA4,
   const int64_t images = logits_BA.size(0), anchors = logits_BA.size(1);
   require(std::ssize(targets) == images && deltas_BA4.size(0) == images &&
               deltas_BA4.size(1) == anchors,
-          "rpn_losses: expected equal image counts, got logits of {}, deltas of {}, targets of {}",
+          "rpn_losses: expected equal counts of images and of anchors, got logits of {} images, "
+          "deltas of {} and targets of {}",
           images, deltas_BA4.size(0), targets.size());
   std::vector<at::Tensor> positives, negatives, wanted;
   for (int64_t image = 0; image < images; ++image) {
@@ -54,12 +55,11 @@ RpnLosses rpn_losses(const at::Tensor& logits_BA, const at::Tensor& deltas_BA4,
 BoxLosses box_losses(const at::Tensor& scores_RC, const at::Tensor& deltas_RD,
                      const RegionTargets& targets, double divisor) {
   const int64_t regions = scores_RC.size(0), classes = scores_RC.size(1) - 1;
-  require(
-      deltas_RD.size(0) == regions && deltas_RD.size(1) == 4 * classes &&
-          targets.classes_R.size(0) == regions,
-      "box_losses: expected equal region counts, got scores of {} and {} classes, {} deltas of {}, "
-      "{} targets",
-      regions, classes, deltas_RD.size(1), deltas_RD.size(0), targets.classes_R.size(0));
+  require(deltas_RD.size(0) == regions && deltas_RD.size(1) == 4 * classes &&
+              targets.classes_R.size(0) == regions,
+          "box_losses: expected equal counts of regions and 4 deltas per class, got scores of {} "
+          "regions and {} classes, {} deltas for {} regions, {} targets",
+          regions, classes, deltas_RD.size(1), deltas_RD.size(0), targets.classes_R.size(0));
   const at::Tensor sum =
       at::cross_entropy_loss(wide_type(scores_RC), targets.classes_R, {}, at::Reduction::Sum);
   const at::Tensor foreground_F = targets.classes_R.lt(classes).nonzero().flatten();

@@ -60,9 +60,9 @@ struct Pixels {
   }
 };
 
-// A chunk of work is the pixel rows whose upper row of logits is in [begin, end). It adds gradients
-// to these rows of logits and to the row after them. That row belongs to the next chunk, so its
-// gradients go to below_ and are added at the end.
+// A chunk of work is the pixel rows whose upper row of logits is in [begin, end), kRowsOfChunk
+// rows. Their gradients belong to these rows of logits and to row `end`. Row `end` belongs to the
+// next chunk, so its gradients go to below_ and are added after all chunks.
 constexpr int64_t kRowsOfChunk = 4;
 
 class FusedLoss {
@@ -216,7 +216,8 @@ SegmentationLoss segmentation_loss(const at::Tensor& logits_BHWK, const at::Tens
 
 at::Tensor best_classes(const at::Tensor& logits_BHWK, int64_t rows, int64_t cols) {
   require(logits_BHWK.dim() == 4 && logits_BHWK.numel() > 0 && rows > 0 && cols > 0,
-          "best_classes: expected logits [B, h, w, K], got {} dimensions for {} x {} pixels",
+          "best_classes: expected logits [B, h, w, K] and pixels, neither empty, got {} dimensions "
+          "for {} x {} pixels",
           logits_BHWK.dim(), rows, cols);
   if (!is_for_kernels(logits_BHWK)) {
     return upsampled_logits(logits_BHWK.detach(), rows, cols).argmax(1).to(at::kByte);

@@ -1,7 +1,7 @@
 // The loss of semantic segmentation and the best class of each pixel. As in mmsegmentation's heads,
 // logits are upsampled to the resolution of the labels, and the loss is the cross-entropy of each
-// pixel. The upsampled logits, [B, K, H, W], are never in memory: one row of pixels at a time is
-// upsampled, used and discarded.
+// pixel. For float32 on the CPU the upsampled logits, [B, K, H, W], are never in memory: one row of
+// pixels at a time is upsampled, used and discarded.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,5 +1,5 @@
-// The kernels of the segmentation loss. Each call processes one row of pixels, which lies between
-// two rows of logits.
+// The kernels of the segmentation loss. `loss` and `best` process one row of pixels, which lies
+// between two rows of logits.
 #pragma once
 
 #include <stdint.h>

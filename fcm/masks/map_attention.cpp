@@ -8,7 +8,8 @@
 namespace fcm::masks {
 namespace {
 
-// Table index of the distance `index - (now - 1)`, clamped to a map of `trained` rows or columns.
+// The index in a table for `trained` rows (or columns) of the distance `index - (now - 1)`, clamped
+// to the distances that the table holds.
 int64_t clamped_distance(int64_t index, int64_t now, int64_t trained) {
   return std::clamp(index - (now - 1), -(trained - 1), trained - 1) + trained - 1;
 }

@@ -189,7 +189,7 @@ ViewPlan full_plan(int64_t batch, Grid grid) {
 
 namespace {
 
-// Interleaves the bits of row and column, the column's first.
+// Interleaves the bits of row and column; bit 0 is the column's.
 int64_t morton(int64_t row, int64_t col) {
   int64_t code = 0;
   for (int bit = 0; row >> bit != 0 || col >> bit != 0; ++bit) {

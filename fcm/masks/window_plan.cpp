@@ -93,7 +93,7 @@ bool all_alike(const at::Tensor& order_BL) {
 ops::WindowSets window_sets(const ViewPlan& plan, int64_t slots, const Windows& windows,
                             bool by_view) {
   require(windows.side >= 1 && windows.shift >= 0 && windows.shift < windows.side,
-          "window_sets: expected a shift below the window side, got side {} and shift {}",
+          "window_sets: expected a shift from 0 to the window side - 1, got side {} and shift {}",
           windows.side, windows.shift);
   require(
       !windows.attends_to_padding || (plan.sizes.size() == 1 && slots == plan.patches()),
@@ -119,7 +119,7 @@ ops::WindowSets set_of_window(int64_t window) {
 ops::WindowSets set_of_map(const ViewPlan& plan) {
   const at::Tensor order_BL = plan.cpu_order_BL.contiguous();
   require(plan.batch() > 0 && all_alike(order_BL),
-          "set_of_map: expected at least one image and the same order for all, got {}",
+          "set_of_map: expected one image, or several with equal orders of patches, got {} images",
           plan.batch());
   ops::WindowSets sets = ops::make_map_set(plan.grid.rows, plan.grid.cols, /*class_token=*/false);
   // A set lists its tokens in raster order, so these are the slots of the patches in raster order.

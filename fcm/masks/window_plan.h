@@ -9,8 +9,9 @@
 
 namespace fcm::masks {
 
-// The windows of a stage: patches are cut into `cells`, and windows of `side` x `side` cells are
-// moved up and left by `shift` cells.
+// The windows of a stage: patches are cut into `cells`. Windows have `side` x `side` cells; borders
+// between them are at `shift` plus multiples of `side`, so the first row and column of windows are
+// partial if `shift` is not 0.
 struct Windows {
   ops::Cells cells;
   int64_t side = 0, shift = 0;
@@ -37,8 +38,9 @@ ops::WindowSets set_of_window(int64_t window);
 // has (2 * rows - 1) * (2 * cols - 1) rows. On the device of the plan.
 ops::WindowSets set_of_map(const ViewPlan& plan);
 
-// Windows that need not tile the grid. They start at its upper left corner; those at the right and
-// lower borders are padded. Patches are in raster order. All tensors are int64.
+// Windows that need not tile the grid. They start at the grid's upper left corner; windows that
+// extend beyond its right or lower border are padded. Patches are in raster order. All tensors are
+// int64.
 struct PaddedWindows {
   // [windows, window * window], row by row: the patch at each position, or grid.patches() for
   // padding.

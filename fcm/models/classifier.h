@@ -38,8 +38,8 @@ struct ClassifierOptions {
 
 // Parameters have the upstream names in the upstream order (the head comes before fc_norm) and are
 // stored as in a MaskedAutoencoder. The head is initialised from a normal distribution of std 2e-5
-// (Swin: 0.02), everything else as in pretraining, to be overwritten by pretrained weights. Linear
-// probing uses features() with its own head (heads::BatchNormProbe).
+// (Swin: 0.02), everything else as in pretraining (Swin: as in SimMIM), to be overwritten by
+// pretrained weights. Linear probing uses features() with its own head (heads::BatchNormProbe).
 class Classifier {
  public:
   Classifier(const ClassifierOptions& options, uint64_t seed,
@@ -63,7 +63,7 @@ class Classifier {
 
   // pixels [B, L, P, D] in the order of `plan`, which must be masks::full_plan -> the head's input,
   // [B, C]. The encoder runs in `compute`, pooling and everything after it in float32 at least. The
-  // observer sees the encoder (encoder/encoder.h), and "fc_norm" [B, C].
+  // observer sees the encoder (encoder/encoder.h), and "fc_norm" [B, C] with Pool::kMeanOfTokens.
   at::Tensor features(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                       at::ScalarType compute, const nn::DropPath& drop_path = {},
                       const nn::Observer& observer = {}) const;

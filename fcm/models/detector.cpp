@@ -64,7 +64,7 @@ Detector::Detector(const DetectorOptions& options, uint64_t seed, const at::Tens
   mask_.emplace(regions / "mask_head",
                 heads::MaskHeadOptions{options.channels, options.classes, of_regions});
   parameters_->flatten();
-  // The finest map's stride is a quarter of the patch side.
+  // The stride of p2 is that of a Swin's first map, else a quarter of the patch side.
   const int64_t finest = of_backbone.kind == "swin"
                              ? backbone_->map_strides().front()
                              : std::max<int64_t>(1, backbone_->geometry().patch_side() / 4);
@@ -170,7 +170,7 @@ at::Tensor Detector::region_features(const std::vector<at::Tensor>& maps,
 struct Detector::Regions {
   at::Tensor boxes_R4, image_R;
   loss::RegionTargets targets;
-  at::Tensor truth_R;                    // index among the image's truths; 0 for background
+  at::Tensor truth_R;                    // index of the image's truth with the largest IoU
   std::vector<int64_t> foreground, all;  // counts per image; foreground regions come first
   at::Tensor foreground_F;               // indices of regions
 };

@@ -96,13 +96,13 @@ class Detector {
   Draws draw(uint64_t seed, uint64_t step, std::span<const int64_t> sample_ids) const;
 
   // Returns ground-truth masks for boxes [M, 4] of an image: mask m is that of object truths_M[m],
-  // cropped to box m and resampled to S x S, of 0 and 1. [M, S, S], any dtype, on the model's
-  // device.
+  // cropped to box m and resampled to S x S, with values 0 and 1. [M, S, S], any dtype, on the
+  // model's device.
   using MaskTargets = std::function<at::Tensor(int64_t image, const at::Tensor& boxes_M4,
                                                const at::Tensor& truths_M)>;
 
-  // Scalars with an autograd graph: this rank's shares of means over the images of all ranks. Their
-  // sums over the ranks are the upstream losses of one process with all images.
+  // Scalars with an autograd graph: this rank's shares of means over the anchors and regions of all
+  // ranks. Summed over the ranks they are the upstream losses of one process with all images.
   struct Losses {
     at::Tensor rpn_class, rpn_box, box_class, box_deltas, mask;
     int64_t images = 0;            // over all ranks
@@ -115,7 +115,7 @@ class Detector {
   // normalisation takes statistics over the images of all ranks of `group`, so all of them have to
   // call train(). The observer sees the encoder (encoder/encoder.h), "p2" to "p6" [B, H, W, C],
   // "proposals.<image>", "objectness.<image>", "box_scores", "box_deltas", and "mask_logits" of
-  // each region's true class.
+  // each foreground region's true class.
   Losses train(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan, at::ScalarType compute,
                const Draws& draws, const std::vector<FrameTruth>& truths,
                const MaskTargets& mask_targets, const std::shared_ptr<dist::Group>& group,

@@ -87,7 +87,7 @@ encoder::Windowed windowed_of(const DetectorBackboneOptions& options) {
   return windowed;
 }
 
-// Adds "pos_embed" with its initial values.
+// Adds "pos_embed" with its initial values; a Swin has none.
 encoder::Embeddings positions_of(const nn::Scope& scope, const DetectorBackboneOptions& options) {
   const masks::Grid grid = grid_of(options), pretrained{kPretrained, kPretrained};
   const int64_t dim = options.encoder.dims.back();
@@ -252,7 +252,8 @@ nn::Cost cost(const DetectorBackboneOptions& options) {
   plan.grid = grid_of(options);
   plan.sizes = {plan.grid.patches()};
   plan.kept = 1;
-  // Counts all but the transformer, whose blocks attend over different numbers of tokens.
+  // Counts a Swin as a whole; otherwise all but the transformer, whose blocks attend over different
+  // numbers of tokens.
   encoder::EncoderOptions before = sizes;
   if (!is_swin(options)) before.depths.back() = 0;
   nn::Cost sum =

@@ -27,10 +27,12 @@ namespace fcm::models {
 
 // The transformer blocks and feature maps of one upstream program.
 enum class BackboneForm {
-  // ConvMAE's and MIMDet's: all blocks share two bias tables; windows have to divide the grid.
-  // conv_vit: positions are frozen; the maps are the outputs of the three stages, and the last
-  // output after 2 x 2 max pooling. vit: positions are trained; the maps are the outputs after each
-  // quarter of the blocks.
+  // ConvMAE's and MIMDet's: window blocks share one bias table, global blocks another; windows have
+  // to divide the grid. conv_vit: positions are frozen; the maps are the outputs of the three
+  // stages, and the last output after 2 x 2 max pooling. vit: positions are trained; the maps are
+  // the outputs after each quarter of the blocks. swin (mmdetection's) differs: it has a bias table
+  // per block, no positions, padded windows, and as maps the outputs of its four stages, each after
+  // a norm.
   kSharedTables,
   // Official-ConvMAE-Det's, conv_vit only: each block has bias tables for rows and for columns;
   // windows that do not divide the grid are padded; positions of 14 x 14 patches are trained and
@@ -57,8 +59,9 @@ struct DetectorBackboneOptions {
 // this class, calls Parameters::flatten, and Parameters::round before each pass.
 class DetectorBackbone {
  public:
-  // Throws Error(kUsage) if patches or windows do not divide the images, or for an invalid block
-  // index.
+  // Throws Error(kUsage) for options that cannot be built: patches, or windows with kSharedTables,
+  // that do not divide the images; an invalid block index; a ViT with kDecomposed or with a depth
+  // that is not a multiple of 4.
   DetectorBackbone(const nn::Scope& scope, const DetectorBackboneOptions& options);
 
   const DetectorBackboneOptions& options() const { return options_; }
@@ -84,8 +87,8 @@ class DetectorBackbone {
                                      const nn::Observer& observer = {}) const;
 
   // The layer of a parameter, by its name below the scope: as in Family::layer_of, but positions
-  // belong to the last layer with kDecomposed. Only norms, positions and shared bias tables are
-  // exempt from weight decay; biases decay.
+  // belong to the last layer with kDecomposed. Only norms, positions and
+  // relative_position_bias_table (shared, or a Swin's) are exempt from weight decay; biases decay.
   nn::LayerOf layer_of() const;
 
  private:

@@ -1,6 +1,6 @@
 // The pretraining model: patches, encoder, decoder, loss. With a ConvViT as encoder it is Fast
-// ConvMAE (all views kept) or ConvMAE (one view kept), with a ViT Fast MAE or MAE, with a Swin
-// GreenMIM or SimMIM. The plan says how many views are kept.
+// ConvMAE (the plan keeps all views) or ConvMAE (it keeps one), likewise with a ViT Fast MAE or
+// MAE. With a Swin it is GreenMIM, or SimMIM if the decoder is linear.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -54,7 +54,8 @@ class MaskedAutoencoder {
   at::Device device() const { return parameters_->device(); }
 
   struct Result {
-    // Weighted sum of the targets' losses, each a mean over (image, view, hidden patch).
+    // Weighted sum of the targets' losses. Each is a mean over (image, view, predicted hidden
+    // patch); that of "mimic" is a mean over (image, visible patch).
     at::Tensor loss;
     // The losses without their weights: the decoder's targets in their order, then "mimic".
     std::vector<std::pair<std::string, at::Tensor>> losses;

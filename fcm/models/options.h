@@ -16,7 +16,7 @@ struct ModelOptions {
   void visit(Visitor& visitor) {
     visitor("kind", kind, config::OneOf{encoder::kinds()}, "family of the encoder");
     visitor("precision", precision, config::OneOf{{"auto", "fp32", "bf16"}},
-            "compute type; auto is bf16 if the processor supports it in hardware");
+            "compute type; auto is bf16 on a GPU and on processors with bf16 instructions");
   }
 };
 

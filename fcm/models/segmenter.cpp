@@ -61,8 +61,9 @@ Segmenter::Segmenter(const SegmenterOptions& options, uint64_t seed, const at::T
 
 nn::LayerOf Segmenter::layer_of() const {
   return [of_encoder = encoder::layer_of(options_.kind, options_.encoder)](std::string_view name) {
-    // Upstream's rules for exemption from weight decay never match, because the names in its
-    // segmenters begin with "backbone.".
+    // An upstream error: its rules for exemption from weight decay never match, because they lack
+    // the prefix "backbone." of the names in segmenters. So positions and class token decay, here
+    // too.
     const bool inside = name.starts_with(kBackbone);
     nn::Layer layer = of_encoder(inside ? name.substr(kBackbone.size() + 1) : name);
     layer.exempt = false;

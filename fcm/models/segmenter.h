@@ -32,7 +32,7 @@ namespace fcm::models {
 struct SegmenterOptions {
   std::string kind = encoder::kDefaultKind;  // conv_vit or vit
   encoder::EncoderOptions encoder;
-  int64_t rows = 512, cols = 512;  // of training images: the size of positions and bias tables
+  int64_t rows = 512, cols = 512;  // of training images; decides the sizes of positions and tables
   int64_t channels = 3;            // of the images
   int64_t classes = 150;
   int64_t head_channels = 768, aux_channels = 256;

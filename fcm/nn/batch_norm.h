@@ -17,10 +17,10 @@ struct RunningStatistics {
 enum class OverRanks {
   // PyTorch's SyncBatchNorm: one batch. Needs at least two values per channel over all ranks.
   kOneBatch,
-  // detectron2's NaiveSyncBatchNorm with stats_mode "N": means and mean squares of the ranks,
-  // weighted by their numbers of images. This equals one batch if all maps have one size, as maps
-  // of regions do. With several ranks `running` moves towards the biased variance. A rank may have
-  // no images; if no rank has any, `running` does not change.
+  // detectron2's NaiveSyncBatchNorm with stats_mode "N", which weights the means and mean squares
+  // of the ranks by their numbers of images. If all maps have one size, as maps of regions do, this
+  // equals one batch, and it is computed as one batch here. With several ranks `running` moves
+  // towards the biased variance. If no rank has any image, `running` does not change.
   kWeightedRanks,
 };
 

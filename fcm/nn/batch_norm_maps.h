@@ -1,6 +1,6 @@
 // Batch normalisation of channels-last maps, and the ReLU that follows it in upstream's heads.
 // Works on runs of rows that stay in the cache: one pass over memory for the statistics, one
-// for forward, two for backward. batch_norm.h is the plain form, for any layout.
+// for forward, two for backward. batch_norm.h is the plain form, for [N, C, ...].
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -25,10 +25,10 @@ struct Moments {
 };
 
 // (x - mean) * inverse * weight + bias, then ReLU if `relu`. x is [..., C] of any floating type;
-// the result has x's shape and type; arithmetic is in the type of weight_C. If the moments are
-// those of x, its gradient includes their dependence on x, a sum over all ranks. Gradients of
-// weight and bias are of this rank's images only. Of the maps, only x is saved for backward. Not
-// differentiable twice.
+// the result has x's shape and type; arithmetic is in the type of weight_C. If moments.ranks is
+// set, the moments must have been computed from x: the gradient of x then includes the effect of x
+// through them, which takes a sum over all ranks. Gradients of weight and bias are of this rank's
+// images only. Of the maps, only x is saved for backward. Not differentiable twice.
 at::Tensor normalised(const at::Tensor& x, const at::Tensor& weight_C, const at::Tensor& bias_C,
                       const Moments& moments, bool relu);
 
@@ -36,17 +36,19 @@ at::Tensor normalised(const at::Tensor& x, const at::Tensor& weight_C, const at:
 at::Tensor normalised_in_place(const at::Tensor& x, const at::Tensor& weight_C,
                                const at::Tensor& bias_C, const Moments& moments, bool relu);
 
-// Upstream's BatchNorm2d: weight, bias, and the frozen running_mean, running_var and
-// num_batches_tracked. The last one counts training batches and affects no result; it has the
-// floating type of the model, because all of a model's values have one type (upstream's is int64).
+// Upstream's BatchNorm2d: weight, bias, running_mean, running_var and num_batches_tracked. The
+// optimizer trains weight and bias; moments() updates the other three. num_batches_tracked counts
+// training batches and affects no result; it has the floating type of the model, because all of a
+// model's values have one type (upstream's is int64).
 class BatchNorm {
  public:
   BatchNorm(const Scope& scope, int64_t channels, const BatchNormOptions& options = {});
 
   // With ranks: the moments of this batch, [..., C], over all ranks; the running statistics move
   // towards them (as in batch_norm.h). Without ranks: the running statistics. Throws Error(kUsage)
-  // if all ranks together have one value per channel, which has no variance (one image, pooled to
-  // one value). With OverRanks::kWeightedRanks and no value at all: the running statistics.
+  // if all ranks together have fewer than two values per channel, which have no variance (such as
+  // one image pooled to one value). But with OverRanks::kWeightedRanks and no value at all: the
+  // running statistics.
   Moments moments(const at::Tensor& x, const Ranks& ranks) const;
   at::Tensor operator()(const at::Tensor& x, const Ranks& ranks, bool relu = false) const;
 

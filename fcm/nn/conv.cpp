@@ -166,7 +166,7 @@ at::Tensor Conv::operator()(const Recomputed& x) const { return of_maps(x, {}); 
 
 at::Tensor Conv::of_maps(const Recomputed& first, const std::vector<at::Tensor>& coarser) const {
   require(coarser.empty() || (shape_.side == 3 && shape_.stride == 1 && shape_.padding == 1),
-          "Conv::of_maps: got side {}, stride {}, expected 3 and 1 for maps of several sizes",
+          "Conv::of_maps: got side {}, stride {}, expected side 3, stride 1 and padding 1",
           shape_.side, shape_.stride);
   const at::Tensor& source = first.from[0];
   const int64_t least = shape_.side - 2 * shape_.padding;

@@ -24,24 +24,26 @@ struct ConvShape {
 // Upstream's convolution, weight [out, in, side, side]. The result has the type of the input;
 // weights may be of a wider type. Algorithms:
 //   side 1, stride 1: a matrix product
-//   side 3, stride 1, padding 1, 512 positions or more: Winograd in float32 (ops/conv3x3); on a
-//   GPU, and for bfloat16 maps on a processor with bfloat16 products: LibTorch's convolution
+//   side 3, stride 1, padding 1, 512 positions or more: Winograd (ops/conv3x3), bfloat16 maps
+//     converted to float32; but LibTorch's convolution on a GPU, and for bfloat16 maps on a
+//     processor with bfloat16 products
 //   otherwise: windows gathered as rows, and a matrix product
 class Conv {
  public:
   Conv(const Scope& scope, const ConvShape& shape, ConvStart start = ConvStart::kFanIn);
 
   // x [B, H, W, in] -> [B, (H + 2 * padding - side) / stride + 1, .., out]. Throws Error(kUsage) if
-  // the map is smaller than a window.
+  // the padded map is smaller than a window.
   at::Tensor operator()(const at::Tensor& x_BHWI) const;
   // The same convolution of a map that backward recomputes.
   at::Tensor operator()(const Recomputed& x) const;
 
   // Convolves maps of several sizes, concatenated along channels: the first map at its own size,
-  // the others bilinearly upsampled to it (nn::upsample). Side 3, stride 1, padding 1. The product
-  // with a tap's weights commutes with upsampling, so it is done first: conv(up(x)) is the sum over
-  // the nine taps of shift(up(tap * x)), with zeros shifted in. A map of half the side costs a
-  // quarter, and the concatenated map is never built. Equal to the plain form up to rounding.
+  // the coarser maps bilinearly upsampled to it (nn::upsample). Side 3, stride 1, padding 1. The
+  // product with a tap's weights commutes with upsampling, so the product comes first: conv(up(x))
+  // is the sum over the nine taps of shift(up(tap * x)), with zeros shifted in. A map of half the
+  // side costs a quarter, and the concatenated map is never built. Equal to the plain form up to
+  // rounding.
   at::Tensor of_maps(const Recomputed& first, const std::vector<at::Tensor>& coarser) const;
 
  private:

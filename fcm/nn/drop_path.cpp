@@ -44,7 +44,7 @@ DropPath draw_drop_path(const std::vector<double>& rates, uint64_t seed, uint64_
     for (size_t block = 0; block < rates.size(); ++block) {
       const double keep = 1 - rates[block];
       for (int64_t i = first[block]; i < first[block + 1]; ++i) {
-        // Every branch takes one draw, whatever its rate, so rates do not shift later draws.
+        // Every part of a branch takes one draw, whatever its rate, so rates shift no later draws.
         const bool kept = random.uniform() + keep >= 1;
         *scale++ = kept ? static_cast<float>(1 / keep) : 0.0F;
       }

@@ -18,8 +18,8 @@ struct BranchScales {
 // One entry per block, first to last; empty: nothing is dropped.
 using DropPath = std::vector<BranchScales>;
 
-// Drop probability of each block, from 0 at the first to `rate` at the last in equal steps, from a
-// float32 linspace as upstream (models_convvit.py, models_vit.py).
+// Drop probability of each block, from 0 at the first to `rate` at the last in equal steps (0 for a
+// single block), from a float32 linspace as upstream (models_convvit.py, models_vit.py).
 std::vector<double> drop_path_rates(double rate, int64_t blocks);
 
 // Draws keyed by (seed, epoch, sample id): floor(keep + U) / keep with keep = 1 - rate and U

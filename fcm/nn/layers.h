@@ -19,8 +19,8 @@ namespace fcm::nn {
 // cells to be merged, are stored in this order.
 std::vector<int64_t> row_by_row(int64_t side);
 
-// Initialisation of a convolution's bias, given that of its weight: zero for kLecunNormal, as
-// upstream sets it there; otherwise PyTorch's default.
+// Initialisation of a convolution's bias, given that of its weight: zero for kLecunNormal, as in
+// upstream's detectors; otherwise PyTorch's default.
 Init bias_init(Init weight);
 
 // x [..., I] -> [..., O].

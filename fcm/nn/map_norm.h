@@ -26,8 +26,8 @@ class MapNorm {
   // Adds weight and bias; for kBatch the running statistics too.
   MapNorm(const Scope& scope, int64_t channels, const MapNormOptions& options = {});
 
-  // The normalised x [..., C], computed lazily. In evaluation without gradients kBatch overwrites x
-  // immediately. kLayer ignores ranks.
+  // The normalised x [..., C], with `relu` after ReLU, computed lazily. In evaluation without
+  // gradients kBatch overwrites x immediately. kLayer ignores ranks.
   Recomputed operator()(const at::Tensor& x, const Ranks& ranks, bool relu) const;
 
  private:

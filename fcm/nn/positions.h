@@ -1,4 +1,5 @@
-// Resizes position tables to another grid of patches.
+// Resizes tables of positions to another grid of patches, and tables of relative positions to
+// windows of another size.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,9 +8,9 @@
 
 namespace fcm::nn {
 
-// The interpolation filter, always bicubic (PyTorch's, align_corners=False).
+// Variants of PyTorch's bicubic interpolation (align_corners=False).
 enum class PositionFilter {
-  kBicubic,    // MAE's util/pos_embed.py and transformers' CLIP and SigLIP
+  kBicubic,    // plain: MAE's util/pos_embed.py and transformers' CLIP and SigLIP
   kOffset,     // scale (new + 0.1) / old instead of new / old: DINOv2
   kAntialias,  // antialiased (wider filter when downsampling): DINOv2 with registers
 };
@@ -24,8 +25,9 @@ at::Tensor resize_positions(const at::Tensor& positions_1TC, int64_t from_rows, 
                             int64_t to_rows, int64_t to_cols,
                             PositionFilter filter = PositionFilter::kBicubic);
 
-// Resizes a table of relative positions, [(2 * from - 1)^2, heads], to windows of `to` cells. The
-// old positions are spread geometrically, denser in the middle, over the extent of the new ones; a
+// Resizes a table of relative positions from windows of `from` x `from` cells,
+// [(2 * from - 1)^2, heads], to windows of `to` x `to` cells, [(2 * to - 1)^2, heads]. The old
+// positions are spread geometrically, denser in the middle, over the extent of the new ones; a
 // cubic spline (not-a-knot) interpolates the old values. The result has the table's type; for
 // from == to it is the table itself. Source: SimMIM's utils.py remap_pretrained_keys_swin, after
 // BEiT.

@@ -20,7 +20,7 @@ struct OpTiming {
                                  // counts as one and a half forward passes
   double gflops = 0;             // a backward pass counts as two forward passes
   double reference_ratio = 0;    // median time of the reference / of ours, measured alternately
-  std::optional<double> library_ratio;  // time of LibTorch's operator, if there is one / of ours
+  std::optional<double> library_ratio;  // the same for LibTorch's operator, if the case has one
 };
 
 // Times the benchmark cases whose "op/case" contains `filter` (empty: all), in float32 and

@@ -6,7 +6,7 @@
 namespace fcm::ops {
 
 // Operations and bytes are analytic counts, not measured. inputs, outputs: features of a matrix
-// product, otherwise 0.
+// product or channels of a convolution, otherwise 0.
 struct Work {
   const char* name;
   double flops, bytes;
@@ -19,7 +19,7 @@ class WorkListener {
   virtual void begin() = 0;
   virtual void end(const Work& work) = 0;
   // Work from now on belongs to this phase of a training step: "encoder", "decoder", "head",
-  // "teachers", "backward", "update"; "": to none.
+  // "detector", "segmenter", "teachers", "loss", "backward" or "update"; "": to none.
   virtual void phase(const char* /*name*/) {}
 };
 

@@ -1,6 +1,7 @@
-// Replaces every operator's kernels by its plain reference. This shows within minutes whether a
-// wrong value comes from a kernel or from the model (docs/debugging.md). Slow, and needs the memory
-// of plain tensor calls.
+// Replaces the kernels of the operators (the op.h files) by their plain references. This shows
+// within minutes whether a wrong value comes from a kernel or from the model (docs/debugging.md).
+// It is slow and needs the memory of plain tensor calls. nn::Conv keeps its kernels: it calls the
+// passes of operators directly.
 #pragma once
 
 namespace fcm::ops {

@@ -41,7 +41,7 @@ at::Tensor layer_norm_with(Isa isa, const at::Tensor& x, const at::Tensor& weigh
 // Our own kernels. x: float32 or float64, with AMX also bfloat16.
 at::Tensor linear_with(Isa isa, const at::Tensor& x, const at::Tensor& weight_OI,
                        const at::Tensor& bias_O);
-// The BLAS library's matrix products.
+// The matrix products of LibTorch, or on a GPU of cuBLASLt.
 at::Tensor linear_library(const at::Tensor& x, const at::Tensor& weight_OI,
                           const at::Tensor& bias_O);
 

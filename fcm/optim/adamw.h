@@ -26,8 +26,8 @@ struct ElementRange {
 class AdamW {
  public:
   // Every trainable parameter must be in exactly one group. Uses the betas, epsilon and clip_norm
-  // of the options, and the weight decay of the groups. `share`: the elements that it updates and
-  // whose moments it stores; nullopt: all.
+  // of the options, and the weight decay of the groups. `share`: the elements that this optimizer
+  // updates and whose moments it stores; nullopt: all.
   AdamW(nn::Parameters& parameters, std::vector<ParameterGroup> groups, const OptimOptions& options,
         std::optional<ElementRange> share = std::nullopt);
   // With the groups of pretraining and the weight decay of the options.
@@ -37,7 +37,8 @@ class AdamW {
   // L2 norm of all gradients, in float64; non-finite if any of them is.
   double gradient_norm() const;
 
-  // The factor that clips gradients of this norm: below 1 if clip_norm is set and they exceed it.
+  // The factor that clips gradients of this norm. It is below 1 if a clip_norm is set and `norm`
+  // exceeds it.
   double clip_scale(double norm) const;
 
   // One step at the scheduled rate, which each group scales. Gradients are first multiplied by

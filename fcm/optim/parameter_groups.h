@@ -39,8 +39,8 @@ std::vector<ParameterGroup> layer_decay_groups(const nn::Parameters& parameters,
 
 // Detection (detectron2's get_default_optimizer_params, as ConvMAE's DET folder, MIMDet and the
 // official ConvMAE-Det call it): "decay", then "no_decay"; if layer_decay is below 1, both for
-// every layer. Without decay: weights and biases of norms, positions, and tables of relative
-// positions by row and column differences. Biases of other layers decay.
+// every layer. Without decay: weights and biases of norms (modules with a 1-D weight), "pos_embed",
+// and "relative_position_bias_table". Everything else decays, biases of other layers included.
 std::vector<ParameterGroup> detection_groups(const nn::Parameters& parameters,
                                              const nn::LayerOf& layer_of, double weight_decay,
                                              double layer_decay);

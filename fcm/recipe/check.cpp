@@ -74,9 +74,9 @@ void check_named_size(const Recipe& recipe, Faults& faults) {
   actual.section("encoder", given);
   for (size_t i = 0; i < expected.fields.size(); ++i) {
     const std::string& key = expected.fields[i].key;
-    // Two keys may differ from the named size: a Swin's window, which depends on the image size;
-    // and norm_epsilon of a Swin, which depends on its pretraining, or of a segmenter, which
-    // differs from that of its encoder's pretraining.
+    // Two keys may differ from the named size: a Swin's window, because it depends on the image
+    // size; and norm_epsilon, of a Swin because it depends on the pretraining, and of a segmenter
+    // because upstream's ConvViT segmenter uses another value than pretraining.
     const bool is_swin = recipe.model.kind == "swin";
     const bool goes_with_more = (key == "window" && is_swin) ||
                                 (key == "norm_epsilon" && (is_swin || recipe.is<Segment>()));
@@ -222,7 +222,10 @@ void check_targets(const Recipe& recipe, Faults& faults) {
                   "targets.clip_feature = \"projected\", but {} has no projection of its patches; "
                   "write \"tokens\"",
                   options.clip_tower);
-    if (averages) check_depth("that tower", targets::tower_options(options, name, 1, 1).depth);
+    if (averages) {
+      check_depth("the tower of targets." + name,
+                  targets::tower_options(options, name, 1, 1).depth);
+    }
   }
 }
 

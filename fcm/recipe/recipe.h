@@ -101,8 +101,8 @@ struct Recipe {
   }
 };
 
-// A recipe of default values for the task of the text, which its sections determine ([classifier]:
-// Classify, [segmenter]: Segment, [detector]: Detect, else Pretrain).
+// A recipe of default values. The sections of the text determine its task ([classifier]: Classify,
+// [segmenter]: Segment, [detector]: Detect, else Pretrain).
 Recipe recipe_for_task_of(std::string_view toml, const std::string& file_name);
 
 // The section that identifies the recipe's task, such as "[classifier]"; "" for pretraining.
@@ -111,7 +111,7 @@ const char* section_of_task(const Recipe& recipe);
 // Reads a complete recipe from TOML and applies the "section.key=value" overrides in order. An
 // override of encoder.size with a named size, or of model.kind if the size is named, also sets the
 // keys that the named size defines. Each value is checked; check() checks combinations. Throws
-// Error(kUsage) that names file, line, key and value.
+// Error(kUsage) that names key and value, and file and line or the override.
 Recipe read_recipe(std::string_view toml, const std::string& file_name,
                    const std::vector<std::string>& overrides = {});
 

@@ -16,7 +16,7 @@ namespace fcm::recipe {
 namespace fs = std::filesystem;
 namespace {
 
-// A recipe is a page of text; a larger file was given by mistake.
+// Recipes have a few kilobytes; a file above this size was given by mistake.
 constexpr uintmax_t kLargest = 1 << 20;  // bytes
 
 [[noreturn]] void refuse_folder_as_recipe(const fs::path& folder) {
@@ -26,7 +26,8 @@ constexpr uintmax_t kLargest = 1 << 20;  // bytes
        fs::exists(inner, ignored) ? fmt::format("; it holds one: {}", inner.string()) : "");
 }
 
-// Refuses a file that is not TOML and names its kind; the parser would only name a character in it.
+// Refuses a binary file or one of another known kind, and names the kind; the parser would only
+// name a character in it.
 void refuse_other_content(const fs::path& file) {
   std::string begin(kContentBytes, '\0');
   std::ifstream stream(file, std::ios::binary);
@@ -137,8 +138,8 @@ Recipe load_pretraining_recipe(const std::string& name_or_file,
   const Found file = found(name_or_file, folders);
   if (!file.is_for<Pretrain>()) {
     fail(ExitCode::kUsage,
-         "{} is a fine-tuning recipe: it has a section {}; use it with fastconvmae finetune, or "
-         "choose another recipe here",
+         "{} is not a pretraining recipe: it has a section {}; use it with fastconvmae finetune or "
+         "linprobe, or choose another recipe here",
          file.file, section_of_task(recipe_for_task_of(file.text, file.file)));
   }
   return checked(file, overrides);

@@ -15,7 +15,7 @@ std::vector<std::filesystem::path> shipped_recipes(
     const std::vector<std::filesystem::path>& folders);
 
 // The file for the value of `--recipe`: a path if there is such a file, else a shipped recipe of
-// that name. Otherwise throws Error(kUsage) that suggests the nearest name.
+// that name. Otherwise throws Error(kUsage), which suggests the nearest name for a mistyped one.
 std::filesystem::path find_recipe(const std::string& name_or_file,
                                   const std::vector<std::filesystem::path>& folders);
 

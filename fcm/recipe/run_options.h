@@ -35,7 +35,7 @@ struct RunOptions {
     visitor("keep_every_steps", keep_every_steps, config::Range{0, 1e15},
             "checkpoints at multiples of this are never removed; 0: none");
     visitor("pictures_every_steps", images_every_steps, config::Range{0, 1e15},
-            "steps per sheet of reconstructions; 0: only at the end");
+            "steps per sheet of reconstructions, class maps or objects; 0: only at the end");
     visitor("knn_every_epochs", knn_every_epochs, config::Range{0, 1e6},
             "epochs per kNN evaluation on labelled images; 0: never");
     visitor("max_skipped_in_a_row", max_skipped_in_a_row, config::Range{1, 1e6},

@@ -36,7 +36,7 @@ nn::Cost cost_of(const Recipe& recipe) {
     const int64_t classes = recipe.detect().detector.classes;
     return models::cost(detector_options(recipe, classes == 0 ? kClassesOfCoco : classes));
   }
-  // For a classifier, counted as in pretraining, with the norm and the fused stages.
+  // The encoder of a classifier, counted as in pretraining, with the norm and the fuse layers.
   return encoder::family(recipe.model.kind)
       .cost(recipe.encoder, recipe.data.channels, views_of(grid, {0, {}}),
             {.norm = true, .fuse = true});

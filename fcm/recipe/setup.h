@@ -18,7 +18,8 @@ models::DetectorOptions detector_options(const Recipe& recipe, int64_t classes);
 models::SegmenterOptions segmenter_options(const Recipe& recipe, int64_t classes);
 targets::Student student_of(const Recipe& recipe);
 
-// model.precision as a type: bf16 or fp32; "auto" is bf16 if the device supports it in hardware.
+// model.precision as a type: bf16 or fp32; "auto" is bf16 on a GPU and on a CPU that has bf16
+// instructions, else fp32.
 at::ScalarType compute_type(const std::string& precision, at::Device device = at::kCPU);
 const char* compute_name(at::ScalarType compute);
 
@@ -31,7 +32,7 @@ int64_t choose_micro_batch(const Recipe& recipe, at::ScalarType compute, double 
 
 // Multiply-adds of a forward pass of one image: encoder and decoder, or encoder and heads of a
 // segmenter or a detector, as models::cost counts them; for a classifier the encoder on every
-// patch. A training step costs three times as much; a multiply-add is two operations.
+// patch. Forward and backward together cost three times as much; a multiply-add is two operations.
 double forward_multiply_adds(const Recipe& recipe);
 
 // The same for the teachers, which have no backward pass.

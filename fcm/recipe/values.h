@@ -9,8 +9,8 @@
 
 namespace fcm::recipe {
 
-// Pairs such as "optim.base_lr" and "1.5e-4" (the value as TOML), in the order of the recipe. [row]
-// is left out, since it only names and describes the recipe.
+// Pairs such as "optim.base_lr" and "0.00015" (the value as TOML), in the order of the recipe.
+// [row] is left out, since it only names and describes the recipe.
 using Values = std::vector<std::pair<std::string, std::string>>;
 Values values_of(Recipe recipe);
 

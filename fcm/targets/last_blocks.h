@@ -16,7 +16,7 @@ class LastBlocks {
   // 1>". The last `patches` tokens of their outputs [B, T, D] are the patches.
   LastBlocks(const std::string& stem, int64_t depth, int64_t count, int64_t patches);
 
-  // Pass this to the network's forward; it must not outlive this object.
+  // The observer to pass to the network's forward pass; it must not outlive this LastBlocks.
   nn::Observer observer();
   at::Tensor mean_BLD() const;  // call it after the forward pass
 

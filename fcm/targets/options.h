@@ -14,8 +14,8 @@ std::vector<std::string> tower_names(const std::string& target);
 
 // The targets of each hidden patch: its pixels, and features that other networks compute from the
 // whole image. Upstream published no values for feature targets, so the defaults are this
-// project's. The loss is SmoothL1 on normalised tokens, as in MaskAlign; visible tokens mimic a
-// teacher as in MR-MAE (arXiv 2303.05475).
+// project's. The default loss of features is SmoothL1 on normalised tokens, as in MaskAlign. With
+// `mimic`, visible tokens mimic a teacher as in MR-MAE (arXiv 2303.05475); by default they do not.
 struct TargetOptions {
   bool norm_pix = true;
   double variance_epsilon = 1e-6;

@@ -15,7 +15,7 @@
 namespace fcm::targets {
 
 // A frozen tower: this program's ViT with the options of the tower's kind. Parameters have timm's
-// names (interop/tower_names.h), belong to no optimizer, and must be loaded from a file.
+// names (interop/tower_names.h) and belong to no optimizer; the caller sets their values.
 class Teacher {
  public:
   // Throws Error(kUsage) if the images do not divide into patches.

@@ -19,7 +19,7 @@ const char* name_of(TeacherKind kind);
 const char* target_of(TeacherKind kind);
 
 // Kind, sizes and settings of a tower. The defaults are those of DINO's ViT-B/16; of_kind returns
-// the upstream settings of every kind.
+// the upstream settings of another kind.
 struct TeacherOptions {
   TeacherKind kind = TeacherKind::kDino;
   int64_t rows = 224, cols = 224;  // of the image, in pixels

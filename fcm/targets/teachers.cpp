@@ -13,8 +13,8 @@
 namespace fcm::targets {
 namespace {
 
-// Draws weights uniformly, with the scale of a Linear's initialisation, and scales of norms near
-// one, so that features differ between patches.
+// Draws weights uniformly, with the scale of a Linear's initialisation; scales of norms and layers
+// near one; biases and other vectors near zero. With these values features differ between patches.
 void randomise_tower(Teacher& teacher) {
   for (const nn::Parameter& parameter : teacher.parameters().all()) {
     const uint64_t name = fnv1a64(parameter.name.data(), parameter.name.size());

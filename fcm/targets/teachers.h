@@ -18,7 +18,8 @@ namespace fcm::targets {
 class Teachers {
  public:
   // Towers in `of_files` ("clip", "dino") have the options given there, and the caller loads their
-  // parameters from a file. Other towers are those that `options` names, with random parameters.
+  // parameters from a file. Every other tower has the size that `options` names, and random
+  // parameters.
   Teachers(const TargetOptions& options, const Student& student,
            const at::TensorOptions& held = at::kFloat,
            const std::map<std::string, TeacherOptions>& of_files = {});

@@ -47,7 +47,8 @@ Facts facts_of(const std::string& kind, const encoder::EncoderOptions& encoder, 
       {"data.channels", fmt::format("{}", channels)}};
 }
 
-// Segmenters and detectors take some encoder values from their recipe instead of the checkpoint.
+// Whether the recipe trains a segmenter or a detector. These take the epsilon of their encoder's
+// norms from the recipe, even if its other values come from the checkpoint.
 bool is_of_downstream(const recipe::Recipe& recipe) {
   return recipe.is<recipe::Segment>() || recipe.is<recipe::Detect>();
 }
@@ -70,7 +71,7 @@ T stated_value(const Checkpoint& checkpoint, const char* key, const T& otherwise
 
 // The checkpoint's encoder; empty if it is unknown. The number of heads cannot be derived from
 // tensors: without a recipe or a file next to the weights, that of `ours` is assumed. The epsilon
-// of `ours` is assumed as well; say_other_values warns if it differs.
+// of `ours` is assumed as well; say_other_values warns if files next to the weights state another.
 Facts facts_of(const Checkpoint& checkpoint, const recipe::Recipe& for_recipe) {
   const encoder::EncoderOptions& ours = for_recipe.encoder;
   const bool with_epsilon = keeps_epsilon(for_recipe);
@@ -107,8 +108,8 @@ void refuse_other_encoder(const recipe::Recipe& recipe, const Checkpoint& checkp
        checkpoint.path.string(), fmt::join(there, ", "), recipe.row.name, fmt::join(here, ", "));
 }
 
-// Warns about values of the recipe that differ from those with which the weights were trained. The
-// recipe's values are used.
+// Warns about values of the recipe that differ from those that files next to the weights state. The
+// recipe's values are used. A checkpoint that holds a recipe is not compared.
 void say_other_values(const recipe::Recipe& recipe, const Checkpoint& checkpoint,
                       Reporter& reporter) {
   if (checkpoint.state.contains("recipe")) return;
@@ -127,8 +128,8 @@ void say_other_values(const recipe::Recipe& recipe, const Checkpoint& checkpoint
   if (keeps_epsilon(recipe)) say("encoder.norm_epsilon", recipe.encoder.norm_epsilon);
 }
 
-// Reports if the weights were evaluated with another crop. The crop is not part of the encoder, so
-// the recipe's value is used.
+// Reports if files next to a classifier's weights state another crop for evaluation. The crop is
+// not part of the encoder, so the recipe's value is used.
 void say_other_crop(const recipe::Recipe& recipe, const Checkpoint& checkpoint,
                     Reporter& reporter) {
   if (checkpoint.state.contains("recipe") || !recipe.is<recipe::Classify>()) return;

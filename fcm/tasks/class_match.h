@@ -23,7 +23,7 @@ struct TrainedClasses {
   bool only_numbered = false;      // trained on numeric labels without names
 };
 
-// Matches the classes of `dataset` with the `outputs` of a classifier (a number):
+// Matches the classes of `dataset` with those of a classifier that has `outputs` outputs:
 // - If the names are equal and in the same order, returns the data set as it is.
 // - If the classifier has all names of the data set, matches by name, with a note.
 // - If either has only numeric labels (a list, shards) and both have the same number of classes,

@@ -157,7 +157,7 @@ bool differs(const std::vector<viz::Difference>& differences, const char* beginn
 }
 
 // A note if recipe.toml differs from the recipe in the newest checkpoint. This is the case if the
-// run was started again with more epochs and has not saved since.
+// run was started again with other keys of [run] or [debug] and has not saved since.
 std::string note_on_another_recipe(const std::string& name, const StoredRun& run) {
   const std::string stored = text_in(run.about, "recipe");
   if (stored == kUnknown) return {};
@@ -189,8 +189,8 @@ std::vector<std::string> notes_on(const viz::ComparisonInput& input,
                               "detector.", "pipeline.", "jitter."}) {
     if (several_kinds || !differs(input.differences, section)) continue;
     notes.push_back(fmt::format(
-        "The keys of [{}] differ, so the losses measure different things: a lower loss need not be "
-        "the better run.",
+        "The keys of [{}] differ, so the losses measure different things: a lower loss need not "
+        "mean a better run.",
         std::string(section, std::char_traits<char>::length(section) - 1)));
   }
   if (differs(input.differences, "measured on")) {

@@ -37,7 +37,7 @@ uint32_t hash_of_name(const std::string& name) {
   return static_cast<uint32_t>(loader::checksum(stem_of(name)) >> 32);
 }
 
-// Hash of the name and index of the images whose names have the smallest hashes, sorted by hash.
+// Pairs (hash of the name, index) of the images whose names have the smallest hashes, sorted.
 std::vector<std::pair<uint32_t, int64_t>> choose(const loader::Dataset& dataset) {
   std::vector<std::pair<uint32_t, int64_t>> chosen(static_cast<size_t>(dataset.size()));
   for (int64_t i = 0; i < dataset.size(); ++i) {

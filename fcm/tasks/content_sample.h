@@ -34,15 +34,15 @@ ContentSample content_sample_of(const loader::Dataset& dataset, int64_t threads)
 
 // The sample for a checkpoint's state: the 1024 smallest marks, 24 hexadecimal digits each.
 nlohmann::json to_json(const ContentSample& sample);
-// Throws json::exception, or returns an empty sample, for JSON that to_json did not write.
+// JSON that to_json did not write gives json::exception, an empty sample, or meaningless marks.
 ContentSample content_sample_from(const nlohmann::json& state);
 
 // The images of `measured` that are also in `known`, under any name.
 struct SharedImages {
   // Images of `measured` that were compared: all of them if `known` covers its whole set, else
-  // those whose name hash is in the range of `known`.
+  // those that are in `known` or whose name hash is in the range of `known`.
   int64_t compared = 0;
-  int64_t shared = 0;   // images of these that are in `known`
+  int64_t shared = 0;   // compared images that are in `known`
   std::string example;  // the first shared image by name; empty if `measured` has no names
 };
 // `known_images`: the number of images of the set that `known` is a sample of.
@@ -52,7 +52,7 @@ SharedImages shared_images(const ContentSample& known, int64_t known_images,
 // Compares the pixels of images that have equal names in two samples of the same list of images.
 struct ChangedImages {
   int64_t compared = 0;  // images with equal names
-  int64_t changed = 0;   // images of these with different pixels
+  int64_t changed = 0;   // compared images with different pixels
 };
 ChangedImages changed_images(const ContentSample& before, const ContentSample& now);
 

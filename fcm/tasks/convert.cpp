@@ -94,8 +94,9 @@ bool holds_model_of(const fs::path& folder, const std::string& format) {
   return format == "hf" ? type == "fastconvmae" : type == "vit" || type == "swin";
 }
 
-// Whether a folder has at most one checkpoint, and is not part of a run. A conversion to native
-// leaves one checkpoint in its folder; in the folder of a run it would delete all others.
+// Whether a folder has at most one checkpoint, which this program wrote, and is not part of a run.
+// A conversion to native leaves one checkpoint in its folder; in the folder of a run it would
+// delete all others.
 bool holds_one_step(const fs::path& folder) {
   return checkpoint::has_steps(folder) && checkpoint::count_steps(folder) <= 1 &&
          !checkpoint::first_foreign_step(folder) &&
@@ -169,11 +170,12 @@ int64_t published_epoch(const Checkpoint& checkpoint, Reporter& reporter) {
   return static_cast<int64_t>(whole) - 1;
 }
 
-// The recipe of a checkpoint; nullopt if it is neither stored nor can be inferred. An inferred
-// recipe is used but not written to the converted file, where it would look like a stored one.
+// The recipe of a checkpoint; nullopt if it is not stored and cannot be inferred. An inferred
+// recipe is used, but without --set it is not written to the converted file, where it would look
+// like a stored one.
 struct Known {
   std::optional<recipe::Recipe> recipe;
-  std::string text;  // empty: inferred
+  std::string text;  // to be written; empty: inferred
 };
 
 Known recipe_for(const Checkpoint& checkpoint, const std::vector<std::string>& set) {
@@ -240,7 +242,7 @@ void write_pth(const fs::path& path, const Checkpoint& checkpoint, const Known& 
   file.args = json::object();
   if (state.contains("args")) {
     file.args = state.at("args");
-  } else if (recipe.is<recipe::Pretrain>()) {  // upstream's files of other tasks have no args
+  } else if (recipe.is<recipe::Pretrain>()) {  // published_args knows only those of pretraining
     file.args = interop::published_args(recipe);
   }
   file.recipe = known.text;

@@ -11,11 +11,12 @@ namespace fcm::tasks {
 // Throws Error(kUsage) if the request has options that only this format takes.
 void refuse_onnx_options(const ConvertRequest& request);
 
-// Writes a model for other runtimes (interop/onnx/models.h), with producer, mean and std, class
-// names and the recipe's name in its metadata. The caller has checked that request.out may be
-// written. The result is that of convert_checkpoint, and "what", "nodes", "inputs" and "outputs"
-// (shapes by name). A model that is too large for one file gets a second file, "data". Throws
-// Error(kCheckpoint) if the checkpoint has no such model.
+// Writes a model for other runtimes (interop/onnx/models.h). Its metadata has what a user of the
+// graph needs, such as mean and std, class names and the recipe's name. The caller has checked that
+// request.out may be written. Returns "from", "to", "tensors" and "out" like convert_checkpoint,
+// and "what", "nodes", "inputs" and "outputs" (shapes by name). A model that is too large for one
+// file gets a second file, whose path is "data". Throws Error(kCheckpoint) if the checkpoint has no
+// such model.
 nlohmann::json convert_to_onnx(const ConvertRequest& request, Reporter& reporter);
 
 }  // namespace fcm::tasks

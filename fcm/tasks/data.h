@@ -22,7 +22,8 @@ std::shared_ptr<const loader::Dataset> open_images(
     loader::TargetKind wanted = loader::TargetKind::kNone);
 
 // Opens a data set with labels and reports its remarks. Throws Error(kData) if it has no labels, or
-// if more than one label in ten is unusable, with their number and the first fault. Warns of fewer.
+// if more than one label in ten is unusable, with their number and the first fault. Warns of fewer
+// unusable labels, and of data with only one class.
 std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split,
                                                      const MachineOptions& machine,
                                                      Reporter& reporter);
@@ -35,19 +36,22 @@ void refuse_different_classes(const std::string& data, const loader::Dataset& tr
 struct LabelledData {
   std::shared_ptr<const loader::Dataset> train, val;
 };
-// Opens both splits, which have labels of the same classes. A remark on both is reported once.
+// Opens both splits, which must have labels of the same classes; otherwise throws Error(kData). A
+// remark on both splits is reported once.
 LabelledData open_labelled_splits(const std::string& data, const MachineOptions& machine,
                                   Reporter& reporter);
 
-// Opens both splits, which have class maps of the same classes; open_mapped opens one. A remark on
-// both splits is reported once. Throws Error(kData) if images have no maps.
+// Opens both splits, which must have class maps of the same classes; open_mapped opens one split. A
+// remark on both splits is reported once. Throws Error(kData) if images have no maps, or if the
+// classes differ.
 LabelledData open_mapped_splits(const std::string& data, const MachineOptions& machine,
                                 Reporter& reporter);
 std::shared_ptr<const loader::Dataset> open_mapped(const std::string& data, loader::Split split,
                                                    const MachineOptions& machine,
                                                    Reporter& reporter);
 
-// Like open_mapped_splits and open_mapped, for objects, of the same classes with the same ids.
+// Like open_mapped_splits and open_mapped, for annotated objects instead of maps. The ids of the
+// classes must be the same in both splits, too.
 LabelledData open_instance_splits(const std::string& data, const MachineOptions& machine,
                                   Reporter& reporter);
 std::shared_ptr<const loader::Dataset> open_instances(const std::string& data, loader::Split split,

@@ -35,7 +35,8 @@ struct OpenedSplit {
   std::shared_ptr<const loader::Dataset> dataset;
 };
 
-// Whether two splits have the same images, as those of a file or of a folder without train/ and
+// Whether two splits are taken to have the same images, because their numbers of images and the
+// names of their first images are equal. So it is for a file, and for a folder without train/ and
 // val/.
 bool same_images(const loader::Dataset& a, const loader::Dataset& b) {
   return a.size() == b.size() && (a.size() == 0 || a.name(0) == b.name(0));
@@ -54,7 +55,8 @@ std::map<std::string, int64_t> endings_of(const loader::Dataset& dataset) {
   return endings;
 }
 
-// Reports the remarks on the splits, each once, the endings of files, and unusable labels.
+// Reports the remarks on the splits, each once, the endings of files if they differ, and unusable
+// labels.
 void say_remarks(const std::string& data, const std::vector<OpenedSplit>& opened,
                  Reporter& reporter) {
   std::vector<std::string> said;
@@ -294,7 +296,9 @@ class RepeatedContents {
   };
   std::unordered_map<uint64_t, Seen> first_;
   int64_t repeated_ = 0, conflicting_ = 0;
-  std::pair<int64_t, int64_t> example_, conflict_;  // indices of the first such pair of images
+  // Indices of the first pair of images with the same pixels, and of the first such pair with
+  // different classes.
+  std::pair<int64_t, int64_t> example_, conflict_;
 };
 
 // Counts images whose EXIF orientation is not upright.

@@ -29,7 +29,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kData = "fashion-mnist";
-// Training images for the kNN bank and the probe, and as many test images.
+// Number of training images for the kNN bank and the probe, and number of test images.
 constexpr int64_t kLabelled = 10'000;
 
 struct Measured {
@@ -67,9 +67,9 @@ Measured measure_all(const recipe::Recipe& recipe, const TrainedModel& trained, 
   return measured;
 }
 
-// The accuracies of kNN ("knn") and the probe ("linprobe") on the features of raw pixels, the
-// untrained and the pretrained network, each with the better kind of tokens. "features" has the
-// accuracies with both kinds.
+// The accuracies of kNN ("knn") and the probe ("linprobe") on raw pixels and on the features of the
+// untrained and the pretrained network. For a network they are those of the better kind of tokens;
+// "features" has the accuracies with each kind. Raw pixels are always flattened.
 nlohmann::json accuracies(const Measured& measured) {
   using Member = double eval::FrozenAccuracy::*;
   const auto three = [&](Member member, bool raw) {

@@ -20,10 +20,10 @@ struct DryRun {
   int64_t threads = 1;
 };
 
-// Returns steps, parameters and FLOPs of the recipe, the memory that the run needs (an upper
-// estimate) and that the machine has, and "hours_per_epoch_at_least". The latter assumes the speed
-// of a large matrix product, which is measured now and which no step exceeds. `bench tune` measures
-// real steps.
+// Returns, among other facts, steps, parameters and FLOPs of the recipe, the memory for weights,
+// gradients, moments and activations (an upper estimate), the memory of the device, and
+// "hours_per_epoch_at_least". The hours assume the speed of a large matrix product, which is
+// measured now and which no step exceeds. `bench tune` measures real steps.
 nlohmann::json dry_run(const DryRun& run);
 
 }  // namespace fcm::tasks

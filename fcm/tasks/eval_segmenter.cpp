@@ -21,8 +21,8 @@ namespace fcm::tasks {
 namespace {
 
 // Throws Error(kData) if the data set and the segmenter have different classes. The pixels of a map
-// are class indices, so index i must mean the same class in both; the class names show whether it
-// does.
+// are class indices, so index i must mean the same class in both. This is checked by the class
+// names if both have them; without names, only too many classes are refused.
 void refuse_other_classes(const TrainedSegmenter& trained, const loader::Dataset& dataset,
                           const EvalRequest& request) {
   const std::string segmenter = request.checkpoint.path.string();

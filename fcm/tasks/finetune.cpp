@@ -48,7 +48,8 @@ LabelledData data_for(const FinetuneRequest& request, Reporter& reporter) {
   return open(request.data, request.machine, reporter);
 }
 
-// The class names: of the maps for a segmenter, of the objects for a detector.
+// The class names: of the maps for a segmenter, of the objects for a detector, of the labels for a
+// classifier.
 const std::vector<std::string>& classes_of(const loader::Dataset& dataset,
                                            const recipe::Recipe& recipe) {
   if (recipe.is<recipe::Segment>()) return dataset.map_classes().names;

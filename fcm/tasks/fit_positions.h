@@ -31,7 +31,7 @@ at::Tensor fit_positions(formats::TensorView& table, int64_t class_tokens, masks
 
 // Resizes a relative position table [(2 * w - 1)^2, heads] of windows of side w to the model's
 // number of rows `rows` (nn::resize_relative_table). The returned tensor owns the bytes of the
-// table. Undefined if the number is equal or `table` is not such a table.
+// table. Undefined if the number is equal, or if `table` or `rows` is not of this form.
 at::Tensor fit_relative_table(formats::TensorView& table, int64_t rows);
 
 }  // namespace fcm::tasks

@@ -34,7 +34,7 @@ nlohmann::json frozen_provenance(const TrainedModel& trained, const loader::Data
                                   std::pair{kPretrainedOn, trained.pretrained_on}}) {
     if (!set) continue;
     facts[name] = summary_of(*set);
-    // If all sets are the same, that was already noted.
+    // The notes above already say which of the fitted images are measured.
     if (!notes.empty() && same_images(*set, fitted_set)) continue;
     if (auto note = note_on_overlap(*set, measured_set)) notes.push_back(std::move(*note));
   }

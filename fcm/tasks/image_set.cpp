@@ -203,9 +203,9 @@ std::optional<std::string> note_on_overlap(const ImageSet& learned, const ImageS
     const SharedImages some = shared_images(learned.sample, learned.images, measured.sample);
     if (some.shared == 0) return std::nullopt;
     return fmt::format(
-        "{} of the measured images ({}) are among those that the network was trained on ({}): the "
-        "figures partly measure memorisation, not the accuracy on other images",
-        as_text(some), measured.data, learned.data);
+        "{}: {} are among those that the network was trained on ({}), so the figures partly "
+        "measure memorisation, not the accuracy on other images",
+        measured.data, as_text(some), learned.data);
   }
   return fmt::format(
       "the {} measured images ({}) are the same that the network was trained on ({}): the figures "

@@ -34,7 +34,7 @@ struct ImageSet {
   ContentSample sample;              // a hash for each of up to 4096 images
   std::string classes_hash;          // of the class names, in order; empty: no classes
   std::vector<std::string> classes;  // UTF-8; other bytes are written \xNN
-  std::vector<int64_t> objects;      // number of each class; empty: unknown, or no objects
+  std::vector<int64_t> objects;      // number of objects of each class; empty: unknown, or none
   bool only_numbered = false;        // labels are numbers without class names
   std::vector<std::array<uint8_t, 3>> colours;  // of a map's classes, RGB; empty: not in the data
 };
@@ -42,7 +42,8 @@ struct ImageSet {
 // Class names as checkpoints store them, with bytes that are not UTF-8 escaped.
 std::vector<std::string> printable(const std::vector<std::string>& classes);
 
-// Reads all names and the pixels of some images (content_sample.h). Hashes are XXH3-128.
+// Reads all names and the pixels of some images (content_sample.h). The hashes that are texts are
+// XXH3-128; those of single images (ContentSample) are XXH3-64.
 ImageSet describe_images(const loader::Dataset& dataset, const std::string& data,
                          loader::Split split, int64_t threads = 1);
 
@@ -75,8 +76,8 @@ std::string first_difference(const std::vector<std::string>& before,
                              const std::vector<std::string>& now);
 
 // The note for figures that were measured on `measured` with weights trained on `learned`, if the
-// sets share images. It says whether all images are the same, or how many of those compared, with
-// an example. nullopt: the sets share no known image.
+// sets share images. It says that all images are the same, or how many of the compared images are,
+// with an example. nullopt: the sets share no known image.
 std::optional<std::string> note_on_overlap(const ImageSet& learned, const ImageSet& measured);
 
 }  // namespace fcm::tasks

@@ -63,7 +63,7 @@ nlohmann::json describe(const eval::KnnResult& result) {
   return {{"top1", result.top1}, {"top5", result.top5}, {"images", result.images}};
 }
 
-// The search of one kind of features: its queries in the bank.
+// The search for the nearest bank images of all queries, by one kind of features.
 struct KnnSearch {
   std::string kind;  // "flattened", "mean"
   eval::NeighbourSearch neighbours;

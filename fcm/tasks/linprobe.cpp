@@ -25,8 +25,8 @@ struct LabelledFeatures {
   nlohmann::json provenance;
 };
 
-// `extract`: eval::extract_features, or eval::extract_mean_features for large sets, of which all
-// tokens would not fit into memory.
+// `extract`: eval::extract_features, or eval::extract_mean_features for large sets, whose tokens
+// would not all fit into memory.
 LabelledFeatures features_of(decltype(eval::extract_features)& extract, const TrainedModel& trained,
                              const std::string& data, const MachineOptions& machine,
                              int64_t threads, Reporter& reporter) {

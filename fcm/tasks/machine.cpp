@@ -21,8 +21,8 @@ namespace {
 
 int64_t threads_of(const MachineOptions& machine) {
   if (machine.threads > 0) return machine.threads;
-  // A rank that may use no more cores than its share of the machine is bound to them and uses all.
-  // Otherwise the ranks on this machine may use the same cores, so the cores are divided.
+  // If a rank may use at most its share of the machine's cores, these are taken to be its own, and
+  // it uses all of them. Otherwise several ranks may use the same cores, so these are divided.
   const int64_t usable = usable_cores().count, ranks = machine.group->ranks_here();
   const int64_t cores = std::thread::hardware_concurrency();
   return usable <= cores / ranks ? usable : std::max<int64_t>(usable / ranks, 1);
@@ -33,15 +33,16 @@ int64_t threads_of(const MachineOptions& machine) {
 void refuse_more_threads_than_there_are(int64_t threads, const std::string& set_by) {
   // Threads in addition to this one: LibTorch's pool, OpenMP's pool, and the loader's threads.
   const auto beside = [](int64_t count) { return count == 1 ? 1 : 2 * (count - 1) + count; };
-  const int64_t there = running_threads() - 1;  // those of these threads that already run
+  // Threads of this process beside this one; they are taken to be threads of those pools.
+  const int64_t there = running_threads() - 1;
   const int64_t wanted = beside(threads) - there;
   const int64_t startable = startable_threads(wanted);
   if (startable >= wanted) return;
   int64_t fitting = 1;
   while (beside(fitting + 1) - there <= startable) ++fitting;
   fail(ExitCode::kDevice,
-       "{} ({}) need {} more threads, and the system lets this process start {} "
-       "({}); {}",
+       "with {} ({}) the program has to start {} more, but the system lets this process start only "
+       "{} ({}); {}",
        counted(threads, "thread", "threads"), set_by, wanted, startable, limits_of_threads(),
        startable == 0 ? "raise that limit, or end other processes"
                       : fmt::format("give --threads {}, or raise that limit", fitting));

@@ -15,7 +15,8 @@ namespace fcm::tasks {
 // Error(kUsage) for an invalid name.
 int64_t set_up_machine(const MachineOptions& machine);
 
-// What determined the number of threads: "--threads", or the source that base/threads.h names.
+// What determined the number of threads: "--threads", or the source that base/threads.h names, and
+// whether the cores are divided among the processes of this machine.
 std::string threads_set_by(const MachineOptions& machine);
 
 // The device that --device names: "cpu", "cuda" (the first GPU), "cuda:1". "auto" is a GPU if there

@@ -47,12 +47,13 @@ void refuse_nested(const fs::path& out, const std::string& data, const loader::D
   if (const auto place = inside(out, data); place && fs::is_directory(data, error)) {
     if (is_listed(*place, data, dataset)) {
       fail(ExitCode::kUsage,
-           "--out {} is inside --data {}, where its images would become a class of the "
-           "data; choose another --out",
+           "--out {} is inside --data {}, where the images of the output would become a class of "
+           "the data; choose another --out",
            out.string(), data);
     }
-    reporter.warn(fmt::format("--out {} is inside --data {}; its images will not be used as data",
-                              out.string(), data));
+    reporter.warn(fmt::format(
+        "--out {} is inside --data {}; the images of the output will not be used as data",
+        out.string(), data));
     return;
   }
   const std::optional<fs::path> place = inside(data, out);

@@ -14,10 +14,11 @@
 namespace fcm::tasks {
 
 // Measures mean tokens of some labelled images, the same in every epoch, by kNN
-// (run.knn_every_epochs) and by a quick linear probe (run.probe_every_epochs). The bank is 50
-// training images per class, at least 5000; the queries are 10 validation images per class, at
-// least 2000 (or all, if there are fewer). With ImageNet's 1000 classes these are 4.7 % of its
-// images. Each is passed through the encoder once, without backward.
+// (run.knn_every_epochs) and by a quick linear probe (run.probe_every_epochs). The bank is a fixed
+// random selection of training images, on average 50 per class and at least 5000; the queries are
+// validation images, on average 10 per class and at least 2000 (or all, if there are fewer). With
+// ImageNet's 1000 classes these are 60,000 images, 4.7 % of the number that an epoch trains on. A
+// measurement passes each through the encoder once, without backward.
 //
 // Only reads weights and draws no random numbers, so a run gives the same bits with and without the
 // measurements.

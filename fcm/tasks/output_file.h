@@ -1,5 +1,5 @@
-// Which files a command may replace: only those that an earlier call of the command wrote. See
-// CONTRIBUTING.md, "How to remove or replace a file".
+// Which files a command may replace: only files of the kind that it writes. See CONTRIBUTING.md,
+// "How to remove or replace a file".
 #pragma once
 
 #include <filesystem>
@@ -22,7 +22,8 @@ enum class FileKind {
 // Whether an HTML page's generator tag names this program.
 bool is_page_of_ours(const std::filesystem::path& page);
 
-// Whether the metadata of a .safetensors file names this program.
+// Whether the metadata of a .safetensors file has a member that this program writes, "producer" or
+// "recipe".
 bool is_written_here(const std::filesystem::path& safetensors);
 
 // Throws Error(kUsage) if `out` must not be written. Call it before hours of work. The reasons:

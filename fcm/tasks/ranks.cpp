@@ -14,8 +14,8 @@
 namespace fcm::tasks {
 namespace {
 
-// File names of 256 images, spread over the set, without their folders, which may differ between
-// machines.
+// File names of at most 256 images, spread over the set, without their folders, which may differ
+// between machines.
 nlohmann::json some_names(const loader::Dataset& dataset) {
   constexpr int64_t kNames = 256;
   nlohmann::json names = nlohmann::json::array();

@@ -16,7 +16,7 @@ struct RunFacts {
   ImageSet trained_on;
   std::optional<ImageSet> measured_on;    // the set that figures are measured on
   std::optional<ImageSet> pretrained_on;  // the set that the initial weights were trained on
-  // The checkpoint that the run starts from, "" if from scratch; nullopt: its task takes none.
+  // The checkpoint that the run starts from, "" if from scratch; nullopt: pretraining without one.
   std::optional<std::string> started_from;
   nlohmann::json continued;     // state of another run's checkpoint that this run continues
   bool learns_classes = false;  // the outputs of the network are classes
@@ -25,8 +25,9 @@ struct RunFacts {
 // The members of every checkpoint's state that describe the data: kTrainedOn (with "earlier", the
 // sets before this one and the step at which each ended), kMeasuredOn, kPretrainedOn and
 // "started_from". `run`: the folder of the run to continue, or empty. Throws Error(kData) if the
-// run learns classes and its checkpoints have other classes. Warns about another number or list of
-// images, and about other initial weights.
+// run learns classes and its checkpoints have other classes. Warns about other images (their
+// number, list or pixels), about images that are both trained on and measured, and about other
+// initial weights.
 nlohmann::json about_of(const RunFacts& facts, const std::filesystem::path& run,
                         Reporter& reporter);
 

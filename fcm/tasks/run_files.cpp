@@ -172,8 +172,8 @@ void remove_run(const fs::path& run, Reporter& reporter) {
   }
   if (is_own_folder(run / "pictures", reporter)) remove_files(run / "pictures", is_image);
   remove_file(run / kLog);
-  // Makes the removal durable before another recipe is written, which must not find old
-  // checkpoints.
+  // Makes the removal durable before another recipe is written: after a power failure, the folder
+  // must not hold that recipe with old checkpoints.
   sync_folder(run, ExitCode::kUsage, kFailpoints);
 }
 

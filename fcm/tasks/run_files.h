@@ -9,7 +9,7 @@
 //   events/                events.out.tfevents.<seconds>.<host>.<process>
 //   pictures/              step-NNNNNNNN.png
 //
-// A folder that is empty afterwards is removed as well.
+// A subfolder that is empty after the removal is removed as well.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +36,8 @@ std::optional<std::string> name_in_the_way(const std::filesystem::path& folder);
 // Throws Error(kUsage) if the mark cannot be written.
 void mark_as_run(const std::filesystem::path& folder);
 
-// Removes a run's files except its mark and recipe.toml, which the next recipe replaces. `run`
-// itself may be a link, but links below it are not followed: a link at one of the names is removed,
+// Removes a run's files except its mark, its lock and recipe.toml, which the next run overwrites.
+// `run` may be a link, but links below it are not followed: a link at one of the names is removed,
 // with a warning if a folder is expected there, and its target stays. The files of a finished run
 // (result.json, report.html) are removed first. If the removal is interrupted, the run can still be
 // resumed with its own recipe, refuses any other recipe, and can be removed. Throws Error(kUsage)
@@ -52,9 +52,9 @@ void refuse_links_at_files(const std::filesystem::path& run);
 // Removes a link in place of recipe.toml, which is about to be written. Throws Error(kUsage).
 void remove_link_at_recipe(const std::filesystem::path& run);
 
-// Removes a run that is inside the folder of another run, with its mark, its recipe and, if it is
-// then empty, its folder. A link in its place is removed and not followed. Anything that is not a
-// run stays.
+// Removes a run that is inside the folder of another run, with its mark, lock and recipe and, if it
+// is then empty, its folder. A link in place of the run is removed and not followed. Anything that
+// is not a run stays.
 void remove_inner_run(const std::filesystem::path& run, Reporter& reporter);
 
 }  // namespace fcm::tasks

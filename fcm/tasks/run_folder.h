@@ -28,16 +28,17 @@ struct PreparedRun {
 
 // Prepares the folder: takes its lock, marks it as a run and writes recipe.toml.
 //
-// An existing run is resumed if its recipe is the same; its length and its intervals of logging and
-// saving may change. With `overwrite` it is replaced (remove_run in run_files.h, which only removes
-// files of this program). Otherwise throws Error(kUsage), so that no work is lost silently.
+// An existing run is resumed if its recipe is the same. Keys that do not define the run may differ
+// (defining_text), for example run.max_steps and the intervals of logging and saving. With
+// `overwrite` the run is replaced (remove_run in run_files.h, which only removes files of this
+// program). Otherwise throws Error(kUsage), so that no work is lost silently.
 //
 // A folder that is not a run may hold other files. Throws Error(kUsage) if it holds a file with a
 // name that a run uses (run_files.h), or if `overwrite` is set and the folder is not empty.
 //
 // Throws Error(kUsage) if another process uses the folder, and Error(kData) if the run learns
-// classes and its checkpoints have other classes. Warns about another number or list of images, and
-// about other initial weights. If it throws, no file of the run is changed.
+// classes and its checkpoints have other classes. Warns as about_of does. If it throws, no file of
+// the run is changed, unless removing or writing one fails.
 PreparedRun prepare_run_folder(const RunFolderRequest& request, const recipe::Recipe& recipe,
                                Reporter& reporter);
 

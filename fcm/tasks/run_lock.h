@@ -10,7 +10,7 @@
 namespace fcm::tasks {
 
 // The lock file in a run folder. It contains "PID HOST" of the current or last holder. It stays
-// when a run ends, because another process might just open it when it is removed.
+// when a run ends, because another process might open it just before the removal.
 constexpr const char* kLockFile = ".fastconvmae-lock";
 
 class RunLock {

@@ -1,6 +1,6 @@
-// Base class of the tasks of segmenters and detectors. Both measure whole validation images, which
-// takes long and can be stopped, and their batch normalisation uses the statistics of one pass
-// (train/learners/passes.h).
+// Base class of the tasks of segmenters and detectors. Both tasks measure whole validation images,
+// which takes long and can be stopped. Batch normalisation in their models uses the statistics of
+// one pass (train/learners/passes.h).
 #pragma once
 
 #include "fcm/image/image.h"

@@ -24,8 +24,8 @@ namespace fcm::tasks {
 int64_t classes_of_maps(const recipe::Recipe& recipe, const loader::Dataset& dataset,
                         const std::string& data);
 
-// Throws Error(kData) if no pixel in a sample of 32 maps has a class, for example if maps have only
-// 0 and 255 and both mean "no class".
+// Throws Error(kData) if no pixel in a sample of at most 32 maps has a class, for example if maps
+// have only 0 and 255 and both mean "no class".
 void refuse_maps_without_classes(const recipe::Recipe& recipe, const loader::Dataset& dataset,
                                  const std::string& data);
 

@@ -60,7 +60,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter);
 struct FinetuneRequest {
   recipe::Recipe recipe;                   // encoder.size may be "checkpoint"
   std::vector<std::string> set;            // --set; its encoder keys override the checkpoint's
-  std::string data;                        // as --data names it, with labels
+  std::string data;                        // as --data names it; with labels, maps or objects
   std::filesystem::path out;               // the run folder
   std::filesystem::path checkpoint;        // the encoder to start from; empty: from scratch
   std::vector<std::string> allow_missing;  // like CheckpointRequest's
@@ -79,10 +79,10 @@ struct FinetuneRequest {
 nlohmann::json finetune(const FinetuneRequest& request, Reporter& reporter);
 
 struct EvalRequest {
-  std::string data;  // with labels
+  std::string data;  // with labels, maps or objects
   CheckpointRequest checkpoint;
-  std::filesystem::path out;  // a folder for result.json and confusion.png; empty: none
-  int64_t batch = 64;         // images per forward pass; does not change the result
+  std::filesystem::path out;  // a folder for result.json and a sheet; empty: none
+  int64_t batch = 64;         // classifiers: images per forward pass; does not change the result
   MachineOptions machine;
 };
 
@@ -191,7 +191,7 @@ struct VisualizeRequest {
 // another file is at `out`.
 nlohmann::json visualize(const VisualizeRequest& request, Reporter& reporter);
 
-// Writes run_dir/report.html.
+// Writes run_dir/report.html. Only warns if another program wrote the file that is there.
 void report(const std::filesystem::path& run_dir, Reporter& reporter);
 
 struct ReportRequest {

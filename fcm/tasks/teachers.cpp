@@ -75,7 +75,7 @@ void fill_teacher(targets::Teacher& teacher, interop::TeacherFile& file,
   }
   for (formats::TensorView& view : file.model.tensors) {
     if (view.name != "pos_embed" || view.shape.size() != 3) continue;
-    // Released towers were trained on square images.
+    // read_teacher assumes square images, on which all released towers were trained.
     const masks::Grid trained{options.rows / options.stride, options.cols / options.stride};
     const int64_t class_tokens = options.kind == TeacherKind::kSiglip ? 0 : 1;
     resized_tensors.push_back(

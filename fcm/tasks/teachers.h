@@ -1,5 +1,5 @@
-// Loads the networks whose features a recipe reconstructs from the files that their authors
-// released.
+// Loads the networks whose features are a recipe's targets. Their weights are in the files that the
+// authors released.
 #pragma once
 
 #include <filesystem>
@@ -18,7 +18,7 @@ namespace fcm::tasks {
 // the tower do it. Throws Error(kCheckpoint), which names `source` and all mismatches.
 void fill_teacher(targets::Teacher& teacher, interop::TeacherFile& file, const std::string& source);
 
-// Loads the teachers of a recipe to `device`; nullptr if the recipe only reconstructs pixels. The
+// Loads the teachers of a recipe to `device`; nullptr if no target of the recipe is a feature. The
 // weights of an EMA teacher have to be set afterwards. Reports assumptions about the files. Throws
 // Error(kCheckpoint) if a needed file is missing or holds another tower than the recipe needs, and
 // Error(kUsage) for a file that no target needs.

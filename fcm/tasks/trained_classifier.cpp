@@ -129,7 +129,8 @@ void take_average(Checkpoint& checkpoint, Reporter& reporter) {
 }
 
 // The recipe of a classifier whose checkpoint has no classification recipe. Sizes come from the
-// recipe of its encoder or from its tensors; the evaluation is that of upstream.
+// recipe of its encoder or from its tensors. The crop for evaluation comes from files next to the
+// weights, or else is upstream's.
 recipe::Recipe published_classifier(const Checkpoint& checkpoint, bool mean_pool,
                                     const std::vector<std::string>& set, Reporter& reporter) {
   std::vector<std::string> of_encoder;

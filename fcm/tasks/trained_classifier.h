@@ -38,7 +38,7 @@ struct TrainedClassifier {
   std::unique_ptr<models::Classifier> model;         // nullptr: a probe
   std::shared_ptr<const train::ProbeLearner> probe;  // nullptr: not a probe
   int64_t classes = 0;
-  eval::Predict predict;                              // uses `model`
+  eval::Predict predict;                              // uses `model` or `probe`
   std::optional<ImageSet> trained_on, pretrained_on;  // nullopt: unknown
 };
 

@@ -68,8 +68,8 @@ void refuse_without_decoder(const Architecture& architecture, const std::string&
 }
 
 // Zeroes the layers that fuse stages if they are missing, so that their initial values do not
-// change the features, and warns about missing tensors. `left`: the parameters that kept initial
-// values.
+// change the features, and warns about missing tensors of the encoder. `left`: the parameters that
+// kept initial values.
 void zero_missing_fusion_and_warn(const std::vector<const nn::Parameter*>& left,
                                   const std::string& source, Reporter& reporter) {
   std::vector<std::string> names, norms;

@@ -36,7 +36,8 @@ enum class ModelUse { kFeatures, kReconstruction };
 // mis-shaped tensors.
 TrainedModel load_trained_model(const CheckpointRequest& request, ModelUse use, Reporter& reporter,
                                 at::Device device = at::kCPU);
-// The recipe that a checkpoint carries, or one inferred from its tensors' sizes, with `overrides`.
+// The recipe that a checkpoint carries, or one inferred from its tensors and the facts stored with
+// them, with `overrides`. It is always a pretraining recipe, for the encoder of the checkpoint.
 // Throws Error(kCheckpoint) for weights of a network that this program does not support.
 recipe::Recipe recipe_of(const checkpoint::Checkpoint& checkpoint,
                          const std::vector<std::string>& overrides);

@@ -37,7 +37,7 @@ class Learner {
   virtual ~Learner() = default;
 
   // Sets the members of the loader's request that depend on the learner: the targets to learn and
-  // the augmentation of the images. The loop has set all others from the recipe.
+  // the augmentation of the images. The loop has set all other members.
   virtual void configure_loader(loader::LoaderRequest& request) const = 0;
 
   // One training step: forward and backward over micro-batches, then the optimizer. If the loss or
@@ -62,8 +62,9 @@ class Learner {
   // The state for a checkpoint. A learner that restores it continues bit for bit.
   virtual PublishedTensors model_state() const = 0;
   virtual PublishedTensors optimizer_state() const = 0;
-  // Every process calls these before and after rank 0 writes a checkpoint: rank 0 gathers the
-  // optimizer state that is sharded over the ranks, and frees it afterwards.
+  // Every process calls these before and after rank 0 writes a checkpoint. If the optimizer state
+  // is sharded over the ranks, rank 0 gathers it, and frees the shares of the other ranks
+  // afterwards.
   virtual void begin_saving() {}
   virtual void end_saving() {}
   // Members of the checkpoint's state that the learner adds to those of the loop.

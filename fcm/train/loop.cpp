@@ -293,8 +293,9 @@ class Loop {
     }
   }
 
-  // Measures, and writes the line of an epoch. `is_due`: at the end of an epoch or, if it is set,
-  // after run.measure_every_steps steps; the losses of the next line then start from zero.
+  // Measures, and writes the line of an epoch. `is_due`: the run is at a multiple of
+  // run.measure_every_steps or, if that is 0, at the end of an epoch; the losses of the next such
+  // line then start from zero.
   void measure(bool is_due) {
     const int64_t epoch = (counters_.step - 1) / steps_per_epoch_;  // counted from 0, as upstream
     nlohmann::json line = {{"train_lr", last_lr_},

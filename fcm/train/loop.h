@@ -19,7 +19,7 @@
 
 namespace fcm::train {
 
-// The result of a measurement at the end of an epoch.
+// The result of a measurement.
 struct Measured {
   nlohmann::json line = nlohmann::json::object();  // more keys for the epoch's line of the log
   std::optional<eval::Metric> metric;  // the weights with the best value are kept in <out>/best
@@ -35,12 +35,13 @@ struct TrainRequest {
   nlohmann::json extra_state = nlohmann::json::object();
   int64_t threads = 1;                      // of the loader
   const std::atomic<bool>* stop = nullptr;  // once true: saves after this step, returns
-  // Called at the end of each epoch (counted from 0). If it throws loader::StopRequested, the run
-  // saves and ends, and the next launch measures before its first step.
+  // Called every run.measure_every_steps steps or, if that is 0, at the end of each epoch. `epoch`
+  // is counted from 0. If it throws loader::StopRequested, the run saves and ends, and the next
+  // launch measures before its first step.
   std::function<Measured(int64_t epoch)> measure;
   bool measures_last_step = false;  // calls `measure` after the last step, even within an epoch
-  // Adds "train_seconds", summed over all launches, to every line of the log, and "n_parameters" to
-  // the lines of epochs. Set for fine-tuning.
+  // Adds "train_seconds", summed over all launches, to the lines of steps and epochs in the log,
+  // and "n_parameters" to those of epochs. Set for fine-tuning.
   bool logs_totals = false;
   // Called every run.pictures_every_steps steps, and after the last step.
   std::function<void(int64_t step)> draw_images;

@@ -1,4 +1,4 @@
-// How the loop handles faults that must not end the run.
+// How the loop handles faults that should not end the run.
 #pragma once
 
 #include <cstdint>

@@ -7,7 +7,7 @@
 
 namespace fcm::train {
 
-// The losses of the last applied steps and the spikes among them. Part of a checkpoint's state, so
+// The losses of the last 64 applied steps, and counts of spikes. Part of a checkpoint's state, so
 // that a resumed run detects the same spikes.
 struct LossHistory {
   std::vector<double> losses;  // oldest first

@@ -61,8 +61,8 @@ struct LoadRules {
 
 // Strict loading: every parameter must be filled and every tensor of the file used; otherwise
 // throws Error(kCheckpoint), which names `source` and the missing, unexpected and mis-shaped
-// tensors. Accepts any floating-point type. Returns the parameters that kept their values because
-// `rules` allow them to be missing.
+// tensors. Accepts F32, F64, F16 and BF16. load_model returns the parameters that kept their values
+// because `rules` allow them to be missing.
 std::vector<const nn::Parameter*> load_model(nn::Parameters& parameters,
                                              const formats::TensorFile& file,
                                              const std::string& source,

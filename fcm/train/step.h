@@ -7,7 +7,7 @@
 
 namespace fcm::train {
 
-// The step's position in its run.
+// The learning rate, the micro-batch and the position in the run of a step.
 struct StepPlan {
   double lr = 0;            // as scheduled
   int64_t micro_batch = 0;  // images of one forward and backward pass

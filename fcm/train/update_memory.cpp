@@ -10,8 +10,8 @@ namespace fcm::train {
 
 double memory_within(double limit, double resident, const recipe::Recipe& recipe,
                      int64_t elements) {
-  // The program, and the buffers of its libraries for matrix products. A measurement with few
-  // weights gave 210 MB.
+  // The least that is assumed for the program with all buffers, and what the libraries' buffers for
+  // matrix products add to its resident size. A measurement with few weights gave 210 MB.
   constexpr double kProgram = 384 << 20, kLibraries = 192 << 20;
   constexpr double kStateOfElement = 3 * sizeof(float);  // its gradient and two moments
   constexpr double kBatches = 4;                         // the loader's, and the current one

@@ -103,7 +103,7 @@ Axis log_axis(double low, double high, int wanted) {
   }
   Axis axis = linear_axis(low, high, wanted, false);
   axis.log = true;
-  // Less than a decade has too few powers of ten for ticks: it keeps the evenly spaced ones.
+  // Less than 0.8 decades have too few powers of ten for ticks: they keep evenly spaced ones.
   if (decades() < 0.8) return axis;
   axis.ticks.clear();
   axis.labels.clear();

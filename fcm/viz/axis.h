@@ -26,7 +26,8 @@ struct Axis {
 // Requires finite low <= high; an empty range is widened around its value.
 Axis linear_axis(double low, double high, int wanted, bool to_ticks, double least_step = 0);
 
-// Ticks at powers of ten, with 2 and 5 between them if there are few. Requires 0 < low <= high.
+// Ticks at powers of ten, with 2 and 5 between them if there are few; evenly spaced ticks on less
+// than 0.8 decades. Requires 0 < low <= high.
 Axis log_axis(double low, double high, int wanted);
 
 }  // namespace fcm::viz

@@ -24,7 +24,7 @@ struct Series {
   bool background = false;  // a faint line behind the others (raw values behind their average)
   bool dots = false;        // marks every value
   // In a page that compares runs: the index of the run, which selects the line's look in every
-  // chart and marks the line's end. -1: the next colour of the chart.
+  // chart; the line then ends with a dot. -1: the next colour of the chart.
   int run = -1;
 };
 
@@ -96,8 +96,8 @@ std::string_view chart_style();
 
 // The interquartile mean over `window` neighbours. Unlike an exponential average it does not lag
 // behind the values, and single spikes do not affect it. The window narrows at the ends to stay
-// centred, to at least two neighbours on each side that has them. Skips non-finite values; returns
-// at most 600 points.
+// centred, but keeps two neighbours on each side that has them. Skips non-finite values; returns at
+// most 600 points.
 Series smoothed(const Series& series, size_t window);
 
 }  // namespace fcm::viz

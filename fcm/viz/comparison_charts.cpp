@@ -58,7 +58,7 @@ LineChart chart_over(const std::vector<RunLines>& runs, const AxisChoice& axis,
   return chart;
 }
 
-// Adds the line of one run, without non-finite points. False if there are none.
+// Adds the line of one run, without points of non-finite y. False if there are no others.
 bool add_line(LineChart& chart, const std::vector<RunLines>& runs, size_t number,
               const std::vector<double>& x, const std::vector<double>& y, bool smooth) {
   Series line{runs[number].run->name, {}, {}, false, false, static_cast<int>(number)};

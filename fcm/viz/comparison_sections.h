@@ -15,7 +15,7 @@ namespace fcm::viz::report {
 struct RunLines {
   const ComparedRun* run = nullptr;
   RunLog log;
-  LinePositions steps, epochs;  // positions of its lines
+  LinePositions steps, epochs;  // positions of the log's step lines and epoch lines
 };
 
 std::vector<RunLines> lines_of(const ComparisonInput& input);

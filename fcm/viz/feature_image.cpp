@@ -18,11 +18,12 @@ double dot(std::span<const double> a, std::span<const double> b) {
 double length(std::span<const double> a) { return std::sqrt(dot(a, a)); }
 
 // The first principal direction of the rows of x [L, D], by power iteration; zero if all rows are
-// zero. Its largest element is positive, so that sheets of one network can be compared.
+// zero. The element of largest magnitude is made positive, so that sheets of one network can be
+// compared.
 std::vector<double> first_principal_direction(const std::vector<double>& x_LD, size_t dim) {
   const std::span<const double> x(x_LD);
   std::vector<double> axis(dim);
-  double longest = 0;  // starts with the longest row, which is not orthogonal to the direction
+  double longest = 0;  // starts with the longest row, hardly ever orthogonal to the direction
   for (size_t start = 0; start < x.size(); start += dim) {
     const auto row = x.subspan(start, dim);
     if (length(row) <= longest) continue;

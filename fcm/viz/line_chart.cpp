@@ -17,7 +17,7 @@ namespace {
 
 constexpr size_t kColours = 6;
 constexpr size_t kRunColours = 4;
-constexpr size_t kMostHits = 80;   // points with a tooltip per line, or of all compared runs
+constexpr size_t kMostHits = 80;   // points with a tooltip: per line; in comparisons of all lines
 constexpr size_t kLeastHits = 12;  // per compared run, even if the sum exceeds kMostHits
 
 constexpr double kGap = std::numeric_limits<double>::quiet_NaN();
@@ -100,8 +100,9 @@ struct Range {
   }
 };
 
-// The range of values. With `trim` it excludes outliers, if at most one value in a hundred is an
-// outlier at each end.
+// The range of values. With `trim` and 20 or more values it leaves out outliers: of the lowest and
+// the highest 1 % (at least one value each) those whose distance from the other values is more than
+// twice the range of these.
 Range range_of(std::vector<double> values, bool trim) {
   Range range;
   if (values.empty()) return range;

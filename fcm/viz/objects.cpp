@@ -24,7 +24,7 @@ constexpr int64_t kShareOfLabels = 5;   // labels cover at most one fifth of the
 constexpr int64_t kObjectColours = 32;  // then colours repeat
 constexpr double kTint = 0.45;          // opacity of an object's colour in its mask
 
-// Every object has a colour of its own, so that two persons side by side are distinguishable.
+// Objects, not classes, have colours, so that two persons side by side are distinguishable.
 Colour colour_of(size_t object, const std::vector<Colour>& colours) {
   return colours[object % colours.size()];
 }

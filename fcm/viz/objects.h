@@ -21,9 +21,9 @@ struct ShownObject {
 };
 
 // The image resized to `size`, as RGB, with the objects: masks tinted and outlined, boxes, and at
-// each box its name with the score in percent. Neighbouring objects differ in colour (32 colours,
-// then they repeat). Earlier objects are drawn over later ones. Names do not overlap if there is
-// room (label_positions.h); a line connects a name that is apart from its box to the box. Throws
+// each box its name with the score in percent. The first 32 objects differ in colour; then colours
+// repeat. Earlier objects are drawn over later ones. Names do not overlap if there is room
+// (label_positions.h); a line connects a name that is apart from its box to the box. Throws
 // std::logic_error for a mask of another size than the image.
 image::Image draw_objects(const image::Image& image, const std::vector<ShownObject>& objects,
                           const FittedSize& size);

@@ -19,7 +19,8 @@ LineChart over_steps(const char* title, const char* unit) {
   return chart;
 }
 
-// Adds a smoothed line over faint raw values and returns true; few values are not smoothed (false).
+// With 20 or more values adds a smoothed line over faint raw values and returns true; otherwise
+// adds the raw values alone and returns false.
 bool add_smoothed(LineChart& chart, const std::string& name, const std::vector<double>& x,
                   const std::vector<double>& y) {
   const size_t count = finite_count(y);

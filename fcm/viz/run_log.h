@@ -46,7 +46,8 @@ bool is_accuracy(const std::string& key);
 std::string method_name(const std::string& key);
 
 // The displayed name of an accuracy: "kNN top-1" for "knn_top1", "test top-1" for "test_acc1" (a
-// key of upstream); in other keys blanks replace underscores.
+// key of upstream), "test mean IoU" for "test_miou", "test AP of boxes" for "test_box_ap"; in other
+// keys blanks replace underscores.
 std::string accuracy_name(std::string key);
 
 // The number of finite values; the last, the largest and the median of them (NaN if there are

@@ -16,9 +16,9 @@ struct SegmentationRow {
   image::Image predicted;
 };
 
-// One row per image, resized to a common size, below the captions of the columns, and a legend of
-// the classes that occur. If no row has a truth, there is no column for it. `rows` must not be
-// empty; `colours` may be empty (class_colours).
+// One row per image, its longer side resized to about 384 pixels, below the captions of the
+// columns, and a legend of the classes that occur. If no row has a truth, there is no column for
+// it. `rows` must not be empty; `colours` may be empty (class_colours).
 image::Image segmentation_sheet(const std::vector<SegmentationRow>& rows,
                                 const std::vector<std::string>& names,
                                 const std::vector<Colour>& colours, const std::string& title = {});

@@ -4,10 +4,10 @@
 
 namespace fcm::viz {
 
-// The colours are the set of Okabe and Ito, which colour-blind readers can distinguish, lightened
-// on a dark background. Compared runs (classes r and q) have four colours that are at least 0.19
-// apart in Oklab, also for readers without red, green or blue cones. Axes, grids and labels have
-// the text's colour, faded.
+// The colours follow the set of Okabe and Ito, which colour-blind readers can distinguish; some are
+// darkened on a light background and lightened on a dark one. Compared runs (classes r and q) have
+// four colours that are at least 0.19 apart in Oklab, also for readers without red, green or blue
+// cones. Axes, grids and labels have the text's colour, faded.
 std::string_view chart_style() {
   return R"(
 .fv{font:12px/1.3 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;

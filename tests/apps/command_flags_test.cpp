@@ -14,7 +14,7 @@
 namespace fcm::apps {
 namespace {
 
-// The flags that each command uses, listed by hand from the code of its function in fcm/tasks.
+// The flags that each command uses, listed by hand from the code that runs the command.
 const std::map<std::string, std::string> kUsed = {
     {"demo", "--out --images --full --set --seed --overwrite --device --threads --no-cuda-graph"},
     {"pretrain",
@@ -152,7 +152,8 @@ TEST(CommandFlags, ThoseOfACommandAreInItsHelpAndBound) {
   }
 }
 
-// The data and the recipe exist, so a command that does not refuse the flag would start to work.
+// The data and the recipe exist. A command that needs no checkpoint would therefore start to work
+// if it did not refuse the flag.
 TEST(CommandFlags, OthersAreRefusedBeforeAnythingHappens) {
   const Scratch scratch;
   const std::string folder = (scratch / "").string();

@@ -147,7 +147,8 @@ TEST(Limits, MoreThreadsThanThereMayBeAreASentence) {
                                    "/nowhere/x --threads {}",
                                    threads));
     EXPECT_EQ(outcome.status, 6);
-    EXPECT_TRUE(outcome.err.starts_with(fmt::format("error: {} threads (--threads) ", threads)))
+    EXPECT_TRUE(
+        outcome.err.starts_with(fmt::format("error: with {} threads (--threads) ", threads)))
         << outcome.err;
     EXPECT_NE(outcome.err.find("pids.max is 6"), std::string::npos) << outcome.err;
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;

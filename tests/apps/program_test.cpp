@@ -235,8 +235,8 @@ TEST(Pretrain, SmokeRecipeRunsAndIsRefusedASecondTimeWithAnotherRecipe) {
   EXPECT_NE(other.err.find("ratio"), std::string::npos) << other.err;
 }
 
-// On a stop signal the run saves a checkpoint and says that the same command resumes it. The second
-// launch ends with the result of an undisturbed run.
+// On a stop signal the run saves a checkpoint and ends with status 75. The second launch resumes
+// it; with run.max_steps=1 nothing is left to train.
 TEST(Pretrain, StopsOnASignalWithStatus75AndGoesOn) {
   const Scratch scratch;
   const std::string out = (scratch / "run").string();

@@ -1,4 +1,5 @@
-// Tests that the README of each folder names every file and folder in it.
+// Tests that the README of a folder, or one of a folder above it, names every file and folder in
+// it, and that each folder of fcm/ has a README.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// Tests that no code removes a whole folder tree: the program may remove only files that it wrote
-// (fcm/tasks/run_files.h).
+// Tests that no code in fcm/, apps/, bench/ and reference/ removes a whole folder tree: the program
+// may remove only files that it wrote (fcm/tasks/run_files.h).
 #include <gtest/gtest.h>
 
 #include <filesystem>

@@ -1,5 +1,6 @@
 // RELIABILITY.md, G2 and G8: the process dies, or a system call fails, at every single call of a
-// save. Afterwards there is always a valid checkpoint: the old one or the new one.
+// save. Afterwards there is always a valid checkpoint: the old one (none before the first save) or
+// the new one.
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -54,7 +55,8 @@ class CrashTest : public TemporaryFolderTest {
     return failpoint::hits();
   }
 
-  // "old" or "new", depending on which checkpoint loads; otherwise what is wrong.
+  // "old" or "new", depending on which checkpoint loads; otherwise what is wrong. Also "old" if
+  // there was no checkpoint before the save and there is none now.
   std::string outcome(const Situation& situation) const {
     failpoint::disarm();
     RecordingReporter reporter;
@@ -200,8 +202,8 @@ TEST_F(CrashTest, ALimitOnFileSizeIsAnErrorAndKeepsTheOld) {
   EXPECT_EQ(names_in(folder_ / "c"), before);
 }
 
-// Negative control: outcome() detects a save that removes the old step before it writes the new
-// one.
+// Negative control: outcome() detects an old step that is gone (as after a save that removes it
+// before it writes the new one), and one with a truncated file.
 TEST_F(CrashTest, OutcomeSeesACarelessSave) {
   const Situation& situation = kSituations[3];
   prepare(situation);

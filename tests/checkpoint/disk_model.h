@@ -1,9 +1,10 @@
 // A model of a disk that loses unsynced data. It replays a trace of system calls and yields a
-// possible content of the disk after a power failure: all synced data, and any part of the unsynced
+// possible content of the disk after a power failure: the synced data, and any part of the unsynced
 // data.
 //
 // A folder has the entries of its last sync or those after any later call, independently of other
-// folders. A file has its synced bytes or any prefix of the bytes that were written.
+// folders. A file that changed after its last sync has its synced bytes or any prefix of its
+// current bytes.
 #pragma once
 
 #include <cstddef>

@@ -19,8 +19,8 @@ class PowerLossTest : public TemporaryFolderTest {
  protected:
   PowerLossTest() : checkpoints_(folder_ / "c") { fs::create_directory(checkpoints_); }
 
-  // Six saves: steps 2, 4, ..., 10, of which the later ones remove the first steps, and step 10
-  // again.
+  // Six saves: of steps 2, 4, 6, 8 and 10, then of step 10 again. With keep_last = 3 the saves of
+  // steps 8 and 10 remove steps 2 and 4.
   static constexpr int64_t kSaves = 6;
   static int64_t step_of_save(int64_t save) { return std::min<int64_t>(10, 2 * save); }
 
@@ -63,7 +63,8 @@ class PowerLossTest : public TemporaryFolderTest {
   }
 
   // Cuts the power after every call, in `variants` ways: three extremes, then random losses.
-  // Returns the number of cases in which a save that had returned was lost.
+  // Returns the number of cases in which neither the last save that had returned (before the first
+  // one: no checkpoint) nor the save in progress loads intact and without a warning.
   int64_t losses(const Trace& trace, int64_t& cases, uint64_t variants = 9,
                  uint64_t seed = 4) const {
     DiskModel disk(checkpoints_);

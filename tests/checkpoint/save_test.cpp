@@ -99,8 +99,8 @@ TEST_F(SaveTest, RetentionKeepsTheLastAndThePermanent) {
   EXPECT_TRUE(reporter_.warnings.empty());
 }
 
-// Retention keeps a user's notes in a checkpoint's folder, and checkpoints that are reached by a
-// link.
+// Retention keeps a checkpoint whose folder holds a user's notes, notes in a temporary folder, and
+// checkpoints that are reached by a link.
 TEST_F(SaveTest, RetentionRemovesNothingThatIsNotOurs) {
   const fs::path elsewhere = folder_ / "elsewhere", run = folder_ / "run";
   save_small(elsewhere, 1);

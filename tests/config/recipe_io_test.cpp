@@ -132,7 +132,8 @@ INSTANTIATE_TEST_SUITE_P(
               "r.toml:3: unknown key masks.views2; did you mean masks.views?"}),
     [](const auto& test) { return std::string(test.param.name); });
 
-// These messages are toml++'s, so the test checks only the position, the key and the reason.
+// toml++ writes most of these messages. So the test checks only their positions and, for a repeated
+// key, also the key and this program's hint.
 TEST(Reader, RefusesRepeatedKeysAndBadSyntax) {
   const std::string twice =
       usage_error([] { read_example(with_line("ratio = 0.5", "ratio = 0.5\nratio = 0.6")); });
@@ -154,7 +155,8 @@ TEST(Reader, SurvivesTextThatIsNoRecipe) {
   }
 }
 
-// Non-ASCII characters elsewhere are refused, because toml++ does not handle them correctly.
+// Non-ASCII characters outside of comments and one-line strings are refused, because toml++ does
+// not handle them correctly.
 TEST(Reader, TakesNonAsciiOnlyInCommentsAndOneLineTexts) {
   const std::string umlaut = "\xc3\xbc";
   const std::string good = "# " + umlaut + " \"'\nname = \"\\\"" + umlaut + "\" # \"" + umlaut;

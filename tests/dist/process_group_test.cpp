@@ -196,7 +196,7 @@ void sum_parts_in_a_buffer(const std::shared_ptr<Group>& group) {
   const int64_t ranks = group->size(), rank = group->rank(), elements = 1'500'000;
   const at::Tensor buffer = group->make_buffer(2'000'001, at::TensorOptions(at::kFloat));
   const at::Tensor values = buffer.narrow(0, 400'003, elements);
-  // Unequal parts; the first is empty, and one begins and ends within a chunk.
+  // Unequal parts: the first is empty; of four, the third begins and ends within a chunk.
   const auto border = [&](int64_t of) { return of <= 1 ? 0 : of == ranks ? elements : 77 * of; };
   const Part mine{border(rank), border(rank + 1)};
   for (int64_t round = 1; round <= 20; ++round) {

@@ -1,8 +1,9 @@
 // An emulated GPU: a LibTorch device (PrivateUse1) whose memory is CPU memory. This program's
 // operators run their CUDA kernels on its tensors, on the emulator; the CPU runs all other
-// operators on copies. DeviceViolation is thrown where a GPU would fail or synchronise: if an
-// operator mixes tensors of the CPU and of the device and, while a NoSynchronisation exists, if a
-// tensor is copied between them or a value is read.
+// operators on copies. An operator that mixes tensors of the CPU and of the device throws
+// DeviceViolation (some throw LibTorch's own error), since a GPU would fail. Copying a tensor
+// between CPU and device, or reading a value, makes a GPU synchronise; here these throw
+// DeviceViolation only while a NoSynchronisation exists.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,5 +1,5 @@
-// Fused operators and a whole model. CUDA kernels on the emulator run element-wise passes, and the
-// CPU computes matrix products.
+// Fused operators and a whole model. The emulator runs their CUDA kernels; the CPU computes the
+// matrix products that no kernel of this program computes.
 #include "fcm/models/masked_autoencoder.h"
 #include "fcm/ops/cases.h"
 #include "tests/emulator/emulated.h"

@@ -1,5 +1,5 @@
 // Tests the optional outputs of encoders: latents with and without fused stages, the maps of all
-// stages, tokens alone. tests/models compares the values of those used in pretraining.
+// stages, tokens alone. tests/models compares the values of the outputs that pretraining uses.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -58,8 +58,8 @@ TEST_P(EncoderOutputs, FusedStagesNeedANorm) {
   EXPECT_THROW(Built(GetParam(), {.fuse = true}), std::logic_error);
 }
 
-// The map of each stage has its cells and its width, and the last map is the tokens. Maps share the
-// memory of the tensors that the observer gets.
+// The map of each stage has the cells and the width of this stage, and the last map is the tokens.
+// Maps share the memory of the tensors that the observer gets.
 TEST_P(EncoderOutputs, StagesAreThereWhenAskedForAlone) {
   EXPECT_TRUE(Built(GetParam(), kPretraining).features().stages_BKPC.empty());
   const Built built(GetParam(), {.norm = true, .fuse = true, .stages = true});

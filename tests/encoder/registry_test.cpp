@@ -106,7 +106,8 @@ TEST_P(EachKind, HasALayerForEveryParameter) {
   EXPECT_EQ(indices, all);
 }
 
-// An observer gets the registry's name of the last blocks once per block.
+// An observer gets one name for each of the last blocks. It begins with the registry's name of
+// them.
 TEST_P(EachKind, NamesItsLastBlocks) {
   const Built built(GetParam(), {});
   int64_t seen = 0;

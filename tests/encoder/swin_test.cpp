@@ -1,5 +1,5 @@
-// Tests properties of Swin for which no results are stored: views are independent, and mask tokens
-// replace hidden patches.
+// Tests properties of Swin for which no results are stored: views are independent, mask tokens
+// replace hidden patches, and the storage order of patches has no effect.
 #include "fcm/encoder/swin.h"
 
 #include <ATen/ATen.h>

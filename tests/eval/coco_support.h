@@ -111,8 +111,8 @@ inline eval::CocoEvaluation evaluation_of(const std::vector<ScoredImage>& set, i
   return evaluation;
 }
 
-// COCO's evaluation, one threshold and one area range at a time, as the upstream program is
-// described. Shares only types with the code under test.
+// COCO's evaluation step by step as pycocotools does it, for one threshold and one area range at a
+// time. Shares only types and the decoding of masks with the code under test.
 class PlainCoco {
  public:
   PlainCoco(std::vector<ScoredImage> set, eval::CocoShape shape)

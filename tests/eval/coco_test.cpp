@@ -21,7 +21,8 @@ constexpr double kThresholds[] = {.5, .55, .6, .65, .7, .75, .8, .85, 0.89999999
 using test::PlainCoco;
 using test::ScoredImage;
 
-// Compares every curve: by category, area range, number of detections and threshold.
+// Compares the curves of all categories and thresholds, for seven pairs of area range and largest
+// number of detections.
 void expect_plain(const CocoEvaluation& got, const PlainCoco& plain, int64_t categories) {
   for (int64_t category = 0; category < categories; ++category) {
     for (const auto& [range, most] : {std::pair<size_t, size_t>{0, 100},
@@ -314,12 +315,13 @@ TEST(Coco, BadInputIsRefusedAndLeavesNothing) {
   EXPECT_NE(refusal(boxes, found_at(kHere, kInfinity), truths), "");
   EXPECT_EQ(
       refusal(boxes, found_at({1, 2, -3, 4}, .5), truths),
-      "image 7: the box of detection 1 is (1, 2, -3, 4), expected finite x, y, width and height");
+      "image 7: the box of detection 1 is (1, 2, -3, 4), expected finite numbers and sides of 0 "
+      "or more");
   EXPECT_NE(refusal(boxes, found_at({1, kNotANumber, 3, 4}, .5), truths), "");
   CocoTruth bad = truth_at(kHere);
   bad.area = -1;
   EXPECT_EQ(refusal(boxes, found_at(kHere, .5), {bad}),
-            "image 7: the area of truth 0 is -1, expected 0 or more");
+            "image 7: the area of truth 0 is -1, expected a finite number of 0 or more");
   EXPECT_EQ(refusal(masks, found_at(kHere, .5), truths),
             "image 7: detection 0 has no mask, but masks are evaluated");
   CocoDetection of_other_size = found_at(kHere, .5);

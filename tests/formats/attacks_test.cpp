@@ -140,7 +140,7 @@ std::vector<Attack> number_attacks() {
        file_of(one("U8", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]",
                    "[0,1]"),
                1),
-       "one dimension too many"},
+       "more than"},
       {"offset as float", file_of(one("U8", "[4]", "[0.0,4]"), 4), "an integer"},
       {"offset negative", file_of(one("U8", "[4]", "[-4,0]"), 4), "negative"},
       {"offset of 2^64", file_of(one("U8", "[4]", "[0,18446744073709551620]"), 4), "an integer"},

@@ -36,7 +36,7 @@ TEST_F(MutantsSlow, OfPth) {
                     [](const auto& bytes) { parse_pth(bytes, "mutant"); });
 }
 
-// As many mutants of two stored files, one in each container.
+// Reads the same number of mutants of two stored files, one in each container.
 TEST_F(MutantsSlow, OfStoredPth) {
   if (!fs::exists(stored_files())) GTEST_SKIP() << "no stored files in " << stored_files();
   const test::Series series(100'000);

@@ -12,7 +12,7 @@ TEST(PthMutants, OfSmallStoredFiles) {
     MutantCounts counts;
     try_mutants(stored_files() / "checkpoints" / name, kFiles, counts);
     EXPECT_GT(counts.refused, 1000) << name;
-    EXPECT_GT(counts.read, 500) << name;  // their changes are in values, locations or texts
+    EXPECT_GT(counts.read, 500) << name;  // mutants with changes in values, locations or texts
   }
 }
 

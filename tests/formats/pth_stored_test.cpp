@@ -68,8 +68,8 @@ bool same_values(const TensorView& found, const TensorView& wanted, const Tensor
   return true;
 }
 
-// Compares every expected tensor; large ones are stored as samples. The file's names are the stored
-// names without the prefix `strip` and with the prefix `prepend`.
+// Compares every expected tensor whose name begins with `strip`; large ones are stored as samples.
+// The file's names are the stored names without the prefix `strip` and with the prefix `prepend`.
 Comparison compare(const PthFile& file, const fs::path& expected_file,
                    const std::string& strip = "", const std::string& prepend = "") {
   const TensorFile expected = read_safetensors(expected_file);

@@ -26,8 +26,8 @@ std::string extra(uint16_t kind, const std::string& content) {
   return le(kind) + le(static_cast<uint16_t>(content.size())) + content;
 }
 
-// zip64 end records. The values that are right for archive_of({pickle_member()}): 1 member, a
-// central directory of 56 bytes at offset 44.
+// zip64 end records. For archive_of({pickle_member()}) the right values are 1 member and a central
+// directory of 56 bytes at offset 44.
 std::string zip64_end(uint64_t members, uint64_t size, uint64_t offset, uint64_t place = 100,
                       uint64_t record = 44) {
   return "PK\x06\x06" + le(record) + le<uint32_t>(0) + le<uint64_t>(0) + le(members) + le(members) +

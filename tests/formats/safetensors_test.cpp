@@ -253,8 +253,8 @@ TEST_F(SafetensorsTest, MutationsAreRefusedOrValidInTheirOwnRight) {
         }
       }
     }
-    // In half of the mutants the length of the header is adjusted to the new size, as an attacker
-    // would do.
+    // In half of the mutants whose size changed, the length of the header is adjusted to the new
+    // size, as an attacker would do.
     if (bytes.size() != whole.size() && bytes.size() > 8 && random.below(2) == 0) {
       uint64_t length = 0;
       std::memcpy(&length, whole.data(), 8);

@@ -1,6 +1,6 @@
 // Masks from run lengths (as text or as counts) and from polygons. Input: a byte each for rows,
-// columns and the form, then the data. The target resizes the mask, crops it to a window and
-// rasterises it in a box.
+// columns and the form, then the data. The target computes the mask's training target in a box and
+// a window of the resized mask; it clips polygons to a window.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>

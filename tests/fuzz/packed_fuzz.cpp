@@ -1,5 +1,6 @@
-// A packed file. The input is the whole file, and then the index of a file with a correct checksum,
-// so that the checks after the checksum are reached too.
+// A packed file. The input is first read as the whole file. Then all but its first two bytes become
+// the index of a file with a correct checksum, so that the checks after the checksum are reached
+// too.
 #include <algorithm>
 
 #include "fcm/base/error.h"

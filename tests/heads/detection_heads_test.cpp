@@ -284,8 +284,8 @@ TEST(RegionHeads, TakeNoRegions) {
   }
 }
 
-// A rank without regions takes part in the collectives of forward and backward. Afterwards its
-// running statistics equal those of the other ranks.
+// A rank without regions takes part in the collectives of forward and backward. Afterwards every
+// rank has the running mean of a single rank with all regions.
 TEST(RegionHeads, OfRanksWithAndWithoutRegionsAreThoseOfOne) {
   const BuiltMaskHead whole("mask_head", small_mask_head());
   const at::Tensor all = test::fixed_normal({5, 7, 7, 6}, 1);
@@ -325,7 +325,8 @@ TEST(RegionHeads, OfRanksWithAndWithoutRegionsAreThoseOfOne) {
   });
 }
 
-// With bfloat16 maps and float32 weights, results are float32 and close to those in float64.
+// With bfloat16 maps and float32 weights, results are close to those in float64. Scores, deltas and
+// masks are float32; the maps of the pyramid stay bfloat16.
 TEST(DetectionHeads, TakeBfloat16Maps) {
   const auto near = [](const at::Tensor& got, const at::Tensor& wanted) {
     return ((got.to(at::kDouble) - wanted).norm() / wanted.norm()).item<double>() < 0.05;

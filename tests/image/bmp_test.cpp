@@ -96,7 +96,8 @@ TEST(Bmp, ThirtyTwoBitsWithAndWithoutMasks) {
             std::string::npos);
 }
 
-// As in Pillow, 5-bit values are multiplied by 255 / 31 and 6-bit values by 255 / 63.
+// As in Pillow, 5-bit values are multiplied by 255 / 31 and 6-bit values by 255 / 63, and the
+// results are truncated.
 TEST(Bmp, SixteenBits) {
   BmpBytes pixel;
   put_little(pixel, 21 << 10 | 10 << 5 | 31, 2);

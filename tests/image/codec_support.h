@@ -1,4 +1,4 @@
-// Encodes small JPEG, PNG and WebP files for tests.
+// Encodes small JPEG and WebP files for tests.
 #pragma once
 
 #include <cstdio>

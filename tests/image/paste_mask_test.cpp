@@ -29,7 +29,7 @@ struct PasteSquare {
 
 float random_share(KeyedRandom& random) { return static_cast<float>(random.below(1001)) / 1000.F; }
 
-// Random values: noise, blobs with long runs of 0 and 1, or values of exactly 0.5.
+// Random values: noise, blobs with long runs of 0 and 1, or a mixture of 0, exactly 0.5, and 1.
 PasteSquare synthetic_square(uint64_t number, int64_t side) {
   KeyedRandom random(9, Purpose::kSynthetic, 1, number);
   PasteSquare square{side, std::vector<float>(static_cast<size_t>(side * side))};

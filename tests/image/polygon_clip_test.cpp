@@ -188,7 +188,8 @@ TEST(PolygonClip, KnownOutlines) {
   // An arm outside of the window, of which Sutherland-Hodgman would leave a spike along the edge.
   EXPECT_EQ(box_of(clipped({2, 2, 4, 2, 4, 4, -3, 4, -3, 9, -4, 9, -4, 3, 2, 3})),
             (Window{0, 2, 4, 4}));
-  // Polygons with a side on the window's edge: outside of the window, then inside.
+  // Polygons with a side on the window's edge: outside of the window, inside, and around the whole
+  // window with a triangle outside of it.
   EXPECT_EQ(clipped({0, 2, -3, 3, 0, 4}), Outlines());
   EXPECT_EQ(clipped({0, 2, 3, 3, 0, 4}), (Outlines{{0, 2, 3, 3, 0, 4}}));
   EXPECT_EQ(area_of_all(clipped({0, 2, -3, 3, 0, 4, 0, 10, 10, 10, 10, 0, 0, 0})), 100);
@@ -214,7 +215,8 @@ TEST(PolygonClip, WhatHasNoAreaVanishes) {
   EXPECT_EQ(clipped({1, 1, 1, 1, 4, 1, 4, 4, 4, 4}), (Outlines{{1, 1, 4, 1, 4, 4}}));
 }
 
-// Clipping a self-crossing outline keeps its points (even-odd rule), maybe in other parts.
+// Within the window, the parts of a clipped self-crossing outline contain the same points as the
+// outline (even-odd rule).
 TEST(PolygonClip, SelfCrossingOutlinesKeepTheirPoints) {
   const Window window{0, 0, 20, 16};
   for (uint64_t number = 0; number < 1000; ++number) {

@@ -173,7 +173,7 @@ TEST(PolygonRaster, HostilePointsAreRefused) {
   EXPECT_NE(test::data_error([&] { raster_polygon({}, 1 << 20, 1 << 20); }), "");
 }
 
-// pycocotools would take more than 2e9 steps per edge for these polygons.
+// pycocotools would take more than 2e9 steps per edge for the first two polygons.
 TEST(PolygonRaster, FarPointsAndManyCrossingsTakeBoundedWork) {
   const Stopwatch watch;
   constexpr double kFar = 4e8;

@@ -149,8 +149,9 @@ TEST(CropResize, ChangesTheOrderOfPassesWherePillowDoes) {
     int64_t rows, cols, to_rows, to_cols;
     const char* sha256;  // of Pillow 13.0.0's result for the same pixels
   };
-  // Pairs of sizes that differ by one row: the first needs the horizontal pass first, the second
-  // the vertical pass.
+  // Two pairs of sizes that differ by one row: in each pair, the first size needs the horizontal
+  // pass first, the second the vertical pass. The last size, with enlarged columns, needs the
+  // vertical pass first.
   const std::vector<OrderOfPasses> cases{
       {80, 60, 40, 40, "4efd4973fae17cc0c7af0a583d391e230bd21e84cb98383ef59bbdae075121d0"},
       {81, 60, 40, 40, "bb1f72809169aab607219ecf1b575275891a2ae420074cdd9a483fa472de8e57"},

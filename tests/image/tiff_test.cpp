@@ -275,7 +275,7 @@ TEST(Tiff, AlteredFilesGiveAnImageOrAReason) {
   for (int i = 0; i < 3000; ++i) {
     TiffBytes bytes = sound[static_cast<size_t>(i) % sound.size()];
     for (int changes = 0; changes < 1 + i % 4; ++changes) {
-      // Half of the changes are in the last 200 bytes, where the directory is.
+      // In every second file, the changes are in the last 200 bytes, where the directory is.
       const size_t at =
           i % 2 == 0 ? random.below(bytes.size()) : bytes.size() - 1 - random.below(200);
       bytes[at] = static_cast<uint8_t>(random.below(256));

@@ -186,7 +186,8 @@ TEST_F(Facts, WhatNoNetworkHereDoesIsRefusedWhereItIsUsed) {
   EXPECT_EQ(reason(hf_config()), "");
 }
 
-// A file may claim anything: values of a wrong type are ignored.
+// A file may claim anything. Ignored are values of a wrong type or range, and keys that no
+// configuration may set.
 TEST_F(Facts, ClaimsAreCheckedBeforeTheyAreUsed) {
   put_weights("claims.safetensors", {{"facts", json{{"source", 5},
                                                     {"keys",

@@ -93,7 +93,7 @@ TEST_F(ModelFolder, WhatIsNoWeightsIsPassedOverForWhatIs) {
   EXPECT_EQ(said(), "");
 }
 
-// A path that is no checkpoint is refused with what it is, and with the run that it is a part of.
+// A path that is no checkpoint is refused with what it is, and with its run if it is part of one.
 TEST_F(ModelFolder, WhatIsNoCheckpointIsNamed) {
   const auto refused = [&](const fs::path& path) { return error_of([&] { load(path); }); };
   put(folder_ / "my.toml", "# mine\n[row]\nname = \"x\"\n");

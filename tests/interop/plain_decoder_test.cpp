@@ -13,8 +13,8 @@
 namespace fcm::interop {
 namespace {
 
-// A plain decoder of three blocks becomes two shared blocks and the last block of the pixel branch;
-// the pixel loss stays the same.
+// The first two blocks of a plain decoder of three become the shared blocks, its last block becomes
+// the only block of the pixel branch; the pixel loss stays the same.
 TEST(PlainDecoder, BecomesTheSharedBlocksAndTheBranchOfPixels) {
   recipe::Recipe plain = train::small_recipe();
   plain.pretrain().decoder.depth = 3;

@@ -197,7 +197,7 @@ TEST_F(Average, IsAbsentWhereThereIsNone) {
   EXPECT_EQ(formats::read_pth(folder_ / "run.pth").root.find("model_ema"), nullptr);
 }
 
-// Stored upstream files, each with one change.
+// A stored upstream file, which each test changes.
 class Altered : public Published {
  protected:
   void SetUp() override {

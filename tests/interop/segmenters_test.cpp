@@ -181,8 +181,9 @@ TEST_F(SegmenterRecipe, OneThatIsCarriedCounts) {
             (std::vector<int64_t>{3, 2, 1, 0}));
   EXPECT_TRUE(segmenter_assumptions(checkpoint, {}).empty());
   checkpoint.state["recipe"] = recipe::print_recipe(recipe::Recipe{});
-  EXPECT_NE(formats::error_of([&] { segmenter_recipe(checkpoint, {}); }).find("not its recipe"),
-            std::string::npos);
+  EXPECT_NE(
+      formats::error_of([&] { segmenter_recipe(checkpoint, {}); }).find("another task's recipe"),
+      std::string::npos);
 }
 
 // Files of networks that are not this program's segmenters.

@@ -1,4 +1,5 @@
-// Teacher files in every layout: only the image tower is read.
+// Teacher files as published, with other prefixes and tensors, and with faults: only the image
+// tower is read.
 #include "fcm/interop/teacher_file.h"
 
 #include <cstring>

@@ -238,7 +238,7 @@ TEST_F(CocoFileTest, CategoriesWithoutANameGoByTheirId) {
   EXPECT_EQ(file.left_out().count(), 2);
 }
 
-// Some tools write ids as text. Then no image is usable, and the message says why.
+// Some tools write ids as text. Then no image or no category is usable, and the message says why.
 TEST_F(CocoFileTest, IdsThatAreTextAreTheReason) {
   CocoTree tree = test::small_coco();
   for (CocoTree& image : tree["images"]) image["id"] = image["id"].dump();

@@ -27,8 +27,8 @@ inline CocoTree coco_square(int64_t id, int64_t image, int64_t category, int64_t
           {"segmentation", {{10, 10, 20, 10, 20, 20, 10, 20}}}};
 }
 
-// A set with images 3 (40 x 60), 5 (60 x 40) and 9 (32 x 48, with only a crowd) and categories 2, 7
-// and 90 (ids). All lists are unsorted.
+// A set of the images with the ids 3 (40 x 60), 5 (60 x 40) and 9 (32 x 48, with only a crowd), and
+// the categories with the ids 2, 7 and 90. All lists are unsorted.
 inline CocoTree small_coco() {
   CocoTree tree;
   tree["info"] = {{"year", 2017}, {"more", {1, {{"deep", nullptr}}}}};

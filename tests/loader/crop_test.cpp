@@ -138,8 +138,8 @@ TEST(Training, WholeImagesAreOnlyPaddedAndFlipped) {
   }
 }
 
-// Decoding only the crop gives the same bytes as decoding the whole image, for each kind of data
-// set.
+// Decoding only the crop gives the same bytes as decoding the whole image, for a folder of images
+// and for tar shards.
 TEST(Training, ReadingOnlyTheCropGivesTheSameBytes) {
   const std::filesystem::path folder = test::data_folder() / "imagenet-sample";
   const std::filesystem::path shards = test::data_folder() / "shards";
@@ -183,7 +183,7 @@ TEST(Evaluation, CoversTheTargetAndTakesTheMiddle) {
   std::vector<uint8_t> out(400);
   crop_for_evaluation(ramp, options, out.data());
   for (size_t col = 0; col < 20; ++col) EXPECT_EQ(out[col], 2 * (40 + col));
-  // The target has half the rows, so the crop is the central 40 of 100 columns.
+  // The target has half the rows of the image, so the crop is the central 40 of 100 columns.
   options.image_size = {10, 20};
   std::vector<uint8_t> half(200);
   crop_for_evaluation(ramp, options, half.data());

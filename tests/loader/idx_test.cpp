@@ -106,8 +106,8 @@ std::vector<Damage> damages() {
           {"empty", IdxBytes{}, labels(5), ""}};
 }
 
-// The error of opening the folder. Damaged labels are no such error; then it is the remark on why
-// there are no labels.
+// The error of opening the folder. If only the labels are damaged, opening succeeds; then returns
+// the remark that says why there are no labels.
 std::string complaint(const test::Scratch& folder, const Damage& damage) {
   if (!damage.of_labels) {
     return data_error([&] { open_dataset(folder.string(), Split::kTrain); });

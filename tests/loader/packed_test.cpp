@@ -130,7 +130,8 @@ TEST_F(PackedFileTest, AFileCutAtAnyByteIsRefused) {
   EXPECT_NE(error().find("it is truncated"), std::string::npos);
 }
 
-// A changed byte must either make the file invalid or make exactly one image unreadable.
+// A changed byte after the magic number must either make the file invalid or make exactly one image
+// unreadable.
 TEST_F(PackedFileTest, EveryAlteredByteIsNoticed) {
   write_packed(path_, {PackedKind::kRaw, 4, 0});
   const std::string whole = read_file(path_, ExitCode::kData);

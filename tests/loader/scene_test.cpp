@@ -194,7 +194,7 @@ TEST(Scene, CropsShowTwoClassesNoneOfWhichHasThreeQuarters) {
   using Bytes = std::vector<uint8_t>;
   const auto shown = [](Bytes classes) { return shows_enough(classes, 0.75); };
   EXPECT_TRUE(shown({1, 1, 2}));
-  EXPECT_FALSE(shown({1, 1, 1, 2}));  // three quarters are above the limit
+  EXPECT_FALSE(shown({1, 1, 1, 2}));  // a share of exactly 0.75 is refused: it must be less
   EXPECT_TRUE(shown({1, 1, 1, 2, 0}));
   EXPECT_FALSE(shown({1, 1, 1}));
   EXPECT_FALSE(shown({255, 255, 255, 255}));

@@ -284,7 +284,9 @@ TEST_F(TarSamples, CutAnywhereIsRefused) {
   const std::string whole =
       tar_member("p", pax_record("path", "long.jpg"), 'x') + good_ + tar_end();
   EXPECT_EQ(samples(whole).size(), 2u);
-  const size_t pax = 2 * 512, first = pax + 2 * 512;  // where members end; each has two blocks
+  // Each member has two blocks. `pax` is the end of the pax header, where a cut is refused. `first`
+  // is the end of the member that the pax header describes.
+  const size_t pax = 2 * 512, first = pax + 2 * 512;
   for (size_t size = 0; size < whole.size(); ++size) {
     // An archive that is cut between members is accepted; only its end mark is missing.
     const bool is_between = size >= first && size % 1024 == 0 && size <= whole.size() - 1024;

@@ -7,7 +7,7 @@
 
 namespace fcm::test {
 
-// A header block with a valid checksum.
+// A header block without checksum; sealed() adds it.
 inline std::string tar_header(const std::string& name, uint64_t size, char type = '0',
                               bool gnu = false) {
   std::string block(512, '\0');
@@ -28,7 +28,7 @@ inline std::string tar_header(const std::string& name, uint64_t size, char type 
   return block;
 }
 
-// The header block with its checksum recomputed.
+// The header block with its checksum computed.
 inline std::string sealed(std::string block) {
   block.replace(148, 8, "        ");
   uint64_t sum = 0;

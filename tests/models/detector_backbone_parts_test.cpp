@@ -1,5 +1,5 @@
 // Tests parts of detector backbones: drop-path draws, names, initial values, layers, cost and
-// refused options; and compares Swin's with the reference.
+// refused options; and compares the maps and gradients of a Swin backbone with the reference.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -47,7 +47,8 @@ TEST(DetectorBackboneOptionsTest, SayWhatCannotBeBuilt) {
       std::string::npos);
 }
 
-// Names of forms other than that of convmae_det_base.json, which tests/parity compares.
+// Parameter names of a vit and of a conv_vit with decomposed tables. tests/parity compares those of
+// a conv_vit with shared tables (convmae_det_base.json).
 TEST(DetectorBackboneNames, AreThePublishedOnesInTheirOrder) {
   const auto names = [](const BackboneSetting& setting) {
     const BuiltBackbone fast(small_backbone(setting));
@@ -117,8 +118,9 @@ TEST(DetectorBackboneLayers, OfTheOfficialRecipe) {
                                            "patch_embed1.norm.weight"}));
 }
 
-// Multiply-adds at 1024 x 1024 pixels: stages 1 and 2 87 G and 55 G, the transformer's linear
-// layers 326 G, global attention 4 x 25.8 G, window attention 11 G; with embeddings about 583 G.
+// Multiply-adds at 1024 x 1024 pixels: 87 G in stage 1, 55 G in stage 2, 326 G in the transformer's
+// linear layers, 4 x 25.8 G in global attention, 11 G in window attention; with the embeddings
+// about 583 G.
 TEST(DetectorBackboneCost, IsThatOfTheBaseSize) {
   DetectorBackboneOptions options;
   EXPECT_NEAR(cost(options).multiply_adds / 1e9, 583, 6);
@@ -129,8 +131,8 @@ TEST(DetectorBackboneCost, IsThatOfTheBaseSize) {
 }
 
 // The maps of a Swin are the outputs of upstream's stages, each after a norm. Windows of 2 divide
-// all maps. Windows of 3 and 7 do not, so maps are padded; in the last stages windows are larger
-// than the map.
+// all maps. Windows of 3 and 7 do not, so maps are padded. Windows of 3 are taller than the last
+// map (2 x 4); windows of 7 are also taller than the third (4 x 8) and wider than the last.
 class SwinBackboneTest : public testing::TestWithParam<int64_t> {};
 
 TEST_P(SwinBackboneTest, LeavesTheNormedResultsOfItsStages) {

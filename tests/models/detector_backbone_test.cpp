@@ -77,7 +77,7 @@ TEST_P(DetectorBackboneTest, EqualsThePublishedFormWithItsGradients) {
   }
 }
 
-// Negative controls: the comparison detects the other kind of block, and
+// Negative controls: the comparison detects other global blocks (only with shared tables), and
 // flipped bias tables and positions.
 TEST_P(DetectorBackboneTest, TheComparisonSeesMistakes) {
   const at::NoGradGuard no_grad;

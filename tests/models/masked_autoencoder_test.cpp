@@ -72,8 +72,8 @@ PretrainComparison compare_losses(const Setting& setting, const Mistake& mistake
     const at::Tensor gradient =
         nn::to_published(parameter.value.grad(), parameter.layout, parameter.published_shape);
     const at::Tensor want = weights.at(parameter.name).grad();
-    // Errors are relative to the whole tensor, because the keys' third of a qkv bias has only
-    // rounding noise as its gradient.
+    // Errors are relative to the largest value of the whole tensor, because the gradient of the
+    // keys' third of a qkv bias is only rounding noise.
     const double error = (gradient - want).abs().max().item<double>() /
                          std::max(want.abs().max().item<double>(), 1e-12);
     if (error > comparison.worst_gradient) {

@@ -152,7 +152,8 @@ TEST(MixtureControl, FeaturesInAnotherOrderAreNoticed) {
   EXPECT_GT(worst.gradient, 1e-4);
 }
 
-// With one target, results are bit-identical to the plain decoder's for any independent_blocks.
+// With one target, independent_blocks has no effect: results are bit-identical to those of the
+// plain decoder.
 TEST(Mixture, OneTargetIsThePlainDecoder) {
   const BothForms plain({.name = "", .ema = 0});
   Mixture other{.name = "", .rgb = 1, .ema = 0, .independent = 3};
@@ -210,7 +211,8 @@ TEST(Mixture, ABranchKnowsNothingOfOtherTargets) {
   EXPECT_TRUE(gradient_of(both, "reconstructors.ema.pred.weight", 1).defined());
 }
 
-// Compares gradients with central differences for some elements of every branch.
+// Compares gradients with central differences for some elements of every branch, of a shared block
+// and of the mimic head.
 TEST(Mixture, EveryBranchAgreesWithFiniteDifferences) {
   const test::OneThread quiet;
   const BothForms both({.name = "", .clip = 0.25, .depth = 5, .mimic = "clip"});

@@ -75,8 +75,8 @@ TEST(BatchNorm, OfSeveralRanksIsThatOfAllImages) {
   }
 }
 
-// As in detectron2: the output is the same, the running variance is biased, and ranks may have no
-// images.
+// As in detectron2: the output equals that of one rank with all images, the running variance is
+// biased, and ranks may have no images.
 TEST(BatchNorm, OfWeightedRanksHasTheBiasedVarianceAndTakesEmptyRanks) {
   const Results wanted = whole();
   const BatchNormOptions weighted{1e-5, 0.1, OverRanks::kWeightedRanks};

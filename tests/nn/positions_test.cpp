@@ -86,7 +86,7 @@ TEST(ResizeRelativeTable, KeepsACubicOfItsOwnPositions) {
     for (int64_t col = 1 - to; col < to; ++col) {
       EXPECT_NEAR(resized[(row + to - 1) * 13 + col + to - 1][0].item<double>(),
                   value(static_cast<double>(row), static_cast<double>(col)), 1e-2)
-          << row << " " << col;  // the bisection for q leaves an error of 8e-6 at the outermost one
+          << row << " " << col;  // the bisection for q moves the outermost position by 8e-6
     }
   }
 }

@@ -66,8 +66,8 @@ TEST(AttentionBranch, TheKeysBiasChangesNothing) {
   EXPECT_NE(test::compare(with_bias(0), plain, 1e-3).description, "");  // the queries' bias matters
 }
 
-// Negative control: the comparison detects that one hidden token of one sequence reads the row of
-// its neighbour.
+// Negative control: the comparison detects that one hidden token of one sequence reads the table
+// row of the next token.
 TEST(AttentionBranchOfRows, AWrongPlaceIsNoticed) {
   const SharedTable table{6, 9, 36, 36};
   const Inputs inputs =

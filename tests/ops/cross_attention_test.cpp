@@ -50,7 +50,7 @@ class CrossAttentionIsaTest : public testing::TestWithParam<Isa> {
     for (size_t i = 0; i < got.size(); ++i) {
       EXPECT_EQ(compare(got[i], wanted[i], tolerance).description, "")
           << queries << " queries, " << keys << " keys, " << heads << " heads of " << head_dim
-          << ", " << c10::toString(dtype) << ", of " << i;
+          << ", " << c10::toString(dtype) << ", output " << i;
     }
   }
 };

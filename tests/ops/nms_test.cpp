@@ -205,8 +205,8 @@ TEST(Nms, NoGradientIsAskedFor) {
   EXPECT_FALSE(nms(boxes_N4, at::rand({5}).requires_grad_(true), {}, .5).requires_grad());
 }
 
-// Negative control of EqualsThePlainFormForAnyBoxes: its random boxes distinguish > from >=, and
-// separate groups from merged ones.
+// Negative control of EqualsThePlainFormForAnyBoxes: on similar random boxes, the comparison
+// detects >= in place of >, and groups that are merged.
 TEST(NmsControls, OtherRulesGiveOtherBoxes) {
   int64_t not_strict = 0, met = 0;
   for (uint64_t seed = 0; seed < 20; ++seed) {

@@ -24,8 +24,8 @@ inline nn::LayerOf layer_of(const reference::ClassifierOptions& options) {
   return encoder::layer_of(options.kind == reference::Kind::kVit ? "vit" : "conv_vit", encoder);
 }
 
-// The arguments of upstream's adjust_learning_rate: lr from 2e-3 to 1e-6,
-// warm-up for 4 of 10 epochs.
+// The arguments of upstream's adjust_learning_rate (lr from 2e-3 to 1e-6, warm-up for 4 of 10
+// epochs) and the beta2 of its AdamW.
 inline OptimOptions published_options() {
   OptimOptions options;
   options.batch_size = 256;

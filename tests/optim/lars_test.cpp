@@ -1,4 +1,4 @@
-// Compares upstream's steps of linear probing: LARS and the head that it trains.
+// Compares steps of linear probing (LARS and the head that it trains) with upstream's.
 #include "fcm/optim/lars.h"
 
 #include <ATen/ATen.h>

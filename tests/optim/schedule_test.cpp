@@ -98,8 +98,8 @@ TEST(Schedule, HoldsAtTheEdges) {
   EXPECT_TRUE(std::isfinite(lr_at_epoch(options, 0)));
 }
 
-// SimMIM's two schedules are timm's: the lr of a step is that of the step before, warm-up starts
-// above 0, and the cosine begins at step 0.
+// SimMIM's two schedules are timm's: each step has the schedule's value of the step before it,
+// warm-up starts above 0, and the cosine begins at step 0.
 TEST(Schedule, OfSimMimIsThatOfTimm) {
   OptimOptions options;
   options.batch_size = 512;

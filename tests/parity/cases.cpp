@@ -64,7 +64,8 @@ const std::map<std::string, Cases>& cases_of_swin_kinds() {
 }
 
 // Most files of the segmentation set have the kind "golden", so their names select the cases.
-// tests/optim compares the schedule. Files that are not listed are unknown.
+// tests/optim compares the schedule. Files of metrics and windows are recognised by
+// is_segmentation_map_entry; other files that are not listed are unknown.
 const std::map<std::string, Cases>& cases_of_segmentation_files() {
   static const std::map<std::string, Cases> files{
       {"train_pipeline.safetensors", scene_cases},

@@ -51,12 +51,14 @@ std::vector<CaseResult> swin_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> swin_optimizer_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> swin_table_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> swin_resume_cases(const Entry& entry, const Request& request);
+// Parts of segmenters, and tables of their parameters.
 std::vector<CaseResult> segmentation_head_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> segmentation_loss_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> segmentation_map_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> segmentation_table_cases(const Entry& entry, const Request& request);
 // Whole segmenters.
 std::vector<CaseResult> segmentor_cases(const Entry& entry, const Request& request);
+// Content of checkpoint files, and steps after resuming from one.
 std::vector<CaseResult> resume_cases(const Entry& entry, const Request& request);
 
 // Runs one case if its name contains the filter; an exception becomes a fault.

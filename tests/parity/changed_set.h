@@ -1,4 +1,4 @@
-// For tests that change a value in a set of stored results and expect its cases to fail.
+// Helpers of tests that change a value in a set of stored results and expect its cases to fail.
 #pragma once
 
 #include <gtest/gtest.h>

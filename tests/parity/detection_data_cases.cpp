@@ -124,7 +124,7 @@ void lsj_sizes(CaseResult& result, const Entry& entry) {
   const DetectionJson sizes = read_json(entry.path());
   const auto compare_row = [&](const std::vector<int64_t>& got, const DetectionJson& row) {
     ++result.tensors;
-    const std::vector<double> numbers = row;  // the random draw, then the expected result
+    const std::vector<double> numbers = row;  // image size, any draws, expected result
     if (!std::ranges::equal(got, std::span(numbers).last(got.size()))) {
       add_fault(result, fmt::format("{} gives {}", row.dump(), DetectionJson(got).dump()));
     }

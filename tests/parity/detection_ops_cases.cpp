@@ -1,6 +1,6 @@
 // Operators of detection on boxes and masks. Indices and levels must be equal. RoIAlign and its
-// gradients must agree within upstream's own rounding error. Masks must be equal, except for at
-// most as many pixels as have values within rounding of the threshold.
+// gradients have the bounds of bound_of_answer(). Masks must be equal, except for at most as many
+// pixels as have values within rounding of the threshold.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -100,8 +100,8 @@ RoiAnswers bins_and_gradients(const RoiFile& file, at::ScalarType type, int64_t 
   return result;
 }
 
-// float32: the bound in the set's README. float64: upstream's own error, where it is stored; it is
-// not stored for the means of masks, which have the bound of float32.
+// float32: the bound in the set's README. float64: 1.5 times upstream's own error, where it is
+// stored; it is not stored for the means of masks, which have the bound of float32.
 double bound_of_answer(const Entry& entry, const std::string& name, at::ScalarType type) {
   constexpr double kLeast = 1e-5, kHeadroom = 10;
   if (type == at::kDouble && entry.errors.contains(name)) {

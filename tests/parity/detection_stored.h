@@ -16,9 +16,9 @@ namespace fcm::parity {
 
 // Compares every stored tensor with the computed one of the same name, except the case's inputs,
 // whose names begin with one of `given`. Bounds: integers are equal; boxes 0.001 pixel; gradients
-// 1e-5 of the largest value in float64 and 1e-4 of the norm in float32; others ten times upstream's
-// float32 error over the file, or in float64 the bound of golden.h. A stored tensor without a
-// computed one is a fault.
+// 1e-5 of the largest value in float64 and 1e-4 of the norm in float32; others 1e-5 or, if it is
+// larger, ten times upstream's float32 error over the file. In float64 the bound of golden.h
+// replaces it if the entry has an errors file. A stored tensor without a computed one is a fault.
 void compare_detection(CaseResult& result, const Entry& entry, const Tensors& stored,
                        const Tensors& got, at::ScalarType type,
                        const std::vector<std::string>& given = {});

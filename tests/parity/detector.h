@@ -22,7 +22,8 @@ struct DetectorCase {
   reference::Weights weights;               // float32, upstream shapes
   std::vector<at::Tensor> images_CHW;       // uint8
   std::vector<loader::Instances> labelled;  // per image: boxes, classes, polygons
-  // Per image, the sampled anchors and the sampled rows of the proposals followed by the truths.
+  // Per image: the sampled anchors; the sampled regions, as indices into the list of proposals and,
+  // after them, truths; then the labels of anchors and the classes of regions.
   std::vector<at::Tensor> anchors_positive, anchors_negative, regions;
   std::vector<at::Tensor> anchor_labels, region_classes;
 };

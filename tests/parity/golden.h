@@ -21,7 +21,8 @@ using Tolerance = std::function<double(const std::string& tensor, Quantity quant
 Tolerance float32_tolerance(const Entry& entry);
 
 // For a float64 run compared with tensors stored from float32: 1.5 times the stored difference of
-// each tensor, because differences are stored with few digits, plus 2^-24; 1e-6 for losses.
+// the tensor (or, without one, of the file), because differences are stored with few digits, plus
+// 2^-24; 1e-6 for losses.
 Tolerance float64_tolerance(const Entry& entry);
 
 // The stored tensors to compare: those of the upstream float32 run, or those of its float64 run,

@@ -55,7 +55,7 @@ at::Tensor crop(const Image& photo, const std::string& name, const at::Tensor& b
 }
 
 // The name "eval256_224.bicubic" means: resize the shorter side to 256, then crop the central
-// 224 x 224 pixels. Returns [224, 224, 3].
+// 224 x 224 pixels. Returns [size, size, 3]; here the size is 224.
 at::Tensor evaluation_view(const Image& photo, const std::string& name) {
   std::smatch match;
   require(std::regex_match(name, match, std::regex(R"(eval(\d+)_(\d+)\.(bicubic|normalised))")),

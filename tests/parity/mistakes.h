@@ -1,5 +1,5 @@
-// For tests that plant a mistake in the inputs of cases and expect the cases to fail. The stored
-// results stay unchanged.
+// Helpers of tests that plant a mistake in the inputs of cases and expect the cases to fail. The
+// stored results stay unchanged.
 #pragma once
 
 #include <ATen/ATen.h>

@@ -11,7 +11,7 @@
 namespace fcm::parity {
 namespace {
 
-// The constant learning rate in the manifest's description of the optimizer.
+// The constant learning rate in the manifest's description of the optimizer; 1e-3 if it has none.
 double learning_rate(const Entry& entry) {
   const std::string text = entry.about.value("optimiser", "");
   std::smatch match;

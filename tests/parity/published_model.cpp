@@ -30,8 +30,8 @@ Family family_of(const nlohmann::json& about) {
   fail(ExitCode::kData, "the source \"{}\" defines no model that this program knows", files);
 }
 
-// Sets the sizes of an upstream factory. Decoders are always 512 wide and have 8 blocks. ConvMAE
-// has only factories of the base size.
+// Sets the encoder's sizes to those of an upstream factory. The decoder keeps its default, 512 wide
+// with 8 blocks, as in every factory. Models without a class token have only the base size.
 void set_named_size(const std::string& factory, PublishedModel& model) {
   std::string size = model.class_token() ? "" : "base";
   for (const char* name : {"base", "large", "huge"}) {
@@ -157,8 +157,8 @@ Inputs make_inputs(const Entry& entry, const PublishedModel& model, const NamesA
       inputs.weights[name] = reference::procedural(name, seed, shape);
     }
   }
-  // If the manifest says that they are procedural, they are computed, so that the stored ones are
-  // compared with them.
+  // Images and noise that the manifest calls procedural are computed even if they are stored too;
+  // the cases then compare the stored ones with them.
   const auto given = [&](const char* name) {
     const auto found = stored.find(name);
     const bool made = entry.about.value(name, "").starts_with("procedural");

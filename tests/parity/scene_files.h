@@ -26,7 +26,7 @@ inline at::Tensor tensor_of(const loader::ClassMap& map) {
 // SHA-256 of a tensor's bytes, row-major.
 std::string digest_of(const at::Tensor& tensor);
 
-// The images and maps that the manifest describes under "procedural".
+// An image that the manifest describes under "procedural"; procedural_map() is such a map.
 at::Tensor procedural_image(uint64_t seed, int64_t rows, int64_t cols);
 // The procedural image of the detection set: the 24-bit values are reduced to 8 bits.
 image::Image procedural_bytes(const std::string& name, uint64_t seed, int64_t rows, int64_t cols);

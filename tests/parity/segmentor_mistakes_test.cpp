@@ -33,7 +33,7 @@ TEST(SegmentorMistakes, ATableOfAnotherHead) {
   });
 }
 
-// Swaps the two rows of the table in which the class token is the query and the key.
+// Swaps the table row for the class token as the query with the row for it as the key.
 TEST(SegmentorMistakes, RowsOfTheClassTokenSwapped) {
   expect_noticed_by_segmentor("mae_vit_segmentor.safetensors", [](Inputs& inputs) {
     at::Tensor& table = inputs.weights.at("backbone.blocks.0.attn.relative_position_bias_table");

@@ -58,8 +58,9 @@ bool is_attention(const std::string& name) {
          (name.find(".attn.") != std::string::npos || name.ends_with(".attn"));
 }
 
-// Whether a stored tensor has no computed counterpart, or swin_table_cases compares it. The fast
-// path has no windows as tensors, so it has no counterpart of their attention.
+// Whether the comparison leaves a stored tensor out: inputs and what follows from them alone
+// (masks, noise, plans, orders), and positions. The fast path has no windows as tensors, so it has
+// no counterpart of their attention.
 bool is_left_out(const std::string& name, Path path) {
   if (name.starts_with("plan.") || name == "placement" || name == "ids_restore" || name == "mask" ||
       name == "noise" || name == "mask_units" || name == "act.decoder_pos_embed") {

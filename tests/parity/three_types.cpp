@@ -38,7 +38,7 @@ void in_float64(CaseResult& result, const Entry& entry, const Subject& subject, 
 }
 
 // Estimates the error of a bfloat16 run. bfloat16 has 8 significant bits: one rounding has a
-// relative error of up to 2^-9.
+// relative error of at most 2^-8, and of about 2^-9 on average (rms).
 class BFloat16 {
  public:
   // The embedding before the blocks and the head after them count as one block each.

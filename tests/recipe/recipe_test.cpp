@@ -102,8 +102,8 @@ struct Schedule {
 class PublishedRows : public testing::TestWithParam<Schedule> {};
 
 // The values of the upstream scripts: batch size over all GPUs, epochs, warm-up, and the resulting
-// lr. The last row is this project's: MAE's recipe with batch size and epochs divided by four,
-// because each image has four views.
+// lr. The last row is this project's: MAE's recipe with batch size, epochs and warm-up divided by
+// four, because each image has four views.
 TEST_P(PublishedRows, HoldTheirValues) {
   const Recipe recipe = shipped(GetParam().recipe);
   expect_common_values(recipe);
@@ -305,7 +305,7 @@ TEST(Recipe, ANamedSizeBringsItsKeysAlong) {
 
 TEST(Recipe, ANamedSizeIsThatOfTheKind) {
   const Recipe vit = shipped("mae_vit_base_in1k_1600ep", {"encoder.size=huge"});
-  EXPECT_EQ(vit.encoder.strides, (std::vector<int64_t>{14}));  // 16 x 16 patches of 224 pixels
+  EXPECT_EQ(vit.encoder.strides, (std::vector<int64_t>{14}));  // 224 pixels: 16 x 16 patches
   EXPECT_EQ(vit.encoder.dims, (std::vector<int64_t>{1280}));
   EXPECT_EQ(vit.encoder.depths, (std::vector<int64_t>{32}));
   EXPECT_EQ(shipped("mae_vit_base_in1k_1600ep", {"encoder.size=small"}).encoder.heads, 6);

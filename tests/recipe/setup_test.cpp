@@ -31,7 +31,8 @@ Recipe base_vit_recipe() {
 }
 
 // ViT-B/16 has 17.6 G multiply-adds: the patch embedding, and 12 blocks on 197 tokens. Per token a
-// block has 12 * 768^2 for linear layers and 2 * 197 * 768 for attention.
+// block has 12 * 768^2 for linear layers and 2 * 197 * 768 for attention. The test's decoder adds
+// only its embedding, 4 channels wide.
 TEST(Setup, MultiplyAddsOfTheBaseVit) {
   Recipe recipe = base_vit_recipe();
   recipe.pretrain().masks.ratio = 0;
@@ -60,8 +61,8 @@ TEST(Setup, OneKeptViewCostsAQuarterOfTheEncoder) {
 }
 
 // Each of the 4 views has eight decoder blocks. A block has 37 queries (of 147 hidden patches), the
-// keys, values and mix of twelve sources for 49 tokens, and attention between them. Then the drawn
-// patches are predicted.
+// keys, values and mix of twelve sources for 49 tokens, and the attention of the queries to these
+// keys. After the blocks, the drawn patches are predicted.
 TEST(Setup, MultiplyAddsOfACrossDecoder) {
   const Recipe recipe = load_recipe("fastcross_convmae_base_in1k_50ep", {kRecipeFolder}, {});
   Recipe shallow = recipe, plain = recipe;

@@ -34,7 +34,7 @@ inline nlohmann::json manifest_entry(const std::string& file) {
 
 inline bool is_position_table(const std::string& name) { return name.ends_with("pos_embed"); }
 
-// Collects the errors of a comparison. The fixtures' README permits ten times the error of
+// Keeps the largest error of a comparison. The fixtures' README permits ten times the error of
 // upstream's own float32 run.
 struct Comparison {
   explicit Comparison(double relative_tolerance) : tolerance(relative_tolerance) {}

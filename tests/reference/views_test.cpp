@@ -71,8 +71,9 @@ at::Tensor all_gradients(const Weights& weights) {
 
 class AllViews : public testing::TestWithParam<std::tuple<Kind, std::vector<int64_t>>> {};
 
-// FastConvMAE's loss, outputs and gradients equal those of one ConvMAE per view; with a ViT, those
-// of one MAE per view.
+// FastConvMAE has the outputs of one ConvMAE per view. Its loss and gradients are the means of
+// theirs, weighted by the number of hidden patches. With a ViT, the same holds for one MAE per
+// view.
 TEST_P(AllViews, AreTheMeanOfOneViewModels) {
   const auto& [kind, sizes] = GetParam();
   const ReferenceOptions options = small_view_options(kind);

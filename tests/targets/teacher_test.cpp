@@ -65,7 +65,7 @@ void set(Teacher& teacher, const std::string& published, const at::Tensor& value
   parameters.set_published(parameter, value.view(parameter.published_shape));
 }
 
-// A tower with images of 2 x 3 patches, whose plan orders the patches of each image differently.
+// A tower, images of 2 x 3 patches, and an order of the patches that differs between the images.
 // Weights have their upstream names.
 Pair make(TeacherKind kind) {
   TeacherOptions options = of_kind(kind);

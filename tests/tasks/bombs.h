@@ -1,4 +1,5 @@
-// Bombs: small files that claim gigabytes or decompress to them, and files that are slow to read.
+// Bombs: files that claim or decompress to far more memory than they have bytes, and files whose
+// deep nesting or long lines are costly to parse.
 #pragma once
 
 #include <fmt/format.h>

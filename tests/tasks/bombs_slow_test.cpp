@@ -1,5 +1,6 @@
-// RELIABILITY.md, G15: the program refuses each bomb within 1 s of CPU time and 256 MB of memory,
-// both in addition to what the same command takes for a file that does not exist.
+// RELIABILITY.md, G15: the program refuses each bomb, or reads it if its image is valid, within 1 s
+// of CPU time and 256 MB of memory, both in addition to what the same command takes for a file that
+// does not exist.
 #include <gtest/gtest.h>
 #include <malloc.h>
 #include <sys/resource.h>

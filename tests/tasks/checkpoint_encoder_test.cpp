@@ -71,7 +71,7 @@ TEST(CheckpointEncoder, TakesKindSizesAndNormalisation) {
     EXPECT_EQ(recipe.data.channels, theirs.data.channels);
     EXPECT_EQ(recipe.data.mean, theirs.data.mean);
     EXPECT_EQ(recipe.data.stddev, theirs.data.stddev);
-    // All other keys come from the downstream recipe.
+    // Other keys, here two of them, come from the downstream recipe.
     EXPECT_EQ(recipe.data.crop_scale, request.recipe.data.crop_scale);
     EXPECT_EQ(recipe.optim.base_lr, request.recipe.optim.base_lr);
     EXPECT_NO_THROW(recipe::check(recipe));

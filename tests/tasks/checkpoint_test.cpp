@@ -135,7 +135,7 @@ TEST_F(CheckpointFiles, AFolderThatCannotBeTheOutputIsASentenceBeforeAnyWork) {
   EXPECT_NO_THROW(convert(path("run"), "native", "native", true));
 }
 
-// Each folder holds a file with a name that conversions use, but no conversion wrote the file.
+// Each folder holds files with names that conversions use, but no conversion wrote the files.
 TEST_F(CheckpointFiles, AnotherProgramsFolderIsNotReplaced) {
   train("run", 1);
   const auto put = [&](const char* name, const char* text) {
@@ -189,8 +189,8 @@ TEST_F(CheckpointFiles, WhatIsNotThereIsAnError) {
   EXPECT_FALSE(fs::exists(scratch_ / "x.pth"));
 }
 
-// Each file of a checkpoint loaded alone. The file of moments is refused, although its tensors have
-// the shapes of weights.
+// Loads the two tensor files of a checkpoint alone. The file of moments is refused, although its
+// tensors have the shapes of weights.
 TEST_F(CheckpointFiles, TheFilesOfACheckpointAreWhatTheyAre) {
   train("run", 2);
   const fs::path step = scratch_ / "run/checkpoints/step-2";
@@ -244,7 +244,7 @@ TEST_F(PublishedFiles, AFileThatIsNoModelIsShownAllTheSame) {
 }
 
 TEST_F(PublishedFiles, ARunGoesOnHere) {
-  // Sizes and schedule of the run that wrote the file, with two steps per epoch.
+  // Sizes and number of epochs of the run that wrote the file. Its epochs had two steps.
   const Words recipe = {"--set", "encoder.size=custom",
                         "--set", "encoder.dims=[32,48,64]",
                         "--set", "encoder.depths=[1,1,2]",

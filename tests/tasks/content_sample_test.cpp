@@ -69,8 +69,8 @@ TEST(ContentSample, SmallSetsAreComparedWhole) {
   EXPECT_EQ(found.example, "val/88.png");
 }
 
-// The sample of a large set holds the images whose file names have the smallest hashes. Copies with
-// the same file name are therefore in both samples.
+// The sample of a large set holds the images whose file names have the smallest hashes. An image
+// and its copy have the same file name and so the same hash. The samples therefore share images.
 TEST(ContentSample, LargeSetsEstimateTheShareFromSamples) {
   const ContentSample train = sample_of("train", range(0, 20'000));
   EXPECT_EQ(train.sampled, 4096);

@@ -98,7 +98,7 @@ image::Image numbers_of(const std::filesystem::path& map) {
   return image::decode_class_map({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
 }
 
-// Three of the four class maps are unusable, although all images can be read.
+// Three of the four training maps are unusable, although all images can be read.
 TEST_F(LabelledDataTest, MapsAreVerifiedToo) {
   tests::write_scenes(folder_ / "scenes", 4, 1);
   const std::filesystem::path maps = folder_ / "scenes" / "annotations" / "training";
@@ -170,8 +170,8 @@ TEST_F(LabelledDataTest, ClassesOfOneSplitAloneAreSaid) {
   EXPECT_FALSE(verify_data((folder_ / "both").string(), {}, reporter_).contains("classes_differ"));
 }
 
-// A packed file stores only class names. Names 0, 1, 2, ... in numeric order are label numbers;
-// folders are sorted by name.
+// A packed file stores only class names. Names 0, 1, 2, ... in numeric order are label numbers.
+// Names of folders are in alphabetical order instead (0, 1, 10, 11, 2).
 TEST_F(LabelledDataTest, NumbersOfLabelsAreToldFromFoldersThatAreCalledByNumbers) {
   std::string text;
   for (int i = 0; i < 12; ++i) {
@@ -203,7 +203,7 @@ TEST_F(LabelledDataTest, LabelsThatCannotBeUsedAreRefusedOnceWithTheirNumber) {
             names + ": 3 of 3 images have no usable label; the first: " + data() +
                 "/1.png: its label in line 1 of the list, \"one\", is not a class number");
   EXPECT_NE(refusal(list("1.png 0\n2.png 1\n3.png\n")).find("1 of 3 images"), std::string::npos);
-  // Readers without labels accept them.
+  // Opened without labels, the same list is accepted.
   EXPECT_EQ(open_images(names, Split::kTrain, {}, reporter_)->size(), 3);
 }
 

@@ -57,7 +57,7 @@ TEST_F(FullDemo, GoesOnFromADemoThatIsDoneAndReportsBothStarts) {
   const std::string page = read_file(result.at("report").get<std::string>(), ExitCode::kUsage);
   EXPECT_NE(page.find("from scratch"), std::string::npos);
 
-  // The demo is now complete, so the same command starts from scratch.
+  // The demo is now complete, so the same command starts over.
   ASSERT_EQ(run(demo({"--full"})), 0);
   EXPECT_NE(fs::last_write_time(weights), written);
 

@@ -58,7 +58,7 @@ TEST(DetectorRuns, AfterPretrainingAreMeasuredDrawnAndConverted) {
   EXPECT_EQ(result.at("classes").size(), result.at("class_names").size());
   EXPECT_TRUE(train::read_log(fs::path(run) / "log.jsonl").back().contains("test_box_ap"));
 
-  // A low score threshold keeps every detection, so that there is something to compare.
+  // A low score threshold keeps nearly every detection, so that there is something to compare.
   const Words measure = {
       "eval",   "--data", "synthetic", "--checkpoint", run, "--set", "detector.score=0.001",
       "--quiet"};
@@ -110,7 +110,8 @@ TEST(DetectorRuns, AnswerForAnyImages) {
   EXPECT_EQ(answers[1].at("height"), 40);
 }
 
-// A run that is stopped and started again has the same weights, moments and running statistics.
+// A run that is stopped and started again has the weights, moments and running statistics of one
+// that was not stopped.
 TEST(DetectorRuns, GoOnToTheSameBits) {
   const Scratch scratch;
   const auto to = [&](const char* out, int64_t steps) {

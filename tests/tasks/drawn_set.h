@@ -1,4 +1,5 @@
-// A data set of uniform grey images. The test chooses their names, labels and grey values.
+// A data set of uniform grey images. The test chooses names, labels and grey values, and which
+// images or labels cannot be read.
 #pragma once
 
 #include <memory>
@@ -16,7 +17,7 @@ class DrawnSet final : public loader::Dataset {
   struct DrawnImage {
     std::string name;
     int64_t label = -1;  // -2: label() throws
-    uint8_t grey = 0;
+    uint8_t grey = 0;    // 255: get() throws
   };
   DrawnSet(std::vector<DrawnImage> images, std::vector<std::string> classes)
       : images_(std::move(images)), classes_(std::move(classes)) {}

@@ -63,7 +63,7 @@ TEST(Interop, ThreeStepsOfAPublishedRun) {
   const fs::path step = scratch / "run" / "checkpoints" / fmt::format("step-{}", last).c_str();
   const std::string arguments = fmt::format("'{}' '{}' 6 0", after.string(), step.string());
   EXPECT_EQ(std::system(script(python, "compare.py", arguments).c_str()), 0);
-  // Negative control: compare.py detects another checkpoint's tensors and another number of steps.
+  // Negative control: compare.py detects a wrong number of optimizer steps (5 instead of 6).
   const std::string wrong = fmt::format("'{}' '{}' 5 0 2>/dev/null", after.string(), step.string());
   EXPECT_NE(std::system(script(python, "compare.py", wrong).c_str()), 0);
 }

@@ -1,5 +1,6 @@
 // RELIABILITY.md, G1, G2, G6 and G23: SIGKILL at random times, inside saves, and at every failpoint
-// of a run. The same command, repeated, ends with the bits and the log of an undisturbed run.
+// of a run. The same command, repeated, ends with the bits and the log of an undisturbed run. So do
+// launches that are not killed.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -37,7 +38,7 @@ struct Kills {
   int64_t all() const { return at_random + inside_saves; }
 };
 
-// Whether the process died during a save, because then its temporary folder is left.
+// Whether the process died during a save: only then is its temporary folder left.
 bool died_inside_a_save(const fs::path& out, pid_t child) {
   const std::string ending = ".tmp." + std::to_string(child);
   std::error_code none;
@@ -96,8 +97,9 @@ TEST(KillsSlow, AtAnyTimeAndInsideSavesChangeNoBit) {
   test::Series::note("runs", runs);
 }
 
-// Kills before and after each open, write, fsync, rename, unlink, mkdir and rmdir of a run with two
-// saves. The calls include those for marker files, logs, events, images and report pages.
+// Kills before and after each system call with a failpoint (open, write, fsync, rename, unlink and
+// others) of a run with two saves. The calls include those for marker files, logs, events, images
+// and report pages.
 TEST(KillsSlow, AtEveryFailpointOfARunChangeNoBit) {
   const Kind kind = measured(pretraining(4, 2));
   int64_t points = 0;

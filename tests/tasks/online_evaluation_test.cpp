@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 using tests::Scratch;
 
-// Two epochs of 16 steps.
+// Trains for two epochs of 16 steps, or until run.max_steps.
 void train_with(const fs::path& out, std::vector<std::string> more) {
   std::vector<std::string> words = {"pretrain",  "--recipe", "smoke_pretrain", "--data",
                                     "synthetic", "--out",    out.string(),     "--quiet"};

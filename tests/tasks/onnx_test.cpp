@@ -1,5 +1,6 @@
 // checkpoint convert --to onnx: the ONNX model computes the outputs of the checkpoint's model, at
-// the trained image size and at another size. Also the file's metadata, and refusals.
+// the trained image size and (except for a probe) at another size. Also the file's metadata, and
+// refusals.
 #include <gtest/gtest.h>
 
 #include <array>

@@ -39,7 +39,7 @@ class OutputFile : public testing::Test {
     EXPECT_NE(message.find(text), message.npos) << message;
   }
 
-  // One file of each kind as the program writes it.
+  // One file of each kind except kOnnx, as the program writes it (of the .pth only the beginning).
   std::vector<std::pair<FileKind, fs::path>> one_of_each() {
     const float value = 1;
     const std::vector<float> row = {1, 2};
@@ -176,7 +176,7 @@ TEST_F(OutputFile, AResultReplacesNoLinkAndNoTemporary) {
          "is a link to ../mine.json");
 }
 
-// Every function that replaces a file refuses to replace a link.
+// The functions that put a complete file in place of another refuse to replace a link.
 TEST_F(OutputFile, ALinkIsNeitherFollowedNorReplaced) {
   const fs::path mine = put("mine.txt", "mine"), out = scratch_ / "out.json",
                  whole = scratch_ / "out.part";

@@ -19,8 +19,8 @@ const Settings kFewScenes = {"optim.batch_size=2", "optim.micro_batch=2"};
 const Settings kFewScenesOfVit = {"optim.batch_size=2", "optim.micro_batch=2",
                                   "segmenter.taps=[0,0,1,1]"};
 
-// Settings of detectors: small batches, and attention windows of 2 x 2 patches. A patch has 8, 16
-// or 32 pixels.
+// Settings of detectors: small batches and a low score threshold. Except on a Swin, attention
+// windows have 2 x 2 patches of 8, 16 or 32 pixels.
 const Settings kFewObjects = {"optim.batch_size=2", "optim.micro_batch=2", "detector.window=2",
                               "detector.score=0.001"};
 const Settings kFewObjectsOfSwin = {"optim.batch_size=2", "optim.micro_batch=2",
@@ -237,7 +237,7 @@ Command convert_to(const char* to, const char* ending = "") {
           [=](const Cell& cell) { return converted(to, ending, cell); }};
 }
 
-// The ONNX graph and its weights, which must be the same for every form.
+// What an ONNX model computes, the number of its nodes and a hash of its weights.
 json onnx_graph(const Cell& cell) {
   SilentReporter silence;
   const fs::path out = cell.cache.fresh(".onnx");

@@ -1,5 +1,6 @@
-// A checkpoint stores the classes and images that it was trained on. Every later command compares
-// its data with them: classes by name, data sets by number and list of images.
+// A checkpoint stores the classes and images that it was trained on. Commands that measure it or
+// train it further compare their data with them: classes by name, data sets by number, names and a
+// sample of the pixels of images.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -31,8 +32,8 @@ class WarningReporter final : public Reporter {
 
 class Provenance : public testing::Test {
  protected:
-  // Writes images of these classes to train/ and val/; the first letter of a class sets their
-  // colour.
+  // Writes images of these classes to train/ and val/. The last letter of a class sets the colour
+  // of its images.
   std::string images(const std::string& name, const std::vector<std::string>& classes,
                      int64_t train = 8, int64_t val = 4) {
     for (const auto& [split, count, first] :
@@ -161,12 +162,12 @@ TEST_F(Provenance, SomeTrainingImagesAmongTheMeasuredAreSaid) {
   WarningReporter said;
   const nlohmann::json result = finetune(finetuning(data, "run"), said);
   const std::string note = "3 of 15 images that were compared (20.0 %, for example " + data +
-                           "/val/b/copy0.png) of the measured images";
+                           "/val/b/copy0.png) are among those that the network was trained on";
   EXPECT_TRUE(said.has(note)) << said.all;
   ASSERT_EQ(result.at("notes").size(), 1u);
   EXPECT_NE(result.at("notes")[0].get<std::string>().find(note), std::string::npos);
   EXPECT_NE(page_of("run").find("3 of 15 images that were compared"), std::string::npos);
-  // The checkpoint alone identifies the images, also in a copy of the data elsewhere.
+  // The checkpoint alone identifies the images, also in a folder elsewhere.
   fs::rename(scratch_ / "abc" / "val", scratch_ / "held_out");
   const nlohmann::json later = measured(scratch_ / "held_out", scratch_ / "run");
   EXPECT_TRUE(said_.has("3 of 15 images that were compared")) << said_.all;
@@ -178,8 +179,8 @@ TEST_F(Provenance, SomeTrainingImagesAmongTheMeasuredAreSaid) {
   EXPECT_GE(neighbours.at("notes").size(), 1u);
 }
 
-// Names and number of images are unchanged, but the pixels differ: later figures are about other
-// data.
+// Names and number of images are unchanged, but one image of each split has other pixels: later
+// figures are about other data.
 TEST_F(Provenance, ARunThatGoesOnSaysOtherPixelsUnderTheSameNames) {
   const std::string data = images("abc", {"a", "b", "c"});
   finetune(finetuning(data, "run"), said_);
@@ -355,7 +356,7 @@ TEST_F(Provenance, NothingReadableIsNoResult) {
   RunRequest probe;
   probe.data = data;
   probe.machine = kMachine;
-  // Whether the refusal is by the limit on bad images, or because no image can be read.
+  // Whether the action is refused because too few images, or none, can be read.
   const auto refused = [&](const auto& action) {
     const std::string message = test::error_of(ExitCode::kData, action);
     return message.find("be read") != message.npos || message.find("no readable") != message.npos;

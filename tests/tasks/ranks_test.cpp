@@ -130,7 +130,7 @@ TEST_F(Ranks, FinetuneAndThePublishedProbeMeasureAllImages) {
   }
 }
 
-// A step has two images, one per process.
+// A step has two images, so two processes train on one each.
 TEST_F(Ranks, SegmentersAreTrainedAndMeasuredAsByOne) {
   const std::string scenes = scratch_ / "scenes";
   tests::write_scenes(scenes, 8, 5);

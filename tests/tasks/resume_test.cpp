@@ -91,8 +91,7 @@ TEST(Resume, AfterKillsAtAnyTimeTheBitsAreTheSame) {
   for (int status = -1; status != 0 && launches < 40; ++launches) {
     const auto before = saved(scratch / "broken");
     const pid_t child = start(scratch / "broken", {});
-    // Waits for a new save, so that each launch makes progress; the kill comes at any time after
-    // it.
+    // Waits for a new save, so that each launch makes progress. The kill comes up to 60 ms later.
     while (saved(scratch / "broken") == before && !has_ended(child)) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }

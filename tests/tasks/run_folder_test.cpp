@@ -59,7 +59,8 @@ void save(const fs::path& checkpoints, int64_t step) {
   checkpoint::save(checkpoints, step, {&weight, 1}, {&weight, 1}, {{"of", "a test"}}, {});
 }
 
-// All names that a run of any command leaves, and temporary files that a crash may leave.
+// The files that commands add to a folder from prepare(), and temporary files that a crash may
+// leave.
 void fill_run(const fs::path& run) {
   for (const int64_t step : {2, 4}) save(run / "checkpoints", step);
   save(run / "best", 4);
@@ -74,7 +75,7 @@ void fill_run(const fs::path& run) {
   }
 }
 
-// Files of other programs inside and beside a run, at every level.
+// Files of other programs in every folder of a run.
 void add_strangers(const fs::path& run) {
   for (const char* name :
        {"notes.md", "slurm-1.out", ".git/HEAD", "data/a/1.png", "checkpoints/README",

@@ -108,7 +108,7 @@ TEST_F(Lock, ALinkInItsPlaceIsNotFollowed) {
   EXPECT_FALSE(fs::exists(run_ / "elsewhere"));
 }
 
-// A refused command changes nothing, whatever its flags.
+// A refused command changes nothing, with or without --overwrite.
 TEST_F(Lock, ARunInUseIsNotTouched) {
   const recipe::Recipe recipe;
   prepare_run_folder({run_}, recipe, silence_);
@@ -135,7 +135,7 @@ TEST_F(Lock, ARunInUseIsNotTouched) {
   EXPECT_EQ(everything(), before);
 }
 
-// Two commands with the same --out: the first trains, the second names the first.
+// Of two commands with the same --out the first trains, and the second is refused.
 TEST_F(Lock, OfTwoProgramsOneTrains) {
   const fs::path both = scratch_ / "both";
   const auto program = [&](const std::string& steps) {

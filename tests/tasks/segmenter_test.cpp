@@ -104,7 +104,8 @@ TEST(Segmenter, AfterPretrainingIsMeasuredAndDrawn) {
   EXPECT_EQ(read_file(scratch / "mine" / "a.png", ExitCode::kData), "mine");
 }
 
-// A run that is stopped and started again has the same weights, moments and running statistics.
+// A run that is stopped and started again has the weights, moments and running statistics of one
+// that was not stopped.
 TEST(Segmenter, GoesOnToTheSameBits) {
   const Scratch scratch;
   const Words common = {"--data", "synthetic", "--from-scratch", "--set", "run.log_every_steps=2"};

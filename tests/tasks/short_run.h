@@ -85,7 +85,8 @@ inline std::string final_bits(const fs::path& out, int64_t steps) {
          read_file(last / "optimizer.safetensors", ExitCode::kCheckpoint);
 }
 
-// log.jsonl without fields that depend on time and memory. Throws if a line is torn.
+// log.jsonl without fields that depend on time and memory. Throws if a line before the last is
+// torn.
 inline std::vector<nlohmann::json> log_of(const fs::path& out) {
   std::vector<nlohmann::json> lines = train::read_log(out / "log.jsonl");
   for (nlohmann::json& line : lines) {
@@ -97,8 +98,8 @@ inline std::vector<nlohmann::json> log_of(const fs::path& out) {
   return lines;
 }
 
-// A fault in the log or the event files of a run; empty if there is none. Each step must be in the
-// log once, and only the last record of an event file may be torn.
+// A fault in the log or the event files of a run; empty if there is none. No step may be in the log
+// twice, and only the last record of an event file may be torn.
 inline std::string fault_of_records(const fs::path& out) {
   std::set<int64_t> steps;
   for (const nlohmann::json& line : log_of(out)) {

@@ -140,7 +140,7 @@ TEST(TowerFiles, RunInTheComputeTypeAsTheOthers) {
       test::compare(features.normed_BLD, in_order(plain, features.order_BL), 0.05).description, "");
 }
 
-// Kind, sizes and normalisation come from the file that states them.
+// Kind, sizes, activation and normalisation are read from the files of every layout.
 TEST(TowerFiles, KindSizesAndPixelsAreSaid) {
   using targets::TeacherKind;
   const auto kind_of = [](const std::string& label) -> TeacherKind {
@@ -387,7 +387,7 @@ TEST(TowerRuns, WhatIsAssumedIsSaid) {
   expect_part(said, "using the image tower of CLIP (visual.*); 3 other tensors are left out");
 }
 
-// A tower's file that is passed as a checkpoint is refused; the message says which teacher it is.
+// A tower's file that is passed as a checkpoint is refused; the message names --teacher instead.
 TEST(TowerRuns, AsACheckpointATowerIsRefusedWithWhatItIs) {
   const test::Scratch scratch;
   for (const char* label :
@@ -446,7 +446,8 @@ TEST(TowerRuns, EveryKindTrainsAndGoesOnToTheSameBits) {
   }
 }
 
-// The teacher that a recipe loads has the features and the normalisation of its file.
+// The teacher that a recipe loads has the normalisation of its file, and other weights than the
+// random ones of a teacher without a file.
 TEST(TowerRuns, FeaturesAreThoseOfTheFile) {
   for (const TowerRun& run : runs()) {
     SCOPED_TRACE(run.layout);

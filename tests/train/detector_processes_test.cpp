@@ -1,5 +1,5 @@
-// A detector trained by several processes has the weights and running statistics of one process up
-// to rounding, and the same bits in every run.
+// A detector trained by several processes has nearly the losses of one process, and the same bits
+// in every run.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -60,8 +60,8 @@ std::string weights_file(const fs::path& run) {
 }
 
 // Of four ranks, two have one image and two have two images. Losses are normalised by the images,
-// regions and objects of all ranks. The running variance of the heads is not compared: with several
-// ranks upstream stores the biased variance (tests/nn compares that).
+// regions and objects of all ranks. Running variances are not compared: with several ranks upstream
+// stores the biased variance (tests/nn compares that).
 TEST(DetectorProcesses, ComeToTheLossesOfOne) {
   const test::Scratch scratch;
   train_as(0, scratch / "one");
@@ -79,7 +79,8 @@ TEST(DetectorProcesses, ComeToTheLossesOfOne) {
       EXPECT_NEAR(losses[i], wanted[i], 2e-2 * wanted[i]) << ranks << " ranks, step " << i;
     }
   }
-  // Negative control: ranks that normalise by their own images only have another loss.
+  // Negative control: two micro-batches, each normalised by its own three images as by ranks that
+  // do not share their counts, have another loss.
   recipe::Recipe halves = few_steps();
   halves.optim.micro_batch = 3;
   train_as(0, scratch / "halves", halves);

@@ -184,7 +184,7 @@ TEST_F(RunLogTest, AfterAnyNumberOfKillsTheLogIsThatOfAnUndisturbedRun) {
     KeyedRandom random(5, Purpose::kSynthetic, round, 0);
     int64_t checkpoint = 0;
     for (int kill = 0; kill < 5; ++kill) {
-      // The kill comes before or after a write, or after half a line is written.
+      // The kill comes after a write, or after half a line is written.
       const uint64_t at = 1 + random.below(24);
       test::signal_of_child([&] {
         RunLog log(path_);

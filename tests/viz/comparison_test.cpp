@@ -17,7 +17,8 @@ namespace {
 
 using nlohmann::json;
 
-// A log of `steps` lines at 100 images per second, with an accuracy in every tenth line.
+// A log with lines of `steps` steps at 100 images per second. After every tenth of them follows the
+// line of an epoch, with an accuracy.
 std::vector<json> log_of(int steps, const char* accuracy = "knn_top1", int every = 1) {
   std::vector<json> log;
   for (int step = every; step <= steps * every; step += every) {

@@ -14,8 +14,8 @@ namespace fcm::interop::onnx {
 // Biases of the attention scores before the softmax.
 struct Biases {
   Value fixed = {};  // [heads, T, T]; empty: none
-  // If set, the sequences are the windows of one image after another, and windows->mask is added.
-  // Not owned.
+  // If set, the sequences are windows, image by image, and windows->mask is added unless it is
+  // empty. Not owned.
   const Windows* windows = nullptr;
   // If set, adds products of the queries with the block's tables for distances in rows and columns
   // of `map`.

@@ -22,7 +22,7 @@ struct EncoderGraph {
   masks::Grid grid = {};            // patches of the image
   masks::Grid positions = {};       // grid of the position table; 0 x 0: the same as `grid`
   bool norm = false, fuse = false;  // as in encoder::Outputs
-  // The last two as in encoder::Embeddings.
+  // class_token: whether there is one. The other two are as in encoder::Embeddings.
   bool class_token = false, relative_blocks = false, attends_to_padding = false;
   std::optional<encoder::Windowed> windowed = {};
   std::vector<int64_t> taps = {};  // ViT: indices of the blocks whose outputs are exported

@@ -87,7 +87,7 @@ Map add_upernet(Graph& graph, const std::string& place, const std::vector<Map>& 
   return {convolution(graph, place + ".conv_seg", mixed, {}), levels[0].rows, levels[0].cols};
 }
 
-// The outputs of a ConvViT's three stages, and a fourth map of half the size of the third
+// The outputs of a ConvViT's three stages, and a fourth map of about half the size of the third
 // (heads/fourth_map.h).
 std::vector<Map> maps_of_stages(Graph& graph, const std::string& prefix, const Encoded& seen,
                                 const encoder::EncoderOptions& options, masks::Grid grid) {

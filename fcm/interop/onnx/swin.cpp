@@ -46,7 +46,8 @@ Value merged(Graph& graph, const SwinStage& stage, const Value& x, double epsilo
                 /*bias=*/false);
 }
 
-// The blocks of a stage. If the map is no larger than a window, windows are not shifted.
+// The blocks of a stage. If the map is no larger than a window, windows are not shifted, except
+// with attends_to_padding.
 Value add_stage(Graph& graph, const EncoderGraph& wanted, const SwinStage& stage, Value x) {
   const int64_t smaller = std::min(stage.cells.rows, stage.cells.cols);
   const int64_t side =

@@ -18,13 +18,13 @@ namespace fcm::interop::onnx {
 struct WindowTable {
   int64_t side = 0, windows = 0;
   // int64, [windows * side * side]: the raster index of the cell at each position of each window. A
-  // padded position has `cells` if padding is filled, else 0, which has no effect because of the
-  // mask.
+  // padded position holds the value of `cells` (the index of an appended row of zeros) if padding
+  // is filled, else 0, which has no effect because of the mask.
   at::Tensor cells_WT;
   at::Tensor indices_L;  // int64: the position of each cell in cells_WT
   // Mask [windows, 1, T, T]: kMaskedScore for masked pairs, else 0; undefined if no pair is masked.
-  // A pair of cells is masked if the two are neighbours only because the shift wrapped around the
-  // map. Pairs of a cell and padding are masked too unless padding is filled.
+  // A pair of cells is masked if the two are in one window only because the shift wrapped around
+  // the map. Pairs of a cell and padding are masked too unless padding is filled.
   at::Tensor mask_W1TT;
   int64_t cells = 0;                // number of cells in the map
   bool attends_to_padding = false;  // there is padding, and it is not masked

@@ -44,8 +44,8 @@ std::vector<fs::path> files_of(const fs::path& folder, Split split) {
   return found;
 }
 
-// Reads class names from a text file beside the records, one per line; without that file, classes
-// are named by their numbers.
+// Reads class names from a text file beside the records, one per line. Without that file, or if it
+// does not have one name per class, classes are named by their numbers.
 std::vector<std::string> class_names(const fs::path& folder, const Kind& kind, Remarks& remarks) {
   const fs::path place = folder / kind.names_file;
   std::vector<std::string> names;

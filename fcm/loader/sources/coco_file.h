@@ -16,8 +16,8 @@ class CocoFile {
   // Needs less memory than twice the file's size. Throws Error(kData) if the file is not JSON, is
   // not a COCO instances file, or has no images or categories. Unusable entries are skipped and
   // counted: images, categories and annotations that are incomplete or repeat an id; annotations of
-  // unknown images or categories, without a polygon or mask, with non-finite numbers, or with masks
-  // that do not fit their image.
+  // unknown images or categories, without a polygon or mask, with non-finite or huge numbers, with
+  // a box of negative size, or with masks that do not fit their image.
   explicit CocoFile(const std::filesystem::path& file);
 
   int64_t size() const { return std::ssize(order_); }
@@ -32,7 +32,7 @@ class CocoFile {
   const InstanceClasses& classes() const { return classes_; }
 
   const LeftOut& left_out() const { return tables_.left_out; }
-  // Assumptions, one sentence each.
+  // Facts and assumptions to report, one sentence each.
   std::vector<std::string> notes() const;
   // Probable mistakes in the file, one sentence each.
   std::vector<std::string> warnings() const;

@@ -40,7 +40,7 @@ std::optional<CocoPaths> find_coco(const fs::path& folder, Split split) {
 }
 
 // The folder to which the image names in the file are relative. Annotation tools use different
-// folders; this is the one in which most of 50 names exist (the first, if several have as many).
+// folders. Of these, the one in which the most of 50 names exist is returned (the first of equals).
 fs::path find_image_folder(const fs::path& folder, const CocoPaths& paths, const CocoFile& file) {
   constexpr int64_t kMost = 50;
   const std::string split = paths.images.filename().string();

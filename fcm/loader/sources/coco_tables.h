@@ -63,7 +63,7 @@ struct CocoTables {
   std::vector<CocoAnnotation> annotations;
   CocoShapes shapes;
   LeftOut left_out;
-  int64_t without_area = 0;  // annotations without an area; theirs is the area of the box
+  int64_t without_area = 0;  // annotations without a valid area; they get that of the box
 };
 
 // Throws Error(kData) if the file is not JSON or not a COCO instances file.

@@ -150,7 +150,7 @@ class Lister {
   Found found_;
 };
 
-// Merges folders and counts of one thread into the total.
+// Merges folders and counts of one class folder into the total.
 void add_findings(Found& to, Found& from) {
   to.has_links |= from.has_links;
   to.left_out.add(from.left_out);

@@ -13,8 +13,8 @@ namespace fcm::loader {
 // A path has at most 4096 bytes; a line may also have columns that are not read.
 inline constexpr size_t kLongestLine = 65'536;
 
-// Reads a file of any size line by line. Lines end in a line feed. If the first 256 KiB contain no
-// line feed, lines end in a carriage return (the convention before Mac OS X).
+// Reads a file of any size line by line. Lines end in a line feed. If the first 256 KiB contain
+// carriage returns but no line feed, lines end in a carriage return (as before Mac OS X).
 class ListLines {
  public:
   explicit ListLines(const std::filesystem::path& list) : file_(list) {}

@@ -18,8 +18,8 @@ std::unique_ptr<Dataset> open_image_folder(const std::filesystem::path& folder, 
                                            const OpenOptions& options);
 
 // A text file with one image per line: its path, absolute or relative to the list's folder, and
-// optionally a space or tab and the class number; or columns under a heading (list_columns.h).
-// Empty lines and lines that begin with # are ignored.
+// optionally a space or tab and the class number or name; or columns under a heading
+// (list_columns.h). Empty lines and lines that begin with # are ignored.
 std::unique_ptr<Dataset> open_file_list(const std::filesystem::path& list);
 
 // Shards in webdataset's layout (tar_samples.h), read in place: nothing is unpacked. Throws for a
@@ -28,7 +28,8 @@ std::unique_ptr<Dataset> open_file_list(const std::filesystem::path& list);
 std::unique_ptr<Dataset> open_tar_shards(std::vector<std::filesystem::path> shards,
                                          const OpenOptions& options, Remarks remarks = {});
 
-// Whether the folder has data that are named for the split: a folder, shards, CIFAR or IDX files.
+// Whether the folder has data that are named for the split: a folder, COCO annotations, images with
+// class maps, shards, CIFAR or IDX files.
 // The data may be unreadable; opening the split then reports the fault.
 bool has_split(const std::filesystem::path& data, Split split);
 
@@ -64,7 +65,8 @@ std::unique_ptr<Dataset> make_synthetic(Split split, TargetKind wanted);
 std::string synthetic_name(Split split, int64_t index);
 
 // Scenes of 128 x 160 pixels with several shapes each, and their maps: 256 for training and 64 for
-// validation. Map values are 1 (background) to 6 (the shapes), for pipeline.reduce_zero_label.
+// validation. Map values are 1 (background) and 2 to 6 (the shapes), for
+// pipeline.reduce_zero_label.
 std::unique_ptr<Dataset> make_synthetic_scenes(Split split);
 
 // Images of 128 x 160 or 160 x 128 pixels whose objects are one to six shapes of four classes: 256

@@ -176,8 +176,8 @@ class Chooser {
     return fs::is_empty(folder_ / name, ignored);
   }
 
-  // If the first folder is empty, moves a folder with content before it whose name is a bare word
-  // for the same split.
+  // If the first folder is empty, moves another one before it: one that has content and whose name
+  // is a bare word for the same split.
   void prefer_filled(std::vector<NamedFolder>& found) const {
     const NamedFolder& first = found.front();
     if (found.size() < 2 || !first.is_bare || !is_empty(first.name)) return;

@@ -33,9 +33,9 @@ struct SplitFolders {
 };
 
 // Finds the split folders in a folder. A folder whose name is a word of split_named is a split. Of
-// several, the first in this order is used: train, training, trainval; val, valid, validation, dev,
-// test, testing; lower case first. Otherwise, a folder whose name contains such a word, delimited
-// by marks, blanks, digits or a change of letter case ("train2017", "Training Set",
+// several, the first non-empty one in this order is used: train, training, trainval; val, valid,
+// validation, dev, test, testing; lower case first. Otherwise, a folder whose name contains such a
+// word, delimited by marks, blanks, digits or a change of letter case ("train2017", "Training Set",
 // "ILSVRC2012_img_val"), is a split in two cases:
 // - A folder of the other split has the same other words; digits and words such as "images" do not
 //   count ("train_images" beside "val", but not "train_station" beside "test_tube").

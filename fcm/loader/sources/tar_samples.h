@@ -34,7 +34,7 @@ struct TarContents {
 // defect of one sample is stored in `fault` (a name that leads out of the archive, a link, a
 // device, a sparse file, two images with one extension, no image) or in `label_fault` (two labels,
 // a label that is not a number). A defect of the archive throws Error(kData). A key whose only
-// image has an unsupported format (.gif) is not a sample; its members are counted as left out.
+// image has an unsupported format (.gif) is not a sample; the image is counted as left out.
 TarContents contents_of_tar(const RandomAccessFile& shard);
 
 }  // namespace fcm::loader

@@ -1,10 +1,12 @@
 // The residual branches of the blocks, each with its norm and its residual addition: x + scale *
 // f(norm(x)).
 //
-// Each is one autograd function. It saves what is expensive to recompute: its input (which the
-// neighbouring branch saves too), the statistics of the norm, and the output of the widest product
-// before a nonlinearity. Backward recomputes the output of the norm, the activation, the convolved
-// cells and the attended tokens. Not differentiable twice.
+// Each is one autograd function, except where the operators are called one after another:
+// decomposed_attention_branch, windows with padding, and shapes that our attention kernels do not
+// support. The function saves what is expensive to recompute: its input (which the neighbouring
+// branch saves too), the statistics of norm and softmax, and the output of the first product.
+// Backward recomputes the output of the norm, the activation, the convolved cells and the attended
+// tokens. Not differentiable twice.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,4 +1,5 @@
-// Helpers of the branches. All functions take contiguous tensors and work without autograd.
+// Helpers of the branches. They take contiguous tensors and work without autograd, except
+// without_key_gradient and with_padding, which autograd can differentiate.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -52,7 +53,7 @@ at::Tensor with_padding(const at::Tensor& qkv_BTD, const at::Tensor& bias_D, int
 
 // Saves the dtypes of the weights in the context, for restore_types.
 void save_types(torch::autograd::AutogradContext* context, at::TensorList weights);
-// Casts gradients, in the order of save_types, to those dtypes.
+// Casts gradients, in the order of save_types, to the saved dtypes.
 void restore_types(torch::autograd::AutogradContext* context, at::ArrayRef<at::Tensor*> gradients);
 
 }  // namespace fcm::ops::branches

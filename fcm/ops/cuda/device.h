@@ -26,7 +26,7 @@ std::vector<CudaDevice> cuda_devices();
 // Why there are no devices, in a few words: no driver, driver too old, no GPU, built without CUDA.
 std::string why_no_cuda_device();
 
-// All functions below need a device and throw Error(kDevice) without one.
+// All functions below need a device. In a build without CUDA they throw Error(kDevice).
 
 // Sets the current device: new "cuda" tensors and the functions below use it. Also sets LibTorch's
 // numerics: exact float32 products (no TF32), float32 accumulation of bfloat16 products,

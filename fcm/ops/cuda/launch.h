@@ -34,7 +34,7 @@ inline void check_shape(const LaunchShape& shape) {
   }
   if (shape.threads < kWarp || shape.threads > 1024 || shape.threads % kWarp != 0 ||
       shape.shared_bytes > (48u << 10)) {
-    launch_refused(shape.name, "expected up to 1024 threads in 32s and 48 KiB shared memory");
+    launch_refused(shape.name, "expected 32 to 1024 threads in 32s and at most 48 KiB of memory");
   }
 }
 

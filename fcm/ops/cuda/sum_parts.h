@@ -1,4 +1,5 @@
-// The second stage of every sum over rows: adds the partial sums of a first kernel's blocks.
+// The second stage of sums over the rows of a matrix: adds the partial sums of a first kernel's
+// blocks.
 #pragma once
 
 #include <stdint.h>

@@ -137,9 +137,9 @@ at::Tensor column_sums_on_cuda(const at::Tensor& x_MN) {
 }
 
 // The result is divided into ranges of outputs, which are wide because each range reads all of x.
-// If there are too few ranges for the threads, the rows are divided as well and the parts are
-// summed. The division, and so the order of summation, depends on the sizes and, beyond four
-// threads, on the number of threads.
+// If there are at most half as many ranges as tasks are wanted, the rows are divided as well and
+// the parts are summed. The division, and so the order of summation, depends on the sizes and, with
+// more than four threads and more than kNarrowest outputs, on the number of threads.
 template <class A>
 std::pair<at::Tensor, at::Tensor> own_gradients(Isa isa, const at::Tensor& dy_MO,
                                                 const at::Tensor& x_MI) {

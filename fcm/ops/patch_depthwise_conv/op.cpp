@@ -40,8 +40,8 @@ void check_neighbours(const at::Tensor& neighbours_BL9) {
   });
   require(
       wrong_row < 0,
-      "[patch_depthwise_conv] neighbours of image {}, slot {}: expected slots 0..{} or -1, each "
-      "edge with its reverse",
+      "[patch_depthwise_conv] neighbours of image {}, slot {}: expected slots 0..{} or -1, the slot "
+      "itself in the middle, and each edge with its reverse",
       wrong_row / slots, wrong_row % slots, slots - 1);
 }
 

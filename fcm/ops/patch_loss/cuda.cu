@@ -32,7 +32,7 @@ __device__ inline void along_patch(const PatchLossRows<T, A>& a, int64_t row, co
   }
 }
 
-// Sums within a patch in float32, over patches in float64, as on the CPU.
+// Sums within a patch in the type of the targets, over patches in float64, as on the CPU.
 template <class T, class A, int N>
 __global__ void __launch_bounds__(kThreads) forward(PatchLossRows<T, A> a, double* parts) {
   double total = 0;

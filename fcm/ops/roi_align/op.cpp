@@ -75,7 +75,7 @@ void check_maps(const std::vector<at::Tensor>& maps_BHWC, const std::vector<doub
   for (const at::Tensor& map : maps_BHWC) {
     require(map.dim() == 4 && map.scalar_type() == type && map.size(1) > 0 && map.size(2) > 0 &&
                 map.size(0) == maps_BHWC[0].size(0) && map.size(3) == maps_BHWC[0].size(3),
-            "roi_align: expected maps [B, H, W, C] of equal type, B and C");
+            "roi_align: expected maps [B, H, W, C] of equal type, B and C, with H and W > 0");
   }
 }
 

@@ -1,5 +1,5 @@
-// Sets of tokens that attend to each other: windows, parts of windows at a border, and the parts of
-// both that one view sees.
+// Sets of tokens that attend to each other: windows, parts of windows at a border, the parts of
+// both that one view sees, or all tokens of a map.
 #pragma once
 
 #include <ATen/core/Tensor.h>

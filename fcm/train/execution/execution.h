@@ -12,7 +12,7 @@ class Execution {
  public:
   virtual ~Execution() = default;
 
-  // Starts a step.
+  // Enqueues a step. It may run at once, or not before wait_result().
   virtual void enqueue(loader::Batch batch, const StepPlan& plan) = 0;
   // Waits for the oldest step in flight and returns its result.
   virtual StepResult wait_result() = 0;

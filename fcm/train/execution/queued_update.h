@@ -1,5 +1,5 @@
-// Enqueues steps on a GPU. Each step is one CUDA graph; its images are copied while the previous
-// step runs, and its result is read one step later.
+// Enqueues steps on a GPU. A step is one CUDA graph if a recorder is given. Its images are copied
+// while the previous step runs, and its result is read one step later.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -28,8 +28,8 @@ struct Losses;  // learners/forward_backward.h
 //
 //   copy stream   images, plan and learning rate of step n + 1 go to one of two staging buffers on
 //                 the GPU while step n runs
-//   main stream   copies from the staging buffer to the inputs of the graph; zero gradients,
-//                 forward and backward of all micro-batches, norm, AdamW; copies the result to
+//   main stream   copies from the staging buffer to the inputs of the step; zeroes gradients, runs
+//                 forward and backward of all micro-batches, norm and AdamW; copies the result to
 //                 pinned memory
 //   CPU           reads the result of step n after step n + 1 was enqueued
 //
@@ -45,8 +45,8 @@ class QueuedUpdate final : public Execution {
                const targets::Teachers* teachers, std::unique_ptr<ops::RecordedWork> recorded);
   ~QueuedUpdate() override;
 
-  // At most one step may be in flight before the call. The first call records the graph and waits
-  // until that is done. Of `plan`, only the learning rate is used.
+  // At most one step may be in flight before the call. With a recorder, the first call records the
+  // graph and waits until that is done. Of `plan`, only the learning rate is used.
   void enqueue(loader::Batch batch, const StepPlan& plan) override;
   int64_t in_flight() const { return enqueued_ - finished_; }
   int64_t max_in_flight() const override { return 2; }

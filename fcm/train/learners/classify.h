@@ -25,8 +25,8 @@ class ClassifierLearner final : public Learner {
 
   const models::Classifier& model() const { return model_; }
   const optim::AdamW& optimizer() const { return optimizer_; }
-  // The EMA of the weights: after every step, average = decay * average + (1 - decay) * weights
-  // with decay = classifier.ema_decay, like timm's ModelEma. nullptr: no EMA.
+  // The EMA of the weights: after every applied step, average = decay * average + (1 - decay) *
+  // weights with decay = classifier.ema_decay, like timm's ModelEma. nullptr: no EMA.
   const models::Classifier* average() const { return average_.get(); }
   // The weights that are measured and saved as the best: the EMA if there is one.
   const models::Classifier& best() const { return average_ ? *average_ : model_; }

@@ -10,9 +10,10 @@
 
 namespace fcm::train {
 
-// Ranks on one machine keep the weights in shared memory, and each updates its share in place.
-// Otherwise each rank has its own copy of the weights. It updates all of them or, with `shard`,
-// only its share, which it then sends to the other ranks. The bits are the same in all three cases.
+// If all ranks train on the CPUs of one machine, they keep the weights in shared memory, and each
+// updates its share in place. Otherwise each rank has its own copy of the weights. It updates all
+// of them or, with `shard`, only its share, which it then sends to the other ranks. The bits are
+// the same in all three cases.
 //
 // Between the end of the gradients' all-reduce and complete(), other ranks may write the weights,
 // so a rank must not read them then.
@@ -25,9 +26,9 @@ class GroupWeights {
   optim::ElementRange share() const;
   // Whether this rank needs the summed gradients of its share alone.
   bool needs_share_alone() const { return in_shared_memory_; }
-  // L2 norm of the summed gradients, in float64. The squares are summed part by part (dist/part.h),
-  // so the bits are the same in every rank, with and without sharing. Non-finite if any gradient
-  // is.
+  // L2 norm of the summed gradients, in float64. Several ranks on CPUs sum the squares part by part
+  // (dist/part.h), so the bits are the same in every rank, with and without shared memory.
+  // Non-finite if any gradient is.
   double gradient_norm() const;
   // Call after the optimizer step: returns when this rank has all updated weights.
   void complete();

@@ -17,8 +17,8 @@ namespace fcm::train {
 // image in every pass. A rank divides its images evenly among the passes (loader::Slice).
 int64_t passes_of_update(int64_t batch, int64_t ranks, int64_t micro_batch);
 
-// A copy of the running statistics from before a step. A pass updates the statistics; restore()
-// restores them if the step turns out to be non-finite and is skipped.
+// A copy of the running statistics from before a step. Each pass updates the statistics. Call
+// restore() if the step turns out to be non-finite and is skipped.
 class SavedStatistics {
  public:
   explicit SavedStatistics(const nn::Parameters& parameters);

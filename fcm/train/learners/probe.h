@@ -1,5 +1,5 @@
-// Trains upstream's linear probe: a frozen encoder, batch normalisation without weights and a
-// linear layer, with LARS. Source: main_linprobe.py of ConvMAE and MAE.
+// Trains upstream's linear probe on a frozen encoder with LARS. The probe is a linear layer after
+// batch normalisation, which has no weights. Source: main_linprobe.py of ConvMAE and MAE.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,9 @@ class ProbeLearner final : public Learner {
   at::Device device() const override { return encoder_.device(); }
   int64_t trainable_elements() const override { return head_parameters_.trainable_elements(); }
   int64_t updates() const override { return updates_; }
-  // Under upstream's names: those of the encoder, head.0.running_mean, head.0.running_var,
-  // head.1.weight, head.1.bias. The momentum of parameter <name> is "mu.<name>".
+  // model_state: under upstream's names, the parameters of the encoder, head.0.running_mean,
+  // head.0.running_var, head.1.weight and head.1.bias. optimizer_state: the momentum of parameter
+  // <name> is "mu.<name>".
   PublishedTensors model_state() const override;
   PublishedTensors optimizer_state() const override;
   void restore(const checkpoint::Checkpoint& from) override;
