@@ -13,7 +13,8 @@
 namespace fcm::eval {
 namespace {
 
-// Replaces each row that has a non-finite value by NaN, so that its prediction counts as wrong.
+// Replaces each row that has a non-finite value by NaN, so that it counts as wrong in top-1 and
+// top-5. (The confusion matrix counts it as predicted class 0.)
 at::Tensor of_finite_rows(const at::Tensor& logits_BC, int64_t& non_finite_count) {
   const at::Tensor broken_B = logits_BC.isfinite().all(1).logical_not();
   const int64_t count = broken_B.sum().item<int64_t>();

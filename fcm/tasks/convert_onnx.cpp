@@ -138,9 +138,9 @@ void describe(Export& made, const std::string& what, int64_t step, const Convert
   }
 }
 
-// Throws Error(kUsage) if the second file of a large model exists but not the first. The second
-// file holds only weights and does not say which program wrote it, so only the first file shows
-// that it may be replaced.
+// A large model is two files: `out`, and a data file with the weights. Throws Error(kUsage) if the
+// data file exists without `out`: it does not say which program wrote it, so without `out` it may
+// be a foreign file. Throws also if the data file is a link or its temporary file exists.
 void refuse_foreign_data(const fs::path& out) {
   const fs::path data = formats::onnx_data_path(out);
   if (!is_there(data, ExitCode::kUsage)) return refuse_link_or_temporary(data);

@@ -147,8 +147,8 @@ Neighbours find_neighbours(const TrainedModel& trained, const NeighbourRequest& 
                        {"neighbours", std::move(found)}});
   }
   sheet.note = fmt::format(
-      "The images of a set of {} whose mean tokens are nearest to that of the image on the "
-      "left. Numbers are cosine similarities: 1 is the same direction.",
+      "From a set of {} images, those whose mean latent is most similar to that of the image on "
+      "the left. Numbers are cosine similarities: 1 is the same direction.",
       bank.images.size());
   return {make_sheet(sheet), {{"images", bank.images.size()}, {"queries", std::move(queries)}}};
 }

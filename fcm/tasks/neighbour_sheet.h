@@ -30,8 +30,8 @@ struct Neighbours {
   nlohmann::json list;
 };
 
-// Finds the neighbours by cosine similarity of mean tokens, as `knn` does (eval/knn.h). An image of
-// the bank that has the query's name is skipped. Unreadable images are left out with a warning.
+// Finds the neighbours by cosine similarity of mean latents, as `knn` does (eval/knn.h). An image
+// of the bank that has the query's name is skipped. Unreadable images are left out with a warning.
 // Throws Error(kData) if no image of the bank is readable.
 Neighbours find_neighbours(const TrainedModel& trained, const NeighbourRequest& request,
                            Reporter& reporter);

@@ -21,8 +21,9 @@ struct WindowShape {
   int64_t centre;   // entry for a token and itself
   // Number of images that share a plan. Set s of the p-th of these images is item s * copies + p.
   int64_t copies;
-  // true: the biases of all pairs of a set are expanded at once. false: the biases of a block of
-  // queries are, for one head at a time, because sets are large and few have the same layout.
+  // true: all biases of a set are expanded at once and shared with the next sets if these have the
+  // same layout. false (large sets, few with the same layout): biases are expanded again for each
+  // block of queries, and a call processes one head.
   bool whole;
   const int32_t* places;   // tokens_PT
   const int32_t* queries;  // queries_PT
@@ -33,7 +34,8 @@ struct WindowShape {
 };
 
 // T: type of the elements; A: type of the sums. A call processes the items [begin, end) for `heads`
-// heads, at most WindowShape::together(), from `first_head` on.
+// heads, at most WindowShape::together(), from `first_head` on. Tensors have all shape.heads heads,
+// not only those of the call.
 template <class T, class A>
 struct WindowForward {
   WindowShape shape;
