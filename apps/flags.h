@@ -87,15 +87,17 @@ class Flags {
                     const char* help);
   Flag add_repeated(const char* names, const Take& take, const Show& show, const char* kind,
                     const char* help);
-  // Puts all words from the first one that is not a flag or argument of this command into `words`:
-  // another command with its own flags, which "--" may precede. `kind`: its placeholder in the
-  // help.
+  // For a command that starts another command: puts the first word that is neither a flag nor an
+  // argument of this command, and all words after it, into `words`. A "--" before them is dropped.
+  // Takes nothing if that first word is an unknown flag. `kind`: the placeholder of these words in
+  // the help.
   void take_rest(std::vector<std::string>& words, const std::string& kind);
   // Adds --help, --json, --quiet and --version, which every command has. Call it last.
   void add_those_of_every_command();
 
-  // Parses the words after the command's name. Returns the words from the first unknown word on. If
-  // all words are known, throws Error(kUsage) for a wrong value or a missing required flag.
+  // Parses the words after the command's name. Returns the unknown words, except those that
+  // take_rest takes; none if help or the version is requested. If no word is unknown, throws
+  // Error(kUsage) for a wrong value or a missing required flag.
   std::vector<std::string> parse(const std::vector<std::string>& words);
 
   bool wants_help() const;

@@ -51,8 +51,9 @@ class HugePages final : public c10::Allocator {
 void keep_memory() {
   ::mallopt(M_MMAP_MAX, 0);         // large blocks come from the heap too
   ::mallopt(M_TRIM_THRESHOLD, -1);  // the heap never shrinks
-  // Grow the heap in steps of 32 MiB: malloc touches the first page of each step before madvise, so
-  // that page cannot become a huge page.
+  // Grow the heap in steps of at least 32 MiB, so that there are few steps. In each step, malloc
+  // writes a header to the new part before madvise is called, and the 2 MiB around this header then
+  // cannot become a huge page on first access.
   ::mallopt(M_TOP_PAD, 32 << 20);
   static HugePages* const huge_pages = new HugePages;  // outlives all tensors
   c10::SetCPUAllocator(huge_pages);

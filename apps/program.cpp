@@ -42,8 +42,8 @@ int run_in_group(const CommandLine& line, const dist::Placement& placement, Repo
   }
 }
 
-// An error of the command line or of the environment. All ranks of a machine are taken to find it,
-// each before it joins the group.
+// An error of the command line or of the environment. It is assumed that all ranks of a machine
+// fail with the same error, before they join the group.
 class ErrorOfAllRanks : public Error {
  public:
   using Error::Error;

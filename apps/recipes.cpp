@@ -64,7 +64,7 @@ std::vector<config::Field> all_keys(std::vector<recipe::Recipe>& tasks) {
 }
 
 std::vector<fs::path> recipe_folders() {
-  std::error_code ignored;  // without /proc there are no shipped recipes
+  std::error_code ignored;  // without /proc the folders are relative to the working folder
   const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
   return {(program / "../../share/fastconvmae/recipes").lexically_normal(),
           (program / "../../recipes").lexically_normal()};

@@ -13,8 +13,8 @@
 namespace fcm::apps::commands {
 namespace {
 
-// Replaces the list of classes by one line with at most 100 of them, and drops the hashes of single
-// images, which are for programs. Does nothing if the classes are unknown.
+// Drops the hashes of single images, which are for programs. Replaces the list of classes, if there
+// is one, by one line with at most 100 of them.
 void shorten_set(nlohmann::json& trained_on) {
   constexpr size_t kShown = 100;
   if (trained_on.is_object()) trained_on.erase("content_sample");

@@ -17,7 +17,9 @@ Action demo(Flags& flags) {
   demo.out = "runs/demo";
   flags.add("--out", demo.out, "DIR",
             "Run folder; an unfinished run there is resumed, a finished one replaced");
-  flags.add("--images", demo.images, {1, kMany}, "Train on only N images");
+  flags.add("--images", demo.images, {1, kMany},
+            "Stop each training after about N images (whole batches); measure on N labelled "
+            "images, within 500 to 10000");
   flags.add("--full", arguments->full,
             "Fine-tune as well, from the pretrained encoder and from scratch (five minutes)");
   add_set(flags, arguments->recipe);
