@@ -120,7 +120,8 @@ TEST_F(SegmenterRecipe, OfAVitHasItsSizesAndTheUsualTaps) {
   EXPECT_EQ(recipe.segment().segmenter.taps, (std::vector<int64_t>{0, 1, 2, 3}));
 }
 
-// Derived from the names and shapes of the upstream base ViT alone; the test builds no model.
+// The recipe is derived from the names and shapes of the upstream base ViT's tensors, without their
+// values; the test builds no model.
 TEST_F(SegmenterRecipe, OfThePublishedBaseVitIsTheShippedOne) {
   std::ifstream stream(kGoldens / "mae_base_groups.json");
   const json published = json::parse(stream);
@@ -186,7 +187,8 @@ TEST_F(SegmenterRecipe, OneThatIsCarriedCounts) {
       std::string::npos);
 }
 
-// Files of networks that are not this program's segmenters.
+// Files that are refused: other networks, segmenters of images that are not square (unless
+// data.image_size is set), and segmenters where an encoder is expected.
 class OtherSegmenter : public SegmenterRecipe {
  protected:
   std::string reason(checkpoint::Checkpoint checkpoint) {

@@ -133,7 +133,8 @@ TEST(Loader, BadImagesAreReplacedAndReported) {
   EXPECT_EQ(reported, damaged);
 }
 
-// The number of steps until the loader throws because of bad images (at most 40), and its message.
+// The number of steps before the loader throws because of bad images, and the error's message; 40
+// and "" if 40 steps succeed.
 std::pair<int64_t, std::string> until_it_gives_up(const DataOptions& options,
                                                   const std::set<int64_t>& bad, int64_t threads) {
   Loader loader(labelled(std::make_shared<FakeDataset>(200, bad), options, 10, 1, threads, 0));
@@ -205,7 +206,8 @@ TEST(Loader, ASetSmallerThanABatchIsRefused) {
       Loader(labelled(std::make_shared<FakeDataset>(8), small_options(), 8, 1, 1, 0)).next());
 }
 
-// A damaged label is an error only if labels are requested; otherwise labels are not read.
+// A sample with a damaged label counts as bad only if labels are requested; otherwise labels are
+// not read.
 TEST(Loader, LabelsAreReadWhereTheyAreWantedAndNowhereElse) {
   const auto dataset = std::make_shared<FakeDataset>(20);
   dataset->bad_labels = {3, 5, 8};

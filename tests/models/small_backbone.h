@@ -77,8 +77,9 @@ inline at::Tensor images_for(const DetectorBackboneOptions& options, int64_t bat
   return at::randn({batch, options.channels, options.rows, options.cols}, at::kDouble);
 }
 
-// The reference's gradient as the fast model computes it: exactly 0 for the keys' part of a qkv
-// bias, which has no effect.
+// Returns the reference's gradient of parameter `name`, with the key part of a qkv bias set to
+// exactly 0, as in the fast model: a key bias shifts all scores of a query equally, so its gradient
+// is only rounding error in the reference.
 inline at::Tensor published_gradient(const std::string& name, const at::Tensor& gradient) {
   if (!name.ends_with("qkv.bias")) return gradient;
   at::Tensor copy = gradient.clone();

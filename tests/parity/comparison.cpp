@@ -26,8 +26,8 @@ void note(CaseResult& result, const std::string& name, double abs, double rel, d
     result.tolerance = tolerance;
   }
   if (!(share <= 1)) {
-    add_fault(result, fmt::format("{}: off by {:.3g} of its largest value, {:.3g} allowed", name,
-                                  rel, tolerance));
+    add_fault(result,
+              fmt::format("{}: relative error {:.3g}, {:.3g} allowed", name, rel, tolerance));
   }
 }
 

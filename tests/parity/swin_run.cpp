@@ -55,7 +55,8 @@ Run run_swin(const SwinModel& model, const SwinInputs& inputs, Path path, Types 
     plain.options.norm_pix = false;
     draw_gradients(*make_swin_path(plain, inputs, path, types), run, false);
   }
-  // Files store statistics of outputs under the names of activations.
+  // The comparison (golden.cpp) looks up a stored "actstat.<name>" as the computed "act.<name>",
+  // also if <name> is an output.
   for (const char* name : {"latent", "reconstruction", "pred", "logits", "pooled"}) {
     if (!run.values.contains(name)) continue;
     run.values[fmt::format("act.{}", name)] = run.values.at(name);

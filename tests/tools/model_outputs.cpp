@@ -4,7 +4,8 @@
 //     model_outputs features|classes|map|detections SIZE CHECKPOINT OUT.safetensors
 //
 // The two random images have SIZE x SIZE pixels (0: the trained size). OUT gets them as "pixels"
-// [2, C, H, W], and the model's outputs in float32. Not installed.
+// [2, C, H, W], and the model's outputs, computed in float32, under the output names of the ONNX
+// graph (class maps are int64). Not installed.
 #include "tests/support/model_outputs.h"
 
 #include <ATen/ATen.h>
