@@ -20,7 +20,8 @@ struct BenchStepRequest {
   std::string precision;                // empty: the recipe's
   std::string implementation = "both";  // fast, reference or both
   int64_t steps = 5;
-  // Profiles the program over as many further steps: "profile", rows of Profile::table.
+  // Also profiles the fast implementation over `steps` more steps; the result then has "profile",
+  // the rows of Profile::table.
   bool profile = false;
   std::filesystem::path timeline;  // SVG file, only with several processes; empty: none
   tasks::MachineOptions machine;
@@ -44,15 +45,16 @@ struct BenchLoaderRequest {
   double seconds = 10;  // approximate duration
   tasks::MachineOptions machine;
 };
-// Speed of the training loader, alternating with its stages alone (only without `recipe`) and, if
-// the images are encoded files, with decoding these files whole on as many threads: "plain_decode"
-// has the speed of that decoding and the loader's ratio to it.
+// Speed of the training loader. Rounds of the loader alternate with rounds that time, on as many
+// threads, its stages one by one (only without `recipe`) and the decoding of whole images (only if
+// they are encoded files). "plain_decode" has the speed of that decoding and the ratio of the
+// loader's speed to it.
 nlohmann::json bench_loader(const BenchLoaderRequest& request, Reporter& reporter);
 
 struct BenchTuneRequest {
   recipe::Recipe recipe;  // of any task
   std::string data;       // empty: the loader is not measured
-  double seconds = 60;    // no step is timed later, except for the first two settings
+  double seconds = 60;    // no setting is started later, except for the first two
   tasks::MachineOptions machine;
 };
 // Times steps of the recipe with growing micro-batches, then in the other precision (if the device
@@ -70,9 +72,10 @@ struct BenchPredictRequest {
   tasks::MachineOptions machine;
 };
 // "seconds" from an image in memory to a prediction, alternating with the reference; if both are
-// measured, also "ratio" and how far they agree. Segmentation: from a resized image to its class
-// map; "windows", and "same_class", the share of pixels with the same class in both. Detection:
-// from an image in its frame to boxes and masks within them; "objects", and "same_objects", the
+// measured, also "ratio". Segmentation times from a resized image to its class map; the result also
+// has "windows", their number, and, if both are measured, "same_class", the share of pixels with
+// the same class in both. Detection times from an image in its frame to boxes and masks within
+// them; the result also has "objects", their number, and, if both are measured, "same_objects", the
 // share of the program's objects that the reference finds too.
 nlohmann::json bench_predict(const BenchPredictRequest& request, Reporter& reporter);
 
@@ -87,10 +90,11 @@ nlohmann::json bench_knn(const BenchKnnRequest& request, Reporter& reporter);
 // The machine's peaks, and how close matrix products come to them. "multiply_adds": rows of dtype,
 // "by" (the instruction set) and GFLOP/s in registers; "memory": rows of "what" (read, copy) and
 // GB/s. Each is measured with one thread, with all threads of `machine`, with one per core and with
-// one per hyperthread; the last two are null if a core has one hyperthread or the system does not
-// say. "products": rows of the matrix products of recipes: "by" ("own" kernels or the "library"
-// that the program uses), GFLOP/s and share of the peak of the program, and GFLOP/s of "mkl",
-// "onednn" and "openblas", null for a library that is not installed or not used for the dtype.
+// one per hyperthread; the last two are null if no core has more than one hyperthread or the system
+// does not say. "products": rows of the matrix products of recipes: "by" ("own" kernels or the
+// "library" that the program uses), the program's GFLOP/s and its share of the machine's peak, and
+// for comparison GFLOP/s of "mkl", "onednn" and "openblas", null for a library that is not
+// installed or not used for the dtype.
 nlohmann::json bench_peak(tasks::MachineOptions machine, Reporter& reporter);
 
 // Times the operators and cases whose name contains `filter`.

@@ -55,7 +55,9 @@ class PhaseTimer final : public ops::WorkListener {
   at::Device device_;
   double before_;
   ops::WorkListener* others_;
-  std::string phase_ = "encoder";  // with plans and images, before the learner names a phase
+  // "encoder" also counts the work before the learner names its first phase, such as preparing the
+  // batch's images.
+  std::string phase_ = "encoder";
   Stopwatch since_begin_;
   double begin_ = 0;  // of the phase
 };
@@ -152,7 +154,8 @@ void LearnerStep::switch_to_enqueued(std::unique_ptr<train::Execution> queued, b
 
 Parts LearnerStep::step() {
   if (queued_) return queued_step();
-  if (profile != nullptr) {  // the profile is itself a WorkListener
+  // A thread has one WorkListener: a PhaseTimer would replace the profile.
+  if (profile != nullptr) {
     learner_.update(batch_, plan_);
     return {};
   }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the commands that the documentation shows to newcomers: those of docs/your-own-images.md on synthetic images, verbatim, and
-# the README's line for two processes, limited to a few steps. Exit status 1: a command failed. (check-packages.sh compiles the
-# README's C++ example.)
+# Runs the commands that the documentation shows to newcomers: the section "Try all of it" of docs/your-own-images.md, verbatim (it
+# uses synthetic images), and the README's `launch` line, limited to 4 steps. Exit status 1: a command failed. (check-packages.sh
+# compiles the README's C++ example.)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
