@@ -145,7 +145,7 @@ std::vector<Attack> number_attacks() {
       {"offset negative", file_of(one("U8", "[4]", "[-4,0]"), 4), "negative"},
       {"offset of 2^64", file_of(one("U8", "[4]", "[0,18446744073709551620]"), 4), "an integer"},
       {"one offset", file_of(one("U8", "[4]", "[4]"), 4), "two numbers"},
-      {"three offsets", file_of(one("U8", "[4]", "[0,4,4]"), 4), "third"},
+      {"three offsets", file_of(one("U8", "[4]", "[0,4,4]"), 4), "more than two"},
       {"no offsets at all", file_of(one("U8", "[0]", "[]"), 0), "two numbers"},
       {"offset null", file_of(one("U8", "[4]", "[0,null]"), 4), "an integer"},
       {"end before begin", file_of(one("U8", "[4]", "[4,0]"), 4), "before it begins"},
