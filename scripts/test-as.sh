@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the fast tests limited to a CPU class, because passing on one class says nothing about the others:
+# Runs the fast and the long tests limited to a CPU class, because passing on one class says nothing about the others:
 #   scripts/test-as.sh [CLASS|all] [CTEST ARGUMENTS...]      (default: all; for example: scripts/test-as.sh avx2 -R ops)
 # Classes: plain, avx2, avx512 (without bfloat16 products, without AMX), avx512-bf16 (without AMX), native (no limit).
 # all: every class that this machine can run. The limit applies to our kernels (FASTCONVMAE_ISA), LibTorch's (ATEN_CPU_CAPABILITY)
