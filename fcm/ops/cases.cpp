@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <cmath>
+
 namespace fcm::ops {
 
 OpCase timed(OpCase op_case) {
@@ -12,6 +14,12 @@ OpCase timed(OpCase op_case) {
 
 OpCase by_differences(OpCase op_case) {
   op_case.check_by_differences = true;
+  return op_case;
+}
+
+OpCase with_score_rounding(OpCase op_case, double scale, int64_t head_dim) {
+  const double sum = 2 * std::sqrt(static_cast<double>(head_dim)) * scale * scale;
+  op_case.float32_of_scores = std::ldexp(sum, -25);
   return op_case;
 }
 

@@ -26,10 +26,18 @@ struct OpCase {
   double forward_elements = 0;        // elements read plus written, weights included
   bool check_by_differences = false;  // small enough for central differences in float64
   bool benchmark = false;             // a recipe's shape, worth timing
+  // Allowed in float32 in addition to Tolerance::float32, because of the size of the scores before
+  // a softmax; see with_score_rounding().
+  double float32_of_scores = 0;
 };
 
 OpCase timed(OpCase op_case);           // sets benchmark
 OpCase by_differences(OpCase op_case);  // sets check_by_differences
+// Sets float32_of_scores for attention whose q and k have standard deviation `scale`. A score is a
+// sum of head_dim products, about scale^2 each, over sqrt(head_dim). With sums of absolute values
+// up to S = 2 sqrt(head_dim) scale^2, the score is off by up to S 2^-24 for each rounding, and a
+// probability p by p (1 - p) 2 S 2^-24 <= S 2^-25.
+OpCase with_score_rounding(OpCase op_case, double scale, int64_t head_dim);
 
 // Largest allowed absolute error against the float64 reference, relative to the largest absolute
 // value of the tensor.

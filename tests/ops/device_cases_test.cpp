@@ -44,7 +44,8 @@ class GpuCasesTest : public testing::TestWithParam<NamedCase> {
 
 TEST_P(GpuCasesTest, Float32IsCloseToTheReference) {
   const Tolerance& tolerance = GetParam().tolerance;
-  expect_close_in(at::kFloat, tolerance.float32, tolerance.float32_gradient);
+  expect_close_in(at::kFloat, tolerance.float32 + GetParam().op_case.float32_of_scores,
+                  tolerance.float32_gradient);
 }
 
 TEST_P(GpuCasesTest, Bfloat16IsCloseToTheReference) {
