@@ -31,6 +31,7 @@ while (($#)); do
   shift
 done
 
+ulimit -s 262144  # kB: tests search long pages with std::regex, which recurses per character, in large instrumented frames
 cmake --preset "$preset" >/dev/null
 needs_torch() { ! grep -qx "$1" <<< "$without_torch"; }
 # Folders whose tests do not link LibTorch. Those of checkpoint do (tests/CMakeLists.txt), although the folder itself does not.

@@ -66,7 +66,7 @@ std::vector<std::string> gather_texts(Group& group, const std::string& mine) {
   if (group.size() == 1) return {mine};
   const auto length = static_cast<int64_t>(mine.size());
   at::Tensor bytes = at::empty({length}, at::kByte);
-  std::memcpy(bytes.mutable_data_ptr(), mine.data(), mine.size());
+  if (!mine.empty()) std::memcpy(bytes.mutable_data_ptr(), mine.data(), mine.size());
   const at::Tensor lengths = at::cat(group.gather(at::full({1}, length, at::kLong)));
   const at::Tensor together = gather_rows(group, bytes);
   const auto* next = static_cast<const char*>(together.const_data_ptr());

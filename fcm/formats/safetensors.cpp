@@ -39,7 +39,7 @@ template <typename Beginning>
 uint64_t checked_header_length(std::span<const std::byte> length_bytes, uint64_t file_bytes,
                                const std::string& file, Beginning&& beginning) {
   uint64_t length = 0;
-  std::memcpy(&length, length_bytes.data(), length_bytes.size());
+  if (!length_bytes.empty()) std::memcpy(&length, length_bytes.data(), length_bytes.size());
   const std::string fault = length_fault(length, file_bytes);
   if (fault.empty()) return length;
   const std::string first = beginning();
