@@ -72,14 +72,14 @@ seed() {
 
 # Only the readers are compiled, from source, because libFuzzer sees instrumented code only. Each program links what it needs from
 # the resulting library.
-sources=(fcm/base/{cgroup,content,failpoint,file,process,random,system_call,text,threads}.cpp
+sources=(fcm/base/{cgroup,characters,content,counted,failpoint,file,process,random,system_call,text,threads}.cpp
   fcm/checkpoint/manifest.cpp
   fcm/eval/coco_results.cpp
   fcm/config/*.cpp
   fcm/formats/*.cpp
   fcm/image/{bmp,colour,decode,jpeg,mask_overlap,mask_target,mask_window,orientation,png,polygon_clip,polygon_raster,run_lengths,tiff,webp}.cpp
   fcm/loader/{dataset,instances,remarks}.cpp
-  fcm/loader/sources/{checksum,cifar,coco_file,coco_shapes,coco_tables,encoded,files_beside,gzip,idx,json_reader,labels,list_line,packed_file,packed_layout,random_access_file}.cpp
+  fcm/loader/sources/{checksum,cifar,class_names,coco_file,coco_shapes,coco_tables,encoded,files_beside,gzip,idx,json_reader,labels,list_line,packed_file,packed_layout,random_access_file}.cpp
   fcm/loader/sources/{raw_images,tar_header,tar_samples,tar_walk}.cpp)
 cache=$(command -v ccache || true)
 echo "fuzz: compiling ${#sources[@]} files"
