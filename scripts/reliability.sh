@@ -38,6 +38,8 @@ G22 test_tasks_slow       LongRunsSlow.ThousandsOfSteps*
 G22 test_checkpoint_slow  SeriesSlow.Reloads*
 G24 test_tasks            Resume.*Refused*:RunFolder.*:Run.AFolder*
 G24 test_checkpoint       SaveTest.AllDamaged*
+G25 test_train            SaveInterval.*:Loop.Saves*:Loop.ARecipeThatNames*:Ranks.SaveWhen*
+G25 test_checkpoint       SaveTest.CheckpointsInBetween*
 G27 test_tasks_slow       LittleMemorySlow.*
 G28 test_tasks_slow       LongRunsSlow.Unattended*
 '

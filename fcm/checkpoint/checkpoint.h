@@ -18,9 +18,13 @@
 
 namespace fcm::checkpoint {
 
+// Which checkpoints save() keeps. Multiples of regular_every_steps are regular; the others were
+// saved between two regular ones, because of the time or of a stop. keep_last counts regular ones,
+// so that those in between do not displace them.
 struct Retention {
-  int64_t keep_last = 3;
-  int64_t keep_every_steps = 0;  // save() keeps all steps that are multiples of it; 0: none
+  int64_t keep_last = 3;         // regular ones; of those in between the newest two, at most this
+  int64_t keep_every_steps = 0;  // all steps that are multiples of it; 0: none
+  int64_t regular_every_steps = 1;
 };
 
 // Writes {model,optimizer}.safetensors and manifest.json into a temporary folder and fsyncs every

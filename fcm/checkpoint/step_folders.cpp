@@ -255,18 +255,22 @@ void prune(const fs::path& folder, int64_t just_saved, const Retention& retentio
   std::sort(valid_steps.begin(), valid_steps.end(),
             [](const auto& left, const auto& right) { return left.first > right.first; });
   const std::optional<int64_t> latest = read_latest(folder);
+  const int64_t most_regular = std::max<int64_t>(1, retention.keep_last);
+  const int64_t most_between = std::min<int64_t>(2, most_regular);
+  int64_t regular = 0, between = 0;
   std::vector<fs::path> doomed;
-  for (size_t i = static_cast<size_t>(std::max<int64_t>(1, retention.keep_last));
-       i < valid_steps.size(); ++i) {
-    const int64_t step = valid_steps[i].second.step;
+  for (const auto& [sequence, folder_of_step] : valid_steps) {
+    const int64_t step = folder_of_step.step;
+    const bool is_regular = step % retention.regular_every_steps == 0;
+    const bool recent = is_regular ? ++regular <= most_regular : ++between <= most_between;
     const bool permanent = retention.keep_every_steps > 0 && step % retention.keep_every_steps == 0;
-    if (permanent || step == just_saved || step == latest) continue;
-    if (!holds_step_files_alone(valid_steps[i].second.path)) continue;
+    if (recent || permanent || step == just_saved || step == latest) continue;
+    if (!holds_step_files_alone(folder_of_step.path)) continue;
     // The folder is renamed before its files are deleted, so that no step-N is ever incomplete.
     doomed.push_back(temporary_path(folder, step));
-    if (system_call::rename(kFailpoints, valid_steps[i].second.path, doomed.back()) != 0) {
+    if (system_call::rename(kFailpoints, folder_of_step.path, doomed.back()) != 0) {
       fail(ExitCode::kCheckpoint, "cannot remove the old checkpoint {}: {}",
-           valid_steps[i].second.path.string(), std::strerror(errno));
+           folder_of_step.path.string(), std::strerror(errno));
     }
   }
   if (doomed.empty()) return;

@@ -30,8 +30,9 @@ struct RunOptions {
     visitor("log_every_steps", log_every_steps, config::Range{1, 1e9},
             "steps per line of log.jsonl");
     visitor("save_every_steps", save_every_steps, config::Range{0, 1e15},
-            "steps per checkpoint; 0: once an epoch");
-    visitor("keep_last", keep_last, config::Range{1, 1e6}, "number of newest checkpoints to keep");
+            "steps per checkpoint; 0: once an epoch and, in a long epoch, every 10 minutes");
+    visitor("keep_last", keep_last, config::Range{1, 1e6},
+            "number of newest checkpoints to keep, and at most two saved in between");
     visitor("keep_every_steps", keep_every_steps, config::Range{0, 1e15},
             "checkpoints at multiples of this are never removed; 0: none");
     visitor("pictures_every_steps", images_every_steps, config::Range{0, 1e15},

@@ -69,7 +69,8 @@ class Loop {
     const int64_t first = counters_.step;
     watch_.restart();
     restart_window();
-    if (stop_requested()) {  // nothing to save before the first step
+    since_save_.restart();
+    if (agreed_wish() == Wish::kStop) {  // nothing to save before the first step
       result.stopped = true;
       return result;
     }
@@ -86,9 +87,14 @@ class Loop {
       if (due(recipe_.run.log_every_steps) || last()) write_step_line(result.loss);
       const bool is_due = measure_due(counters_.step);
       if (is_due || (last() && request_.measures_last_step)) measure(is_due);
-      stopping_ = stop_requested() || unmeasured_;
-      result.stopped = steps_in_flight_.empty() && stopping_ && (!last() || unmeasured_);
-      if (result.stopped || last() || save_due(counters_.step)) save(result.stopped || last());
+      wish_ = agreed_wish();
+      if (unmeasured_) wish_ = Wish::kStop;
+      const bool idle = steps_in_flight_.empty();
+      result.stopped = idle && wish_ == Wish::kStop && (!last() || unmeasured_);
+      const bool overdue = idle && wish_ == Wish::kSave;
+      if (result.stopped || last() || overdue || save_due(counters_.step)) {
+        save(result.stopped || last());
+      }
       if (request_.draw_images && (last() || due(recipe_.run.images_every_steps))) draw();
     }
     result.steps = counters_.step;
@@ -101,11 +107,22 @@ class Loop {
  private:
   static bool due(int64_t every, int64_t step) { return every > 0 && step % every == 0; }
   bool due(int64_t every) const { return due(every, counters_.step); }
-  bool save_due(int64_t step) const {
-    const int64_t every = recipe_.run.save_every_steps;
-    return due(every > 0 ? every : steps_per_epoch_, step);
+  int64_t save_every() const {
+    return recipe_.run.save_every_steps > 0 ? recipe_.run.save_every_steps : steps_per_epoch_;
   }
-  bool stop_requested() { return group_.any(request_.stop != nullptr && *request_.stop); }
+  bool save_due(int64_t step) const { return due(save_every(), step); }
+  // What the ranks do once no step is in flight. The larger wish of two ranks counts.
+  enum class Wish : int64_t { kContinue, kSave, kStop };
+  Wish agreed_wish() {
+    Wish mine = Wish::kContinue;
+    if (group_.writes() && save_is_overdue()) mine = Wish::kSave;
+    if (request_.stop != nullptr && *request_.stop) mine = Wish::kStop;
+    return Wish{group_.agree(static_cast<int64_t>(mine), dist::Agree::kMax)};
+  }
+  bool save_is_overdue() const {
+    return recipe_.run.save_every_steps == 0 &&
+           since_save_.seconds() >= request_.save_interval.after(save_seconds_);
+  }
   bool last() const { return counters_.step == total_steps_; }
   double epoch_now() const {
     return static_cast<double>(counters_.step) / static_cast<double>(steps_per_epoch_);
@@ -191,7 +208,8 @@ class Loop {
     const bool weights_are_needed =
         save_due(step) || measure_due(step) || due(recipe_.run.images_every_steps, step);
     return std::ssize(steps_in_flight_) < execution_->max_in_flight() && step < total_steps_ &&
-           !weights_are_needed && !may_roll_back(recipe_.run, counters_) && !stopping_;
+           !weights_are_needed && !may_roll_back(recipe_.run, counters_) &&
+           wish_ == Wish::kContinue;
   }
 
   void begin_step() {
@@ -356,11 +374,15 @@ class Loop {
   void save(bool ends) {
     const auto one = [&] {
       records_.save(counters_.step, learner_, state(),
-                    {recipe_.run.keep_last, recipe_.run.keep_every_steps});
+                    {recipe_.run.keep_last, recipe_.run.keep_every_steps, save_every()});
     };
+    const Stopwatch saving;
     learner_.begin_saving();
     while (!attempt(one) && ends) continue;
     learner_.end_saving();
+    save_seconds_ = saving.seconds();
+    since_save_.restart();
+    if (wish_ == Wish::kSave) wish_ = Wish::kContinue;
   }
 
   // Whether a save succeeded. A disk that is full for a while does not end the run, because earlier
@@ -404,9 +426,11 @@ class Loop {
   std::unique_ptr<Execution> execution_;
   std::unique_ptr<loader::Loader> loader_;
   std::deque<StepInFlight> steps_in_flight_;
-  bool stopping_ = false;
+  Wish wish_ = Wish::kContinue;
   bool unmeasured_ = false;   // the user asked to stop during the last measurement
   int64_t failed_saves_ = 0;  // in a row
+  Stopwatch since_save_;      // since the end of the last save
+  double save_seconds_ = 0;   // duration of the last save
   Stopwatch watch_;           // of this launch
   double measuring_seconds_ = 0, earlier_seconds_ = 0;
   SpeedWindow window_;

@@ -2,6 +2,7 @@
 // checkpoints, measures, stops and resumes.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <functional>
@@ -23,6 +24,17 @@ namespace fcm::train {
 struct Measured {
   nlohmann::json line = nlohmann::json::object();  // more keys for the epoch's line of the log
   std::optional<eval::Metric> metric;  // the weights with the best value are kept in <out>/best
+};
+
+// The time between checkpoints within an epoch, if run.save_every_steps is 0. A process that is
+// killed then loses half of it on average.
+struct SaveInterval {
+  double seconds = 600;
+  double largest_share = 0.02;  // of the time that saving may take; a slow disk saves less often
+
+  double after(double save_seconds) const {
+    return std::max(seconds, save_seconds / largest_share);
+  }
 };
 
 struct TrainRequest {
@@ -52,6 +64,7 @@ struct TrainRequest {
   // one.
   Learner::MakeRecorder record = nullptr;
   std::shared_ptr<dist::Group> group = dist::group_of_one();
+  SaveInterval save_interval;  // that of rank 0 applies
 };
 
 struct TrainResult {

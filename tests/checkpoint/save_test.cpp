@@ -99,6 +99,21 @@ TEST_F(SaveTest, RetentionKeepsTheLastAndThePermanent) {
   EXPECT_TRUE(reporter_.warnings.empty());
 }
 
+TEST_F(SaveTest, CheckpointsInBetweenDoNotDisplaceRegularOnes) {
+  for (const int64_t number : {10, 20, 30, 33, 36, 39}) {
+    save_small(folder_, number, {.keep_last = 3, .regular_every_steps = 10});
+  }
+  EXPECT_EQ(names_in(folder_),
+            (Names{"latest", "step-10", "step-20", "step-30", "step-36", "step-39"}));
+  save_small(folder_, 40, {.keep_last = 3, .regular_every_steps = 10});
+  EXPECT_EQ(names_in(folder_),
+            (Names{"latest", "step-20", "step-30", "step-36", "step-39", "step-40"}));
+  save_small(folder_, 41, {.keep_last = 1, .regular_every_steps = 10});
+  EXPECT_EQ(names_in(folder_), (Names{"latest", "step-40", "step-41"}));
+  save_small(folder_, 50, {.keep_last = 1, .regular_every_steps = 10});
+  EXPECT_EQ(names_in(folder_), (Names{"latest", "step-41", "step-50"}));
+}
+
 // Retention keeps a checkpoint whose folder holds a user's notes, notes in a temporary folder, and
 // checkpoints that are reached by a link.
 TEST_F(SaveTest, RetentionRemovesNothingThatIsNotOurs) {

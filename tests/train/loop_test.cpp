@@ -148,6 +148,44 @@ TEST(Loop, StoppedAndResumedLeavesTheBitsOfOneLaunch) {
   }
 }
 
+TEST(SaveInterval, IsTenMinutesUnlessSavingWouldTakeMoreThanTwoPercent) {
+  const SaveInterval interval;
+  EXPECT_EQ(interval.after(0), 600);
+  EXPECT_EQ(interval.after(12), 600);
+  EXPECT_EQ(interval.after(13), 650);
+  EXPECT_EQ(interval.after(60), 3000);
+}
+
+// A checkpoint is due as soon as the last one is written.
+void save_at_once(TrainRequest& request, Messages&, PretrainLearner&) {
+  request.save_interval = {.seconds = 0, .largest_share = std::numeric_limits<double>::infinity()};
+}
+
+TEST(Loop, SavesWithinAnEpochWhenTimeHasPassedAndChangesNoBit) {
+  recipe::Recipe recipe = twelve_steps();
+  recipe.run.keep_last = 100;
+  const Scratch by_epoch;
+  const LaunchOutcome wanted = run(recipe, Mode::kPlain, by_epoch.path());
+  EXPECT_EQ(saved_steps(by_epoch.path()), (std::vector<int64_t>{4, 8, 12}));
+  // Of the checkpoints within epochs only the newest two are left. With two steps in flight, a save
+  // follows the second.
+  const std::vector<int64_t> after_each{4, 8, 10, 11, 12}, after_two{4, 6, 8, 10, 12};
+  for (const Mode mode : {Mode::kPlain, Mode::kQueued, Mode::kRecorded}) {
+    const Scratch by_time;
+    expect_same(run(recipe, mode, by_time.path(), at::kCPU, save_at_once), wanted);
+    EXPECT_EQ(saved_steps(by_time.path()), mode == Mode::kPlain ? after_each : after_two);
+  }
+}
+
+TEST(Loop, ARecipeThatNamesStepsSavesAtNoOther) {
+  recipe::Recipe recipe = twelve_steps();
+  recipe.run.keep_last = 100;
+  recipe.run.save_every_steps = 5;
+  const Scratch scratch;
+  run(recipe, Mode::kPlain, scratch.path(), at::kCPU, save_at_once);
+  EXPECT_EQ(saved_steps(scratch.path()), (std::vector<int64_t>{5, 10, 12}));
+}
+
 // Evaluates after every epoch. The evaluation of `interrupted_epoch` stops as on a stop signal.
 Change measuring(int64_t interrupted_epoch) {
   return [interrupted_epoch](TrainRequest& request, Messages&, PretrainLearner&) {

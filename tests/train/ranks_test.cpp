@@ -16,7 +16,7 @@
 #include "fcm/train/run_log.h"
 #include "tests/dist/thread_group.h"
 #include "tests/support/scratch.h"
-#include "tests/train/small_model.h"
+#include "tests/train/small_run.h"
 
 namespace fcm::train {
 namespace {
@@ -101,6 +101,23 @@ TEST(Ranks, StopTogetherWhereOneIsToldTo) {
       EXPECT_TRUE(result.stopped);
       EXPECT_EQ(result.steps, steps);
     }
+  }
+}
+
+// The clocks and the disks of the ranks differ, and only rank 0 writes.
+TEST(Ranks, SaveWhenItIsTimeForRank0) {
+  for (const int64_t hasty : {0, 1}) {
+    const Scratch scratch;
+    const auto results =
+        train_two(scratch.path(), [hasty](int64_t rank, TrainRequest& request, PretrainLearner&) {
+          request.recipe.run.keep_last = 100;
+          if (rank != hasty) return;
+          request.save_interval = {.seconds = 0,
+                                   .largest_share = std::numeric_limits<double>::infinity()};
+        });
+    for (const TrainResult& result : results) EXPECT_EQ(result.steps, 8);
+    const std::vector<int64_t> every{4, 6, 7, 8}, epochs{4, 8};
+    EXPECT_EQ(saved_steps(scratch.path()), hasty == 0 ? every : epochs);
   }
 }
 

@@ -1,6 +1,7 @@
 // Runs of the small model in a folder: their images, messages, logs and checkpoints.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -70,6 +71,17 @@ inline std::vector<nlohmann::json> log_of(const std::filesystem::path& folder) {
     }
   }
   return lines;
+}
+
+// The steps of the checkpoints in a run folder, in increasing order.
+inline std::vector<int64_t> saved_steps(const std::filesystem::path& folder) {
+  std::vector<int64_t> steps;
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "checkpoints")) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("step-")) steps.push_back(std::stoll(name.substr(5)));
+  }
+  std::sort(steps.begin(), steps.end());
+  return steps;
 }
 
 // The name of the newest checkpoint, followed by the bytes of its weights and moments.
