@@ -180,8 +180,15 @@ bool is_written_here(const fs::path& safetensors) {
   const nlohmann::json header = safetensors_header(safetensors);
   if (!header.is_object() || !header.contains("__metadata__")) return false;
   const nlohmann::json& metadata = header.at("__metadata__");
-  // Earlier versions wrote a recipe but no producer.
-  return metadata.is_object() && (metadata.contains("recipe") || metadata.contains("producer"));
+  const auto text_of = [&](const char* key) {
+    const auto found = metadata.find(key);
+    return found != metadata.end() && found->is_string() ? found->get<std::string>() : "";
+  };
+  if (!metadata.is_object()) return false;
+  // Earlier versions wrote a recipe but no producer; every recipe of ours has these two sections.
+  const std::string recipe = text_of("recipe");
+  return text_of("producer") == "fastconvmae" ||
+         (recipe.find("[optim]") != recipe.npos && recipe.find("[run]") != recipe.npos);
 }
 
 void refuse_to_replace(const fs::path& out, FileKind kind, bool overwrite,

@@ -22,8 +22,8 @@ enum class FileKind {
 // Whether an HTML page's generator tag names this program.
 bool is_page_of_ours(const std::filesystem::path& page);
 
-// Whether the metadata of a .safetensors file has a member that this program writes, "producer" or
-// "recipe".
+// Whether the metadata of a .safetensors file names this program as "producer" or holds a recipe of
+// this program as "recipe".
 bool is_written_here(const std::filesystem::path& safetensors);
 
 // Throws Error(kUsage) if `out` must not be written. Call it before hours of work. The reasons:

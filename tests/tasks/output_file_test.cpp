@@ -72,6 +72,21 @@ class OutputFile : public testing::Test {
   test::Scratch scratch_;
 };
 
+TEST_F(OutputFile, OnlyMetadataOfThisProgramMakeAFileOurs) {
+  const std::vector<float> values = {1};
+  const auto written = [&](const std::map<std::string, std::string>& metadata) {
+    const formats::TensorView view{"w", "F32", {1}, std::as_bytes(std::span(values))};
+    formats::write_safetensors(scratch_ / "w.safetensors", {&view, 1}, metadata);
+    return is_written_here(scratch_ / "w.safetensors");
+  };
+  EXPECT_TRUE(written({{"producer", "fastconvmae"}}));
+  EXPECT_TRUE(written({{"recipe", "[optim]\nepochs = 1\n\n[run]\nseed = 0\n"}}));
+  EXPECT_FALSE(written({{"producer", "another program"}}));
+  EXPECT_FALSE(written({{"recipe", "sourdough"}}));
+  EXPECT_FALSE(written({{"format", "pt"}}));
+  EXPECT_FALSE(written({}));
+}
+
 TEST_F(OutputFile, AFileIsReplacedByOneOfItsKindAlone) {
   const auto files = one_of_each();
   for (const auto& [kind, file] : files) {
